@@ -1,0 +1,42 @@
+"""The exception tree. A fresh exception per raise; each says what is wrong and where.
+
+Errors of the other side (`RemoteProtocolError`) are expected events; errors of our own caller
+(`LocalProtocolError`) are bugs. `hw` has its own root, `hw.api.HardwareError`, since it knows nothing of this package.
+"""
+
+from __future__ import annotations
+
+
+class PorteroError(Exception):
+    """Root of every error that this program raises on purpose."""
+
+
+class RemoteProtocolError(PorteroError):
+    """Bytes from the network break a rule of their protocol.
+
+    `status` is the SIP status code that answers the offending request when it can be answered at all (400, 416, 505 …).
+    """
+
+    def __init__(self, what: str, *, status: int = 400) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+class LocalProtocolError(PorteroError):
+    """Our own caller asked for something that the protocol's state does not allow."""
+
+
+class ConfigError(PorteroError):
+    """The configuration cannot be used; the text names the key and the remedy."""
+
+
+class TransportError(PorteroError):
+    """A socket could not be opened or used; the text names the address."""
+
+
+class MediaError(PorteroError):
+    """The audio path could not be set up; the text names the device or the port."""
+
+
+class JournalError(PorteroError):
+    """The journal could not be opened or written; the text names the file."""

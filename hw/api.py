@@ -1,0 +1,177 @@
+"""What a door is made of, as the program sees it: frozen events in, a few verbs out.
+
+Drivers (`hw.gpio`, `hw.alsa`, `hw.serial_port`) and the door in memory (`hw.simulated`) implement these protocols; nothing outside
+`hw` imports a third-party hardware library. `hw` knows nothing of the program that uses it.
+
+Threads: a `Sink` may be called on any thread (gpiozero and the serial reader have their own). The program's sink hands over to its event
+loop through a bounded queue and returns at once; a driver never waits in it. Times are `time.monotonic_ns()` readings taken as close to the edge as possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class HardwareError(Exception):
+    """A device could not be opened or driven; the text names the device and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ButtonEdge:
+    """A button after debounce: pressed or let go."""
+
+    button: str
+    pressed: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEdge:
+    """A door contact, request-to-exit line or tamper switch after debounce. `active` is the sense that the configuration calls active."""
+
+    contact: str
+    active: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayEdge:
+    """A relay has really switched (also when its driver let go by itself at the maximum)."""
+
+    relay: str
+    closed: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRead:
+    """A reader has read a card; `card` is its number in upper-case hexadecimal."""
+
+    reader: str
+    card: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """One key of a keypad: `0`-`9`, `*`, `#`, `A`-`D`."""
+
+    keypad: str
+    key: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFault:
+    """A device stopped working or (`working=True`) works again. `detail` is one plain sentence."""
+
+    device: str
+    working: bool
+    detail: str
+    at_ns: int
+
+
+HardwareEvent = ButtonEdge | ContactEdge | RelayEdge | CardRead | KeyPressed | DeviceFault
+Sink = Callable[[HardwareEvent], None]
+
+
+class Relay(Protocol):
+    """A lock's relay. The driver itself enforces the maximum closing time and lets go on `close()`, at exit and on a crash."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def pulse(self, duration_s: float) -> None:
+        """Close now and let go after `duration_s`, but never later than the driver's maximum. A further pulse extends within the maximum."""
+        ...
+
+    def release(self) -> None:
+        """Let go now. Allowed in any state."""
+        ...
+
+
+class Lamp(Protocol):
+    """A panel light or status LED."""
+
+    @property
+    def name(self) -> str: ...
+
+    def set(self, *, on: bool, blink_period_s: float | None = None) -> None:
+        """Steady light or dark, or blinking with the given period while on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundFormat:
+    """What an opened sound card really does: signed 16-bit native-endian mono."""
+
+    rate_hz: int
+    period_samples: int
+
+    @property
+    def period_bytes(self) -> int:
+        return 2 * self.period_samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundCounters:
+    """What went wrong on a sound card since it was opened; all are normal in small numbers."""
+
+    overruns: int
+    underruns: int
+    short_writes: int
+    reopens: int
+
+
+class SoundCard(Protocol):
+    """Microphone and speaker of the panel, used by the audio thread alone.
+
+    `read` is the audio clock: it blocks until one period has been captured. When the card is unplugged the driver paces by the
+    monotonic clock, returns silence, reports a `DeviceFault` once, and finds the card again by name: a call goes on.
+    """
+
+    def open(self) -> SoundFormat:
+        """Open capture and playback. Raises HardwareError when the card was never there."""
+        ...
+
+    def read(self) -> bytes:
+        """One period from the microphone, exactly `period_bytes` long."""
+        ...
+
+    def write(self, period: bytes) -> None:
+        """One period to the speaker, exactly `period_bytes` long. Never blocks longer than the device buffer."""
+        ...
+
+    def close(self) -> None:
+        """Close the capture device: no call, no open microphone. Allowed in any state."""
+        ...
+
+    def counters(self) -> SoundCounters: ...
+
+
+class Board(Protocol):
+    """Everything screwed to the wall."""
+
+    def start(self, sink: Sink) -> None:
+        """Begin to report events to `sink`. Raises HardwareError when a configured device is missing."""
+        ...
+
+    def relay(self, name: str) -> Relay:
+        """Raises KeyError for a name that was not configured."""
+        ...
+
+    def lamp(self, name: str) -> Lamp:
+        """Raises KeyError for a name that was not configured."""
+        ...
+
+    @property
+    def sound(self) -> SoundCard: ...
+
+    def close(self) -> None:
+        """Let go of every relay, switch lamps off, stop every thread."""
+        ...
