@@ -1,0 +1,86 @@
+# Portero. The two commands that matter: `make demo` and `make test`. Everything they need they install.
+# PBX=kamailio   make demo through a real Kamailio     SECONDS=60  length of each fuzz run
+# SEEDS=0:20     seeds of make soak                    PYTHON=…    the interpreter of the virtual environment
+
+PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
+VENV    := .venv
+BIN     := $(VENV)/bin
+SECONDS ?= 60
+SEEDS   ?= 0:20
+PBX     ?=
+RUN_PACKAGES := $(shell sed -n '/^\# -- run/,/^\# -- tests/{/^[a-z]/p}' packages.apt)
+ALL_PACKAGES := $(shell sed -n '/^[a-z]/p' packages.apt)
+NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
+APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
+say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
+
+.PHONY: demo test check lint types unit native-check interop sim soak fuzz bench torture install apt-run apt-all clean help
+
+help:
+	@sed -n '1,3p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+# install-missing LIST: asks dpkg first, so that a machine that has everything needs no root and no network
+define install-missing
+	@missing=$$(dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | sed -n 's/^installed //p' | sort > .have.tmp; \
+	  printf '%s\n' $(1) | sort | comm -23 - .have.tmp | tr '\n' ' '; rm -f .have.tmp); \
+	if [ -n "$$missing" ]; then printf '\033[1;36m»\033[0m Installing Debian packages: %s\n' "$$missing"; \
+	  $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; fi
+endef
+
+apt-run:
+	$(call install-missing,$(RUN_PACKAGES) $(if $(PBX),$(PBX)))
+apt-all:
+	$(call install-missing,$(ALL_PACKAGES))
+
+$(VENV)/pyvenv.cfg: | apt-run
+	$(call say,Making the virtual environment $(VENV) with $(PYTHON))
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml $(NATIVE_SOURCES) | $(VENV)/pyvenv.cfg
+	$(call say,Installing Python packages and building the media core)
+	@$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.run
+	$(call say,Installing the tools for tests)
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/demo-report.html
+	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
+
+test: apt-all $(VENV)/.dev ## everything that must pass: check, interop, simulator
+	@$(MAKE) --no-print-directory check sim interop
+
+check: lint types unit native-check ## the inner loop, under a minute
+
+lint: $(VENV)/.dev
+	$(call say,ruff)
+	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
+
+types: $(VENV)/.dev
+	$(call say,mypy --strict)
+	@$(BIN)/mypy --no-error-summary
+
+unit: $(VENV)/.dev
+	$(call say,unit tests)
+	@$(BIN)/python -m pytest -q tests --ignore=tests/interop --ignore=tests/sim/soak
+
+native-check: $(VENV)/.dev
+	$(call say,media core: gcc and clang$(,) sanitizers)
+	@$(MAKE) --no-print-directory -s -C native check test
+
+sim: $(VENV)/.dev ## ten thousand calls in the simulator
+	$(call say,simulator)
+	@$(BIN)/python -m tests.sim.soak --seeds 0:1 --calls 10000
+
+soak: $(VENV)/.dev ## more of them: make soak SEEDS=0:100
+	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) --calls 10000
+
+interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, PulseAudio
+	$(call say,interoperability with real peers)
+	@$(BIN)/python -m pytest -q tests/interop
+
+clean: ## remove what was built
+	rm -rf $(VENV) build out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -o -name '*.so' -path './firmware/*' | xargs rm -rf

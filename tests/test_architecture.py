@@ -1,0 +1,148 @@
+"""The house plan as a test: who may import whom, what the pure rooms may not touch, and the sizes that keep files readable."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES_MAX = 500
+FUNCTION_LINES_MAX = 60
+BANNED_FILE_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
+
+# A room may import the rooms and third-party packages named here, and the standard library unless it is pure.
+MATRIX: dict[str, set[str]] = {
+    "firmware.errors": set(),
+    "firmware.ids": set(),
+    "firmware.sdp": {"firmware.errors", "firmware.ids"},
+    "firmware.sip": {"firmware.errors", "firmware.ids", "firmware.sdp"},
+    "firmware.net": {
+        "firmware.errors",
+        "firmware.ids",
+        "firmware.sip.agent",
+        "firmware.sip.events",
+        "firmware.sip.framing",
+        "firmware.sip.uri",
+        "dns",
+    },
+    "firmware.media": {"firmware.errors", "firmware.ids", "firmware.sdp", "hw.api"},
+    "firmware.door": {"firmware.errors", "firmware.ids"},
+    "firmware.config": {"firmware.errors", "firmware.ids"},
+    "firmware.outlets": {"firmware.errors", "firmware.ids", "firmware.door.events", "firmware.config"},
+    "firmware.app": {"firmware", "hw"},
+    "firmware.demo": {"firmware", "hw"},
+    "firmware.cli": {"firmware", "hw"},
+    "firmware.__main__": {"firmware.cli"},
+    "hw": {"hw"},
+    "native": {"native", "cffi", "setuptools"},
+}
+# One third-party library a file.
+THIRD_PARTY_FILES = {
+    "firmware/media/binding.py": {"cffi", "firmware.media._pm"},
+    "hw/gpio.py": {"gpiozero"},
+    "hw/alsa.py": {"alsaaudio"},
+    "hw/serial_port.py": {"serial"},
+}
+PURE = ("firmware/sip", "firmware/sdp", "firmware/door", "hw/decode")
+IMPURE_MODULES = {
+    "asyncio", "socket", "time", "random", "secrets", "threading", "logging", "os", "select", "ssl", "subprocess", "queue",
+    "multiprocessing", "concurrent", "signal", "sqlite3", "uuid",
+}  # fmt: skip
+IMPURE_CALLS = {"open", "print", "input", "datetime.now", "datetime.utcnow", "date.today", "datetime.datetime.now"}
+
+
+def sources(*tops: str) -> list[Path]:
+    return sorted(path for top in tops for path in (ROOT / top).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Every module that the file imports, with its line; also inside functions and under TYPE_CHECKING."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = (ROOT / (whole.replace(".", "/") + ".py")).exists() or (ROOT / whole.replace(".", "/")).is_dir()
+                yield node.lineno, whole if is_module or alias.name.startswith("_") else node.module or ""
+
+
+def within(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
+
+
+def room_of(module: str) -> str:
+    fitting = [room for room in MATRIX if within(module, room)]
+    assert fitting, f"{module} stands in no room of the plan"
+    return max(fitting, key=len)
+
+
+def allowed(path: Path, module: str, imported: str) -> bool:
+    room = room_of(module)
+    if imported.split(".")[0] in sys.stdlib_module_names or within(imported, room):
+        return True
+    permitted = MATRIX[room] | THIRD_PARTY_FILES.get(str(path.relative_to(ROOT)), set())
+    return any(within(imported, other) for other in permitted)
+
+
+@pytest.mark.parametrize("path", sources("firmware", "hw", "native"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_the_matrix_allows(path: Path) -> None:
+    wrong = [f"line {line}: {imported}" for line, imported in imports(path) if not allowed(path, name_of(path), imported)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sources(*PURE), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_pure_room_touches_no_clock_socket_thread_or_chance(path: Path) -> None:
+    modules = [f"line {line}: {name}" for line, name in imports(path) if name.split(".")[0] in IMPURE_MODULES]
+    calls = [
+        f"line {node.lineno}: {ast.unparse(node.func)}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in IMPURE_CALLS
+    ]
+    assert modules + calls == []
+
+
+@pytest.mark.parametrize("library", ["cffi", "gpiozero", "alsaaudio", "serial"])
+def test_a_hardware_library_is_imported_in_one_file_only(library: str) -> None:
+    users = {str(path.relative_to(ROOT)) for path in sources("firmware", "hw") for _, name in imports(path) if within(name, library)}
+    assert users <= {file for file, libraries in THIRD_PARTY_FILES.items() if library in libraries}
+
+
+def test_files_stay_within_their_size() -> None:
+    code = sources("firmware", "hw", "native", "tests") + [p for ext in ("*.c", "*.h") for p in (ROOT / "native").rglob(ext)]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in code}
+    assert {name: length for name, length in lengths.items() if length > LINES_MAX} == {}
+
+
+def test_functions_stay_within_their_size() -> None:
+    long = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in sources("firmware", "hw", "native")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
+    }
+    assert long == {}
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    assert [str(path) for path in sources("firmware", "hw", "native", "tests") if path.stem in BANNED_FILE_NAMES] == []
+
+
+def test_broad_except_lives_in_the_supervisor_alone() -> None:
+    broad = {
+        str(path.relative_to(ROOT))
+        for path in sources("firmware", "hw")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
+    }
+    assert broad <= {"firmware/app/supervise.py"}
