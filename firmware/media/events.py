@@ -1,0 +1,57 @@
+"""What the audio thread tells the program: the closed union MediaEvent.
+
+Times are `time.monotonic_ns()` readings. A sink is called on the audio thread and returns at once: it hands over to the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAudio:
+    """The first received packet of the stream has been decoded to the speaker; `at_ns` is that moment."""
+
+    call: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitHeard:
+    """One press of a key of the other side's phone (RFC 4733), reported once, at its end."""
+
+    call: str
+    digit: str
+    duration_ms: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSilent:
+    """No packet has arrived for `for_s` though the session says that the other side sends: its end was lost. Sent once a silence."""
+
+    call: str
+    for_s: float
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundEnded:
+    """A prompt or tone that does not repeat has been played to its end."""
+
+    name: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundFault:
+    """The sound card could not be opened (or can be again); calls go on in silence, digits still arrive. `detail` is one plain sentence."""
+
+    working: bool
+    detail: str
+    at_ns: int
+
+
+MediaEvent = FirstAudio | DigitHeard | StreamSilent | SoundEnded | SoundFault
+MediaSink = Callable[[MediaEvent], None]

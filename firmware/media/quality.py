@@ -1,0 +1,122 @@
+"""What a call sounded like: the quality record, and its estimate as a number from 1 to 4.5 (ITU-T G.107, the E-model).
+
+Only impairments that a packet network causes enter the estimate: loss and delay. Levels, room noise and echo are taken at G.107's
+defaults, so the figure compares calls of this station with one another; it is not a listening test.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from math import log2, pow
+from typing import Final
+
+R_DEFAULT: Final = 93.2  # G.107 §7.7: every parameter at its default, no loss, no delay
+DELAY_FREE_MS: Final = 100.0  # G.107 §7.4: Idd is zero up to this one-way delay
+MOS_FLOOR: Final = 1.0  # G.107 Annex B
+MOS_CEILING: Final = 4.5
+
+# Robustness to random loss (Bpl) and the codec's own impairment (Ie): G.113 Appendix I, with packet loss concealment.
+EQUIPMENT: Final[dict[str, tuple[float, float]]] = {"PCMU": (0.0, 25.1), "PCMA": (0.0, 25.1)}
+EQUIPMENT_UNKNOWN: Final = (0.0, 4.3)  # G.113's figure for G.711 without concealment: assume the worse
+
+HISTORY_SAMPLES_MAX: Final = 512  # more points than a plot has pixels columns; 2 kB a call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRecord:
+    """How one call's sound went; a snapshot while it runs, final when the stream has stopped.
+
+    Delays and durations in milliseconds. `mos_heard` estimates what our side heard, `mos_sent` what the other side heard of us by its own
+    reports (None until one arrived). `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
+    `buffer_history_ms` samples the jitter buffer's delay every `history_interval_ms`.
+    """
+
+    call: str
+    codec: str
+    duration_ms: int
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    packets_late: int
+    packets_duplicate: int
+    packets_reordered: int
+    packets_rejected: int
+    loss_percent: float
+    jitter_ms: float
+    buffer_ms_mean: float
+    buffer_ms_max: float
+    concealed_ms: int
+    late_periods: int
+    overruns: int
+    underruns: int
+    round_trip_ms: float | None
+    remote_loss_percent: float | None
+    remote_jitter_ms: float | None
+    mouth_to_ear_ms: float
+    mos_heard: float
+    mos_sent: float | None
+    history_interval_ms: int
+    buffer_history_ms: tuple[float, ...]
+
+
+def mos(codec: str, loss_percent: float, delay_ms: float, burst_ratio: float = 1.0) -> float:
+    """Mean opinion score, 1 to 4.5, for random (`burst_ratio` 1) or bursty loss and a one-way delay (G.107 Annex B)."""
+    return mos_of_rating(R_DEFAULT - delay_impairment(delay_ms) - equipment_impairment(codec, loss_percent, burst_ratio))
+
+
+def mos_of_rating(rating: float) -> float:
+    """The rating R on the opinion scale (G.107 equation B-4)."""
+    if rating <= 0:
+        return MOS_FLOOR
+    if rating >= 100:
+        return MOS_CEILING
+    # The polynomial dips below 1 for ratings under about 6.5, which no listener can score.
+    return max(MOS_FLOOR, 1 + 0.035 * rating + rating * (rating - 60) * (100 - rating) * 7e-6)
+
+
+def delay_impairment(delay_ms: float) -> float:
+    """Idd: the cost of absolute delay with echo perfectly controlled (G.107 §7.4, equation 7-27, default sensitivity)."""
+    if delay_ms <= DELAY_FREE_MS:
+        return 0.0
+    octaves = log2(delay_ms / DELAY_FREE_MS)
+    return 25 * (_sixth_root(1 + octaves**6) - 3 * _sixth_root(1 + (octaves / 3) ** 6) + 2)
+
+
+def equipment_impairment(codec: str, loss_percent: float, burst_ratio: float = 1.0) -> float:
+    """Ie-eff: the codec and the loss it could not hide (G.107 §7.5, equation 7-29). Loss in percent, 0 to 100."""
+    own, robustness = EQUIPMENT.get(codec.upper(), EQUIPMENT_UNKNOWN)
+    if loss_percent <= 0:
+        return own
+    return own + (95 - own) * loss_percent / (loss_percent / burst_ratio + robustness)
+
+
+def _sixth_root(value: float) -> float:
+    return pow(value, 1 / 6)
+
+
+class DelayHistory:
+    """A bounded curve of one figure over a call of any length: when it is full, every second sample goes and the interval doubles."""
+
+    def __init__(self, interval_ms: int) -> None:
+        assert interval_ms > 0
+        self.interval_ms = interval_ms
+        self._tenths = array("H")
+        self._skip = 0
+        self._stride = 1
+
+    def add(self, delay_ms: float) -> None:
+        """Take the sample of the next base interval; values are kept in tenths of a millisecond, up to 6.5 s."""
+        if self._skip:
+            self._skip -= 1
+            return
+        if len(self._tenths) >= HISTORY_SAMPLES_MAX:
+            self._tenths = self._tenths[::2]
+            self._stride *= 2
+            self.interval_ms *= 2
+        self._tenths.append(min(65_535, max(0, round(delay_ms * 10))))
+        self._skip = self._stride - 1
+
+    def samples_ms(self) -> tuple[float, ...]:
+        """The curve so far, one sample every `interval_ms`."""
+        return tuple(value / 10 for value in self._tenths)

@@ -1,0 +1,113 @@
+"""The media port: the pair of sockets that one call's sound travels through, opened before the offer is made.
+
+RTP has the even port, RTCP the next one (RFC 3550 §11). The sockets are created here and driven by the C pump alone; Python never
+reads them. Every packet carries the kernel's receive time, so arrival is exact though the sockets are drained once a period.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from typing import Final
+
+from firmware.errors import MediaError
+
+SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
+DSCP_EXPEDITED: Final = 0xB8  # EF, 46 << 2: conversational sound (RFC 4594 §4.1, RFC 3246)
+PRIORITY_INTERACTIVE: Final = 6  # the highest that an unprivileged process may ask for (socket(7), SO_PRIORITY)
+# Enough for a second of 20 ms packets from one sender and a flood to be dropped by the kernel, not to fill the memory.
+RECEIVE_BUFFER_BYTES: Final = 65_536
+ATTEMPTS_MAX: Final = 64  # a range with 64 occupied pairs in a row is misconfigured, not busy
+
+
+class MediaPort:
+    """A bound RTP/RTCP socket pair, non-blocking. Owned by whoever opened it until `Engine.start` takes it over."""
+
+    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self._rtp = rtp
+        self._rtcp = rtcp
+        self.rtp_port: int = rtp.getsockname()[1]
+        self.family: socket.AddressFamily = rtp.family
+
+    @property
+    def rtp_fd(self) -> int:
+        """The RTP socket's descriptor; -1 once closed."""
+        return self._rtp.fileno()
+
+    @property
+    def rtcp_fd(self) -> int:
+        """The RTCP socket's descriptor; -1 once closed."""
+        return self._rtcp.fileno()
+
+    def close(self) -> None:
+        """Give both ports back. Allowed in any state."""
+        self._rtp.close()
+        self._rtcp.close()
+
+
+def open_port(bind_host: str, ports: range) -> MediaPort:
+    """A free even/odd pair within `ports`.
+
+    `bind_host` is a numeric address, or '' for every interface in both families (one IPv6 socket that also speaks IPv4; IPv4 alone
+    where the kernel has no IPv6). The search begins at a random pair, so that stragglers of the last call do not meet the next one.
+    Raises MediaError when no pair is free or the address is not ours.
+    """
+    pairs = range(ports.start + ports.start % 2, ports.stop - 1, 2)
+    if not pairs:
+        raise MediaError(f"the port range {ports.start}-{ports.stop - 1} holds no even port with its neighbour")
+    first = int.from_bytes(os.urandom(4), "big") % len(pairs)
+    failure = ""
+    for step in range(min(len(pairs), ATTEMPTS_MAX)):
+        port = pairs[(first + step) % len(pairs)]
+        try:
+            return _open_pair(bind_host, port)
+        except OSError as error:
+            failure = error.strerror or str(error)
+    where = bind_host or "any address"
+    raise MediaError(f"no free RTP port pair on {where} in {ports.start}-{ports.stop - 1}: {failure}")
+
+
+def _open_pair(bind_host: str, port: int) -> MediaPort:
+    with contextlib.ExitStack() as undo:
+        rtp = undo.enter_context(_bound(bind_host, port))
+        rtcp = undo.enter_context(_bound(bind_host, port + 1))
+        undo.pop_all()  # both are bound: keep them open
+    return MediaPort(rtp, rtcp)
+
+
+def _bound(bind_host: str, port: int) -> socket.socket:
+    opened = _socket(bind_host)
+    try:
+        opened.settimeout(0)  # non-blocking
+        opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        _mark(opened)
+        wildcard = "::" if opened.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 -- '' asks for every interface
+        opened.bind((bind_host or wildcard, port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _socket(bind_host: str) -> socket.socket:
+    if bind_host:
+        family = socket.AF_INET6 if ":" in bind_host else socket.AF_INET
+        return socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        both = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    except OSError:
+        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    return both
+
+
+def _mark(opened: socket.socket) -> None:
+    """Ask the network for low delay. A container may forbid it; the call works without."""
+    with contextlib.suppress(OSError):
+        if opened.family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, DSCP_EXPEDITED)
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, DSCP_EXPEDITED)
+        # After IP_TOS: setting the type of service also resets the priority.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, PRIORITY_INTERACTIVE)
