@@ -1,0 +1,41 @@
+"""Numeric addresses, recognised by their text alone: the pure rooms have no socket to ask."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HEX_DIGITS: Final = frozenset("0123456789abcdefABCDEF")
+
+
+def is_ipv4(text: str) -> bool:
+    """Whether `text` is four decimal octets (RFC 3986 §3.2.2 IPv4address: no leading zeros, which some systems read as octal)."""
+    parts = text.split(".")
+    return len(parts) == 4 and all(_is_octet(part) for part in parts)
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether `text` is an IPv6 address (RFC 4291 §2.2), without brackets and zone."""
+    head, gap, tail = text.partition("::")
+    if "::" in tail:
+        return False
+    left = _groups(head, dotted_end=not gap)
+    right = _groups(tail, dotted_end=True)
+    if left is None or right is None:
+        return False
+    return left + right <= 7 if gap else left == 8
+
+
+def _is_octet(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 3 and str(int(text)) == text and int(text) <= 255
+
+
+def _groups(text: str, *, dotted_end: bool) -> int | None:
+    """How many 16-bit groups `text` has (a dotted end counts two, where it may stand); None when one of them is none."""
+    if not text:
+        return 0
+    parts = text.split(":")
+    count = len(parts)
+    if dotted_end and is_ipv4(parts[-1]):
+        parts.pop()
+        count += 1
+    return count if all(1 <= len(part) <= 4 and HEX_DIGITS.issuperset(part) for part in parts) else None

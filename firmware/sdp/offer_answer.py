@@ -1,0 +1,332 @@
+"""Offer and answer about one audio stream (RFC 3264): what we propose, what we reply, and what both have then agreed.
+
+Pure functions over descriptions. Who keeps a dialog keeps our last description too and passes it as `previous`: the version number,
+the order of m= lines and the payload numbers of a session follow from it (RFC 3264 §8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from firmware.errors import RemoteProtocolError
+from firmware.sdp.address import is_ipv4, is_ipv6
+from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, Codec, codecs_of
+from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
+
+# Profiles whose packets are plain RTP. Feedback (RFC 4585) is only promised by a=rtcp-fb, which we never repeat.
+PLAIN_PROFILES: Final = ("RTP/AVP", "RTP/AVPF")
+FIRST_VERSION: Final = 1
+PTIME_STEP_MS: Final = 10  # the media core packetises in steps of 10 ms
+PTIME_MIN_MS: Final = 10
+PTIME_MAX_MS: Final = 60  # more costs delay and tears long holes at each lost packet; peers that ask for more play less as well
+DIGITS: Final = frozenset(range(12))  # 0-9 * #: a receiver without them is of no use for digits
+
+
+class Direction(Enum):
+    """The direction of a stream as the describing side sees it (RFC 8866 §6.7)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+    @staticmethod
+    def of(*, sends: bool, receives: bool) -> Direction:
+        """The direction that does exactly this."""
+        if sends:
+            return Direction.SENDRECV if receives else Direction.SENDONLY
+        return Direction.RECVONLY if receives else Direction.INACTIVE
+
+    def met_by(self, other: Direction) -> Direction:
+        """What is left of ours when the other side describes itself as `other`: we send what they receive (RFC 3264 §6.1)."""
+        return Direction.of(sends=self.sends and other.receives, receives=self.receives and other.sends)
+
+
+class NoCommonMedia(RemoteProtocolError):  # noqa: N818 # names the outcome; as an offer's answer it is 488, not a fault
+    """Nothing in the other side's description can be used: answer 488 (RFC 3261 §13.3.1.3), or end the call that it answered."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, status=488)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalMedia:
+    """What we can do, for one call. `codecs` in order of preference, telephone-event among them; `session_id` stays for the whole dialog.
+
+    `host` is the numeric address that the description states; '' lets the agent put the local address of the hop there before it calls us.
+    RTP is received on `rtp_port`, RTCP on the next (RFC 3550 §11).
+    """
+
+    host: str = ""
+    rtp_port: int
+    codecs: tuple[Codec, ...]
+    ptime_ms: int = 20
+    session_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSession:
+    """What both sides agreed on: all that the media engine needs to run the stream.
+
+    `codec` carries the number under which we send; `receive_codecs` the numbers under which sound may come. `direction` is ours: unless
+    it sends, nothing goes to the remote address, which may then be the null address of an old-style hold (no RTCP either, RFC 3264 §8.4).
+    """
+
+    local_port: int
+    remote_host: str
+    remote_rtp_port: int
+    remote_rtcp_host: str
+    remote_rtcp_port: int
+    codec: Codec
+    receive_codecs: tuple[Codec, ...]
+    dtmf_send_payload_type: int | None
+    dtmf_receive_payload_types: tuple[int, ...]
+    direction: Direction
+    ptime_ms: int
+    rtcp_mux: bool = False
+
+    @property
+    def remote_is_null(self) -> bool:
+        """Whether the other side gave no address to send to: neither RTP nor RTCP leaves us (RFC 3264 §8.4)."""
+        return Connection(host=self.remote_host).is_null
+
+
+def make_offer(
+    local: LocalMedia, *, direction: Direction = Direction.SENDRECV, previous: SessionDescription | None = None
+) -> SessionDescription:
+    """Our offer. `previous` is our last description in this dialog, offer or answer; None in a new dialog.
+
+    A repeated offer equals `previous`, version included; a changed one raises the version by one and keeps every m= line in place
+    (RFC 3264 §8).
+    """
+    if previous is None:
+        ours = _audio_line(local, "RTP/AVP", local.codecs, direction)
+        return _describe(local, (ours,), previous=None)
+    place = active_line(previous)
+    lines = [_refused(media) for media in previous.media]
+    if place is None:
+        # RFC 3264 §8.1: a new stream goes below the existing ones, or takes the slot of a disabled one.
+        lines.append(_audio_line(local, "RTP/AVP", local.codecs, direction))
+    else:
+        kept = previous.media[place]
+        lines[place] = _audio_line(local, kept.protocol, _renumbered(local.codecs, codecs_of(kept)), direction)
+    return _describe(local, tuple(lines), previous=previous)
+
+
+def make_answer(
+    offer: SessionDescription,
+    local: LocalMedia,
+    *,
+    direction: Direction = Direction.SENDRECV,
+    previous: SessionDescription | None = None,
+) -> tuple[SessionDescription, MediaSession]:
+    """Our answer to `offer` and what it agrees on. `direction` is what we wish; `previous` is our last description in this dialog.
+
+    The first usable audio line is taken, every other one refused in place with port 0 (RFC 3264 §6).
+    Raises NoCommonMedia when no line can be used: the request deserves 488.
+    """
+    for place, media in enumerate(offer.media):
+        remote = _usable(offer, media, local)
+        if remote is None:
+            continue
+        common = _common(codecs_of(media), local.codecs)
+        if not any(codec.is_sound for codec in common):
+            continue
+        ours = direction.met_by(_direction(offer, media))
+        lines = [_refused(other) for other in offer.media]
+        lines[place] = _audio_line(local, media.protocol, common, ours)
+        answer = _describe(local, tuple(lines), previous=previous, times=offer.times)
+        return answer, _session(offer, media, local, send=common, receive=common, direction=ours)
+    raise NoCommonMedia("no m= line of the offer has a codec, a transport and an address that we can use")
+
+
+def read_answer(offer: SessionDescription, answer: SessionDescription, local: LocalMedia) -> MediaSession:
+    """What our `offer` and the other side's `answer` agree on.
+
+    Raises NoCommonMedia when the stream was refused or nothing in it can be used, RemoteProtocolError when the answer does not
+    fit the offer.
+    """
+    place = active_line(offer)
+    if place is None or place >= len(answer.media):
+        # RFC 3264 §6: for each m= line in the offer there is a corresponding one in the answer.
+        raise RemoteProtocolError(f"the answer has {len(answer.media)} m= lines, the offer {len(offer.media)}")
+    ours, theirs = offer.media[place], answer.media[place]
+    if _usable(answer, theirs, local) is None:
+        raise NoCommonMedia("the other side refused the audio stream, or answered with an address that we cannot use")
+    offered = codecs_of(ours)
+    send = _common(codecs_of(theirs), offered)
+    if not any(codec.is_sound for codec in send):
+        raise NoCommonMedia("the answer names none of the codecs that we offered")
+    direction = _direction(offer, ours).met_by(_direction(answer, theirs))
+    return _session(answer, theirs, local, send=send, receive=_receivable(offered, send), direction=direction)
+
+
+def active_line(description: SessionDescription) -> int | None:
+    """The index of our audio line in a description that we made, None when every line is refused."""
+    return next((i for i, media in enumerate(description.media) if media.kind == "audio" and media.port != 0), None)
+
+
+def _describe(
+    local: LocalMedia,
+    media: tuple[MediaDescription, ...],
+    *,
+    previous: SessionDescription | None,
+    times: tuple[tuple[str, str], ...] = (("t", "0 0"),),
+) -> SessionDescription:
+    assert local.host, "whoever asks for a description has put the address in"
+    family = "IP6" if ":" in local.host else "IP4"
+    version = FIRST_VERSION if previous is None else previous.origin.version
+    description = SessionDescription(
+        origin=Origin(session_id=local.session_id, version=version, family=family, host=local.host),
+        connection=Connection(family=family, host=local.host),
+        # RFC 3264 §6: the t= line of an answer equals that of the offer.
+        times=times,
+        media=media,
+    )
+    if previous is None or description == previous:
+        return description
+    # RFC 3264 §8: if anything differs, the version in the o= line is incremented by one.
+    return replace(description, origin=replace(description.origin, version=version + 1))
+
+
+def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
+    attributes: list[Attribute] = []
+    for codec in codecs:
+        attributes += codec.attributes()
+    attributes += [("ptime", str(local.ptime_ms)), (direction.value, None)]
+    return MediaDescription(
+        kind="audio",
+        port=local.rtp_port,
+        protocol=protocol,
+        formats=tuple(str(codec.payload_type) for codec in codecs),
+        attributes=tuple(attributes),
+    )
+
+
+def _refused(media: MediaDescription) -> MediaDescription:
+    """RFC 3264 §6: the port number is zero; at least one format must stay for the grammar, and the rest means nothing."""
+    return MediaDescription(kind=media.kind, port=0, protocol=media.protocol, formats=media.formats)
+
+
+def _usable(description: SessionDescription, media: MediaDescription, local: LocalMedia) -> Connection | None:
+    """The address of an m= line that we could use as one side of a stream, else None."""
+    if media.kind != "audio" or media.port == 0 or media.protocol not in PLAIN_PROFILES:
+        return None
+    connection = description.connection_of(media)
+    if connection is None or connection.network != "IN" or connection.is_multicast:
+        return None
+    # Our socket has one family. Names (allowed by RFC 8866 §5.7, used by nobody) would make the audio thread wait for a name server.
+    numeric = is_ipv6(connection.host) if ":" in local.host else is_ipv4(connection.host)
+    return connection if numeric else None
+
+
+def _direction(description: SessionDescription, media: MediaDescription) -> Direction:
+    """The direction that the describing side states for `media`: its own attribute, else the session's, else sendrecv (RFC 8866 §6.7)."""
+    stated = Direction.SENDRECV
+    for attributes in (description.attributes, media.attributes):
+        for direction in Direction:
+            if (direction.value, None) in attributes:
+                stated = direction
+    connection = description.connection_of(media)
+    if connection is not None and connection.is_null:
+        # RFC 3264 §8.4: the old hold, c=0.0.0.0, says that nothing can be received there.
+        return Direction.of(sends=stated.sends, receives=False)
+    return stated
+
+
+def _common(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """Our codecs that they name too: their order and numbers (RFC 3264 §6.1), our parameters."""
+    found: list[Codec] = []
+    for codec in theirs:
+        match = next((own for own in ours if own.same_encoding(codec)), None)
+        if match is not None:
+            found.append(match.with_payload_type(codec.payload_type))
+    clocks = {codec.clock_rate_hz for codec in found if codec.is_sound}
+    # RFC 4733 §2.1: events share the sequence and timestamps of the sound, hence its clock.
+    return tuple(codec for codec in found if codec.is_sound or codec.clock_rate_hz in clocks)
+
+
+def _receivable(offered: tuple[Codec, ...], send: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """What may reach us after our offer: all that we offered under our numbers (RFC 3264 §7).
+
+    Peers that answer with other numbers should still send ours (§6.1); some send their own, so these are understood where they are free.
+    """
+    taken = {codec.payload_type for codec in offered}
+    return offered + tuple(codec for codec in send if codec.payload_type not in taken)
+
+
+def _renumbered(codecs: tuple[Codec, ...], before: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """RFC 3264 §8.3.2: within a session a payload number keeps its meaning, so known codecs keep theirs and new ones get free ones."""
+    numbers = {codec.payload_type for codec in before}
+    out: list[Codec] = []
+    for codec in codecs:
+        known = next((old for old in before if old.same_encoding(codec)), None)
+        number = codec.payload_type if known is None else known.payload_type
+        if known is None and number in numbers:
+            number = next(n for n in range(DYNAMIC_FIRST, PAYLOAD_TYPE_MAX + 1) if n not in numbers)
+        numbers.add(number)
+        out.append(codec.with_payload_type(number))
+    return tuple(out)
+
+
+def _session(
+    remote: SessionDescription,
+    media: MediaDescription,
+    local: LocalMedia,
+    *,
+    send: tuple[Codec, ...],
+    receive: tuple[Codec, ...],
+    direction: Direction,
+) -> MediaSession:
+    connection = remote.connection_of(media)
+    assert connection is not None, "a usable line has an address"
+    rtcp_host, rtcp_port = _rtcp(media, connection.host)
+    codec = next(codec for codec in send if codec.is_sound)
+    theirs = {known.payload_type: known for known in codecs_of(media)}
+    digits = (event for event in send if event.is_telephone_event and event.clock_rate_hz == codec.clock_rate_hz)
+    return MediaSession(
+        local_port=local.rtp_port,
+        remote_host=connection.host,
+        remote_rtp_port=media.port,
+        remote_rtcp_host=rtcp_host,
+        remote_rtcp_port=rtcp_port,
+        codec=replace(codec, fmtp=theirs[codec.payload_type].fmtp),  # what we send obeys the receiver's parameters (RFC 3264 §5.1)
+        receive_codecs=tuple(codec for codec in receive if codec.is_sound),
+        dtmf_send_payload_type=next((event.payload_type for event in digits if theirs[event.payload_type].events() >= DIGITS), None),
+        dtmf_receive_payload_types=tuple(event.payload_type for event in receive if event.is_telephone_event),
+        direction=direction,
+        ptime_ms=_ptime_ms(media, local.ptime_ms),
+    )
+
+
+def _rtcp(media: MediaDescription, host: str) -> tuple[str, int]:
+    """Where the other side receives RTCP: `a=rtcp:port [IN IP4 address]` (RFC 3605 §2.1), else the port above RTP's (RFC 3550 §11)."""
+    fields = (media.attribute("rtcp") or "").split()
+    if fields and fields[0].isascii() and fields[0].isdecimal() and len(fields[0]) <= 5 and 0 < int(fields[0]) <= 65_535:
+        same_family = len(fields) == 4 and (is_ipv6(fields[3]) if ":" in host else is_ipv4(fields[3]))
+        return (fields[3] if same_family else host), int(fields[0])
+    return host, min(media.port + 1, 65_535)
+
+
+def _ptime_ms(media: MediaDescription, ours_ms: int) -> int:
+    """The packet length in which we send: what the receiver asks for (RFC 8866 §6.4), else ours; never above its maxptime (§6.5)."""
+    wanted_ms = _milliseconds(media.attribute("ptime")) or ours_ms
+    most_ms = _milliseconds(media.attribute("maxptime")) or PTIME_MAX_MS
+    steps = min(wanted_ms, most_ms, PTIME_MAX_MS) // PTIME_STEP_MS
+    return max(steps * PTIME_STEP_MS, PTIME_MIN_MS)
+
+
+def _milliseconds(text: str | None) -> int | None:
+    """RFC 8866 §6.4 allows fractions; the whole milliseconds are enough for steps of ten. None when absent or nonsense."""
+    whole = (text or "").strip().partition(".")[0]
+    return int(whole) if whole.isascii() and whole.isdecimal() and len(whole) <= 5 else None
