@@ -1,0 +1,43 @@
+"""Checks of single values. A check takes a value and returns None, or what is wrong and the remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Complaint = tuple[str, str]  # what is wrong, and the remedy; two plain sentences without a full stop
+Check = Callable[[float | str], Complaint | None]
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+HOST_PATTERN = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)"
+URI_PATTERN = re.compile(rf"sips?:(?:[^@\s<>\"]+@)?{HOST_PATTERN}(?::\d{{1,5}})?(?:[;?][^\s<>\"]*)?", re.IGNORECASE)
+
+
+def between(low: float, high: float, unit: str = "") -> Check:
+    """A number within [low, high]; `unit` is for the message."""
+
+    def check(value: float | str) -> Complaint | None:
+        if not isinstance(value, str) and low <= value <= high:
+            return None
+        of = f" {unit}" if unit else ""
+        return f"{value} is out of range", f"give a number from {low:g} to {high:g}{of}"
+
+    return check
+
+
+def matching(pattern: re.Pattern[str], remedy: str) -> Check:
+    """A text that the pattern matches as a whole."""
+
+    def check(value: float | str) -> Complaint | None:
+        if isinstance(value, str) and pattern.fullmatch(value):
+            return None
+        return f"{value!r} is not usable here", remedy
+
+    return check
+
+
+is_name = matching(NAME_PATTERN, "use 1 to 32 letters, digits, '-', '_' or '.', beginning with a letter or digit")
+is_uri = matching(URI_PATTERN, 'write a SIP address such as "sip:anna@192.168.1.20" or "sip:611@pbx.example"')
+is_gpio = between(0, 27)  # the header of every Raspberry Pi carries BCM 0 to 27
+is_port = between(1, 65535)
+is_not_empty = matching(re.compile(r".*\S.*"), "give a text")

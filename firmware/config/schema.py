@@ -1,0 +1,224 @@
+"""The settings: one frozen class a section of `portero.toml`, with every key, its type, range, unit and default.
+
+`load` reads these classes as its schema, so a key exists here and nowhere else. An `Annotated` type carries its checks. A field without a
+default must be given. A field of type `Secret` may also be given as `…_file` or `…_credential` (see `secrets`).
+"""
+
+# Without `from __future__ import annotations`: `load` needs the types themselves, and evaluating texts costs start-up time.
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from firmware.config.checks import between, is_gpio, is_name, is_not_empty, is_port, is_uri
+from firmware.config.secrets import Secret
+
+Name = Annotated[str, is_name]
+Text = Annotated[str, is_not_empty]
+SipUri = Annotated[str, is_uri]
+Gpio = Annotated[int, is_gpio]  # BCM numbering: GPIO17 is 17, never the position on the header
+DebounceMs = Annotated[int, between(10, 200, "ms")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """[station]: who this door is."""
+
+    name: Text = "Portero"  # shown on the phones of accounts and direct calls without a display name of their own
+    user_agent: str = "Portero"  # the SIP User-Agent header; empty: none is sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """[network]: addresses and ports."""
+
+    bind: str = ""  # an address of this machine; empty: all of them, IPv4 and IPv6
+    sip_port: Annotated[int, between(0, 65535)] = 5060  # 0: any free port
+    transports: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
+    rtp_ports: tuple[Annotated[int, is_port], ...] = (10000, 10099)  # first and last; a call takes two
+    dscp_sip: Annotated[int, between(0, 63)] = 24  # CS3, RFC 4594 §4.1
+    dscp_rtp: Annotated[int, between(0, 63)] = 46  # EF, RFC 4594 §4.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """[[account]]: a registration at a SIP server."""
+
+    name: Name
+    uri: SipUri  # the address of record: sip:door@pbx.example
+    registrar: SipUri | None = None  # None: the domain of `uri`
+    proxy: SipUri | None = None  # outbound proxy
+    username: str | None = None  # for the digest; None: the user of `uri`
+    password: Secret | None = None
+    display_name: str | None = None  # None: the station's name
+    expires_s: Annotated[int, between(30, 86400, "s")] = 300
+    allow_md5: bool = True  # false: a server that offers nothing better than MD5 is refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """[[target]]: somebody whom buttons may ring."""
+
+    name: Name
+    uri: SipUri
+    account: str | None = None  # None: called directly, without a server
+    locks: tuple[str, ...] | None = None  # which locks a code may open in a call with this target; None: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """[[button]]: a bell button; `targets` are names of targets, or SIP addresses, rung in parallel."""
+
+    name: Name
+    targets: tuple[str, ...]
+    gpio: Gpio | None = None  # None: pressed by `portero ctl` alone
+    pull: Literal["up", "down", "none"] = "up"
+    active_high: bool = False
+    debounce_ms: DebounceMs = 30
+    min_active_ms: Annotated[int, between(0, 5000, "ms")] = 0
+    stuck_after_s: Annotated[float, between(1, 86400, "s")] | Literal["never"] = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """[[lock]]: a door opener behind a relay."""
+
+    name: Name
+    gpio: Gpio
+    active_high: bool = True
+    pulse_s: Annotated[float, between(0.1, 60, "s")] = 5.0
+    max_closed_s: Annotated[float, between(0.1, 120, "s")] = 30.0  # the driver's own limit of one closing, however often it is opened anew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """[[code]]: digits that open in a call. No code exists unless it is written here."""
+
+    name: Name
+    code: Secret
+    locks: tuple[str, ...] | None = None  # None: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """[[card]]: a card that opens the lock of the reader at which it is shown."""
+
+    name: Name
+    number: str  # hexadecimal, as the reader reports it
+    locks: tuple[str, ...] | None = None  # None: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lamp:
+    """[[lamp]]: a light that says what happens."""
+
+    name: Name
+    gpio: Gpio
+    shows: Literal["ring", "talk", "open"]
+    active_high: bool = True
+    blink_period_s: Annotated[float, between(0.1, 10, "s")] | None = None  # None: steady
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """[[contact]]: an exit button (`kind = "exit"`, opens `lock` whatever else happens) or a door contact (`kind = "door"`)."""
+
+    name: Name
+    kind: Literal["exit", "door"]
+    gpio: Gpio
+    lock: str | None = None
+    pull: Literal["up", "down", "none"] = "up"
+    active_high: bool = False
+    debounce_ms: DebounceMs = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """[[reader]]: an RDM6300 card reader at a serial port."""
+
+    name: Name
+    port: Text
+    lock: str
+    baud: Annotated[int, between(1200, 115200)] = 9600
+    repeat_after_ms: Annotated[int, between(0, 60000, "ms")] = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audio:
+    """[audio]: the sound card and what travels."""
+
+    device: Text = "default"  # an ALSA device, or a piece of the card's name
+    capture_device: str | None = None  # None: the same card
+    rate_hz: Literal[8000, 16000, 32000, 44100, 48000] = 16000
+    period_ms: Literal[10, 20] = 20
+    codecs: tuple[Literal["PCMA", "PCMU"], ...] = ("PCMA", "PCMU")  # in order of preference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """[call]: how a call from the door runs."""
+
+    ring_limit_s: Annotated[float, between(5, 300, "s")] = 60.0
+    talk_limit_s: Annotated[float, between(15, 3600, "s")] = 180.0
+    hangup_after_open_s: Annotated[float, between(0, 60, "s")] | Literal["never"] = 5.0
+    second_press: Literal["ignore", "hang_up"] = "ignore"  # of the same button, while it rings; another button always replaces
+    silence_limit_s: Annotated[float, between(5, 600, "s")] = 30.0  # a call whose sound stopped arriving for so long is dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """[access]: how codes are taken and guessing is stopped."""
+
+    digit_limit_s: Annotated[float, between(1, 30, "s")] = 5.0  # between two digits of one code
+    wrong_limit: Annotated[int, between(1, 10)] = 3  # wrong codes of one party before it is locked out
+    wrong_limit_global: Annotated[int, between(1, 100)] = 10  # wrong codes of all parties together before all are
+    lockout_s: Annotated[float, between(1, 3600, "s")] = 30.0  # the first time; doubles with each further wrong code
+    lockout_max_s: Annotated[float, between(1, 86400, "s")] = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """[incoming]: who may call the door."""
+
+    allow: tuple[str, ...] = ()  # user@host, *@host or *@*; empty: nobody
+    auto_answer: Literal["never", "on_request", "always"] = "never"
+    may_open: bool = False  # whether a code counts in such a call: a caller's name is easily forged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """[journal]: the record of everything that happened at the door."""
+
+    path: Text = "/var/lib/portero/journal.db"
+    rows_max: Annotated[int, between(1000, 10_000_000)] = 100_000
+    keep_days: Annotated[int, between(1, 3650, "days")] = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """[control]: the socket of `portero ctl`; only its owner may open it."""
+
+    socket: Text = "/run/portero/control.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything in `portero.toml`, checked. `warnings` are plain sentences about what works but should not stay."""
+
+    station: Station = Station()
+    network: Network = Network()
+    account: tuple[Account, ...] = ()
+    target: tuple[Target, ...] = ()
+    button: tuple[Button, ...] = ()
+    lock: tuple[Lock, ...] = ()
+    code: tuple[Code, ...] = ()
+    card: tuple[Card, ...] = ()
+    lamp: tuple[Lamp, ...] = ()
+    contact: tuple[Contact, ...] = ()
+    reader: tuple[Reader, ...] = ()
+    audio: Audio = Audio()
+    call: Call = Call()
+    access: Access = Access()
+    incoming: Incoming = Incoming()
+    journal: Journal = Journal()
+    control: Control = Control()
+    warnings: tuple[str, ...] = ()
