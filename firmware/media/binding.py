@@ -1,0 +1,532 @@
+"""The C media core as typed Python: the only file that touches cffi.
+
+Every call releases the interpreter lock and none allocates on the C side; an object belongs to one thread at a time. `now_ns` is
+CLOCK_MONOTONIC (`time.monotonic_ns`), `wall_ns` is CLOCK_REALTIME (`time.time_ns`): packets carry kernel receive stamps of the latter, and the
+core needs both at the same instant to turn a stamp into an age. Audio is signed 16-bit native-endian mono.
+
+Errors: ValueError when an argument is outside its documented range (a bug of the caller), MediaError when the system refuses.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, NewType
+
+from firmware.errors import LocalProtocolError, MediaError
+from firmware.media import _pm
+
+_ffi: Any = _pm.ffi
+_lib: Any = _pm.lib
+
+CALL_RATE_HZ: Final[int] = _lib.PM_CALL_RATE_HZ
+STREAMS_MAX: Final[int] = _lib.PM_STREAMS_MAX
+DIGITS_MAX: Final[int] = _lib.PM_DIGITS_MAX
+TONE_STEPS_MAX: Final[int] = _lib.PM_TONE_STEPS_MAX
+ALL_STREAMS: Final[int] = (1 << STREAMS_MAX) - 1
+
+Slot = NewType("Slot", int)
+Address = tuple[str, int]
+"""Literal IPv4 or IPv6 host and port; IPv6 may carry `%scope` as a number."""
+
+
+class MediaCodec(enum.IntEnum):
+    """What the core decodes and encodes by itself (RFC 3551 §4.5.14)."""
+
+    PCMU = 0
+    PCMA = 1
+
+
+class EventKind(enum.IntEnum):
+    """What happened in the core; the meaning of `PumpEvent.value` is given for each."""
+
+    FIRST_PACKET = 1
+    """First valid packet of a stream; `at_ns` is its arrival."""
+    FIRST_AUDIO = 2
+    """Its first decoded sample is in the period just rendered."""
+    DIGIT_BEGIN = 3
+    """A digit is pressed; value: milliseconds so far."""
+    DIGIT_END = 4
+    """The same digit is let go; value: its length in milliseconds."""
+    SSRC_CHANGED = 5
+    """Value: the new SSRC."""
+    SILENT = 6
+    """No valid packet since value milliseconds; repeated each second of silence."""
+    RESUMED = 7
+    """Packets came again after value milliseconds of silence."""
+    BYE = 8
+    """The peer's RTCP said goodbye."""
+    DIGITS_SENT = 9
+    """The last queued digit is out."""
+    LATCHED = 10
+    """Symmetric RTP moved the remote address to where packets come from."""
+    SOUND_DONE = 11
+    """Tone or prompt has ended; the slot is STREAMS_MAX; value: `Sound`."""
+
+
+class Sound(enum.IntEnum):
+    """The two players of a pump; each plays one thing at a time."""
+
+    TONE = 0
+    PROMPT = 1
+
+
+class PumpEvent(NamedTuple):
+    """One thing that happened; `digit` is empty unless the kind is a digit's. `at_ns` is CLOCK_MONOTONIC."""
+
+    kind: EventKind
+    slot: Slot
+    at_ns: int
+    value: int
+    digit: str
+
+
+class ToneStep(NamedTuple):
+    """Up to two sines for a time; both frequencies zero is a pause. The level is in dB below a full-scale sine, each sine by itself."""
+
+    low_hz: int
+    high_hz: int
+    duration_ms: int
+    attenuation_db: int = 13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """One stream as offer and answer agreed on it. The descriptors stay the caller's and must outlive the stream.
+
+    The core sets SO_TIMESTAMPNS on both and reads without blocking. Remote `None`: nothing is sent there.
+    `latch_ms` bounds symmetric RTP: within it the remote address may follow the packets, afterwards it is locked.
+    """
+
+    rtp_fd: int
+    rtcp_fd: int | None
+    remote_rtp: Address | None
+    remote_rtcp: Address | None
+    receive: tuple[tuple[int, MediaCodec], ...]
+    send_payload_type: int
+    send_codec: MediaCodec
+    digit_receive_types: tuple[int, ...] = ()
+    digit_send_type: int | None = None
+    sends: bool = True
+    receives: bool = True
+    ptime_ms: int = 20
+    ssrc: int
+    first_timestamp: int
+    first_sequence: int
+    cname: str
+    latch_ms: int = 5000
+    delay_min_ms: int = 20
+    delay_max_ms: int = 400
+
+
+class StreamStats(NamedTuple):
+    """Counts and figures of one stream since it began; names carry the units. See `struct pm_stream_stats`."""
+
+    packets_received: int
+    octets_received: int
+    packets_expected: int
+    packets_lost: int
+    packets_duplicate: int
+    packets_reordered: int
+    packets_late: int
+    packets_discarded: int
+    packets_invalid: int
+    packets_foreign: int
+    packets_ignored: int
+    source_changes: int
+    jitter_ms: float
+    samples_played: int
+    samples_concealed: int
+    samples_removed: int
+    samples_inserted: int
+    delay_ms: float
+    delay_target_ms: float
+    buffered_ms: float
+    packets_sent: int
+    octets_sent: int
+    send_errors: int
+    digits_sent: int
+    reports_sent: int
+    reports_received: int
+    rtt_ms: float | None
+    remote_loss_fraction: float | None
+    remote_packets_lost: int | None
+    remote_jitter_ms: float | None
+    last_packet_ns: int
+    heard: bool
+    latched: bool
+    remote_rtp: Address | None
+
+
+class PutResult(enum.IntEnum):
+    """What the jitter buffer did with a packet."""
+
+    STORED = 1
+    LATE = 2
+    DUPLICATE = 3
+    RESTARTED = 4
+    """Stored as the first packet of a new timeline (new SSRC, sender restart)."""
+    FULL = 5
+    """Stored, and the oldest packet given up for it."""
+
+
+class GetResult(enum.IntEnum):
+    """What the jitter buffer has for this frame."""
+
+    EMPTY = 0
+    FRAME = 1
+    MISSING = 2
+    HOLD = 3
+
+
+class Advice(enum.IntEnum):
+    """What to do about the playout delay."""
+
+    KEEP = 0
+    SHORTEN = 1
+    LENGTHEN = 2
+
+
+class Frame(NamedTuple):
+    """One get. `payload` is empty unless the result is FRAME; `skip` timestamp units at its start were already played."""
+
+    result: GetResult
+    payload: bytes
+    timestamp: int
+    duration: int
+    skip: int
+    payload_type: int
+    advice: Advice
+
+
+class JitterStats(NamedTuple):
+    """Counts of a bare jitter buffer; `waiting` is in timestamp units."""
+
+    stored: int
+    late: int
+    duplicate: int
+    reordered: int
+    discarded: int
+    restarts: int
+    waiting_packets: int
+    waiting: int
+    delay_ms: float
+    delay_target_ms: float
+
+
+def _check(status: int, what: str) -> int:
+    if status >= 0:
+        return status
+    if status == _lib.PM_ESYSTEM:
+        raise MediaError(f"{what}: the system refused ({_ffi.errno})")
+    if status == _lib.PM_ESTATE:
+        raise LocalProtocolError(f"{what}: not in this state")
+    raise ValueError(f"{what}: {'no room' if status == _lib.PM_EFULL else 'argument out of range'}")
+
+
+def _write_address(into: Any, address: Address | None) -> None:
+    if address is None:
+        into.family = _lib.PM_FAMILY_NONE
+        return
+    host, _, scope = address[0].partition("%")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        packed = socket.inet_pton(family, host)
+    except OSError:
+        raise ValueError(f"not a literal address: {address[0]!r}") from None
+    into.family = _lib.PM_FAMILY_IPV6 if family == socket.AF_INET6 else _lib.PM_FAMILY_IPV4
+    _ffi.memmove(into.ip, packed, len(packed))
+    into.port = address[1]
+    into.scope_id = int(scope or 0)
+
+
+def _read_address(address: Any) -> Address | None:
+    if address.family == _lib.PM_FAMILY_NONE:
+        return None
+    packed = bytes(_ffi.buffer(address.ip))
+    if address.family == _lib.PM_FAMILY_IPV4:
+        return socket.inet_ntop(socket.AF_INET, packed[:4]), address.port
+    host = socket.inet_ntop(socket.AF_INET6, packed)
+    return f"{host}%{address.scope_id}" if address.scope_id else host, address.port
+
+
+def _read_stats(c: Any) -> StreamStats:
+    optional = {
+        "rtt_ms": c.rtt_known,
+        "remote_loss_fraction": c.remote_report_known,
+        "remote_packets_lost": c.remote_report_known,
+        "remote_jitter_ms": c.remote_report_known,
+    }
+    return StreamStats(
+        *(
+            _read_address(c.remote_rtp) if name == "remote_rtp" else getattr(c, name) if optional.get(name, True) else None
+            for name in StreamStats._fields
+        )
+    )
+
+
+class Pump:
+    """The whole audio path of one card: every stream, tones, mixing. One `period` a period of the card; see `native/include/pm_pump.h`.
+
+    Raises ValueError for a rate or period that the core does not know.
+    """
+
+    def __init__(self, *, rate_hz: int, period_samples: int, seed: int) -> None:
+        """`rate_hz` 8000, 16000, 32000, 44100 or 48000; `seed` 64 bits of chance for the RTCP interval (RFC 3550 §6.3.1)."""
+        config = _ffi.new("struct pm_pump_config *")
+        config.card_rate_hz, config.period_samples, config.seed = rate_hz, period_samples, seed
+        # The resampler's state is the one allocation; it is given back with the pump.
+        self._pump = _ffi.gc(_ffi.new("struct pm_pump *"), _lib.pm_pump_close)
+        _check(_lib.pm_pump_init(self._pump, config), "pump")
+        self._period_bytes = 2 * period_samples
+        self._speaker = _ffi.new("int16_t[]", period_samples)
+        # One tap sample more than a period of the longest length: 44.1 kHz periods alternate between two lengths.
+        self._tap_capacity = CALL_RATE_HZ * _lib.PM_PERIOD_MAX_MS // 1000 + 1
+        self._heard = _ffi.new("int16_t[]", self._tap_capacity)
+        self._said = _ffi.new("int16_t[]", self._tap_capacity)
+        self._result = _ffi.new("struct pm_period_result *")
+        self._events = _ffi.new("struct pm_event[]", 16)
+        self._stats = _ffi.new("struct pm_stream_stats *")
+        self._prompt: Any = None
+
+    def period(self, now_ns: int, wall_ns: int, microphone: bytes) -> bytes:
+        """Run one period: `microphone` is one period of the card, and so is the result, for the speaker. ValueError for another length."""
+        if len(microphone) != self._period_bytes:
+            raise ValueError(f"a period has {self._period_bytes} bytes, not {len(microphone)}")
+        status = _lib.pm_pump_period(
+            self._pump,
+            now_ns,
+            wall_ns,
+            _ffi.from_buffer("int16_t[]", microphone),
+            self._speaker,
+            self._heard,
+            self._said,
+            self._tap_capacity,
+            self._result,
+        )
+        _check(status, "period")
+        return bytes(_ffi.buffer(self._speaker))
+
+    @property
+    def events_pending(self) -> int:
+        """How many events the last period left to be fetched."""
+        return int(self._result.events)
+
+    def events(self) -> list[PumpEvent]:
+        """Fetch and forget every pending event, oldest first."""
+        found: list[PumpEvent] = []
+        while count := _lib.pm_pump_events(self._pump, self._events, len(self._events)):
+            for e in self._events[0:count]:
+                digit = e.digit.decode("ascii").rstrip("\0")
+                found.append(PumpEvent(EventKind(e.kind), Slot(e.stream), e.at_ns, e.value, digit))
+        self._result.events = 0
+        return found
+
+    def heard(self) -> bytes:
+        """What the streams said in the last period, mixed, at CALL_RATE_HZ: the far side of a recording."""
+        return bytes(_ffi.buffer(self._heard, 2 * self._result.call_samples))
+
+    def said(self) -> bytes:
+        """What the microphone said in the last period, after mute, at CALL_RATE_HZ: the near side of a recording."""
+        return bytes(_ffi.buffer(self._said, 2 * self._result.call_samples))
+
+    def start_stream(self, settings: StreamSettings, now_ns: int) -> Slot:
+        """Begin to send and receive. ValueError when no slot is free or a setting is out of range; MediaError for a dead socket."""
+        return Slot(_check(_lib.pm_pump_stream_start(self._pump, _stream_config(settings), now_ns), "stream start"))
+
+    def update_stream(self, slot: Slot, settings: StreamSettings, now_ns: int, *, relatch: bool = False) -> None:
+        """Take over what a new offer and answer agreed on: addresses, direction, payload types, ptime; counters and SSRC go on.
+
+        A changed remote address opens the latching window again; `relatch` opens it in any case (the final answer after early media).
+        """
+        _check(_lib.pm_pump_stream_update(self._pump, slot, _stream_config(settings), relatch, now_ns), "stream update")
+
+    def stop_stream(self, slot: Slot, now_ns: int, wall_ns: int) -> None:
+        """Say goodbye by RTCP (RFC 3550 §6.6) and free the slot. Read `stats` before."""
+        _check(_lib.pm_pump_stream_stop(self._pump, slot, now_ns, wall_ns), "stream stop")
+
+    def mute(self, slot: Slot, *, muted: bool) -> None:
+        """While muted the stream sends silence."""
+        _check(_lib.pm_pump_stream_mute(self._pump, slot, muted), "mute")
+
+    def stats(self, slot: Slot) -> StreamStats:
+        """Everything counted so far."""
+        _check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
+        return _read_stats(self._stats)
+
+    def delay_ms(self, slot: Slot) -> float:
+        """Playout delay of the frame being played, cheaper than `stats` when only this is wanted each period."""
+        _check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
+        return float(self._stats.delay_ms)
+
+    def send_digits(self, slot: Slot, digits: str, *, duration_ms: int = 160, gap_ms: int = 80) -> None:
+        """Queue RFC 4733 digits. LocalProtocolError when telephone-event was not agreed, ValueError for a foreign character or no room."""
+        octets = digits.encode("ascii", "replace")
+        _check(_lib.pm_pump_send_digits(self._pump, slot, octets, len(octets), duration_ms, gap_ms), "digits")
+
+    def conference(self, *, joined: bool) -> None:
+        """When joined, every stream hears the others as well as the microphone."""
+        _check(_lib.pm_pump_conference(self._pump, joined), "conference")
+
+    def play_tone(self, steps: Sequence[ToneStep], *, repeats: int = 1, to_speaker: bool = True, to_streams: int = 0) -> None:
+        """Play a pattern `repeats` times (0: until stopped), instead of the tone playing now. `to_streams` is a mask of slots."""
+        array = _ffi.new("struct pm_tone_step[]", [tuple(step) for step in steps])
+        _check(_lib.pm_pump_play_tone(self._pump, array, len(steps), repeats, to_speaker, to_streams), "tone")
+
+    def play_prompt(self, samples: bytes, *, repeats: int = 1, to_speaker: bool = True, to_streams: int = 0) -> None:
+        """Play 16-bit mono PCM at CALL_RATE_HZ `repeats` times (0: until stopped), instead of the prompt playing now."""
+        view = _ffi.from_buffer("int16_t[]", samples)
+        _check(_lib.pm_pump_play_prompt(self._pump, view, len(view), repeats, to_speaker, to_streams), "prompt")
+        self._prompt = view  # the core reads it in place until it stops
+
+    def stop_sound(self, sound: Sound) -> None:
+        """Silence one of the players; allowed when nothing plays."""
+        _lib.pm_pump_stop_sound(self._pump, sound)
+        if sound is Sound.PROMPT:
+            self._prompt = None
+
+
+def _stream_config(s: StreamSettings) -> Any:
+    if len(s.receive) > _lib.PM_PAYLOADS_MAX or len(s.digit_receive_types) > _lib.PM_DIGIT_PAYLOADS_MAX:
+        raise ValueError("too many payload types")
+    cname = s.cname.encode()
+    if len(cname) > _lib.PM_CNAME_MAX:
+        raise ValueError("the CNAME is too long")
+    c = _ffi.new("struct pm_stream_config *")
+    c.rtp_fd, c.rtcp_fd = s.rtp_fd, -1 if s.rtcp_fd is None else s.rtcp_fd
+    _write_address(c.remote_rtp, s.remote_rtp)
+    _write_address(c.remote_rtcp, s.remote_rtcp)
+    for i, (payload_type, codec) in enumerate(s.receive):
+        c.receive[i].payload_type, c.receive[i].codec = payload_type, codec
+    c.receive_count = len(s.receive)
+    c.send.payload_type, c.send.codec = s.send_payload_type, s.send_codec
+    for i, payload_type in enumerate(s.digit_receive_types):
+        c.digit_receive_types[i] = payload_type
+    c.digit_receive_count = len(s.digit_receive_types)
+    c.sends_digits = s.digit_send_type is not None
+    c.digit_send_type = s.digit_send_type or 0
+    c.sends, c.receives, c.ptime_ms = s.sends, s.receives, s.ptime_ms
+    c.ssrc, c.first_timestamp, c.first_sequence = s.ssrc, s.first_timestamp, s.first_sequence
+    c.latch_ms, c.delay_min_ms, c.delay_max_ms = s.latch_ms, s.delay_min_ms, s.delay_max_ms
+    c.cname = cname
+    return c
+
+
+def _jitter_config(clock_rate_hz: int, frame: int, delay_min_ms: int, delay_max_ms: int) -> Any:
+    return _ffi.new("struct pm_jitter_config *", (clock_rate_hz, frame, delay_min_ms, delay_max_ms))
+
+
+class JitterPacket(NamedTuple):
+    """A packet for `JitterBuffer` or `Playout`. `drained_ns`, when the audio thread took it from the socket, defaults to `arrival_ns`."""
+
+    sequence: int
+    timestamp: int
+    payload: bytes
+    arrival_ns: int
+    drained_ns: int | None = None
+    duration: int | None = None
+    """Timestamp units; defaults to one an octet (G.711)."""
+    payload_type: int = 0
+    ssrc: int = 1
+    marker: bool = False
+
+
+def _jitter_packet(p: JitterPacket, payload: Any) -> Any:
+    c = _ffi.new("struct pm_jitter_packet *")
+    c.payload, c.payload_octets = payload, len(p.payload)
+    c.ssrc, c.timestamp, c.sequence = p.ssrc, p.timestamp, p.sequence
+    c.duration = len(p.payload) if p.duration is None else p.duration
+    c.payload_type, c.marker = p.payload_type, p.marker
+    c.arrival_ns, c.drained_ns = p.arrival_ns, p.arrival_ns if p.drained_ns is None else p.drained_ns
+    return c
+
+
+class JitterBuffer:
+    """The jitter buffer alone, in the caller's time: put takes arrival times, one `get` is one played frame."""
+
+    def __init__(self, *, clock_rate_hz: int = 8000, frame: int = 160, delay_min_ms: int = 20, delay_max_ms: int = 400) -> None:
+        self._jitter = _ffi.new("struct pm_jitter *")
+        self._frame = _ffi.new("struct pm_jitter_frame *")
+        _check(_lib.pm_jitter_init(self._jitter, _jitter_config(clock_rate_hz, frame, delay_min_ms, delay_max_ms)), "jitter buffer")
+
+    def put(self, packet: JitterPacket) -> PutResult:
+        """Store a packet. ValueError for an empty or oversized payload."""
+        payload = _ffi.from_buffer("uint8_t[]", packet.payload)
+        return PutResult(_check(_lib.pm_jitter_put(self._jitter, _jitter_packet(packet, payload)), "put"))
+
+    def get(self) -> Frame:
+        """What to play next."""
+        f = self._frame
+        result = GetResult(_check(_lib.pm_jitter_get(self._jitter, f), "get"))
+        payload = bytes(_ffi.buffer(f.payload, f.payload_octets)) if result is GetResult.FRAME else b""
+        return Frame(result, payload, f.timestamp, f.duration, f.skip, f.payload_type, Advice(f.advice))
+
+    def stats(self) -> JitterStats:
+        c = _ffi.new("struct pm_jitter_stats *")
+        _lib.pm_jitter_stats(self._jitter, c)
+        return JitterStats(*(getattr(c, name) for name in JitterStats._fields))
+
+
+class Playout:
+    """Jitter buffer, decoder, concealment and stretching as one, in the caller's time: packets in, samples at CALL_RATE_HZ out."""
+
+    def __init__(
+        self,
+        payloads: Sequence[tuple[int, MediaCodec]] = ((0, MediaCodec.PCMU), (8, MediaCodec.PCMA)),
+        *,
+        delay_min_ms: int = 20,
+        delay_max_ms: int = 400,
+    ) -> None:
+        self._playout = _ffi.new("struct pm_playout *")
+        array = _ffi.new("struct pm_payload[]", [tuple(p) for p in payloads])
+        config = _jitter_config(CALL_RATE_HZ, CALL_RATE_HZ // 100, delay_min_ms, delay_max_ms)
+        _check(_lib.pm_playout_init(self._playout, config, array, len(payloads)), "playout")
+        self._stats = _ffi.new("struct pm_stream_stats *")
+
+    def put(self, packet: JitterPacket) -> PutResult:
+        """Store a packet; its duration follows from its codec. ValueError for a payload type that was not agreed."""
+        payload = _ffi.from_buffer("uint8_t[]", packet.payload)
+        return PutResult(_check(_lib.pm_playout_put(self._playout, _jitter_packet(packet, payload)), "put"))
+
+    def render(self, samples: int) -> bytes:
+        """The next `samples` samples (at most PM_PERIOD_MAX_MS of them)."""
+        out = _ffi.new("int16_t[]", samples)
+        _check(_lib.pm_playout_render(self._playout, out, samples), "render")
+        return bytes(_ffi.buffer(out))
+
+    def stats(self) -> StreamStats:
+        """Only the figures of playing are filled."""
+        _lib.pm_playout_stats(self._playout, self._stats)
+        return _read_stats(self._stats)
+
+
+def decode_g711(codec: MediaCodec, octets: bytes) -> bytes:
+    """G.711 octets to 16-bit samples (ITU-T G.711)."""
+    out = _ffi.new("int16_t[]", len(octets))
+    _check(_lib.pm_g711_decode(codec, _ffi.from_buffer("uint8_t[]", octets), len(octets), out, len(octets)), "decode")
+    return bytes(_ffi.buffer(out))
+
+
+def encode_g711(codec: MediaCodec, samples: bytes) -> bytes:
+    """16-bit samples to G.711 octets (ITU-T G.711)."""
+    view = _ffi.from_buffer("int16_t[]", samples)
+    out = _ffi.new("uint8_t[]", len(view))
+    _check(_lib.pm_g711_encode(codec, view, len(view), out, len(view)), "encode")
+    return bytes(_ffi.buffer(out))
+
+
+def sequence_distance(newer: int, older: int) -> int:
+    """How far `newer` is ahead of `older`, modulo 2^16 (RFC 3550 §5.1)."""
+    return int(_lib.pm_seq_distance(newer, older))
+
+
+def sequence_before(a: int, b: int) -> bool:
+    """Whether `a` comes before `b` on the 16-bit circle (RFC 1982 §3.2)."""
+    return bool(_lib.pm_seq_lt(a, b))
+
+
+def timestamp_difference(a: int, b: int) -> int:
+    """`a - b` on the 32-bit circle, as a signed number."""
+    return int(_lib.pm_ts_diff(a, b))

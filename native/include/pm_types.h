@@ -1,0 +1,237 @@
+/* Values that cross the border between the media core and its caller.
+ *
+ * build.py feeds this header to cffi as it stands (without its preprocessor conditionals), so the interpreter and the compiler
+ * read the same declarations. Plain values only: state lives in the modules' own headers and is opaque outside.
+ *
+ * Clocks: `now_ns` is CLOCK_MONOTONIC and drives every interval; `wall_ns` is CLOCK_REALTIME and serves only two purposes: the
+ * NTP stamp in sender reports and the age of a packet, whose kernel receive stamp is CLOCK_REALTIME too. */
+#ifndef PM_TYPES_H
+#define PM_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Two parties and a third beside a resident's phone make a conference of four; a mix of more serves no door. */
+#define PM_STREAMS_MAX 4
+/* An SDP answer lists a handful of codecs; eight leave room for every one this core will know. */
+#define PM_PAYLOADS_MAX 8
+/* telephone-event is offered once per clock rate (8, 16, 48 kHz) and some peers list it twice. */
+#define PM_DIGIT_PAYLOADS_MAX 4
+/* RFC 3550 section 6.5: an SDES item is at most 255 octets; ours is a short random name. */
+#define PM_CNAME_MAX 63
+/* Longest dial string that a caller may queue; a longer one is a mistake. */
+#define PM_DIGITS_MAX 32
+/* Steps of one tone pattern: DTMF of a full dial string needs two a digit. */
+#define PM_TONE_STEPS_MAX 64
+/* Samples per second inside the core: every stream, tone and prompt. */
+#define PM_CALL_RATE_HZ 8000
+/* A packet carries 10 to 60 ms (issue of one frame to three G.711 frames of 20 ms). */
+#define PM_PTIME_MIN_MS 10
+#define PM_PTIME_MAX_MS 60
+/* Largest audio period of a card that the pump accepts. */
+#define PM_PERIOD_MAX_MS 60
+
+enum pm_status {
+    PM_OK = 0,
+    PM_EARG = -1,    /* an argument is out of its documented range */
+    PM_EFULL = -2,   /* a bounded table or queue has no room */
+    PM_ESTATE = -3,  /* not allowed in this state: the slot is free, the object was not initialised */
+    PM_EMALFORMED = -4, /* bytes from the network break a rule of their protocol */
+    PM_ESYSTEM = -5  /* a system call failed while setting up */
+};
+
+/* The codecs that the core decodes and encodes by itself. */
+enum pm_codec { PM_CODEC_PCMU = 0, PM_CODEC_PCMA = 1 };
+
+enum pm_family { PM_FAMILY_NONE = 0, PM_FAMILY_IPV4 = 4, PM_FAMILY_IPV6 = 6 };
+
+/* A transport address; with PM_FAMILY_NONE nothing is sent there. IPv4 uses the first four octets of `ip`. */
+struct pm_address {
+    uint8_t family;
+    uint8_t ip[16];
+    uint16_t port;
+    uint32_t scope_id;
+};
+
+struct pm_payload {
+    uint8_t payload_type;
+    uint8_t codec;
+};
+
+/* One stream as offer and answer agreed on it. */
+struct pm_stream_config {
+    int rtp_fd;  /* bound UDP sockets, owned by the caller and open until the stream is stopped */
+    int rtcp_fd; /* -1: no RTCP */
+    struct pm_address remote_rtp;
+    struct pm_address remote_rtcp;
+    struct pm_payload receive[PM_PAYLOADS_MAX];
+    uint8_t receive_count;
+    struct pm_payload send;
+    uint8_t digit_receive_types[PM_DIGIT_PAYLOADS_MAX];
+    uint8_t digit_receive_count;
+    uint8_t digit_send_type;
+    bool sends_digits; /* digit_send_type is agreed */
+    bool sends;        /* direction sendrecv or sendonly */
+    bool receives;     /* direction sendrecv or recvonly */
+    uint16_t ptime_ms; /* of packets that we send: a multiple of 10 from PM_PTIME_MIN_MS to PM_PTIME_MAX_MS */
+    uint32_t ssrc;
+    uint32_t first_timestamp;
+    uint16_t first_sequence;
+    uint32_t latch_ms;      /* how long symmetric RTP may move the remote address; 0: never */
+    uint16_t delay_min_ms;  /* bounds of the playout delay that the buffer may choose */
+    uint16_t delay_max_ms;
+    char cname[PM_CNAME_MAX + 1]; /* zero-terminated */
+};
+
+struct pm_pump_config {
+    uint32_t card_rate_hz;   /* 8000, 16000, 32000, 44100 or 48000 */
+    uint32_t period_samples; /* at the card's rate, at most PM_PERIOD_MAX_MS */
+    uint64_t seed;           /* chance for the RTCP interval (RFC 3550 section 6.3.1), from the caller's generator */
+};
+
+enum pm_event_kind {
+    PM_EVENT_FIRST_PACKET = 1, /* the first valid packet of a stream arrived; at_ns is its arrival */
+    PM_EVENT_FIRST_AUDIO = 2,  /* its first decoded sample is in the period just rendered */
+    PM_EVENT_DIGIT_BEGIN = 3,  /* a digit is pressed; value: milliseconds so far */
+    PM_EVENT_DIGIT_END = 4,    /* the same digit is let go; value: its length in milliseconds */
+    PM_EVENT_SSRC_CHANGED = 5, /* value: the new SSRC */
+    PM_EVENT_SILENT = 6,       /* no valid packet since value milliseconds; repeated each second of silence */
+    PM_EVENT_RESUMED = 7,      /* packets came again; value: milliseconds of the silence */
+    PM_EVENT_BYE = 8,          /* the peer's RTCP said goodbye */
+    PM_EVENT_DIGITS_SENT = 9,  /* the last queued digit has been sent completely */
+    PM_EVENT_LATCHED = 10,     /* symmetric RTP moved the remote address to where packets come from */
+    PM_EVENT_SOUND_DONE = 11   /* the tone or prompt has ended; stream is PM_STREAMS_MAX; value: enum pm_sound */
+};
+
+enum pm_sound { PM_SOUND_TONE = 0, PM_SOUND_PROMPT = 1 };
+
+struct pm_event {
+    int64_t at_ns; /* CLOCK_MONOTONIC */
+    uint32_t value;
+    uint8_t kind;
+    uint8_t stream;
+    char digit; /* '0'-'9' '*' '#' 'A'-'D', 'F' for hook flash; zero with other kinds */
+};
+
+/* Frequencies in hertz; a step with both zero is silence. Levels in dB below full scale of a sine (dBov). */
+struct pm_tone_step {
+    uint16_t low_hz;
+    uint16_t high_hz;
+    uint16_t duration_ms;
+    uint8_t attenuation_db;
+};
+
+/* What one period did. `events` counts those waiting to be fetched. */
+struct pm_period_result {
+    uint32_t events;
+    uint32_t call_samples; /* samples written to each tap, at PM_CALL_RATE_HZ */
+};
+
+struct pm_stream_stats {
+    /* receiving; counts since the stream began, over every source it had */
+    uint64_t packets_received;  /* valid RTP packets, digits included */
+    uint64_t octets_received;   /* of RTP payload */
+    uint64_t packets_expected;  /* RFC 3550 A.3 */
+    int64_t packets_lost;       /* expected - received; duplicates make it negative (RFC 3550 section 6.4.1) */
+    uint64_t packets_duplicate;
+    uint64_t packets_reordered;
+    uint64_t packets_late;      /* came after their time to play */
+    uint64_t packets_discarded; /* dropped because the buffer was full or beyond its largest delay */
+    uint64_t packets_invalid;   /* malformed, or a payload type that was not agreed */
+    uint64_t packets_foreign;   /* from an address other than the locked one */
+    uint64_t packets_ignored;   /* arrived while the direction forbids to play them */
+    uint32_t source_changes;
+    double jitter_ms;           /* RFC 3550 A.8 */
+    /* playing, in samples at PM_CALL_RATE_HZ unless named otherwise */
+    uint64_t samples_played;    /* everything rendered since the first packet */
+    uint64_t samples_concealed;
+    uint64_t samples_removed;   /* by accelerating */
+    uint64_t samples_inserted;  /* by decelerating */
+    double delay_ms;            /* arrival of the fastest packets to playing, now */
+    double delay_target_ms;
+    double buffered_ms;         /* audio waiting, decoded or not */
+    /* sending */
+    uint64_t packets_sent;
+    uint64_t octets_sent;
+    uint64_t send_errors;
+    uint64_t digits_sent;
+    /* RTCP */
+    uint64_t reports_sent;
+    uint64_t reports_received;
+    bool rtt_known;
+    double rtt_ms;
+    bool remote_report_known;   /* the three below come from the peer's last report about us */
+    double remote_loss_fraction;
+    int32_t remote_packets_lost;
+    double remote_jitter_ms;
+    /* state */
+    int64_t last_packet_ns;     /* CLOCK_MONOTONIC; the stream's start when nothing came yet */
+    bool heard;                 /* at least one valid packet */
+    bool latched;               /* the remote address was moved by symmetric RTP */
+    struct pm_address remote_rtp;
+};
+
+/* One RTP packet as the jitter buffer stores it. Times in nanoseconds of one monotonic clock. */
+struct pm_jitter_packet {
+    const uint8_t *payload;
+    size_t payload_octets;
+    uint32_t ssrc;
+    uint32_t timestamp;
+    uint32_t duration; /* timestamp units covered by the payload; at least 1 */
+    uint16_t sequence;
+    uint8_t payload_type;
+    bool marker;
+    int64_t arrival_ns; /* when the network delivered it */
+    int64_t drained_ns; /* when it was taken from the socket: not before arrival_ns; the next get happens then */
+};
+
+struct pm_jitter_config {
+    uint32_t clock_rate_hz;
+    uint32_t frame; /* timestamp units that one get plays when no packet fills it */
+    uint16_t delay_min_ms;
+    uint16_t delay_max_ms;
+};
+
+enum pm_jitter_put_result {
+    PM_PUT_STORED = 1,
+    PM_PUT_LATE = 2,      /* its time to play is over */
+    PM_PUT_DUPLICATE = 3,
+    PM_PUT_RESTARTED = 4, /* stored as the first packet of a new timeline (new SSRC, sender restart) */
+    PM_PUT_FULL = 5       /* stored, and the oldest packet given up for it */
+};
+
+enum pm_jitter_get_result {
+    PM_GET_EMPTY = 0,   /* nothing to play yet, or nothing came for long: play silence */
+    PM_GET_FRAME = 1,   /* a packet */
+    PM_GET_MISSING = 2, /* this frame is lost and later ones are here: conceal; time goes on */
+    PM_GET_HOLD = 3     /* nothing here: conceal and wait; the packet will be played when it comes */
+};
+
+/* What to do about the delay with the samples just handed out. */
+enum pm_jitter_advice { PM_ADVICE_KEEP = 0, PM_ADVICE_SHORTEN = 1, PM_ADVICE_LENGTHEN = 2 };
+
+struct pm_jitter_frame {
+    const uint8_t *payload; /* valid until the next put; NULL unless PM_GET_FRAME */
+    size_t payload_octets;
+    uint32_t timestamp;
+    uint32_t duration;      /* timestamp units to play now */
+    uint32_t skip;          /* units at the payload's start that were already played */
+    uint8_t payload_type;
+    uint8_t advice;
+};
+
+struct pm_jitter_stats {
+    uint64_t stored;
+    uint64_t late;
+    uint64_t duplicate;
+    uint64_t reordered;
+    uint64_t discarded;
+    uint64_t restarts;
+    uint32_t waiting_packets;
+    uint32_t waiting; /* timestamp units of the packets waiting */
+    double delay_ms;
+    double delay_target_ms;
+};
+
+#endif
