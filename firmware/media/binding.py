@@ -1,22 +1,68 @@
 """The C media core as typed Python: the only file that touches cffi.
 
 Every call releases the interpreter lock and none allocates on the C side; an object belongs to one thread at a time. `now_ns` is
-CLOCK_MONOTONIC (`time.monotonic_ns`), `wall_ns` is CLOCK_REALTIME (`time.time_ns`): packets carry kernel receive stamps of the latter, and the
-core needs both at the same instant to turn a stamp into an age. Audio is signed 16-bit native-endian mono.
+CLOCK_MONOTONIC (`time.monotonic_ns`), `wall_ns` is CLOCK_REALTIME (`time.time_ns`): packets carry kernel receive stamps of the
+latter, and the core needs both at the same instant to turn a stamp into an age. Audio is signed 16-bit native-endian mono.
 
 Errors: ValueError when an argument is outside its documented range (a bug of the caller), MediaError when the system refuses.
 """
 
 from __future__ import annotations
 
-import enum
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, NewType
+from typing import Any, Final
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import _pm
+from firmware.media.core_values import (
+    Address,
+    Advice,
+    EventKind,
+    Frame,
+    GetResult,
+    JitterPacket,
+    JitterStats,
+    MediaCodec,
+    PumpEvent,
+    PutResult,
+    Slot,
+    Sound,
+    StreamSettings,
+    StreamStats,
+    ToneStep,
+)
+
+__all__ = [
+    "ALL_STREAMS",
+    "CALL_RATE_HZ",
+    "DIGITS_MAX",
+    "STREAMS_MAX",
+    "TONE_STEPS_MAX",
+    "Address",
+    "Advice",
+    "EventKind",
+    "Frame",
+    "GetResult",
+    "JitterBuffer",
+    "JitterPacket",
+    "JitterStats",
+    "MediaCodec",
+    "Playout",
+    "Pump",
+    "PumpEvent",
+    "PutResult",
+    "Slot",
+    "Sound",
+    "StreamSettings",
+    "StreamStats",
+    "ToneStep",
+    "decode_g711",
+    "encode_g711",
+    "sequence_before",
+    "sequence_distance",
+    "timestamp_difference",
+]
 
 _ffi: Any = _pm.ffi
 _lib: Any = _pm.lib
@@ -26,194 +72,6 @@ STREAMS_MAX: Final[int] = _lib.PM_STREAMS_MAX
 DIGITS_MAX: Final[int] = _lib.PM_DIGITS_MAX
 TONE_STEPS_MAX: Final[int] = _lib.PM_TONE_STEPS_MAX
 ALL_STREAMS: Final[int] = (1 << STREAMS_MAX) - 1
-
-Slot = NewType("Slot", int)
-Address = tuple[str, int]
-"""Literal IPv4 or IPv6 host and port; IPv6 may carry `%scope` as a number."""
-
-
-class MediaCodec(enum.IntEnum):
-    """What the core decodes and encodes by itself (RFC 3551 §4.5.14)."""
-
-    PCMU = 0
-    PCMA = 1
-
-
-class EventKind(enum.IntEnum):
-    """What happened in the core; the meaning of `PumpEvent.value` is given for each."""
-
-    FIRST_PACKET = 1
-    """First valid packet of a stream; `at_ns` is its arrival."""
-    FIRST_AUDIO = 2
-    """Its first decoded sample is in the period just rendered."""
-    DIGIT_BEGIN = 3
-    """A digit is pressed; value: milliseconds so far."""
-    DIGIT_END = 4
-    """The same digit is let go; value: its length in milliseconds."""
-    SSRC_CHANGED = 5
-    """Value: the new SSRC."""
-    SILENT = 6
-    """No valid packet since value milliseconds; repeated each second of silence."""
-    RESUMED = 7
-    """Packets came again after value milliseconds of silence."""
-    BYE = 8
-    """The peer's RTCP said goodbye."""
-    DIGITS_SENT = 9
-    """The last queued digit is out."""
-    LATCHED = 10
-    """Symmetric RTP moved the remote address to where packets come from."""
-    SOUND_DONE = 11
-    """Tone or prompt has ended; the slot is STREAMS_MAX; value: `Sound`."""
-
-
-class Sound(enum.IntEnum):
-    """The two players of a pump; each plays one thing at a time."""
-
-    TONE = 0
-    PROMPT = 1
-
-
-class PumpEvent(NamedTuple):
-    """One thing that happened; `digit` is empty unless the kind is a digit's. `at_ns` is CLOCK_MONOTONIC."""
-
-    kind: EventKind
-    slot: Slot
-    at_ns: int
-    value: int
-    digit: str
-
-
-class ToneStep(NamedTuple):
-    """Up to two sines for a time; both frequencies zero is a pause. The level is in dB below a full-scale sine, each sine by itself."""
-
-    low_hz: int
-    high_hz: int
-    duration_ms: int
-    attenuation_db: int = 13
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """One stream as offer and answer agreed on it. The descriptors stay the caller's and must outlive the stream.
-
-    The core sets SO_TIMESTAMPNS on both and reads without blocking. Remote `None`: nothing is sent there.
-    `latch_ms` bounds symmetric RTP: within it the remote address may follow the packets, afterwards it is locked.
-    """
-
-    rtp_fd: int
-    rtcp_fd: int | None
-    remote_rtp: Address | None
-    remote_rtcp: Address | None
-    receive: tuple[tuple[int, MediaCodec], ...]
-    send_payload_type: int
-    send_codec: MediaCodec
-    digit_receive_types: tuple[int, ...] = ()
-    digit_send_type: int | None = None
-    sends: bool = True
-    receives: bool = True
-    ptime_ms: int = 20
-    ssrc: int
-    first_timestamp: int
-    first_sequence: int
-    cname: str
-    latch_ms: int = 5000
-    delay_min_ms: int = 20
-    delay_max_ms: int = 400
-
-
-class StreamStats(NamedTuple):
-    """Counts and figures of one stream since it began; names carry the units. See `struct pm_stream_stats`."""
-
-    packets_received: int
-    octets_received: int
-    packets_expected: int
-    packets_lost: int
-    packets_duplicate: int
-    packets_reordered: int
-    packets_late: int
-    packets_discarded: int
-    packets_invalid: int
-    packets_foreign: int
-    packets_ignored: int
-    source_changes: int
-    jitter_ms: float
-    samples_played: int
-    samples_concealed: int
-    samples_removed: int
-    samples_inserted: int
-    delay_ms: float
-    delay_target_ms: float
-    buffered_ms: float
-    packets_sent: int
-    octets_sent: int
-    send_errors: int
-    digits_sent: int
-    reports_sent: int
-    reports_received: int
-    rtt_ms: float | None
-    remote_loss_fraction: float | None
-    remote_packets_lost: int | None
-    remote_jitter_ms: float | None
-    last_packet_ns: int
-    heard: bool
-    latched: bool
-    remote_rtp: Address | None
-
-
-class PutResult(enum.IntEnum):
-    """What the jitter buffer did with a packet."""
-
-    STORED = 1
-    LATE = 2
-    DUPLICATE = 3
-    RESTARTED = 4
-    """Stored as the first packet of a new timeline (new SSRC, sender restart)."""
-    FULL = 5
-    """Stored, and the oldest packet given up for it."""
-
-
-class GetResult(enum.IntEnum):
-    """What the jitter buffer has for this frame."""
-
-    EMPTY = 0
-    FRAME = 1
-    MISSING = 2
-    HOLD = 3
-
-
-class Advice(enum.IntEnum):
-    """What to do about the playout delay."""
-
-    KEEP = 0
-    SHORTEN = 1
-    LENGTHEN = 2
-
-
-class Frame(NamedTuple):
-    """One get. `payload` is empty unless the result is FRAME; `skip` timestamp units at its start were already played."""
-
-    result: GetResult
-    payload: bytes
-    timestamp: int
-    duration: int
-    skip: int
-    payload_type: int
-    advice: Advice
-
-
-class JitterStats(NamedTuple):
-    """Counts of a bare jitter buffer; `waiting` is in timestamp units."""
-
-    stored: int
-    late: int
-    duplicate: int
-    reordered: int
-    discarded: int
-    restarts: int
-    waiting_packets: int
-    waiting: int
-    delay_ms: float
-    delay_target_ms: float
 
 
 def _check(status: int, what: str) -> int:
@@ -259,12 +117,8 @@ def _read_stats(c: Any) -> StreamStats:
         "remote_packets_lost": c.remote_report_known,
         "remote_jitter_ms": c.remote_report_known,
     }
-    return StreamStats(
-        *(
-            _read_address(c.remote_rtp) if name == "remote_rtp" else getattr(c, name) if optional.get(name, True) else None
-            for name in StreamStats._fields
-        )
-    )
+    values: list[Any] = [getattr(c, name) if optional.get(name, True) else None for name in StreamStats._fields[:-1]]
+    return StreamStats(*values, _read_address(c.remote_rtp))
 
 
 class Pump:
@@ -416,21 +270,6 @@ def _stream_config(s: StreamSettings) -> Any:
 
 def _jitter_config(clock_rate_hz: int, frame: int, delay_min_ms: int, delay_max_ms: int) -> Any:
     return _ffi.new("struct pm_jitter_config *", (clock_rate_hz, frame, delay_min_ms, delay_max_ms))
-
-
-class JitterPacket(NamedTuple):
-    """A packet for `JitterBuffer` or `Playout`. `drained_ns`, when the audio thread took it from the socket, defaults to `arrival_ns`."""
-
-    sequence: int
-    timestamp: int
-    payload: bytes
-    arrival_ns: int
-    drained_ns: int | None = None
-    duration: int | None = None
-    """Timestamp units; defaults to one an octet (G.711)."""
-    payload_type: int = 0
-    ssrc: int = 1
-    marker: bool = False
 
 
 def _jitter_packet(p: JitterPacket, payload: Any) -> Any:
