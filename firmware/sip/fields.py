@@ -1,0 +1,240 @@
+"""What requests and responses share: header lines in wire order, and their typed values, each parsed once.
+
+Header fields that are not needed to process a request are read leniently: "a UAS … MUST ignore any malformed header fields that are not
+necessary for processing requests" (RFC 3261 §8.2); their properties give None or nothing when the value is malformed. The others (Via,
+From, To, Call-ID, CSeq, Max-Forwards, Contact, Route, Record-Route) raise RemoteProtocolError, but never on a message that
+`parse_message` has let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Self, TypeVar, overload
+
+from firmware.errors import LocalProtocolError, RemoteProtocolError
+from firmware.sip import grammar
+from firmware.sip.headers import DELTA_SECONDS_MAX, LIST_HEADERS, CSeq, NameAddr, Via, canonical
+
+Headers = tuple[tuple[str, str], ...]
+
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+class _Once(Generic[_T_co]):
+    """A property computed at its first use and then kept in the instance (functools.cached_property without the lock of Python 3.11)."""
+
+    def __init__(self, compute: Callable[[HeaderFields], _T_co]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type[object], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type[object]) -> Self: ...
+    @overload
+    def __get__(self, instance: HeaderFields, owner: type[object]) -> _T_co: ...
+    def __get__(self, instance: HeaderFields | None, owner: type[object]) -> Self | _T_co:
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
+
+
+class HeaderFields:
+    """What requests and responses share. Immutable: `with_header` and its kin give a new message."""
+
+    headers: Headers
+    body: bytes
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("messages are immutable")
+
+    def _start(self) -> tuple[object, ...]:
+        raise AssertionError("a message is a Request or a Response")
+
+    def _line(self) -> str:
+        raise AssertionError("a message is a Request or a Response")
+
+    def _copy(self, headers: Headers) -> Self:
+        raise AssertionError("a message is a Request or a Response")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HeaderFields):
+            return NotImplemented
+        return self._start() == other._start() and self.headers == other.headers and self.body == other.body
+
+    def __hash__(self) -> int:
+        return hash((self._start(), self.headers, self.body))
+
+    def __repr__(self) -> str:
+        return f"<{self._line()} {self.headers!r} {self.body!r}>"
+
+    # --- headers as text
+
+    @_Once
+    def _index(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            if name in index:
+                index[name].append(value)
+            else:
+                index[name] = [value]
+        return index
+
+    def get(self, name: str) -> str | None:
+        """The first line of the header as text, None when absent."""
+        lines = self._index.get(name) or self._index.get(canonical(name))
+        return lines[0] if lines else None
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Every value of the header in order, comma lists taken apart where the header is a list."""
+        name = canonical(name)
+        lines = self._index.get(name)
+        if lines is None:
+            return ()
+        if name not in LIST_HEADERS:
+            return tuple(lines)
+        return tuple([value for line in lines if line for value in grammar.split_list(line)])
+
+    def count(self, name: str) -> int:
+        """How many lines of the header there are; `name` in its canonical spelling."""
+        return len(self._index.get(name, ()))
+
+    def with_header(self, name: str, value: str) -> Self:
+        """The message with `value` as the only line of this header, in the place of its first line or else at the end."""
+        name, out, done = canonical(name), [], False
+        for key, old in self.headers:
+            if key != name:
+                out.append((key, old))
+            elif not done:
+                out.append((key, value))
+                done = True
+        if not done:
+            out.append((name, value))
+        return self._copy(tuple(out))
+
+    def adding(self, name: str, value: str) -> Self:
+        """The message with one more line at the end."""
+        return self._copy((*self.headers, (canonical(name), value)))
+
+    def prepending(self, name: str, value: str) -> Self:
+        """The message with one more line in front of all others."""
+        return self._copy(((canonical(name), value), *self.headers))
+
+    def without(self, name: str) -> Self:
+        """The message without any line of this header."""
+        name = canonical(name)
+        return self._copy(tuple([pair for pair in self.headers if pair[0] != name]))
+
+    # --- headers that every message has
+
+    @_Once
+    def vias(self) -> tuple[Via, ...]:
+        """Every Via, the topmost first."""
+        return tuple([via for line in self._index.get("Via", ()) for via in Via.parse_list(line)])
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        vias = self.vias
+        if not vias:
+            raise RemoteProtocolError("Via is missing")
+        return vias[0]
+
+    @_Once
+    def from_(self) -> NameAddr:
+        """From."""
+        return NameAddr.parse(self._required("From"))
+
+    @_Once
+    def to(self) -> NameAddr:
+        """To."""
+        return NameAddr.parse(self._required("To"))
+
+    @_Once
+    def call_id(self) -> str:
+        """Call-ID: one word, or two round an @ (RFC 3261 §25.1)."""
+        value = self._required("Call-ID")
+        first, at, second = value.partition("@")
+        if not first or first.strip(grammar.WORD) or (at and not second) or second.strip(grammar.WORD):
+            raise RemoteProtocolError(f"not a Call-ID: {value[:80]!r}")
+        return value
+
+    @_Once
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        return CSeq.parse(self._required("CSeq"))
+
+    def _required(self, name: str) -> str:
+        lines = self._index.get(name)
+        if lines is None:
+            raise RemoteProtocolError(f"{name} is missing")
+        return lines[0]
+
+    # --- headers that many messages have
+
+    @_Once
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """Every Contact; empty for none and for the star of a REGISTER (see `contact_star`)."""
+        lines = self._index.get("Contact", ())
+        return tuple([contact for line in lines if line != "*" for contact in NameAddr.parse_list(line)])
+
+    @property
+    def contact_star(self) -> bool:
+        """Whether Contact is `*`: all bindings (RFC 3261 §10.2.2)."""
+        return "*" in self._index.get("Contact", ())
+
+    @_Once
+    def routes(self) -> tuple[NameAddr, ...]:
+        """Every Route, the next hop first."""
+        return tuple([route for line in self._index.get("Route", ()) for route in NameAddr.parse_list(line)])
+
+    @_Once
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """Every Record-Route in the order of the message."""
+        return tuple([route for line in self._index.get("Record-Route", ()) for route in NameAddr.parse_list(line)])
+
+    @_Once
+    def max_forwards(self) -> int | None:
+        """Max-Forwards, at most 255; None when absent (RFC 2543 elements omit it)."""
+        value = self.get("Max-Forwards")
+        return None if value is None else min(grammar.number(value, "Max-Forwards"), 255)
+
+    @_Once
+    def expires(self) -> int | None:
+        """Expires in seconds, None when absent or malformed."""
+        return self._seconds("Expires")
+
+    @_Once
+    def min_expires(self) -> int | None:
+        """Min-Expires in seconds, None when absent or malformed."""
+        return self._seconds("Min-Expires")
+
+    def _seconds(self, name: str) -> int | None:
+        value = self.get(name)
+        if value is None or not value or value.strip(grammar.DIGITS) or len(value) > grammar.NUMBER_DIGITS_MAX:
+            return None
+        return min(int(value), DELTA_SECONDS_MAX)
+
+    @_Once
+    def content_type(self) -> str | None:
+        """The media type in lower case without parameters (`application/sdp`), None when absent."""
+        value = self.get("Content-Type")
+        if value is None:
+            return None
+        kind, _, subtype = value.partition(";")[0].partition("/")
+        return f"{kind.strip(grammar.WHITESPACE)}/{subtype.strip(grammar.WHITESPACE)}".lower()
+
+    # --- bytes
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes on the wire, Content-Length computed and last. Raises LocalProtocolError when a value holds CR or LF."""
+        lines = [self._line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        text = "\r\n".join(lines)
+        # No value may end its line: that would let whoever chose it add headers of his own.
+        if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:
+            raise LocalProtocolError(f"a header value holds a line end: {text[:200]!r}")
+        return text.encode() + self.body

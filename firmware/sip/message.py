@@ -1,0 +1,296 @@
+"""Requests and responses: bytes to frozen values and back (RFC 3261 §7), and the answer to a request (§8.2.6).
+
+`parse_message` checks all that every user agent must understand, so that afterwards the typed properties of those headers cannot fail.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+from firmware.errors import RemoteProtocolError
+from firmware.sip import grammar
+from firmware.sip.fields import HeaderFields, Headers
+from firmware.sip.headers import CANONICAL, Via, canonical
+from firmware.sip.status import REASONS
+from firmware.sip.uri import Uri
+
+
+class Limits(NamedTuple):
+    """What one message may cost us before it is refused."""
+
+    message_bytes: int = 65535  # no UDP datagram is larger, and nothing this program says over a stream needs to be
+    head_bytes: int = 32768  # start line and headers: RFC 4475's "longreq" has 3.4 kB
+    header_lines: int = 256  # a request through ten proxies has forty
+    vias: int = 70  # the recommended first Max-Forwards (RFC 3261 §8.1.1.6): no request can pass more hops
+
+
+LIMITS = Limits()
+
+# Every method of the IANA registry: a request with another one is answered 501 even when it is broken elsewhere (RFC 4475 §3.1.2.18).
+_REGISTERED = "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE"
+METHODS = frozenset(_REGISTERED.split())
+
+# Header fields that stand once at most; twice, nobody can say which one counts (RFC 4475 §3.3.8).
+_SINGLE = frozenset(("Call-ID", "Content-Type", "CSeq", "Expires", "From", "Max-Forwards", "To"))
+
+
+class Request(HeaderFields):
+    """A request (RFC 3261 §7.1)."""
+
+    method: str
+    uri: Uri
+
+    def __init__(self, method: str, uri: Uri, headers: Headers = (), body: bytes = b"") -> None:
+        values = self.__dict__
+        values["method"] = method
+        values["uri"] = uri
+        values["headers"] = headers
+        values["body"] = body
+
+    def _start(self) -> tuple[object, ...]:
+        return (self.method, self.uri)
+
+    def _line(self) -> str:
+        return f"{self.method} {self.uri} SIP/2.0"
+
+    def _copy(self, headers: Headers) -> Self:
+        return type(self)(self.method, self.uri, headers, self.body)
+
+    def with_raw_body(self, body: bytes) -> Request:
+        """The same request with another body and no other Content-Type."""
+        return Request(self.method, self.uri, self.headers, body)
+
+    def with_uri(self, uri: Uri) -> Request:
+        """The same request to another Request-URI."""
+        return Request(self.method, uri, self.headers, self.body)
+
+    def with_body(self, content_type: str, body: bytes) -> Request:
+        """The same request with this body."""
+        return Request(self.method, self.uri, self.with_header("Content-Type", content_type).headers, body)
+
+
+class Response(HeaderFields):
+    """A response (RFC 3261 §7.2)."""
+
+    status: int
+    reason: str
+
+    def __init__(self, status: int, reason: str, headers: Headers = (), body: bytes = b"") -> None:
+        values = self.__dict__
+        values["status"] = status
+        values["reason"] = reason
+        values["headers"] = headers
+        values["body"] = body
+
+    def _start(self) -> tuple[object, ...]:
+        return (self.status, self.reason)
+
+    def _line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+    def _copy(self, headers: Headers) -> Self:
+        return type(self)(self.status, self.reason, headers, self.body)
+
+    def with_raw_body(self, body: bytes) -> Response:
+        """The same response with another body and no other Content-Type."""
+        return Response(self.status, self.reason, self.headers, body)
+
+    def with_body(self, content_type: str, body: bytes) -> Response:
+        """The same response with this body."""
+        return Response(self.status, self.reason, self.with_header("Content-Type", content_type).headers, body)
+
+
+Message = Request | Response
+
+
+class MalformedRequest(RemoteProtocolError):  # noqa: N818 (it names what arrived)
+    """A broken request that can still be answered: `make_response(error.reply_to, error.status, error.reason)`.
+
+    `reply_to` holds the header lines as received, unchecked: only `get` and `headers` are safe on it, its typed properties may raise.
+    `via` is its topmost Via when that one is sound; else answer to where the request came from.
+    """
+
+    def __init__(self, what: str, *, status: int, reply_to: Request, via: Via | None) -> None:
+        super().__init__(what, status=status)
+        self.reply_to = reply_to
+        self.via = via
+
+
+def parse_message(data: bytes, *, limits: Limits = LIMITS) -> Message:
+    """Read one datagram, or one message that the framer cut out of a stream.
+
+    Raises MalformedRequest for a broken request that can be answered, RemoteProtocolError for what must be dropped.
+    """
+    if len(data) > limits.message_bytes:
+        raise RemoteProtocolError(f"message of {len(data)} bytes", status=513)
+    end = data.find(b"\r\n\r\n")
+    head = data[:end] if end >= 0 else data
+    if len(head) > limits.head_bytes:
+        raise RemoteProtocolError(f"header section of {len(head)} bytes", status=513)
+    lines = _lines(head)
+    try:
+        if end < 0:
+            raise RemoteProtocolError("header section without its end")
+        _check_characters(head, lines)
+        headers, lengths = _headers(lines, limits)
+        message = _start_line(lines[0], headers, data[end + 4 :])
+        _check(message, limits)
+        return _cut_body(message, lengths)
+    except RemoteProtocolError as error:
+        raise _answerable(error, lines) from None
+
+
+def _lines(head: bytes) -> list[str]:
+    """The start line and the header lines, unfolded: a line that begins with white space goes on with the one before (RFC 3261 §7.3.1)."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")  # not allowed (§25.1), but display names of old devices are such, and nothing hangs on them
+    lines = text.split("\r\n")
+    if "\r\n " not in text and "\r\n\t" not in text:
+        return lines
+    out = lines[:1]
+    for line in lines[1:]:
+        if line[:1] in (" ", "\t"):
+            out[-1] = f"{out[-1].rstrip(grammar.WHITESPACE)} {line.lstrip(grammar.WHITESPACE)}"
+        else:
+            out.append(line)
+    return out
+
+
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
+
+
+def _check_characters(head: bytes, lines: list[str]) -> None:
+    """No bare CR or LF (who splits there sees other headers than we do), and no control character but behind a backslash (quoted-pair)."""
+    breaks = head.count(b"\r\n")
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        raise RemoteProtocolError("line end other than CR LF")
+    if len(head.translate(None, _CONTROLS)) != len(head):
+        for at, octet in enumerate(head):
+            if octet in _CONTROLS and head[at - 1] != 0x5C:
+                raise RemoteProtocolError(f"control character {octet} in a header")
+
+
+def _start_line(line: str, headers: Headers, body: bytes) -> Message:
+    first, _, rest = line.partition(" ")
+    second, _, third = rest.partition(" ")
+    if third == "SIP/2.0":
+        if not grammar.is_token(first):
+            raise RemoteProtocolError(f"not a method: {first[:40]!r}")
+        uri = Uri.parse(second)
+        if uri.headers:
+            # RFC 3261 §19.1.1: headers have no place in a Request-URI; obeyed, they would let a link write headers of ours.
+            raise RemoteProtocolError("Request-URI with headers")
+        return Request(first, uri, headers, body)
+    if first == "SIP/2.0":
+        if len(second) != 3 or second.strip(grammar.DIGITS) or not 100 <= int(second) <= 699:
+            raise RemoteProtocolError(f"not a status code: {second[:40]!r}")
+        return Response(int(second), third, headers, body)
+    if _is_version(third) or _is_version(first):
+        raise RemoteProtocolError("not SIP 2.0", status=505)
+    raise RemoteProtocolError(f"neither request nor response: {line[:80]!r}")
+
+
+def _is_version(text: str) -> bool:
+    name, _, number = text.partition("/")
+    return name.upper() == "SIP" and bool(number) and not number.strip(grammar.DIGITS + ".")
+
+
+def _headers(lines: list[str], limits: Limits) -> tuple[Headers, list[str]]:
+    """The header lines; Content-Length apart, since it belongs to the framing and is computed anew for writing."""
+    if len(lines) - 1 > limits.header_lines:
+        raise RemoteProtocolError(f"{len(lines) - 1} header lines", status=513)
+    headers: list[tuple[str, str]] = []
+    lengths: list[str] = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise RemoteProtocolError(f"header without a colon: {line[:80]!r}")
+        known = CANONICAL.get(name)
+        if known is None:
+            name = name.rstrip(grammar.WHITESPACE)
+            if not grammar.is_token(name):
+                raise RemoteProtocolError(f"not a header name: {name[:80]!r}")
+            known = canonical(name)
+        value = value.strip(grammar.WHITESPACE)
+        if known == "Content-Length":
+            lengths.append(value)
+        else:
+            headers.append((known, value))
+    return tuple(headers), lengths
+
+
+def _check(message: Message, limits: Limits) -> None:
+    """Parse what no user agent can do without, once and for all."""
+    for name in _SINGLE:
+        if message.count(name) > 1:
+            raise RemoteProtocolError(f"{name} more than once")
+    if not 0 < len(message.vias) <= limits.vias:
+        raise RemoteProtocolError(f"{len(message.vias)} Via values")
+    cseq = message.cseq
+    _ = message.from_, message.to, message.call_id, message.contacts, message.routes, message.record_routes, message.max_forwards
+    if isinstance(message, Request) and cseq.method != message.method:
+        # "the method part of CSeq MUST match that of the request" (RFC 3261 §8.1.1.5); 501 is the better answer when the method is unknown.
+        raise RemoteProtocolError("CSeq names another method", status=400 if message.method in METHODS else 501)
+
+
+def _cut_body(message: Message, lengths: list[str]) -> Message:
+    """The body as long as Content-Length says (RFC 3261 §18.3): octets behind it go, missing ones are an error; none means all."""
+    if not lengths:
+        return message
+    if len(lengths) > 1:
+        raise RemoteProtocolError("Content-Length more than once")  # nobody can know how much to read (RFC 4475 §3.3.9)
+    length = grammar.number(lengths[0], "Content-Length")
+    if length > len(message.body):
+        raise RemoteProtocolError(f"Content-Length {lengths[0][:20]} but {len(message.body)} octets of body")
+    return message if length == len(message.body) else message.with_raw_body(message.body[:length])
+
+
+_ECHOED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+
+
+def _answerable(error: RemoteProtocolError, lines: list[str]) -> RemoteProtocolError:
+    """The error as MalformedRequest when the broken thing is a request, is no ACK, and names the hop that waits for an answer."""
+    method, _, rest = lines[0].partition(" ")
+    if not grammar.is_token(method) or method == "ACK" or method.upper() == "SIP" or "SIP/" not in rest[-20:]:
+        return error
+    headers: list[tuple[str, str]] = []
+    for line in lines[1 : LIMITS.header_lines]:
+        name, colon, value = line.partition(":")
+        name = canonical(name.rstrip(grammar.WHITESPACE))
+        single = name != "Via" and any(name == seen for seen, _ in headers)
+        if colon and name in _ECHOED and not single and "\r" not in value and "\n" not in value:
+            headers.append((name, value.strip(grammar.WHITESPACE)))
+    reply_to = Request(method, Uri("sip", host="invalid"), tuple(headers))
+    if reply_to.get("Via") is None:
+        return error
+    try:
+        via: Via | None = reply_to.via
+    except RemoteProtocolError:
+        via = None
+    return MalformedRequest(str(error), status=error.status, reply_to=reply_to, via=via)
+
+
+def make_response(
+    request: Request, status: int, reason: str | None = None, *, to_tag: str | None = None, headers: Headers = (), body: bytes = b""
+) -> Response:
+    """The answer to `request` (RFC 3261 §8.2.6): Via, From, To, Call-ID and CSeq as received, then `headers`.
+
+    `to_tag` is added when To has no tag yet; leave it None for 100. `reason` None takes the usual phrase.
+    """
+    assert 100 <= status <= 699, status
+    lines: list[tuple[str, str]] = []
+    for name, value in request.headers:
+        if name == "To" and to_tag and _lacks_tag(request):
+            lines.append((name, f"{value};tag={to_tag}"))
+        elif name in _ECHOED or (name == "Timestamp" and status == 100):
+            lines.append((name, value))
+    return Response(status, REASONS.get(status, "Unknown") if reason is None else reason, (*lines, *headers), body)
+
+
+def _lacks_tag(request: Request) -> bool:
+    try:
+        return request.to.tag is None
+    except RemoteProtocolError:
+        return False  # a To that nobody can read is echoed as it is
