@@ -122,12 +122,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invite:
-    """Place a call. `account` None: a direct call without a registrar. Without `media` the INVITE carries no offer."""
+    """Place a call. `account` None: a direct call without a registrar. `offerless`: the other side makes the offer, our ACK the answer."""
 
     call: CallKey
     target: Uri
     account: AccountName | None
-    media: LocalMedia | None
+    media: LocalMedia
+    offerless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +232,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationFailed:
-    """The account is not bound. `status` 0: no answer. `retry_in_s` None: never by itself (wrong password, forbidden …), `detail` says what to do."""
+    """The account is not bound. `status` 0: no answer. `detail` says in plain words what to do.
+
+    `retry_in_s` is long when a human must act first (wrong password, forbidden), None when a human must also ask again.
+    """
 
     account: AccountName
     status: int
@@ -277,7 +281,7 @@ class CallAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaAgreed:
-    """Offer and answer have met; also after each re-INVITE. `early` while the call is not answered."""
+    """Offer and answer have met; also after each re-INVITE. `early`: in a provisional response, before the 200."""
 
     call: CallKey
     session: MediaSession
@@ -317,7 +321,7 @@ class InfoReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDone:
-    """The outcome of Hold, Resume, Reinvite or SendInfo."""
+    """The outcome of Hold, Resume, Reinvite (method INVITE) or SendInfo; `status` 408 or 503 when no answer came, 500 when not even asked."""
 
     call: CallKey
     method: str

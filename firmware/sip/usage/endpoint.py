@@ -1,0 +1,117 @@
+"""What every usage of this user agent shares: identifiers, timers, transactions, name look-ups, dialogs, and the way out for effects."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from firmware.ids import IdSource
+from firmware.sip.events import AccountName, CallKey, Effect, Hop, Locate, Located, QueryId, Reason, Transport
+from firmware.sip.message import Request
+from firmware.sip.settings import Account, AgentSettings
+from firmware.sip.timers import TimerQueue
+from firmware.sip.transaction.layer import ServerTransaction, ServerUser, TransactionLayer
+from firmware.sip.transaction.matching import ServerKey
+from firmware.sip.uri import Uri
+from firmware.sip.usage.dialog import DialogId
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+KNOWN_METHODS = frozenset(ALLOW.split(", "))
+
+
+class LocateUser(Protocol):
+    """Who asked for hops."""
+
+    def receive_hops(self, hops: tuple[Hop, ...], failure: str, now_s: float) -> None:
+        """The look-up has ended; no hops when nothing was found."""
+        ...
+
+
+class DialogUser(Protocol):
+    """Who owns a dialog."""
+
+    def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
+        """A request inside the dialog, to be answered."""
+        ...
+
+    def receive_ack(self, ack: Request, now_s: float) -> None:
+        """The ACK of a 2xx."""
+        ...
+
+
+class Cancellable(Protocol):
+    """Who has not yet answered an INVITE."""
+
+    def receive_cancel(self, cancel: Request, now_s: float) -> None:
+        """The caller gave up."""
+        ...
+
+
+class Leg(Protocol):
+    """A call leg that the program knows under its key."""
+
+    def hang_up(self, reason: Reason | None, status: int, now_s: float) -> None:
+        """End it, whatever its state."""
+        ...
+
+
+class AccountKnowledge:
+    """What was learned about an account while running: where it really lives, and whose challenges are its own."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.realm = account.realm
+        self.hosts: frozenset[str] = frozenset()  # numeric addresses of its registrar and proxy
+        self.contact: Uri | None = None  # what the registrar sees us as
+
+
+class Endpoint:
+    """Shared services. Nothing in here decides anything about SIP."""
+
+    def __init__(self, settings: AgentSettings, ids: IdSource, user: ServerUser) -> None:
+        self.settings = settings
+        self.ids = ids
+        self.timers = TimerQueue()
+        self.layer = TransactionLayer(self.timers, self.emit, user)
+        self.accounts = {account.name: AccountKnowledge(account) for account in settings.accounts}
+        self.dialogs: dict[DialogId, DialogUser] = {}
+        self.calls: dict[CallKey, Leg] = {}
+        self.unanswered: dict[ServerKey, Cancellable] = {}
+        self._effects: list[Effect] = []
+        self._queries: dict[QueryId, LocateUser] = {}
+        self._query_serial = 0
+
+    def emit(self, effect: Effect) -> None:
+        """Queue an effect for the shell."""
+        self._effects.append(effect)
+
+    def take_effects(self) -> tuple[Effect, ...]:
+        """All effects since the last time, in order."""
+        effects, self._effects = tuple(self._effects), []
+        return effects
+
+    def locate(self, uri: Uri, user: LocateUser, transport: Transport | None = None) -> QueryId:
+        """Ask for the hops to `uri`; the answer comes by `user.receive_hops`. Each user has one question open at most."""
+        self._query_serial += 1
+        query = QueryId(self._query_serial)
+        self._queries[query] = user
+        self.emit(Locate(query=query, uri=uri, transport=transport))
+        return query
+
+    def located(self, located: Located, now_s: float) -> None:
+        """The shell's answer to a Locate; late answers to withdrawn questions are dropped."""
+        user = self._queries.pop(located.query, None)
+        if user is not None:
+            user.receive_hops(located.hops, located.failure, now_s)
+
+    def withdraw(self, query: QueryId) -> None:
+        """The answer is not wanted any more."""
+        self._queries.pop(query, None)
+
+    def knowledge(self, account: AccountName | None) -> AccountKnowledge | None:
+        """The account of that name, None for a direct call."""
+        return None if account is None else self.accounts[account]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing at all is kept: for tests and the simulator."""
+        return not (self.calls or self.dialogs or self.unanswered or self._queries or len(self.layer) or len(self.timers))
