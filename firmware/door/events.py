@@ -69,7 +69,7 @@ class Outcome(Enum):
 
 
 class EndReason(Enum):
-    """Why we end a leg, or why it ended."""
+    """Why we end a leg; a leg that ended from there has a Stage instead."""
 
     COMPLETED_ELSEWHERE = "Call completed elsewhere"  # RFC 3326 §3.1, the wording of its HERFP example
     RING_LIMIT = "ring limit reached"
@@ -78,8 +78,6 @@ class EndReason(Enum):
     CANCELLED = "cancelled"
     REPLACED = "replaced"
     HUNG_UP = "hung up here"
-    REMOTE = "hung up there"
-    LOST = "lost"
     STOPPED = "station stops"
     UNKNOWN = "no call of this door"  # an answer to a leg that the door has given up
 

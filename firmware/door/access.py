@@ -1,0 +1,113 @@
+"""Codes: how digits become a code, how a code is compared, how guessing is stopped.
+
+A code is complete with its last digit; `#` and `*` end or drop what was typed, and so does a pause. What was long enough to have been
+compared counts as a wrong code when it is dropped, also by hanging up: nobody guesses for free. No default code exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from hmac import compare_digest
+
+from firmware.door.directory import Key, Limits
+from firmware.door.events import DigitWay
+
+SAME_DIGIT_WINDOW_S = 1.0  # an INFO may come this much later than the RFC 4733 event of the same key: one retransmission (T1) each way
+HEARD_MAX = 16  # digits remembered for that; a person types fewer in a second
+SECRET_LENGTH_MAX = 32  # digits of a code, characters of a card number; the longest card UID has 20
+SOURCES_MAX = 256  # parties and readers with wrong codes at one time; beyond it the oldest is forgotten, the global count is not
+FORGET_AFTER_S = 86_400.0  # a day without a wrong code clears the count: typing errors of a year must not add up
+DOUBLINGS_MAX = 20  # 2^20 times any lock-out exceeds every maximum; keeps the arithmetic small
+EVERYBODY = ""  # the source under which the wrong codes of all are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pad:
+    """What was typed in one call. `heard` remembers each recent key stroke: digit, time, and the ways by which it has arrived."""
+
+    digits: str = ""
+    last_at_s: float = 0.0
+    heard: tuple[tuple[str, float, frozenset[DigitWay]], ...] = ()
+
+
+def same_stroke(pad: Pad, digit: str, way: DigitWay, now_s: float) -> Pad | None:
+    """The pad after a digit arrived by `way`, or None for a stroke that is new.
+
+    One key stroke may arrive by several ways, and each way keeps its order: the first stroke in the window with this digit that has not
+    come by this way is the same stroke. The same digit by the same way is always another stroke.
+    """
+    for index, (known, at_s, ways) in enumerate(pad.heard):
+        if known == digit and way not in ways and now_s - at_s <= SAME_DIGIT_WINDOW_S:
+            seen = (known, at_s, ways | {way})
+            return replace(pad, heard=(*pad.heard[:index], seen, *pad.heard[index + 1 :]))
+    return None
+
+
+def strike(pad: Pad, digit: str, way: DigitWay, now_s: float) -> Pad:
+    """The pad after a new stroke: remembered, and appended to what was typed."""
+    recent = tuple(entry for entry in pad.heard if now_s - entry[1] <= SAME_DIGIT_WINDOW_S)
+    heard = (*recent, (digit, now_s, frozenset({way})))[-HEARD_MAX:]
+    return Pad(digits=pad.digits + digit, last_at_s=now_s, heard=heard)
+
+
+def find(keys: Iterable[Key], typed: str) -> Key | None:
+    """The key whose secret is `typed`. Every key is compared, each in the same time, so that the answer's delay tells nothing."""
+    wanted = _padded(typed)
+    found: Key | None = None
+    for key in keys:
+        if compare_digest(_padded(key.secret), wanted):
+            found = key
+    return found
+
+
+def _padded(secret: str) -> bytes:
+    return secret.encode().ljust(SECRET_LENGTH_MAX + 1, b".")[: SECRET_LENGTH_MAX + 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """Wrong codes of one source in a row: nothing is accepted before `until_s`."""
+
+    count: int
+    last_at_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Who has guessed how often. A source is a party's or a reader's name."""
+
+    wrong: Mapping[str, Wrong] = field(default_factory=dict)
+
+    def locked_for_s(self, source: str, now_s: float) -> float:
+        """Seconds until codes of `source` are compared again; 0 or less when they are."""
+        return max((known.until_s - now_s for name in (source, EVERYBODY) if (known := self.wrong.get(name))), default=0.0)
+
+    def after_wrong(self, source: str, limits: Limits, now_s: float) -> Guard:
+        """One more wrong code of `source`."""
+        wrong = {name: known for name, known in self.wrong.items() if now_s - known.last_at_s < FORGET_AFTER_S}
+        for name, limit in ((source, limits.wrong_limit), (EVERYBODY, limits.wrong_limit_global)):
+            count = wrong[name].count + 1 if name in wrong else 1
+            wrong[name] = Wrong(count=count, last_at_s=now_s, until_s=now_s + _lockout_s(count - limit, limits))
+        if len(wrong) > SOURCES_MAX:
+            del wrong[min(wrong.keys() - {EVERYBODY, source}, key=lambda name: wrong[name].last_at_s)]
+        return Guard(wrong=wrong)
+
+    def after_right(self, source: str) -> Guard:
+        """A right code: the wrong ones before it were typing errors of somebody who knows, and count no more, neither here nor globally."""
+        if source not in self.wrong:
+            return self
+        wrong = dict(self.wrong)
+        typos = wrong.pop(source).count
+        everybody = wrong.pop(EVERYBODY)
+        if everybody.count > typos:
+            wrong[EVERYBODY] = replace(everybody, count=everybody.count - typos)
+        return Guard(wrong=wrong)
+
+
+def _lockout_s(beyond: int, limits: Limits) -> float:
+    """The lock-out after `beyond` wrong codes more than the limit allows: none below, then doubling up to the maximum."""
+    if beyond < 0:
+        return 0.0
+    return min(limits.lockout_s * 2.0 ** min(beyond, DOUBLINGS_MAX), limits.lockout_max_s)

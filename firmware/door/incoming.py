@@ -1,0 +1,92 @@
+"""Calls that reach the door: who may, who is connected by itself, who waits for an operator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from firmware.door.directory import AutoAnswer
+from firmware.door.events import (
+    Accept,
+    Answered,
+    CallEnded,
+    CallMoved,
+    CallReceived,
+    Effect,
+    End,
+    EndReason,
+    IncomingCall,
+    Offer,
+    Play,
+    Record,
+    Refusal,
+    Refuse,
+    Sound,
+    Stage,
+)
+from firmware.door.state import Door, Idle, Leg, Offered, Step
+from firmware.door.talking import talk
+
+REFUSED_RECORD_EVERY_S = 10.0  # a scanner's flood of calls must not fill the journal: one row in this time, with the count of the others
+
+
+def called(door: Door, given: IncomingCall, now_s: float) -> Step:
+    """Somebody calls. Only who is listed is let in; while the line is taken everybody is refused as busy (RFC 3261 §21.4.24)."""
+    party = door.directory.admitted(given.caller)
+    if party is None:
+        return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
+    if not isinstance(door.call, Idle):
+        return _turned_away(door, given, Refusal.BUSY, now_s)
+    policy = door.directory.auto_answer
+    accepted = policy is AutoAnswer.ALWAYS or (policy is AutoAnswer.ON_REQUEST and given.wants_auto_answer)
+    until_s = now_s + door.directory.limits.ring_limit_s
+    offered = Offered(leg=Leg(call=given.call, party=party), accepted=accepted, until_s=until_s)
+    written = Record(record=CallReceived(call=given.call, caller=given.caller, refusal=None))
+    # The beep tells whoever stands at the panel that somebody listens.
+    answer: tuple[Effect, ...] = (Accept(call=given.call), Play(sound=Sound.BEEP)) if accepted else (Offer(call=given.call),)
+    return replace(door, call=offered), (written, *answer)
+
+
+def _turned_away(door: Door, given: IncomingCall, refusal: Refusal, now_s: float) -> Step:
+    last_s = door.refused_recorded_at_s
+    refuse = Refuse(call=given.call, refusal=refusal)
+    if last_s is not None and now_s - last_s < REFUSED_RECORD_EVERY_S:
+        return replace(door, refused_unrecorded=door.refused_unrecorded + 1), (refuse,)
+    record = CallReceived(call=given.call, caller=given.caller, refusal=refusal, unrecorded=door.refused_unrecorded)
+    return replace(door, refused_recorded_at_s=now_s, refused_unrecorded=0), (Record(record=record), refuse)
+
+
+def accepted(door: Door, offered: Offered, now_s: float) -> Step:
+    """An operator takes the waiting call."""
+    if offered.accepted:
+        return door, ()
+    taken = replace(offered, accepted=True, until_s=now_s + door.directory.limits.ring_limit_s)
+    return replace(door, call=taken), (Accept(call=offered.leg.call),)
+
+
+def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) -> Step:
+    """The call came up, or its caller gave up."""
+    leg = offered.leg
+    match given.stage:
+        case Stage.RINGING | Stage.EARLY_MEDIA:
+            return door, ()
+        case Stage.ANSWERED:
+            return talk(door, leg, None, now_s), (Record(record=Answered(call=leg.call, party=leg.party.name)),)
+        case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
+            return replace(door, call=Idle()), (_over(offered, given.stage, given.detail),)
+
+
+def not_taken(door: Door, offered: Offered, reason: EndReason, refusal: Refusal) -> Step:
+    """We end the waiting call: refused, or hung up when it was accepted already."""
+    call = offered.leg.call
+    end: Effect = End(call=call, reason=reason) if offered.accepted else Refuse(call=call, refusal=refusal)
+    return replace(door, call=Idle()), (_over(offered, reason, ""), end)
+
+
+def refused_for_press(door: Door, offered: Offered) -> Step:
+    """A visitor at the door comes before a caller who still waits."""
+    return not_taken(door, offered, EndReason.REPLACED, Refusal.BUSY)
+
+
+def _over(offered: Offered, reason: EndReason | Stage, detail: str) -> Record:
+    leg = offered.leg
+    return Record(record=CallEnded(call=leg.call, party=leg.party.name, reason=reason, talked_s=0.0, detail=detail))

@@ -1,0 +1,157 @@
+"""A call that is up: its limits, and the digits typed in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from firmware.door.access import Pad, find, same_stroke, strike
+from firmware.door.directory import Key
+from firmware.door.events import (
+    CallEnded,
+    CodeFault,
+    CodeRefused,
+    DigitHeard,
+    Effect,
+    End,
+    EndReason,
+    Grant,
+    Outcome,
+    Play,
+    PressEnded,
+    PressId,
+    Record,
+    Sound,
+    Stage,
+    Unlocked,
+)
+from firmware.door.opening import call_opened, opened
+from firmware.door.state import Door, Idle, Leg, Step, Talking
+
+WARNING_S = 10.0  # the beep sounds so long before the end of the call, as on the panels that people know
+EXTENSIONS_MAX = 10  # a phone that repeats `#` for ever must not hold the door's only line for ever
+CODE_DIGITS = frozenset("0123456789ABCD")
+
+
+def talk(door: Door, leg: Leg, press: PressId | None, now_s: float) -> Door:
+    """The door with this call up from now."""
+    until_s = now_s + door.directory.limits.talk_limit_s
+    talking = Talking(
+        leg=leg,
+        press=press,
+        since_s=now_s,
+        until_s=until_s,
+        warn_at_s=max(now_s, until_s - WARNING_S),
+        hang_up_at_s=None,
+        extensions=0,
+        opened=False,
+        pad=Pad(),
+    )
+    return replace(door, call=talking)
+
+
+def ended(door: Door, talking: Talking, reason: EndReason | Stage, now_s: float, detail: str = "") -> Step:
+    """The call is over, by us (an EndReason) or from there (a Stage). What was typed and not finished counts."""
+    dropped, effects = _typed_dropped(door, talking, now_s, Sound.SILENCE)
+    leg = talking.leg
+    talked_s = now_s - talking.since_s
+    over: list[Effect] = [Record(record=CallEnded(call=leg.call, party=leg.party.name, reason=reason, talked_s=talked_s, detail=detail))]
+    if talking.press is not None:
+        outcome = Outcome.OPENED if talking.opened else Outcome.ANSWERED
+        over.append(Record(record=PressEnded(press=talking.press, outcome=outcome)))
+    if isinstance(reason, EndReason):
+        over.append(End(call=leg.call, reason=reason))
+    return replace(dropped, call=Idle()), (*effects, *over, Play(sound=Sound.ENDED))
+
+
+def warned(door: Door, talking: Talking) -> Step:
+    """The talk limit is near."""
+    return replace(door, call=replace(talking, warn_at_s=None)), (Play(sound=Sound.BEEP),)
+
+
+def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -> Step:
+    """A digit: the same stroke by another way, an end mark, or one more digit of a code."""
+    known = same_stroke(talking.pad, given.digit, given.way, now_s)
+    if known is not None:
+        return replace(door, call=replace(talking, pad=known)), ()
+    pad = strike(talking.pad, given.digit, given.way, now_s)
+    if given.digit in CODE_DIGITS:
+        return _compared(door, replace(talking, pad=pad), now_s)
+    talking = replace(talking, pad=replace(pad, digits=talking.pad.digits))
+    if given.digit == "#" and not talking.pad.digits:
+        return _extended(door, talking, now_s)
+    return typed_dropped(door, talking, now_s)
+
+
+def typed_dropped(door: Door, talking: Talking, now_s: float) -> Step:
+    """What was typed is given up, by an end mark or a pause."""
+    return _typed_dropped(door, talking, now_s, Sound.ERROR)
+
+
+def _typed_dropped(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:
+    codes = door.directory.codes
+    if codes and len(talking.pad.digits) >= min(len(code.secret) for code in codes):
+        return _wrong(door, talking, now_s, sound)
+    return replace(door, call=_cleared(talking)), ()
+
+
+def _cleared(talking: Talking) -> Talking:
+    return replace(talking, pad=replace(talking.pad, digits=""))
+
+
+def _extended(door: Door, talking: Talking, now_s: float) -> Step:
+    """`#` alone begins the talk limit anew."""
+    if talking.extensions == EXTENSIONS_MAX:
+        return replace(door, call=talking), (Play(sound=Sound.ERROR),)
+    until_s = now_s + door.directory.limits.talk_limit_s
+    warn_at_s = max(now_s, until_s - WARNING_S)
+    extended = replace(talking, until_s=until_s, warn_at_s=warn_at_s, extensions=talking.extensions + 1)
+    return replace(door, call=extended), ()
+
+
+def _compared(door: Door, talking: Talking, now_s: float) -> Step:
+    """After each digit: is it a code now, can it become one, or was it wrong?
+
+    A code counts only in a call with a listed party, and only for locks that this party may open. During a lock-out nothing is compared.
+    """
+    lengths = [len(code.secret) for code in door.directory.codes]
+    typed = talking.pad.digits
+    if not lengths:
+        return replace(door, call=_cleared(talking)), ()
+    if len(typed) < min(lengths):
+        return replace(door, call=talking), ()
+    if not talking.leg.party.locks:
+        return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
+    lockout_s = door.guard.locked_for_s(talking.leg.party.name, now_s)
+    if lockout_s > 0:
+        return _refused(door, talking, CodeFault.LOCKED_OUT, lockout_s, Sound.ERROR)
+    code = find(door.directory.codes, typed)
+    if code is not None:
+        return _right(door, talking, code, now_s)
+    if len(typed) >= max(lengths):
+        return _wrong(door, talking, now_s, Sound.ERROR)
+    return replace(door, call=talking), ()
+
+
+def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:
+    leg = talking.leg
+    locks = sorted(code.locks & leg.party.locks)
+    if not locks:
+        return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
+    after = call_opened(replace(door, call=_cleared(talking), guard=door.guard.after_right(leg.party.name)), now_s)
+    effects: tuple[Effect, ...] = ()
+    for lock in locks:
+        unlocked = Unlocked(lock=lock, duration_s=0.0, grant=Grant.CODE, who=code.name, party=leg.party.name, call=leg.call)
+        after, more = opened(after, unlocked, now_s)
+        effects += more
+    return after, (*effects, Play(sound=Sound.OPENED))
+
+
+def _wrong(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:
+    party = talking.leg.party.name
+    guard = door.guard.after_wrong(party, door.directory.limits, now_s)
+    return _refused(replace(door, guard=guard), talking, CodeFault.WRONG, max(0.0, guard.locked_for_s(party, now_s)), sound)
+
+
+def _refused(door: Door, talking: Talking, fault: CodeFault, lockout_s: float, sound: Sound) -> Step:
+    refused = CodeRefused(call=talking.leg.call, party=talking.leg.party.name, fault=fault, lockout_s=lockout_s)
+    return replace(door, call=_cleared(talking)), (Record(record=refused), *(() if sound is Sound.SILENCE else (Play(sound=sound),)))
