@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firmware.media.quality import QualityRecord
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAudio:
@@ -53,5 +55,23 @@ class SoundFault:
     at_ns: int
 
 
-MediaEvent = FirstAudio | DigitHeard | StreamSilent | SoundEnded | SoundFault
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFault:
+    """The stream of `call` could not begin, change or take digits; `detail` is one plain sentence."""
+
+    call: str
+    detail: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityMeasured:
+    """The figures of a stream so far: in answer to `Engine.measure`, and once, `final`, when the stream has stopped."""
+
+    quality: QualityRecord
+    final: bool
+    at_ns: int
+
+
+MediaEvent = FirstAudio | DigitHeard | StreamSilent | SoundEnded | SoundFault | StreamFault | QualityMeasured
 MediaSink = Callable[[MediaEvent], None]

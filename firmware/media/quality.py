@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from math import log2, pow
 from typing import Final
 
+from firmware.media.core_values import StreamStats
+from firmware.sdp.offer_answer import MediaSession
+
 R_DEFAULT: Final = 93.2  # G.107 §7.7: every parameter at its default, no loss, no delay
 DELAY_FREE_MS: Final = 100.0  # G.107 §7.4: Idd is zero up to this one-way delay
 MOS_FLOOR: Final = 1.0  # G.107 Annex B
@@ -20,7 +23,8 @@ MOS_CEILING: Final = 4.5
 EQUIPMENT: Final[dict[str, tuple[float, float]]] = {"PCMU": (0.0, 25.1), "PCMA": (0.0, 25.1)}
 EQUIPMENT_UNKNOWN: Final = (0.0, 4.3)  # G.113's figure for G.711 without concealment: assume the worse
 
-HISTORY_SAMPLES_MAX: Final = 512  # more points than a plot has pixels columns; 2 kB a call
+HISTORY_SAMPLES_MAX: Final = 512  # as many points as a plot shows; 1 kB a call
+SAMPLES_PER_MS: Final = 8  # at PM_CALL_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,62 @@ class QualityRecord:
     mos_sent: float | None
     history_interval_ms: int
     buffer_history_ms: tuple[float, ...]
+
+
+def measured(
+    call: str,
+    session: MediaSession,
+    stats: StreamStats,
+    history: DelayHistory,
+    *,
+    duration_ms: int,
+    period_ms: float,
+    late_periods: int,
+    overruns: int,
+    underruns: int,
+) -> QualityRecord:
+    """The record of a stream from the core's counters, the sampled buffer delay and the card's own counters since it began."""
+    curve = history.samples_ms()
+    mean_ms = sum(curve) / len(curve) if curve else 0.0
+    lost = max(0, stats.packets_lost)
+    unplayed = lost + stats.packets_late + stats.packets_discarded
+    half_trip_ms = (stats.rtt_ms or 0.0) / 2
+    # One packet is filled and one period waits in the card on its way out; the other side's own card is not ours to know.
+    mouth_to_ear_ms = session.ptime_ms + half_trip_ms + mean_ms + period_ms
+    remote_percent = None if stats.remote_packets_lost is None else percent(max(0, stats.remote_packets_lost), stats.packets_sent)
+    return QualityRecord(
+        call=call,
+        codec=session.codec.name,
+        duration_ms=duration_ms,
+        packets_sent=stats.packets_sent,
+        packets_received=stats.packets_received,
+        packets_lost=lost,
+        packets_late=stats.packets_late,
+        packets_duplicate=stats.packets_duplicate,
+        packets_reordered=stats.packets_reordered,
+        packets_rejected=stats.packets_invalid + stats.packets_foreign,
+        loss_percent=percent(lost, stats.packets_expected),
+        jitter_ms=stats.jitter_ms,
+        buffer_ms_mean=mean_ms,
+        buffer_ms_max=max(curve, default=0.0),
+        concealed_ms=stats.samples_concealed // SAMPLES_PER_MS,
+        late_periods=late_periods,
+        overruns=overruns,
+        underruns=underruns,
+        round_trip_ms=stats.rtt_ms,
+        remote_loss_percent=remote_percent,
+        remote_jitter_ms=stats.remote_jitter_ms,
+        mouth_to_ear_ms=mouth_to_ear_ms,
+        mos_heard=mos(session.codec.name, percent(unplayed, stats.packets_expected), mouth_to_ear_ms),
+        mos_sent=None if remote_percent is None else mos(session.codec.name, remote_percent, mouth_to_ear_ms),
+        history_interval_ms=history.interval_ms,
+        buffer_history_ms=curve,
+    )
+
+
+def percent(part: int, whole: int) -> float:
+    """`part` of `whole`, 0 to 100; 0 when there is no whole."""
+    return min(100.0, 100 * part / whole) if whole > 0 else 0.0
 
 
 def mos(codec: str, loss_percent: float, delay_ms: float, burst_ratio: float = 1.0) -> float:

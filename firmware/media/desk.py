@@ -1,0 +1,246 @@
+"""The mixing desk: everything that the audio thread owns while sound runs. No other thread may touch it.
+
+Once a period: read the microphone, one call into the core, write the speaker. Between two periods: commands. Whatever happens in the
+core comes out as a MediaEvent; figures that are wanted over time are sampled at a tenth of the call's pace.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from firmware.errors import LocalProtocolError, MediaError
+from firmware.media import tones
+from firmware.media.binding import Pump
+from firmware.media.core_values import EventKind, PumpEvent, Slot
+from firmware.media.core_values import Sound as Player
+from firmware.media.events import (
+    DigitHeard,
+    FirstAudio,
+    MediaEvent,
+    MediaSink,
+    QualityMeasured,
+    SoundEnded,
+    SoundFault,
+    StreamFault,
+    StreamSilent,
+)
+from firmware.media.quality import DelayHistory, QualityRecord, measured
+from firmware.media.recorder import Recorder
+from firmware.media.session import BUFFER_DEFAULT, BufferLimits, MediaPort, StreamIdentity, stream_settings
+from firmware.media.silence import SilentCard
+from firmware.sdp.offer_answer import MediaSession
+from hw.api import HardwareError, SoundCard, SoundCounters
+
+SAMPLE_EVERY_MS: Final = 100  # the buffer's delay over time: finer than any adaptation, cheap enough to be always on
+LATE_AFTER_PERIODS: Final = 1.5  # a period that begins half a period late has used up the slack of a two-period device buffer
+
+
+class _Stream:
+    """One call's sound, from start to stop."""
+
+    def __init__(self, port: MediaPort, session: MediaSession, identity: StreamIdentity, slot: Slot, counters: SoundCounters) -> None:
+        self.port = port
+        self.session = session
+        self.identity = identity
+        self.slot = slot
+        self.counters_at_start = counters
+        self.started_ns = time.monotonic_ns()
+        self.late_periods = 0
+        self.heard = False
+        self.silence_told = False
+        self.history = DelayHistory(SAMPLE_EVERY_MS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSettings:
+    """How the desk treats streams. `silent_after_s`: how long a sending peer may be mute on the wire before StreamSilent (RTP time-out)."""
+
+    limits: BufferLimits = BUFFER_DEFAULT
+    silent_after_s: float = 20.0
+
+
+DESK_DEFAULT: Final = DeskSettings()
+
+
+class Desk:
+    """The sound card, the core and the streams. Opening it opens the card; a card that is not there is replaced by silence."""
+
+    def __init__(self, card: SoundCard, sink: MediaSink, settings: DeskSettings, seed: int) -> None:
+        self._sink = sink
+        self._settings = settings
+        self._card = card
+        try:
+            self._format = card.open()
+        except HardwareError as error:
+            sink(SoundFault(working=False, detail=str(error), at_ns=time.monotonic_ns()))
+            self._card = SilentCard()
+            self._format = self._card.open()
+        self._pump = Pump(rate_hz=self._format.rate_hz, period_samples=self._format.period_samples, seed=seed)
+        self._period_ns = self._format.period_samples * 1_000_000_000 // self._format.rate_hz
+        self._late_ns = int(LATE_AFTER_PERIODS * self._period_ns)
+        self._sample_every = max(1, SAMPLE_EVERY_MS * 1_000_000 // self._period_ns)
+        self._until_sample = self._sample_every
+        self._streams: dict[str, _Stream] = {}
+        self._playing: dict[Player, str] = {}
+        self._recorder: Recorder | None = None
+        self.last_period_ns = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything needs the card: a stream or a sound."""
+        return bool(self._streams or self._playing)
+
+    def period(self) -> None:
+        """One turn of the audio thread; blocks in the card's `read` until the period is there."""
+        microphone = self._card.read()
+        now_ns = time.monotonic_ns()
+        pump = self._pump
+        self._card.write(pump.period(now_ns, time.time_ns(), microphone))
+        if self._recorder is not None and self._streams:
+            self._recorder.put(pump.said(), pump.heard())
+        if pump.events_pending:
+            self._report(pump.events())
+        if now_ns - self.last_period_ns > self._late_ns and self.last_period_ns:
+            for stream in self._streams.values():
+                stream.late_periods += 1
+        self.last_period_ns = now_ns
+        self._until_sample -= 1
+        if not self._until_sample:
+            self._until_sample = self._sample_every
+            for stream in self._streams.values():
+                if stream.heard:
+                    stream.history.add(pump.delay_ms(stream.slot))
+
+    def start(self, call: str, port: MediaPort, session: MediaSession, identity: StreamIdentity) -> None:
+        """Begin to send and receive; the port belongs to the desk from here on."""
+        try:
+            settings = stream_settings(port, session, identity, self._settings.limits)
+            slot = self._pump.start_stream(settings, time.monotonic_ns())
+        except (MediaError, ValueError) as error:
+            port.close()
+            self._fault(call, error)
+            return
+        self._streams[call] = _Stream(port, session, identity, slot, self._card.counters())
+
+    def update(self, call: str, session: MediaSession, *, relatch: bool) -> None:
+        """Take over what a further offer and answer agreed on."""
+        stream = self._streams.get(call)
+        if stream is None:
+            return  # its start failed, which has been told
+        try:
+            settings = stream_settings(stream.port, session, stream.identity, self._settings.limits)
+            self._pump.update_stream(stream.slot, settings, time.monotonic_ns(), relatch=relatch)
+            stream.session = session
+        except (MediaError, ValueError) as error:
+            self._fault(call, error)
+
+    def stop(self, call: str) -> None:
+        """End the stream, close its port and tell its figures."""
+        stream = self._streams.pop(call, None)
+        if stream is None:
+            return
+        quality = self._quality(call, stream)
+        now_ns = time.monotonic_ns()
+        self._pump.stop_stream(stream.slot, now_ns, time.time_ns())
+        stream.port.close()
+        self._sink(QualityMeasured(quality=quality, final=True, at_ns=now_ns))
+
+    def measure(self, call: str) -> None:
+        """Tell the figures so far."""
+        stream = self._streams.get(call)
+        if stream is not None:
+            self._sink(QualityMeasured(quality=self._quality(call, stream), final=False, at_ns=time.monotonic_ns()))
+
+    def send_digits(self, call: str, digits: str, duration_ms: int, gap_ms: int) -> None:
+        """Queue RFC 4733 digits."""
+        stream = self._streams.get(call)
+        if stream is None:
+            return
+        try:
+            self._pump.send_digits(stream.slot, digits, duration_ms=duration_ms, gap_ms=gap_ms)
+        except (LocalProtocolError, ValueError) as error:
+            self._fault(call, error)
+
+    def mute(self, call: str, *, muted: bool) -> None:
+        """While muted the other side hears silence of us."""
+        stream = self._streams.get(call)
+        if stream is not None:
+            self._pump.mute(stream.slot, muted=muted)
+
+    def play(self, sound: tones.Sound, *, to_speaker: bool, to_call: str | None) -> None:
+        """Play a tone or prompt instead of the one playing now."""
+        stream = self._streams.get(to_call) if to_call is not None else None
+        to_streams = 0 if stream is None else 1 << stream.slot
+        match sound:
+            case tones.Tone():
+                self._pump.play_tone(sound.steps, repeats=sound.repeats, to_speaker=to_speaker, to_streams=to_streams)
+                self._playing[Player.TONE] = sound.name
+            case tones.Prompt():
+                self._pump.play_prompt(sound.samples, repeats=sound.repeats, to_speaker=to_speaker, to_streams=to_streams)
+                self._playing[Player.PROMPT] = sound.name
+
+    def stop_playing(self) -> None:
+        """Silence every tone and prompt."""
+        for player in tuple(self._playing):
+            self._pump.stop_sound(player)
+        self._playing.clear()
+
+    def record(self, recorder: Recorder | None) -> None:
+        """Record what is said and heard from now on while a stream runs; None ends it."""
+        if self._recorder is not None:
+            self._recorder.finish()
+        self._recorder = recorder
+
+    def close(self) -> None:
+        """End everything and close the card: no call, no open microphone."""
+        for call in tuple(self._streams):
+            self.stop(call)
+        self.stop_playing()
+        self.record(None)
+        self._card.close()
+
+    def _report(self, events: list[PumpEvent]) -> None:
+        calls = {stream.slot: call for call, stream in self._streams.items()}
+        for event in events:
+            if event.kind is EventKind.SOUND_DONE:
+                name = self._playing.pop(Player(event.value), "")
+                self._sink(SoundEnded(name=name, at_ns=event.at_ns))
+            elif event.slot in calls:
+                told = self._translated(calls[event.slot], event)
+                if told is not None:
+                    self._sink(told)
+
+    def _translated(self, call: str, event: PumpEvent) -> MediaEvent | None:
+        stream = self._streams[call]
+        if event.kind is EventKind.FIRST_AUDIO:
+            stream.heard = True
+            return FirstAudio(call=call, at_ns=event.at_ns)
+        if event.kind is EventKind.DIGIT_END:
+            return DigitHeard(call=call, digit=event.digit, duration_ms=event.value, at_ns=event.at_ns)
+        if event.kind is EventKind.RESUMED:
+            stream.silence_told = False
+        elif event.kind is EventKind.SILENT and stream.session.direction.receives and not stream.silence_told:
+            silent_s = event.value / 1000
+            if silent_s >= self._settings.silent_after_s:
+                stream.silence_told = True
+                return StreamSilent(call=call, for_s=silent_s, at_ns=event.at_ns)
+        return None
+
+    def _quality(self, call: str, stream: _Stream) -> QualityRecord:
+        before, now = stream.counters_at_start, self._card.counters()
+        return measured(
+            call,
+            stream.session,
+            self._pump.stats(stream.slot),
+            stream.history,
+            duration_ms=(time.monotonic_ns() - stream.started_ns) // 1_000_000,
+            period_ms=self._period_ns / 1e6,
+            late_periods=stream.late_periods,
+            overruns=now.overruns - before.overruns,
+            underruns=now.underruns - before.underruns,
+        )
+
+    def _fault(self, call: str, error: Exception) -> None:
+        self._sink(StreamFault(call=call, detail=str(error), at_ns=time.monotonic_ns()))
