@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+NULL_HOSTS: Final = ("0.0.0.0", "::", "0:0:0:0:0:0:0:0")  # noqa: S104 # compared, never bound
 HEX_DIGITS: Final = frozenset("0123456789abcdefABCDEF")
 
 
@@ -11,6 +12,18 @@ def is_ipv4(text: str) -> bool:
     """Whether `text` is four decimal octets (RFC 3986 §3.2.2 IPv4address: no leading zeros, which some systems read as octal)."""
     parts = text.split(".")
     return len(parts) == 4 and all(_is_octet(part) for part in parts)
+
+
+def is_null(text: str) -> bool:
+    """Whether `text` is the address that says "send me nothing" (RFC 3264 §8.4: 0.0.0.0), or its IPv6 twin."""
+    return text in NULL_HOSTS
+
+
+def is_group(text: str) -> bool:
+    """Whether the numeric address `text` is no single host: multicast (224.0.0.0/4, ff00::/8) or limited broadcast."""
+    if ":" in text:
+        return text[:2].lower() == "ff" and text.find(":") == 4
+    return text == "255.255.255.255" or 224 <= int(text.partition(".")[0]) <= 239
 
 
 def is_ipv6(text: str) -> bool:

@@ -97,7 +97,7 @@ def codecs_of(media: MediaDescription) -> tuple[Codec, ...]:
         payload_type = _payload_type(text)
         if payload_type is None or payload_type in found:
             continue
-        encoding = _encoding(maps[payload_type]) if payload_type in maps else STATIC_AUDIO.get(payload_type)
+        encoding = _encoding(maps.get(payload_type, "")) or STATIC_AUDIO.get(payload_type)
         if encoding is not None:
             name, clock_rate_hz, channels = encoding
             found[payload_type] = Codec(

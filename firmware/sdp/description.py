@@ -1,7 +1,8 @@
 """A session description as a value: what stands on the wire between `v=0` and the last `a=` line (RFC 8866 §5).
 
-The reader forgives what real peers get wrong and what does no harm: bare LF, missing s= or t= lines, lines out of order inside a section,
-letters that it does not know. It refuses what it cannot mean: no v=0, no usable o= line, ports and addresses that are none.
+The reader forgives what real peers get wrong and what does no harm: bare LF, missing s= or t= lines, lines out of order inside a
+section, letters that it does not know, spaces in the user name, an m= line without formats. It refuses what it cannot mean: no v=0,
+no usable o= line, numbers and ports that are none.
 The writer emits the RFC's order, so `parse(x.to_bytes()) == x` for every value built within the grammar.
 """
 
@@ -45,19 +46,6 @@ class Connection:
     host: str
     scope: str = ""
 
-    @property
-    def is_null(self) -> bool:
-        """Whether this is the old way to say "send me nothing" (RFC 3264 §8.4), in either family (RFC 6157 §4.2's IPv6 counterpart)."""
-        return self.host in ("0.0.0.0", "::", "0:0:0:0:0:0:0:0")  # noqa: S104 # compared, never bound
-
-    @property
-    def is_multicast(self) -> bool:
-        """Whether the address is a group: 224.0.0.0/4 or ff00::/8."""
-        if self.family == "IP6":
-            return self.host[:2].lower() == "ff" and ":" in self.host
-        first = self.host.partition(".")[0]
-        return first.isdecimal() and 224 <= int(first) <= 239
-
     def __str__(self) -> str:
         return f"{self.network} {self.family} {self.host}{'/' if self.scope else ''}{self.scope}"
 
@@ -87,7 +75,7 @@ class MediaDescription:
     def lines(self) -> list[str]:
         """The lines on the wire, without their line ends."""
         count = f"/{self.port_count}" if self.port_count != 1 else ""
-        out = [f"m={self.kind} {self.port}{count} {self.protocol} {' '.join(self.formats)}"]
+        out = [" ".join((f"m={self.kind}", f"{self.port}{count}", self.protocol, *self.formats))]
         if self.title is not None:
             out.append(f"i={self.title}")
         out += [f"c={connection}" for connection in self.connections]
@@ -140,14 +128,14 @@ def _attribute_line(attribute: Attribute) -> str:
     return f"a={name}" if value is None else f"a={name}:{value}"
 
 
-def parse(data: bytes | str) -> SessionDescription:
+def parse(data: bytes) -> SessionDescription:
     """Read a session description.
 
     Raises RemoteProtocolError when it is too large, is no session description, or a line that we need cannot be understood.
     """
     sections = _sections(_lines(data))
     head = sections[0]
-    if not head or head[0] != ("v", "0"):
+    if not head or head[0][0] != "v" or head[0][1].strip() != "0":
         raise RemoteProtocolError("a session description begins with v=0 (RFC 8866 §5.1)")
     return SessionDescription(
         origin=_origin(_only(head, "o")),
@@ -161,11 +149,11 @@ def parse(data: bytes | str) -> SessionDescription:
     )
 
 
-def _lines(data: bytes | str) -> list[Line]:
+def _lines(data: bytes) -> list[Line]:
     if len(data) > SIZE_MAX_BYTES:
         raise RemoteProtocolError(f"session description of {len(data)} bytes; at most {SIZE_MAX_BYTES} are read", status=413)
     # Text fields may be in any charset (RFC 8866 §4.5): surrogates carry foreign bytes through unharmed.
-    text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
+    text = data.decode("utf-8", "surrogateescape")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     if len(lines) > LINES_MAX:
         raise RemoteProtocolError(f"session description of {len(lines)} lines; at most {LINES_MAX} are read", status=413)
@@ -199,8 +187,8 @@ def _only(lines: list[Line], wanted: str) -> str:
 
 
 def _origin(text: str) -> Origin:
-    fields = text.split()
-    # Some devices send an empty user name; the five fields that follow are enough to know the session.
+    fields = text.rsplit(None, 5)  # from the right, since some gateways write spaces into their user name
+    # Others write none at all; the five fields that follow are enough to know the session.
     if len(fields) == 5:
         fields.insert(0, "-")
     if len(fields) != 6:
@@ -228,8 +216,8 @@ def _connection(text: str) -> Connection:
 
 def _media(section: list[Line]) -> MediaDescription:
     fields = section[0][1].split()
-    if len(fields) < 4:
-        raise RemoteProtocolError("an m= line has a kind, a port, a protocol and formats (RFC 8866 §5.14)")
+    if len(fields) < 3:
+        raise RemoteProtocolError("an m= line has a kind, a port and a protocol (RFC 8866 §5.14)")
     port, slash, count = fields[1].partition("/")
     rest = section[1:]
     return MediaDescription(

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from firmware.errors import RemoteProtocolError
-from firmware.sdp.address import is_ipv4, is_ipv6
+from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
 from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, Codec, codecs_of
 from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
 
@@ -98,7 +98,7 @@ class MediaSession:
     @property
     def remote_is_null(self) -> bool:
         """Whether the other side gave no address to send to: neither RTP nor RTCP leaves us (RFC 3264 §8.4)."""
-        return Connection(host=self.remote_host).is_null
+        return is_null(self.remote_host)
 
 
 def make_offer(
@@ -183,11 +183,13 @@ def _describe(
     previous: SessionDescription | None,
     times: tuple[tuple[str, str], ...] = (("t", "0 0"),),
 ) -> SessionDescription:
-    assert local.host, "whoever asks for a description has put the address in"
+    assert is_ipv4(local.host) or is_ipv6(local.host), "whoever asks for a description has put a numeric address in"
+    assert not is_null(local.host), "a wildcard is no address that anyone could send to"
     family = "IP6" if ":" in local.host else "IP4"
-    version = FIRST_VERSION if previous is None else previous.origin.version
+    first = Origin(session_id=local.session_id, version=FIRST_VERSION, family=family, host=local.host)
     description = SessionDescription(
-        origin=Origin(session_id=local.session_id, version=version, family=family, host=local.host),
+        # RFC 3264 §8: the o= line stays what it was, version aside, though the address may have changed meanwhile: it is a name.
+        origin=first if previous is None else previous.origin,
         connection=Connection(family=family, host=local.host),
         # RFC 3264 §6: the t= line of an answer equals that of the offer.
         times=times,
@@ -196,7 +198,7 @@ def _describe(
     if previous is None or description == previous:
         return description
     # RFC 3264 §8: if anything differs, the version in the o= line is incremented by one.
-    return replace(description, origin=replace(description.origin, version=version + 1))
+    return replace(description, origin=replace(previous.origin, version=previous.origin.version + 1))
 
 
 def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
@@ -214,20 +216,21 @@ def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], dir
 
 
 def _refused(media: MediaDescription) -> MediaDescription:
-    """RFC 3264 §6: the port number is zero; at least one format must stay for the grammar, and the rest means nothing."""
-    return MediaDescription(kind=media.kind, port=0, protocol=media.protocol, formats=media.formats)
+    """RFC 3264 §6: the port number is zero; a format must stay for the grammar, and the rest of the line's section means nothing."""
+    return MediaDescription(kind=media.kind, port=0, protocol=media.protocol, formats=media.formats or ("0",))
 
 
 def _usable(description: SessionDescription, media: MediaDescription, local: LocalMedia) -> Connection | None:
     """The address of an m= line that we could use as one side of a stream, else None."""
-    if media.kind != "audio" or media.port == 0 or media.protocol not in PLAIN_PROFILES:
+    if media.kind.lower() != "audio" or media.port == 0 or media.protocol.upper() not in PLAIN_PROFILES:
         return None
     connection = description.connection_of(media)
-    if connection is None or connection.network != "IN" or connection.is_multicast:
+    if connection is None:
         return None
     # Our socket has one family. Names (allowed by RFC 8866 §5.7, used by nobody) would make the audio thread wait for a name server.
     numeric = is_ipv6(connection.host) if ":" in local.host else is_ipv4(connection.host)
-    return connection if numeric else None
+    # A group address would make us shout at the whole network on a stranger's word.
+    return connection if numeric and not is_group(connection.host) else None
 
 
 def _direction(description: SessionDescription, media: MediaDescription) -> Direction:
@@ -238,7 +241,7 @@ def _direction(description: SessionDescription, media: MediaDescription) -> Dire
             if (direction.value, None) in attributes:
                 stated = direction
     connection = description.connection_of(media)
-    if connection is not None and connection.is_null:
+    if connection is not None and is_null(connection.host):
         # RFC 3264 §8.4: the old hold, c=0.0.0.0, says that nothing can be received there.
         return Direction.of(sends=stated.sends, receives=False)
     return stated
@@ -313,8 +316,9 @@ def _rtcp(media: MediaDescription, host: str) -> tuple[str, int]:
     """Where the other side receives RTCP: `a=rtcp:port [IN IP4 address]` (RFC 3605 §2.1), else the port above RTP's (RFC 3550 §11)."""
     fields = (media.attribute("rtcp") or "").split()
     if fields and fields[0].isascii() and fields[0].isdecimal() and len(fields[0]) <= 5 and 0 < int(fields[0]) <= 65_535:
-        same_family = len(fields) == 4 and (is_ipv6(fields[3]) if ":" in host else is_ipv4(fields[3]))
-        return (fields[3] if same_family else host), int(fields[0])
+        named = fields[3] if len(fields) == 4 else host
+        usable = (is_ipv6(named) if ":" in host else is_ipv4(named)) and not is_group(named)
+        return (named if usable else host), int(fields[0])
     return host, min(media.port + 1, 65_535)
 
 
