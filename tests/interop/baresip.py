@@ -1,0 +1,102 @@
+"""Debian's baresip as the resident's phone: driven by its TCP control port, heard by its recordings of both directions."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interop.peers import eventually, free_port, process
+
+MODULES = Path("/usr/lib/baresip/modules")
+CONFIG = """\
+poll_method epoll
+sip_listen {host}:{sip_port}
+net_interface {host}
+call_local_timeout 60
+call_max_calls 4
+audio_source aufile,{speech}
+audio_player aubridge,player
+audio_alert aubridge,alert
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+rtp_ports {rtp_first}-{rtp_last}
+module_path {modules}
+module g711.so
+module aufile.so
+module aubridge.so
+module sndfile.so
+module cons.so
+cons_listen {host}:{console_port}
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen {host}:{control_port}
+snd_path {folder}
+"""
+
+
+@dataclass
+class Baresip:
+    """One running baresip."""
+
+    host: str
+    sip_port: int
+    console_port: int
+    folder: Path
+    control: socket.socket
+
+    @property
+    def uri(self) -> str:
+        return f"sip:resident@{self.host}:{self.sip_port}"
+
+    @property
+    def log(self) -> str:
+        return re.sub(r"\x1b\[[0-9;]*m", "", (self.folder / "log").read_text(errors="replace"))
+
+    def command(self, name: str, parameters: str = "") -> None:
+        """Send one command; the answer and the events stay in the socket for `events`."""
+        text = json.dumps({"command": name, "params": parameters, "token": "t"}).encode()
+        self.control.sendall(b"%d:%s," % (len(text), text))
+
+    def press_keys(self, keys: str) -> None:
+        """Dial digits inside the call, as fingers on the phone would; baresip sends them as telephone-events."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as console:
+            for key in keys:
+                sent = self.log.count("send DTMF digit:") + 1
+                console.sendto(key.encode(), (self.host, self.console_port))
+                self.wait_for("send DTMF digit:", times=sent)
+
+    def wait_for(self, text: str, *, times: int = 1, within_s: float = 10) -> None:
+        """Until `text` stands in baresip's log."""
+        eventually(lambda: self.log.count(text) >= times, within_s=within_s, what=f"baresip says {text!r}; it said:\n{self.log[-2000:]}")
+
+    def heard(self) -> Path:
+        """The recording of what baresip decoded in its latest call."""
+        return max(self.folder.glob("dump-*-dec.wav"))
+
+
+@contextlib.contextmanager
+def baresip(folder: Path, *, host: str, speech: Path, account: str = "", auto_answer: bool = False) -> Iterator[Baresip]:
+    """Start baresip with one account: `account` is its address line, or empty for a phone without a server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sip_port, rtp_first = free_port(host), free_port(host)
+    control_port, console_port = free_port(host, socket.SOCK_STREAM), free_port(host)
+    values = {
+        "host": host, "sip_port": sip_port, "speech": speech, "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
+        "console_port": console_port, "control_port": control_port, "folder": folder,
+    }  # fmt: skip
+    (folder / "config").write_text(CONFIG.format(**values))
+    line = account or f"<sip:resident@{host}:{sip_port}>;regint=0"
+    (folder / "accounts").write_text(f"{line};answermode={'auto' if auto_answer else 'manual'};audio_codecs=PCMU/8000/1\n")
+    with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder):
+        eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=10, what="baresip starts")
+        with socket.create_connection((host, control_port), timeout=5) as control:
+            yield Baresip(host, sip_port, console_port, folder, control)

@@ -1,0 +1,142 @@
+"""The product as installed: `portero run --simulate` in a process of its own, driven through its control socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.interop.peers import eventually, free_port, process
+
+CONFIG = """\
+[station]
+name = "Front door"
+[network]
+bind = "{host}"
+sip_port = {sip_port}
+rtp_ports = [{rtp_first}, {rtp_last}]
+[journal]
+path = "{folder}/journal.db"
+[control]
+socket = "{folder}/control.sock"
+[[lock]]
+name = "street"
+gpio = 27
+pulse_s = 1.0
+[[code]]
+name = "residents"
+code = "7305#"
+"""
+
+
+class Events:
+    """What `events` has told so far, read by a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.seen: list[dict[str, Any]] = []
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(str(path))
+        self._connection.sendall(b'{"verb": "events"}\n')
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with self._connection.makefile("rb") as lines:
+            for line in lines:
+                entry = json.loads(line)
+                if "event" in entry:
+                    self.seen.append(entry)
+
+    def close(self) -> None:
+        self._connection.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self._connection.close()
+
+
+@dataclass
+class Station:
+    """One running daemon."""
+
+    host: str
+    sip_port: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+    events: Events = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.events = Events(self.folder / "control.sock")
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.sip_port}"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def ctl(self, verb: str, *args: str) -> Any:
+        """One verb; its result. AssertionError when the daemon refuses."""
+        reply = self.ask(verb, *args)
+        assert reply["ok"], f"{verb} {args}: {reply}\n{self.log[-3000:]}"
+        return reply["result"]
+
+    def ask(self, verb: str, *args: str) -> Any:
+        """One verb; its whole reply."""
+        with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as lines:
+            connection.settimeout(10)
+            connection.connect(str(self.folder / "control.sock"))
+            lines.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+            lines.flush()
+            return json.loads(lines.readline())
+
+    def wait_for(self, event: str, *, times: int = 1, within_s: float = 10, **fields: object) -> dict[str, Any]:
+        """Until the daemon has told of `event` with these fields so many times; the last of them."""
+
+        def fitting() -> list[dict[str, Any]]:
+            return [
+                entry
+                for entry in list(self.events.seen)
+                if entry["event"] == event and all(entry.get(key) == value for key, value in fields.items())
+            ]
+
+        def found() -> dict[str, Any] | None:
+            entries = fitting()
+            return entries[times - 1] if len(entries) >= times else None
+
+        told = "\n".join(map(str, self.events.seen[-20:]))
+        found_entry = eventually(found, within_s=within_s, what=f"{event} {fields}; told:\n{told}\nlog:\n{self.log[-2000:]}")
+        assert found_entry is not None
+        return found_entry
+
+
+@contextlib.contextmanager
+def station(folder: Path, *, host: str, config: str, arguments: tuple[str, ...] = ()) -> Iterator[Station]:
+    """Start the daemon with the common configuration followed by `config` (TOML)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sip_port, rtp_first = free_port(host), free_port(host)
+    common = CONFIG.format(host=host, sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + 99, folder=folder)
+    (folder / "portero.toml").write_text(common + config)
+    (folder / "portero.toml").chmod(0o600)
+    command = [sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml"), *arguments]
+    with process(command, log=folder / "log") as daemon:
+
+        def ready() -> bool:
+            assert daemon.poll() is None, (folder / "log").read_text(errors="replace")
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(str(folder / "control.sock"))
+                return True
+            return False
+
+        eventually(ready, within_s=10, what="the daemon opens its control socket")
+        running = Station(host, sip_port, folder, daemon)
+        try:
+            yield running
+        finally:
+            running.events.close()
