@@ -127,7 +127,7 @@ def parse_message(data: bytes, *, limits: Limits = LIMITS) -> Message:
     head = data[:end] if end >= 0 else data
     if len(head) > limits.head_bytes:
         raise RemoteProtocolError(f"header section of {len(head)} bytes", status=513)
-    lines = _lines(head)
+    lines = unfolded_lines(head)
     try:
         if end < 0:
             raise RemoteProtocolError("header section without its end")
@@ -140,7 +140,7 @@ def parse_message(data: bytes, *, limits: Limits = LIMITS) -> Message:
         raise _answerable(error, lines) from None
 
 
-def _lines(head: bytes) -> list[str]:
+def unfolded_lines(head: bytes) -> list[str]:
     """The start line and the header lines, unfolded: a line that begins with white space goes on with the one before (RFC 3261 §7.3.1)."""
     try:
         text = head.decode()
