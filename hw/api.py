@@ -3,8 +3,9 @@
 Drivers (`hw.gpio`, `hw.alsa`, `hw.serial_port`) and the door in memory (`hw.simulated`) implement these protocols; nothing outside
 `hw` imports a third-party hardware library. `hw` knows nothing of the program that uses it.
 
-Threads: a `Sink` may be called on any thread (gpiozero and the serial reader have their own). The program's sink hands over to its event
-loop through a bounded queue and returns at once; a driver never waits in it. Times are `time.monotonic_ns()` readings taken as close to the edge as possible.
+Threads: a `Sink` may be called on any thread (gpiozero and the serial reader have their own). The program's sink hands over to its
+event loop through a bounded queue and returns at once; a driver never waits in it. Times are `time.monotonic_ns()` readings taken as
+close to the edge as possible.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ class Relay(Protocol):
     def closed(self) -> bool: ...
 
     def pulse(self, duration_s: float) -> None:
-        """Close now and let go after `duration_s`, but never later than the driver's maximum. A further pulse extends within the maximum."""
+        """Close now and let go after `duration_s`, but never later than the driver's maximum; a further pulse extends within it.
+
+        Ignored while the relay rests after its maximum. Raises HardwareError when nobody would let it go again.
+        """
         ...
 
     def release(self) -> None:

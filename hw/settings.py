@@ -23,7 +23,8 @@ class InputSettings:
     """A bell button, door contact, request-to-exit or tamper line.
 
     `debounce_ms` (10 to 200): how long a level must last unbroken before it counts. `min_active_ms` (0 to 5000): shorter activity is not
-    reported at all. `stuck_after_s` (None = never): activity longer than this is reported as a `DeviceFault`, once.
+    reported at all. `stuck_after_s`: a button that stays active longer is reported as a `DeviceFault`, once; None for contacts, which may
+    be active for days.
     """
 
     name: str
@@ -32,7 +33,7 @@ class InputSettings:
     active_high: bool = False
     debounce_ms: int = 30
     min_active_ms: int = 0
-    stuck_after_s: float | None = 60.0
+    stuck_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,69 @@
+"""When a lock's relay may be closed: pure arithmetic on monotonic nanoseconds, shared by the wired and the simulated board.
+
+A closing ends at its own time or at the relay's maximum, whichever comes first. A pulse during a closing moves the end, never the
+beginning, so no number of pulses carries one closing past the maximum. Closings less than `REST_NS` apart count as one: otherwise
+a caller that repeats its pulse could keep a strike energised for ever with gaps too short to notice.
+
+                 pulse                              until reached, release
+    Resting ------------------> Closed ------------------------------------> Resting
+       |  ^ too soon after the     | pulse: until = min(now + duration, since + maximum)
+       +--+ maximum: ignored       +--> Closed
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# Long enough for a strike to fall and for a person to notice; short enough that a second code entered after an opening still opens.
+REST_NS = 1_000_000_000
+
+
+class Resting(NamedTuple):
+    """The contact is open. `since_ns` and `let_go_ns` are the beginning and end of the last closing."""
+
+    since_ns: int
+    let_go_ns: int
+
+
+class Closed(NamedTuple):
+    """The contact is closed from `since_ns`, counted with closings that follow each other within the rest, until `until_ns`."""
+
+    since_ns: int
+    until_ns: int
+
+
+RelayState = Resting | Closed
+
+# The clock is never negative, so a relay that was never closed has always rested long enough.
+NEVER_CLOSED = Resting(since_ns=-REST_NS, let_go_ns=-REST_NS)
+
+
+def pulse(state: RelayState, now_ns: int, duration_ns: int, max_ns: int) -> RelayState:
+    """The state after a request to be closed for `duration_ns` from now. Both durations are above zero."""
+    assert duration_ns > 0
+    assert max_ns > 0
+    rested = isinstance(state, Resting) and now_ns - state.let_go_ns >= REST_NS
+    first_ns = now_ns if rested else state.since_ns
+    limit_ns = first_ns + max_ns
+    if now_ns >= limit_ns:
+        return release(state, now_ns)
+    return Closed(since_ns=first_ns, until_ns=min(now_ns + duration_ns, limit_ns))
+
+
+def expire(state: RelayState, now_ns: int) -> RelayState:
+    """The state when time has come to `now_ns`."""
+    if isinstance(state, Closed) and now_ns >= state.until_ns:
+        return release(state, now_ns)
+    return state
+
+
+def release(state: RelayState, now_ns: int) -> RelayState:
+    """The state after a request to let go now."""
+    if isinstance(state, Closed):
+        return Resting(since_ns=state.since_ns, let_go_ns=now_ns)
+    return state
+
+
+def deadline_ns(state: RelayState) -> int | None:
+    """When `expire` must be called, or None."""
+    return state.until_ns if isinstance(state, Closed) else None
