@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.sdp.description import Attribute, MediaDescription
 
@@ -13,17 +12,16 @@ DTMF_EVENTS: Final = frozenset(range(16))  # 0-9 * # A-D (RFC 4733 §3.2)
 EVENT_MAX: Final = 255  # one octet (RFC 4733 §2.3.1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
+class Codec(NamedTuple):
     """One encoding under one payload type.
 
     `clock_rate_hz` is the RTP clock (8000 for G.722, RFC 3551 §4.5.2); `fmtp` its parameters, '' when there are none.
     """
 
     name: str
+    payload_type: int
     clock_rate_hz: int = 8000
     channels: int = 1
-    payload_type: int
     fmtp: str = ""
 
     @property
@@ -42,7 +40,7 @@ class Codec:
 
     def with_payload_type(self, payload_type: int) -> Codec:
         """The same encoding under another number."""
-        return replace(self, payload_type=payload_type)
+        return self._replace(payload_type=payload_type)
 
     def events(self) -> frozenset[int]:
         """The telephone events that the receiver understands; none listed means 0-15 (RFC 4733 §2.4.1). Nonsense in the list is skipped."""

@@ -6,7 +6,7 @@ the order of m= lines and the payload numbers of a session follow from it (RFC 3
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -198,7 +198,7 @@ def _describe(
     if previous is None or description == previous:
         return description
     # RFC 3264 §8: if anything differs, the version in the o= line is incremented by one.
-    return replace(description, origin=replace(previous.origin, version=previous.origin.version + 1))
+    return description._replace(origin=previous.origin._replace(version=previous.origin.version + 1))
 
 
 def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
@@ -303,7 +303,7 @@ def _session(
         remote_rtp_port=media.port,
         remote_rtcp_host=rtcp_host,
         remote_rtcp_port=rtcp_port,
-        codec=replace(codec, fmtp=theirs[codec.payload_type].fmtp),  # what we send obeys the receiver's parameters (RFC 3264 §5.1)
+        codec=codec._replace(fmtp=theirs[codec.payload_type].fmtp),  # what we send obeys the receiver's parameters (RFC 3264 §5.1)
         receive_codecs=tuple(codec for codec in receive if codec.is_sound),
         dtmf_send_payload_type=next((event.payload_type for event in digits if theirs[event.payload_type].events() >= DIGITS), None),
         dtmf_receive_payload_types=tuple(event.payload_type for event in receive if event.is_telephone_event),

@@ -20,6 +20,13 @@ def connections() -> st.SearchStrategy[Connection]:
     return hosts.map(lambda host: Connection(family="IP6" if ":" in host else "IP4", host=host))
 
 
+def origins() -> st.SearchStrategy[Origin]:
+    families = st.sampled_from(["IP4", "IP6"])
+    return st.builds(
+        Origin, username=tokens, session_id=numbers, version=numbers, host=hosts, network=st.sampled_from(["IN", "ATM"]), family=families
+    )
+
+
 def attributes() -> st.SearchStrategy[tuple[Attribute, ...]]:
     rtpmaps = st.tuples(st.just("rtpmap"), st.builds("{} {}/{}".format, st.integers(0, 140), tokens, st.integers(0, 99_000)))
     one = st.tuples(tokens, st.none() | texts) | rtpmaps
@@ -44,7 +51,7 @@ def media_descriptions() -> st.SearchStrategy[MediaDescription]:
 def descriptions() -> st.SearchStrategy[SessionDescription]:
     return st.builds(
         SessionDescription,
-        origin=st.builds(Origin, username=tokens, session_id=numbers, version=numbers, host=hosts),
+        origin=origins(),
         name=texts,
         about=st.lists(st.tuples(st.sampled_from("iuep"), texts), max_size=3).map(tuple),
         connection=st.none() | connections(),

@@ -100,7 +100,7 @@ def test_a_number_keeps_its_meaning_for_the_whole_session() -> None:
 
 
 def test_a_stream_after_all_were_refused_goes_below_them() -> None:
-    refused = replace(make_offer(LOCAL), media=tuple(replace(media, port=0) for media in make_offer(LOCAL).media))
+    refused = make_offer(LOCAL)._replace(media=tuple(media._replace(port=0) for media in make_offer(LOCAL).media))
     assert active_line(refused) is None
     again = make_offer(LOCAL, previous=refused)
     assert [media.port for media in again.media] == [0, 4000]
@@ -117,7 +117,7 @@ def test_a_description_without_an_address_to_send_to_is_our_own_mistake(host: st
 
 def test_an_answer_keeps_the_offerers_order_numbers_and_times() -> None:
     offer = theirs("m=audio 9002 RTP/AVP 18 8 0 96", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-16")
-    answer, session = make_answer(replace(offer, times=(("t", "1 2"),)), LOCAL)
+    answer, session = make_answer(offer._replace(times=(("t", "1 2"),)), LOCAL)
     assert wire(answer)[4:] == [
         "t=1 2",
         "m=audio 4000 RTP/AVP 8 0 96",
@@ -182,7 +182,7 @@ def test_an_offer_with_nothing_for_us_deserves_488(lines: tuple[str, ...]) -> No
 
 
 def test_an_offer_without_any_address_deserves_488() -> None:
-    offer = replace(theirs("m=audio 9000 RTP/AVP 0"), connection=None)
+    offer = theirs("m=audio 9000 RTP/AVP 0")._replace(connection=None)
     with pytest.raises(NoCommonMedia):
         make_answer(offer, LOCAL)
 
@@ -193,7 +193,7 @@ def test_an_unchanged_answer_keeps_its_version_and_a_changed_one_raises_it() -> 
     second, _ = make_answer(offer, LOCAL, previous=first)
     third, _ = make_answer(theirs("m=audio 9002 RTP/AVP 0", "a=sendonly"), LOCAL, previous=second)
     assert second == first
-    assert third.origin == replace(first.origin, version=2)
+    assert third.origin == first.origin._replace(version=2)
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_digits_must_share_the_clock_of_the_sound() -> None:
     both = replace(LOCAL, codecs=(OPUS, PCMU, TELEPHONE_EVENT, EVENTS_48K))
     lines = ("a=rtpmap:107 opus/48000/2", "a=fmtp:107 stereo=1", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:101 telephone-event/8000")
     _, session = make_answer(theirs("m=audio 9002 RTP/AVP 107 0 101 110", *lines), both)
-    assert session.codec == replace(OPUS, payload_type=107, fmtp="stereo=1")
-    assert session.receive_codecs[0] == replace(OPUS, payload_type=107)
+    assert session.codec == OPUS._replace(payload_type=107, fmtp="stereo=1")
+    assert session.receive_codecs[0] == OPUS._replace(payload_type=107)
     assert session.dtmf_send_payload_type == 110
     assert session.dtmf_receive_payload_types == (101, 110)
     _, session = make_answer(theirs("m=audio 9002 RTP/AVP 107 101", *lines), both)
@@ -338,7 +338,7 @@ def test_an_answer_with_numbers_of_its_own_is_sent_to_with_its_numbers_and_heard
 def test_a_number_of_theirs_never_replaces_one_of_ours() -> None:
     answer = theirs("m=audio 9002 RTP/AVP 101 8", "a=rtpmap:101 PCMU/8000")
     session = read_answer(make_offer(LOCAL), answer, LOCAL)
-    assert session.codec == replace(PCMU, payload_type=101)
+    assert session.codec == PCMU._replace(payload_type=101)
     assert session.dtmf_receive_payload_types == (101,)
     assert session.receive_codecs == (PCMU, PCMA)
 
