@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Complaint = tuple[str, str]  # what is wrong, and the remedy; two plain sentences without a full stop
 Check = Callable[[float | str], Complaint | None]
@@ -41,3 +41,12 @@ is_uri = matching(URI_PATTERN, 'write a SIP address such as "sip:anna@192.168.1.
 is_gpio = between(0, 27)  # the header of every Raspberry Pi carries BCM 0 to 27
 is_port = between(1, 65535)
 is_not_empty = matching(re.compile(r".*\S.*"), "give a text")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that does not exist."""
+    import difflib  # only for a mistake: it costs start-up time
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(names)}"
