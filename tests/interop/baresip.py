@@ -76,7 +76,9 @@ class Baresip:
 
     def wait_for(self, text: str, *, times: int = 1, within_s: float = 10) -> None:
         """Until `text` stands in baresip's log."""
-        eventually(lambda: self.log.count(text) >= times, within_s=within_s, what=f"baresip says {text!r}; it said:\n{self.log[-2000:]}")
+        eventually(
+            lambda: self.log.count(text) >= times, within_s=within_s, what=f"baresip says {text!r}", account=lambda: self.log[-2000:]
+        )
 
     def heard(self) -> Path:
         """The recording of what baresip decoded in its latest call."""

@@ -25,14 +25,17 @@ def free_port(host: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_DGR
             return port
 
 
-def eventually(look: Callable[[], T], *, within_s: float, what: str) -> T:
-    """Poll `look` until it returns something true. Real peers run on real time; only the bound is ours, never a measured delay."""
+def eventually(look: Callable[[], T], *, within_s: float, what: str, account: Callable[[], str] = str) -> T:
+    """Poll `look` until it returns something true. Real peers run on real time; only the bound is ours, never a measured delay.
+
+    When it does not come, the error says `what`, and what `account` tells then.
+    """
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         if found := look():
             return found
         time.sleep(0.02)
-    raise AssertionError(f"not within {within_s} s: {what}")
+    raise AssertionError(f"not within {within_s} s: {what}\n{account()}")
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def call(
 def answering(
     folder: Path, *, scenario: str, host: str, calls: int = 1, extra: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run an answering scenario; yields its "host:port" and its process, whose exit code 0 says that every call went as the scenario wants."""
+    """Run an answering scenario; yields its "host:port" and its process, which exits 0 when all went well."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port(host)
     with process(_command(host, port, scenario, calls, extra), log=folder / "log", cwd=folder) as peer:

@@ -81,10 +81,14 @@ class Station:
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
+    def account(self) -> str:
+        """What the daemon told lately and logged, for the text of a failure."""
+        return "\n".join(map(str, self.events.seen[-20:])) + "\n" + self.log[-3000:]
+
     def ctl(self, verb: str, *args: str) -> Any:
         """One verb; its result. AssertionError when the daemon refuses."""
         reply = self.ask(verb, *args)
-        assert reply["ok"], f"{verb} {args}: {reply}\n{self.log[-3000:]}"
+        assert reply["ok"], f"{verb} {args}: {reply}\n{self.account()}"
         return reply["result"]
 
     def ask(self, verb: str, *args: str) -> Any:
@@ -110,8 +114,7 @@ class Station:
             entries = fitting()
             return entries[times - 1] if len(entries) >= times else None
 
-        told = "\n".join(map(str, self.events.seen[-20:]))
-        found_entry = eventually(found, within_s=within_s, what=f"{event} {fields}; told:\n{told}\nlog:\n{self.log[-2000:]}")
+        found_entry = eventually(found, within_s=within_s, what=f"{event} {fields}", account=self.account)
         assert found_entry is not None
         return found_entry
 
