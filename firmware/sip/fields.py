@@ -97,6 +97,10 @@ class HeaderFields:
             return tuple(lines)
         return tuple([value for line in lines if line for value in grammar.split_list(line)])
 
+    def get_lines(self, name: str) -> tuple[str, ...]:
+        """Every line of the header as text, in order; comma lists left whole."""
+        return tuple(self._index.get(canonical(name), ()))
+
     def count(self, name: str) -> int:
         """How many lines of the header there are; `name` in its canonical spelling."""
         return len(self._index.get(name, ()))

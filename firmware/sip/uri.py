@@ -78,11 +78,14 @@ class Uri(NamedTuple):
         return f"{self.scheme}:{text}"
 
     def param(self, name: str) -> str | None:
-        """The value of the parameter `name` (lower case), '' for one without value, None when absent."""
-        return grammar.find(self.params, name)
+        """The value of the parameter `name` (lower case) without escapes, '' for one without value, None when absent."""
+        for key, value in self.params:
+            if key == name or grammar.unescape(key).lower() == name:
+                return "" if value is None else grammar.unescape(value)
+        return None
 
     def with_param(self, name: str, value: str | None) -> Uri:
-        """The same URI with that parameter set; `value` None sets one without value."""
+        """The same URI with that parameter set, as written (escape it before if it needs that); `value` None sets one without value."""
         return self._replace(params=grammar.replaced(self.params, name, value))
 
     def without_headers(self) -> Uri:
