@@ -51,11 +51,11 @@ class Watchdog:
             self._notifier.alive()
 
 
-def audio_vital(last_period_ns: Callable[[], int | None]) -> Vital:
-    """The audio thread's vital; `last_period_ns` is None while no call runs (then there is no thread to watch)."""
+def audio_vital(last_period_ns: Callable[[int], int | None]) -> Vital:
+    """The audio thread's vital; `last_period_ns`, given the time, is None while nothing sounds (then there is no thread to watch)."""
 
     def check(now_ns: int) -> str | None:
-        last = last_period_ns()
+        last = last_period_ns(now_ns)
         if last is None or now_ns - last <= AUDIO_SILENCE_NS_MAX:
             return None
         return f"the audio thread has not moved for {(now_ns - last) / 1e9:.1f} s"

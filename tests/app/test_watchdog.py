@@ -68,11 +68,11 @@ def test_started_it_feeds_at_once_and_keeps_one_timer(manager: socket.socket) ->
 
 
 def test_the_audio_thread_is_watched_only_while_a_call_runs() -> None:
-    assert audio_vital(lambda: None)(10**12) is None
+    assert audio_vital(lambda _now_ns: None)(10**12) is None
 
 
 def test_the_audio_thread_may_be_late_by_its_limit_and_no_more() -> None:
-    check = audio_vital(lambda: 5_000)
+    check = audio_vital(lambda _now_ns: 5_000)
     assert check(5_000 + AUDIO_SILENCE_NS_MAX) is None
     assert check(5_000 + AUDIO_SILENCE_NS_MAX + 1) == "the audio thread has not moved for 2.0 s"
 

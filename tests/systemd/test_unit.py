@@ -52,6 +52,7 @@ def test_the_readme_gives_a_reason_for_every_open_line() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
 def test_the_user_is_made_and_belongs_to_the_device_groups(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
     verdict = run(
         "systemd-sysusers", f"--root={tmp_path}", "--replace=/usr/lib/sysusers.d/portero.conf", str(SYSTEMD / "sysusers/portero.conf")
     )

@@ -87,7 +87,9 @@ def as_json(value: object, depth: int = 8) -> Json:
             return value
         case bytes():
             return value.decode("utf-8", "backslashreplace")
-        case list() | tuple() | set() | frozenset() if depth:
+        case tuple() if depth and hasattr(value, "_asdict") and type(value).__str__ is object.__str__:  # a NamedTuple
+            return {str(key): as_json(item, depth - 1) for key, item in value._asdict().items()}
+        case list() | tuple() | set() | frozenset() if depth and type(value).__str__ is object.__str__:
             return [as_json(item, depth - 1) for item in list(value)[:ITEMS_MAX]]
         case dict() if depth:
             return {str(key): as_json(item, depth - 1) for key, item in list(value.items())[:ITEMS_MAX]}

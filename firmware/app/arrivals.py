@@ -1,0 +1,65 @@
+"""What happens outside, put into the door's words: hardware and media events become door inputs."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from firmware.door import events as door
+from firmware.media import events as media
+from hw import api as hw
+
+Arrival = door.Input | hw.HardwareEvent | media.MediaEvent
+
+
+def inputs_of(arrival: Arrival) -> tuple[door.Input, ...]:
+    """What the door is told; empty when it is no business of the door."""
+    match arrival:
+        case hw.ButtonEdge() | hw.ContactEdge() | hw.RelayEdge() | hw.CardRead() | hw.KeyPressed() | hw.DeviceFault():
+            return _of_hardware(arrival)
+        case (
+            media.DigitHeard()
+            | media.StreamSilent()
+            | media.SoundFault()
+            | media.FirstAudio()
+            | media.SoundEnded()
+            | media.StreamFault()
+            | media.QualityMeasured()
+        ):
+            return _of_media(arrival)
+        case _:
+            return (arrival,)
+
+
+def _of_hardware(event: hw.HardwareEvent) -> tuple[door.Input, ...]:
+    match event:
+        case hw.ButtonEdge(button=button, pressed=True):
+            return (door.Press(button=door.ButtonName(button)),)
+        case hw.ButtonEdge() | hw.KeyPressed():  # keypads open nothing yet: they are seen and journalled with card readers' PINs
+            return ()
+        case hw.ContactEdge(contact=contact, active=active):
+            return (door.ContactChanged(contact=contact, active=active),)
+        case hw.RelayEdge(relay=relay, closed=closed):
+            return (door.RelayMoved(lock=door.LockName(relay), closed=closed),)
+        case hw.CardRead(reader=reader, card=card):
+            return (door.CardRead(reader=reader, card=card),)
+        case hw.DeviceFault(device=device, working=working, detail=detail):
+            return (door.HealthChanged(part=device, working=working, detail=detail),)
+        case never:
+            assert_never(never)
+
+
+def _of_media(event: media.MediaEvent) -> tuple[door.Input, ...]:
+    match event:
+        case media.DigitHeard(call=call, digit=digit):
+            return (door.DigitHeard(call=door.CallName(call), digit=digit, way=door.DigitWay.RTP),)
+        case media.StreamSilent(call=call, for_s=for_s):
+            detail = f"no sound arrived for {for_s:.0f} s"
+            return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)
+        case media.SoundFault(working=working, detail=detail):
+            return (door.HealthChanged(part="sound", working=working, detail=detail),)
+        case media.StreamFault(call=call, detail=detail):
+            return (door.HealthChanged(part=f"sound of call {call}", working=False, detail=detail),)
+        case media.FirstAudio() | media.SoundEnded() | media.QualityMeasured():
+            return ()
+        case never:
+            assert_never(never)

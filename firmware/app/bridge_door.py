@@ -1,0 +1,168 @@
+"""The door and its hands: arrivals go to the pure machine one by one, its effects are obeyed strictly in order.
+
+A record is in the journal before the effect behind it begins; records in a row are one transaction, so a press waits for one disk write
+and not for three. What fails is logged and the next effect is obeyed: a dead lamp must not keep a phone from ringing, and a full disk
+must not keep a door shut.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, assert_never
+
+from firmware.app.arrivals import Arrival, inputs_of
+from firmware.app.inbox import Inbox
+from firmware.app.supervise import Supervisor
+from firmware.app.timers import Timers
+from firmware.door import events as door
+from firmware.door.machine import handle
+from firmware.door.state import Door, Idle
+from firmware.errors import JournalError
+from hw.api import HardwareError, Lamp, Relay
+
+log = logging.getLogger("portero.door")
+
+LampGroup = tuple[tuple[Lamp, float | None], ...]  # lamps of one role, each with its blink period
+
+
+class Phone(Protocol):
+    """What the door can do with call legs; `calls.Calls` does it."""
+
+    def ring(self, effect: door.Ring) -> None: ...
+    def end(self, effect: door.End) -> None: ...
+    def offer(self, effect: door.Offer) -> None: ...
+    def accept(self, effect: door.Accept) -> None: ...
+    def refuse(self, effect: door.Refuse) -> None: ...
+
+
+class Panel:
+    """What the door can move and sound at the wall. `play` starts the sound, or stops what plays."""
+
+    def __init__(self, relays: Mapping[str, Relay], lamps: Mapping[door.LampRole, LampGroup], play: Callable[[door.Sound], None]) -> None:
+        self.relays = relays
+        self.lamps = lamps
+        self.play = play
+
+
+class JournalWriter(Protocol):
+    async def append(self, *records: door.DoorRecord) -> object: ...
+
+
+class DoorBridge:
+    """Owns the door's state. `run` is a task for the station's whole life; `put` is for everybody who has something to tell."""
+
+    def __init__(
+        self,
+        state: Door,
+        *,
+        inbox: Inbox,
+        journal: JournalWriter,
+        phone: Phone,
+        panel: Panel,
+        timers: Callable[[Callable[[door.TimerKey], None]], Timers[door.TimerKey]],
+        supervisor: Supervisor,
+        observe: Callable[[object], None],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._state = state
+        self._inbox = inbox
+        self._journal = journal
+        self._phone = phone
+        self._panel = panel
+        self._timers = timers(lambda key: inbox.put(door.TimerFired(key=key)))
+        self._supervisor = supervisor
+        self._observe = observe
+        self._clock_s = clock_s
+        self.busy_since_ns: int | None = None  # for the watchdog: when the arrival that is being worked off was taken
+
+    @property
+    def state(self) -> Door:
+        return self._state
+
+    @property
+    def idle(self) -> bool:
+        """No call, and nothing waiting to become one."""
+        return self.busy_since_ns is None and not len(self._inbox) and isinstance(self._state.call, Idle)
+
+    async def run(self) -> None:
+        """Work off arrivals until cancelled."""
+        while True:
+            arrival = await self._inbox.take()
+            self.busy_since_ns = time.monotonic_ns()
+            if not isinstance(arrival, door.Input):
+                self._observe(arrival)
+            await self._supervisor.survive(f"door: {type(arrival).__name__}", self._work_off(arrival))
+            self.busy_since_ns = None
+
+    def stop(self) -> None:
+        self._timers.clear_all()
+
+    async def _work_off(self, arrival: Arrival) -> None:
+        for given in inputs_of(arrival):
+            self._state, effects = handle(self._state, given, self._clock_s())
+            await self._obey_all(effects)
+
+    async def _obey_all(self, effects: Iterable[door.Effect]) -> None:
+        written: list[door.DoorRecord] = []
+        for effect in effects:
+            if isinstance(effect, door.Record):
+                written.append(effect.record)
+                continue
+            if written:
+                await self._write(written)
+                written = []
+            self._supervisor.guarded(f"door: {type(effect).__name__}", self._obey)(effect)
+        if written:
+            await self._write(written)
+
+    async def _write(self, records: list[door.DoorRecord]) -> None:
+        try:
+            await self._journal.append(*records)
+        except JournalError as error:
+            log.error("not in the journal: %s (%s)", ", ".join(type(record).__name__ for record in records), error)
+        for record in records:
+            log.info("%s", _in_words(record))
+            self._observe(record)
+
+    def _obey(self, effect: door.Effect) -> None:
+        match effect:
+            case door.Ring():
+                self._phone.ring(effect)
+            case door.End():
+                self._phone.end(effect)
+            case door.Offer():
+                self._phone.offer(effect)
+            case door.Accept():
+                self._phone.accept(effect)
+            case door.Refuse():
+                self._phone.refuse(effect)
+            case door.Unlock():
+                self._unlock(effect)
+            case door.Light(lamp=role, on=on):
+                for lamp, blink_period_s in self._panel.lamps.get(role, ()):
+                    lamp.set(on=on, blink_period_s=blink_period_s)
+            case door.Play(sound=sound):
+                self._panel.play(sound)
+            case door.SetTimer(key=key, at_s=at_s):
+                self._timers.set(key, at_s)
+            case door.ClearTimer(key=key):
+                self._timers.clear(key)
+            case door.Record():
+                raise AssertionError("records are written before this")
+            case never:
+                assert_never(never)
+
+    def _unlock(self, effect: door.Unlock) -> None:
+        try:
+            self._panel.relays[effect.lock].pulse(effect.duration_s)
+        except HardwareError as error:
+            log.error("lock %s did not open: %s", effect.lock, error)
+            self._inbox.put(door.HealthChanged(part=effect.lock, working=False, detail=str(error)))
+
+
+def _in_words(record: door.DoorRecord) -> str:
+    """A record as one log line: its name and its fields."""
+    fields = ((name, getattr(record, name)) for name in record.__slots__)
+    return type(record).__name__ + "".join(f" {name}={value}" for name, value in fields if value not in (None, ""))

@@ -1,0 +1,229 @@
+"""Call legs: the door's words on one side, the user agent's commands and events on the other, and the sound that belongs to each leg.
+
+A leg begins with the door's Ring or the agent's IncomingCall and ends with the agent's CallEnded, once. Its media port is opened before the
+offer is made and handed to the sound engine with the first agreement; whoever owns it last closes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from firmware.app.call_stages import NO_SOUND, reason_header, stage_of_end
+from firmware.door import events as door
+from firmware.errors import MediaError
+from firmware.media.session import MediaPort
+from firmware.sdp.codec import Codec
+from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sip import events as sip
+from firmware.sip.uri import Uri
+
+log = logging.getLogger("portero.calls")
+
+STATUS_NO_RESOURCES = 500  # RFC 3261 §21.5.1: we cannot take the call for a reason of our own
+
+
+class CallSound(Protocol):
+    """What a leg needs of the sound engine; `media.engine.Engine` has it."""
+
+    def start(self, call: str, port: MediaPort, session: MediaSession) -> None: ...
+    def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None: ...
+    def stop(self, call: str) -> None: ...
+
+
+class Leg:
+    """One leg while it lives. `port` is ours until `streaming`; then it is the engine's."""
+
+    __slots__ = ("answered", "early", "ended_by_us", "incoming", "key", "port", "progressed", "session", "streaming")
+
+    def __init__(self, key: sip.CallKey, *, incoming: bool) -> None:
+        self.key = key
+        self.incoming = incoming
+        self.port: MediaPort | None = None
+        self.session: MediaSession | None = None
+        self.streaming = False
+        self.early = False
+        self.answered = False
+        self.progressed = False  # some phone said that it rings
+        self.ended_by_us = False
+
+
+class Calls:
+    """Every leg of the station. Single-threaded: belongs to the event loop."""
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[sip.Command], None],
+        tell: Callable[[door.Input], None],
+        sound: CallSound,
+        open_port: Callable[[], MediaPort],
+        codecs: tuple[Codec, ...],
+        ptime_ms: int,
+        session_id: Callable[[], int],
+    ) -> None:
+        self._command = command
+        self._tell = tell
+        self._sound = sound
+        self._open_port = open_port
+        self._codecs = codecs
+        self._ptime_ms = ptime_ms
+        self._session_id = session_id
+        self._legs: dict[sip.CallKey, Leg] = {}
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        return tuple(self._legs.values())
+
+    @property
+    def current(self) -> Leg | None:
+        """The leg that an operator means: the answered one, else the first that lives."""
+        living = [leg for leg in self._legs.values() if not leg.ended_by_us]
+        return next((leg for leg in living if leg.answered), living[0] if living else None)
+
+    # --- what the door wants ------------------------------------------------------------------------------------------
+
+    def ring(self, effect: door.Ring) -> None:
+        """Place a call. What keeps it from being placed is told to the door as an unreachable phone."""
+        leg = Leg(sip.CallKey(effect.call), incoming=False)
+        try:
+            media = self._local_media(leg)
+        except MediaError as error:
+            log.error("call %s cannot be placed: %s", effect.call, error)
+            self._moved(leg, door.Stage.UNREACHABLE, str(error))
+            return
+        self._legs[leg.key] = leg
+        account = None if effect.account is None else sip.AccountName(effect.account)
+        self._command(sip.Invite(call=leg.key, target=Uri.parse(effect.uri), account=account, media=media))
+
+    def end(self, effect: door.End) -> None:
+        """End a leg in any state; one that has ended already is no error, both sides may hang up at once."""
+        leg = self._legs.get(sip.CallKey(effect.call))
+        if leg is not None:
+            self._end_here(leg, reason=reason_header(effect.reason))
+
+    def offer(self, effect: door.Offer) -> None:
+        if sip.CallKey(effect.call) in self._legs:
+            self._command(sip.Ring(call=sip.CallKey(effect.call)))
+
+    def accept(self, effect: door.Accept) -> None:
+        leg = self._legs.get(sip.CallKey(effect.call))
+        if leg is None:
+            return  # its caller gave up meanwhile, and the door is being told
+        try:
+            media = self._local_media(leg)
+        except MediaError as error:
+            log.error("call %s cannot be answered: %s", effect.call, error)
+            self._end_here(leg, status=STATUS_NO_RESOURCES)
+            self._moved(leg, door.Stage.LOST, str(error))
+            return
+        self._command(sip.Answer(call=leg.key, media=media))
+
+    def refuse(self, effect: door.Refuse) -> None:
+        leg = self._legs.get(sip.CallKey(effect.call))
+        if leg is not None:
+            self._end_here(leg, status=effect.refusal.value)
+
+    # --- what the user agent tells --------------------------------------------------------------------------------------
+
+    def on_event(self, event: sip.Event) -> None:
+        """Take one event of the agent; those that are not about a leg are ignored."""
+        match event:
+            case sip.IncomingCall():
+                self._incoming(event)
+            case sip.CallProgress(call=call, status=status) if leg := self._legs.get(call):
+                if status == 180 and not leg.progressed:
+                    leg.progressed = True
+                    self._moved(leg, door.Stage.RINGING, "")
+            case sip.MediaAgreed(call=call, session=session, early=early) if leg := self._legs.get(call):
+                self._agreed(leg, session, early=early)
+            case sip.CallAnswered(call=call) if leg := self._legs.get(call):
+                self._answered(leg)
+            case sip.CallEnded(call=call) if leg := self._legs.pop(call, None):
+                self._ended(leg, event)
+            case _:
+                pass
+
+    def lost(self, call: str) -> None:
+        """A leg's sound has died: end it. The door learns it from the same media event."""
+        leg = self._legs.get(sip.CallKey(call))
+        if leg is not None:
+            self._end_here(leg, reason=NO_SOUND)
+
+    def _incoming(self, event: sip.IncomingCall) -> None:
+        self._legs[event.call] = Leg(event.call, incoming=True)
+        uri = event.caller.uri
+        caller = f"{uri.user_text}@{uri.host}".lower()
+        self._tell(door.IncomingCall(call=door.CallName(event.call), caller=caller, wants_auto_answer=False))
+
+    def _agreed(self, leg: Leg, session: MediaSession, *, early: bool) -> None:
+        leg.session = session
+        if leg.streaming:
+            relatch, leg.early = leg.early and not early, early
+            self._guard_sound(leg, lambda: self._sound.update(leg.key, session, relatch=relatch))
+        elif not leg.ended_by_us and not (early and any(other.streaming for other in self._legs.values())):
+            # Of several phones that send sound before they answer, the visitor hears the first.
+            leg.early = early
+            if self._start_sound(leg, session) and early:
+                self._moved(leg, door.Stage.EARLY_MEDIA, "")
+
+    def _answered(self, leg: Leg) -> None:
+        leg.answered = True
+        leg.early = False
+        if leg.session is not None and not leg.streaming and not leg.ended_by_us:
+            self._start_sound(leg, leg.session)
+        self._moved(leg, door.Stage.ANSWERED, "")
+
+    def _ended(self, leg: Leg, event: sip.CallEnded) -> None:
+        self._silence(leg)
+        if not leg.ended_by_us:
+            detail = f"{event.status} {event.text}".strip() if event.status else event.text
+            self._moved(leg, stage_of_end(event, answered=leg.answered, incoming=leg.incoming, rang=leg.progressed), detail)
+
+    # --- sound ------------------------------------------------------------------------------------------------------------
+
+    def _local_media(self, leg: Leg) -> LocalMedia:
+        """Open the leg's port, and say what we can do there. Raises MediaError."""
+        if leg.port is None:
+            leg.port = self._open_port()
+        return LocalMedia(rtp_port=leg.port.rtp_port, codecs=self._codecs, ptime_ms=self._ptime_ms, session_id=self._session_id())
+
+    def _start_sound(self, leg: Leg, session: MediaSession) -> bool:
+        port = leg.port
+        if port is None:
+            return False  # an INVITE without offer or an answer of the agent's own: nothing of ours listens
+        leg.streaming, leg.port = True, None
+        if not self._guard_sound(leg, lambda: self._sound.start(leg.key, port, session)):
+            leg.streaming = False
+            port.close()
+        return leg.streaming
+
+    def _guard_sound(self, leg: Leg, step: Callable[[], None]) -> bool:
+        """A leg whose sound cannot be had is of no use to a visitor: it ends."""
+        try:
+            step()
+        except MediaError as error:
+            log.error("call %s has no sound: %s", leg.key, error)
+            self._end_here(leg, reason=NO_SOUND)
+            self._moved(leg, door.Stage.LOST, str(error))
+            return False
+        return True
+
+    def _end_here(self, leg: Leg, *, reason: sip.Reason | None = None, status: int = 603) -> None:
+        if not leg.ended_by_us:
+            leg.ended_by_us = True
+            self._command(sip.HangUp(call=leg.key, reason=reason, status=status))
+            self._silence(leg)
+
+    def _silence(self, leg: Leg) -> None:
+        """Sound stops with the decision to end, not with the other side's consent to it."""
+        if leg.streaming:
+            leg.streaming = False
+            self._sound.stop(leg.key)
+        if leg.port is not None:
+            leg.port.close()
+            leg.port = None
+
+    def _moved(self, leg: Leg, stage: door.Stage, detail: str) -> None:
+        self._tell(door.CallMoved(call=door.CallName(leg.key), stage=stage, detail=detail))

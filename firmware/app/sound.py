@@ -1,0 +1,81 @@
+"""The sound engine, made when first needed: until somebody rings, the media core is not even loaded, and the card is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from firmware.door.events import Sound
+from firmware.media.events import MediaSink
+from firmware.media.session import MediaPort
+from firmware.sdp.offer_answer import MediaSession
+from hw.api import SoundCard
+
+if TYPE_CHECKING:
+    from firmware.media.engine import Engine
+
+
+class SoundSystem:
+    """The engine behind the calls and the panel's own sounds. Belongs to the event loop."""
+
+    def __init__(self, card: Callable[[], SoundCard], sink: MediaSink, *, silent_after_s: float) -> None:
+        self._card = card
+        self._sink = sink
+        self._silent_after_s = silent_after_s
+        self._engine: Engine | None = None
+        self._no_period_since_ns: int | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; the first use loads the media core. Raises MediaError when there is none on this machine."""
+        if self._engine is None:
+            from firmware.media.desk import DeskSettings
+            from firmware.media.engine import Engine, EngineSettings
+
+            settings = EngineSettings(desk=DeskSettings(silent_after_s=self._silent_after_s))
+            self._engine = Engine(self._card(), self._sink, settings=settings)
+        return self._engine
+
+    def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
+        self.engine.start(call, port, session)
+
+    def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
+        self.engine.update(call, session, relatch=relatch)
+
+    def stop(self, call: str) -> None:
+        self.engine.stop(call)
+
+    def play(self, sound: Sound) -> None:
+        """Play one of the panel's own sounds, or with SILENCE none."""
+        if sound is Sound.SILENCE:
+            if self._engine is not None:
+                self._engine.stop_playing()
+            return
+        from firmware.media import tones
+
+        tone = {
+            Sound.RINGBACK: tones.RINGBACK,
+            Sound.BEEP: tones.BEEP,
+            Sound.ERROR: tones.ERROR,
+            Sound.OPENED: tones.DOOR_OPEN,
+            Sound.ENDED: tones.BUSY,
+        }[sound]
+        self.engine.play(tone)
+
+    def last_period_ns(self, now_ns: int) -> int | None:
+        """For the watchdog: when the audio thread last moved; None while there is none. A thread that has not moved yet counts from now."""
+        engine = self._engine
+        if engine is None or not engine.running:
+            self._no_period_since_ns = None
+            return None
+        if engine.last_period_ns:
+            self._no_period_since_ns = None
+            return engine.last_period_ns
+        if self._no_period_since_ns is None:
+            self._no_period_since_ns = now_ns
+        return self._no_period_since_ns
+
+    def close(self) -> None:
+        """End every stream and close the card. Raises MediaError when the card hangs."""
+        if self._engine is not None:
+            self._engine.close()

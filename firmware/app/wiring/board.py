@@ -1,0 +1,59 @@
+"""The settings as wires: what `hw.build` makes a board from."""
+
+from __future__ import annotations
+
+from firmware.config.schema import Button, Contact, Settings
+from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, ReaderSettings, RelaySettings, SoundSettings
+
+UNWIRED = -1  # the GPIO of a button that has none: only a simulated board is given such a button
+
+
+def board_settings(settings: Settings, *, simulated: bool = False) -> BoardSettings:
+    """A button without a GPIO exists on a simulated board alone; on a real one it is pressed through the control socket."""
+    return BoardSettings(
+        buttons=tuple(_button(each) for each in settings.button if simulated or each.gpio is not None),
+        contacts=tuple(_contact(each) for each in settings.contact),
+        relays=relay_settings(settings),
+        lamps=tuple(LampSettings(name=each.name, gpio=each.gpio, active_high=each.active_high) for each in settings.lamp),
+        readers=tuple(
+            ReaderSettings(name=each.name, port=each.port, baud=each.baud, repeat_after_ms=each.repeat_after_ms) for each in settings.reader
+        ),
+        sound=SoundSettings(
+            device=settings.audio.device,
+            capture_device=settings.audio.capture_device,
+            rate_hz=settings.audio.rate_hz,
+            period_ms=settings.audio.period_ms,
+        ),
+    )
+
+
+def relay_settings(settings: Settings) -> tuple[RelaySettings, ...]:
+    """The relays alone: what has to be let go after a crash."""
+    return tuple(
+        RelaySettings(name=each.name, gpio=each.gpio, active_high=each.active_high, max_closed_s=each.max_closed_s)
+        for each in settings.lock
+    )
+
+
+def _button(button: Button) -> InputSettings:
+    return InputSettings(
+        name=button.name,
+        gpio=UNWIRED if button.gpio is None else button.gpio,
+        pull=Pull(button.pull),
+        active_high=button.active_high,
+        debounce_ms=button.debounce_ms,
+        min_active_ms=button.min_active_ms,
+        stuck_after_s=None if button.stuck_after_s == "never" else button.stuck_after_s,
+    )
+
+
+def _contact(contact: Contact) -> InputSettings:
+    return InputSettings(
+        name=contact.name,
+        gpio=contact.gpio,
+        pull=Pull(contact.pull),
+        active_high=contact.active_high,
+        debounce_ms=contact.debounce_ms,
+        # A door may stand open for a day; that is news of the door, not a fault of the line.
+        stuck_after_s=None,
+    )
