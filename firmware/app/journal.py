@@ -1,0 +1,311 @@
+"""The journal: every record of the door, in SQLite, durable before the station goes on.
+
+One thread of its own writes, so that a slow card never holds up the event loop. What `append` has returned survives a power cut: the
+database is in WAL mode with `synchronous=FULL`, which syncs the log at every commit (https://sqlite.org/pragma.html#pragma_synchronous).
+
+The schema enforces what the door promises: one row a press, at most one outcome each. A press that has none at start was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from enum import Enum
+from pathlib import Path
+
+from firmware.door.events import DoorRecord, Outcome, Pressed, PressEnded, PressId
+from firmware.errors import JournalError
+
+SCHEMA_VERSION = 1
+WRITE_LIMIT_S = 2.0  # a visitor waits no longer for a sick memory card: then the door goes on without the row
+PENDING_MAX = 64  # writes that may wait for such a card; a busy door has one or two
+BUSY_LIMIT_S = 1.0  # another process (a backup, a reader) may hold the file so long
+TRIM_EVERY = 256  # rows between two looks at the bounds; the journal exceeds `rows_max` by no more
+QUERY_ROWS_MAX = 1000  # of one query: the answer stays well under a megabyte
+FOLLOW_QUEUE_MAX = 1000  # rows that a slow reader may lag behind; then it is told that it does
+WAL_PAGES_MAX = 256  # about 1 MB of log between checkpoints: little wear, short recovery
+
+# A record row holds the record as JSON. Presses stand in a table of their own, so that the file itself refuses a second outcome.
+SCHEMA = """
+CREATE TABLE record (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_s REAL NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX record_at ON record (at_s);
+CREATE INDEX record_kind ON record (kind, id);
+CREATE TABLE press (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_s REAL NOT NULL,
+    button TEXT NOT NULL,
+    outcome TEXT,
+    ended_at_s REAL,
+    CHECK ((outcome IS NULL) = (ended_at_s IS NULL))
+) STRICT;
+CREATE INDEX press_open ON press (id) WHERE outcome IS NULL;
+CREATE TRIGGER press_one_outcome BEFORE UPDATE OF outcome ON press WHEN OLD.outcome IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'this press has its outcome'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row as read back: `at_s` is seconds since 1970, `kind` the record's class name, `body` its fields as JSON."""
+
+    id: int
+    at_s: float
+    kind: str
+    body: str
+
+
+class Journal:
+    """An open journal. `open`, `last_press` and `close_interrupted` block and are for the start; the others belong to one event loop."""
+
+    def __init__(self, path: Path, *, rows_max: int, keep_days: float, clock: Callable[[], float] = time.time) -> None:
+        """Open or create the journal. `clock` gives seconds since 1970.
+
+        A file that is no journal, or of a newer program, is moved aside to `….broken` and a new one begun; `found_wrong` then says so in a
+        sentence. Raises JournalError when there can be no journal: no directory, no right to write, no space.
+        """
+        self._path = path
+        self._rows_max = rows_max
+        self._keep_s = keep_days * 86_400.0
+        self._clock = clock
+        self._since_trim = 0
+        self._pending = 0
+        self._followers: set[asyncio.Queue[Entry]] = set()
+        self.found_wrong = ""
+        with _translated(path):
+            self._connection = self._opened()
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+    def last_press(self) -> PressId:
+        """The highest number that a press ever had here; 0 when there was none."""
+        with _translated(self._path):
+            row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'press'").fetchone()
+        return PressId(int(row[0]) if row else 0)
+
+    def close_interrupted(self) -> tuple[PressId, ...]:
+        """Give every press without an outcome the outcome `interrupted`; returns these presses."""
+        with _translated(self._path), _transaction(self._connection):
+            rows = self._connection.execute("SELECT id FROM press WHERE outcome IS NULL ORDER BY id").fetchall()
+            presses = tuple(PressId(row[0]) for row in rows)
+            for press in presses:
+                ended = PressEnded(press=press, outcome=Outcome.INTERRUPTED, detail="the station stopped before this press had its outcome")
+                _insert(self._connection, ended, self._clock())
+        return presses
+
+    async def append(self, *records: DoorRecord) -> tuple[int, ...]:
+        """Write the records in one transaction; returns their row numbers once they are durable.
+
+        Raises JournalError when they could not be written, or not within WRITE_LIMIT_S (then they may still appear). The door works on.
+        """
+        if self._pending >= PENDING_MAX:
+            raise JournalError(f"{self._path}: {PENDING_MAX} writes wait already; check the memory card")
+        loop = asyncio.get_running_loop()
+
+        def write() -> tuple[Entry, ...]:
+            entries = self._append(records)
+            loop.call_soon_threadsafe(self._tell, entries)
+            return entries
+
+        self._pending += 1
+        try:
+            entries = await asyncio.wait_for(loop.run_in_executor(self._writer, write), WRITE_LIMIT_S)
+        except TimeoutError as error:
+            raise JournalError(f"{self._path}: writing took longer than {WRITE_LIMIT_S:g} s; check the memory card") from error
+        finally:
+            self._pending -= 1
+        return tuple(entry.id for entry in entries)
+
+    async def query(self, *, after: int = 0, kinds: Sequence[str] = (), newest_first: bool = False, limit: int = 100) -> tuple[Entry, ...]:
+        """Rows with a number above `after`, of these kinds (none: all), at most `limit` and QUERY_ROWS_MAX. Raises JournalError."""
+        wanted = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
+        order = "DESC" if newest_first else "ASC"
+        statement = f"SELECT id, at_s, kind, body FROM record WHERE id > ? {wanted} ORDER BY id {order} LIMIT ?"  # noqa: S608 - no value is put in, only marks
+
+        def read() -> tuple[Entry, ...]:
+            with _translated(self._path):
+                rows = self._connection.execute(statement, (after, *kinds, min(limit, QUERY_ROWS_MAX)))
+                return tuple(Entry(id=row[0], at_s=row[1], kind=row[2], body=row[3]) for row in rows)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, read)
+
+    async def follow(self, *, after: int) -> AsyncGenerator[Entry, None]:
+        """Every row with a number above `after`: first those written already, then each new one once it is durable.
+
+        Raises JournalError when the reader lags too far behind; it may begin again after the last row that it has seen.
+        """
+        queue: asyncio.Queue[Entry] = asyncio.Queue(FOLLOW_QUEUE_MAX)
+        self._followers.add(queue)
+        try:
+            while past := await self.query(after=after, limit=QUERY_ROWS_MAX):
+                for entry in past:
+                    after = entry.id
+                    yield entry
+            while queue in self._followers or not queue.empty():
+                entry = await queue.get()
+                if entry.id > after:
+                    after = entry.id
+                    yield entry
+        finally:
+            self._followers.discard(queue)
+        raise JournalError(f"the reader lags more than {FOLLOW_QUEUE_MAX} rows behind the journal")
+
+    async def close(self) -> None:
+        """Finish what is being written and close the file."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._connection.close)
+        self._writer.shutdown()
+
+    def _tell(self, entries: tuple[Entry, ...]) -> None:
+        for queue in tuple(self._followers):
+            try:
+                for entry in entries:
+                    queue.put_nowait(entry)
+            except asyncio.QueueFull:
+                self._followers.discard(queue)  # `follow` hands out what is there and then says so
+
+    # --- in the writer's thread, or before it runs -----------------------------------------------------------------------
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return _connected(self._path)
+        except sqlite3.DatabaseError as error:
+            if not _unusable(error):
+                raise
+            return self._begun_anew(str(error))
+
+    def _begun_anew(self, why: str) -> sqlite3.Connection:
+        aside = self._path.with_name(self._path.name + ".broken")
+        self._path.replace(aside)  # what an earlier accident left there is overwritten: at most one such file
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        self.found_wrong = f"the journal could not be read ({why}); it is kept as {aside} and a new one begun"
+        return _connected(self._path)
+
+    def _append(self, records: Sequence[DoorRecord]) -> tuple[Entry, ...]:
+        with _translated(self._path):
+            try:
+                return self._written(records)
+            except sqlite3.DatabaseError as error:
+                if not _unusable(error):
+                    raise
+                self._connection.close()
+                self._connection = self._begun_anew(str(error))
+                return self._written(records)
+
+    def _written(self, records: Sequence[DoorRecord]) -> tuple[Entry, ...]:
+        at_s = self._clock()
+        with _transaction(self._connection):
+            entries = tuple(_insert(self._connection, record, at_s) for record in records)
+        self._since_trim += len(entries)
+        if self._since_trim >= TRIM_EVERY:
+            self._since_trim = 0
+            with contextlib.suppress(sqlite3.OperationalError):  # the rows are safe; a full disk or a lock is met again next time
+                self._trim(at_s)
+        return entries
+
+    def _trim(self, now_s: float) -> None:
+        """Forget what is too old or too much. A press without an outcome stays."""
+        with _transaction(self._connection):
+            for table, condition in (("record", ""), ("press", "outcome IS NOT NULL AND")):
+                bounds = (self._rows_max, now_s - self._keep_s)
+                statement = f"DELETE FROM {table} WHERE {condition} (id <= (SELECT max(id) FROM {table}) - ? OR at_s < ?)"  # noqa: S608 - both stand above
+                self._connection.execute(statement, bounds)
+
+
+class _OtherSchemaError(sqlite3.DatabaseError):
+    """The file was written by another version of this program."""
+
+
+def _unusable(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself is at fault, and not the disk, a lock or a row. Its code is the low byte (sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    return isinstance(error, _OtherSchemaError) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """The database at `path`, created when there is none. Raises sqlite3.Error."""
+    path.touch(mode=0o600)  # who came when is private; the log beside the file inherits this mode
+    connection = sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            _sync_directory(path.parent)
+        elif version != SCHEMA_VERSION:
+            raise _OtherSchemaError(f"its schema has version {version}, this program knows {SCHEMA_VERSION}")
+        connection.execute("SELECT max(id) FROM record").fetchone()
+        connection.execute("SELECT max(id) FROM press").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the new file's name durable as well."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> Entry:
+    kind, body = encoded(record)
+    if isinstance(record, Pressed):
+        connection.execute("INSERT INTO press (id, at_s, button) VALUES (?, ?, ?)", (record.press, at_s, record.button))
+    elif isinstance(record, PressEnded):
+        # A press whose row could not be written keeps its one outcome all the same.
+        connection.execute(
+            "INSERT INTO press (id, at_s, button, outcome, ended_at_s) VALUES (?, ?, '', ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, ended_at_s = excluded.ended_at_s",
+            (record.press, at_s, record.outcome.name.lower(), at_s),
+        )
+    cursor = connection.execute("INSERT INTO record (at_s, kind, body) VALUES (?, ?, ?)", (at_s, kind, body))
+    assert cursor.lastrowid is not None
+    return Entry(id=cursor.lastrowid, at_s=at_s, kind=kind, body=body)
+
+
+def encoded(record: DoorRecord) -> tuple[str, str]:
+    """A record's kind and its fields as one line of JSON; an enum member is its name in lower case."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    plain = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in values.items()}
+    return type(record).__name__, json.dumps(plain, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # an error such as a full disk may have rolled back already
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise JournalError(f"{path}: the journal refused a row: {error}") from error
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(
+            f"{path}: the journal cannot be used ({error}); check that the directory exists, is writable and has space"
+        ) from error
