@@ -1,0 +1,132 @@
+"""The demo's report: one HTML file that needs nothing else, in light and dark, without scripts. The recordings lie beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from firmware.demo.evidence import DOOR, PHONE, Evidence, Step
+from firmware.demo.ladder import Note, draw_ladder
+from firmware.demo.score import draw_score
+from firmware.media.quality import QualityRecord
+
+TITLE: Final = "From a press to an open door"
+ABOUT_SCORE: Final = (
+    "Both voices are real recordings. Below what one side's microphone said stands what the other side's speaker played, on the same "
+    "clock; seconds count from the press."
+)
+STYLE: Final = Path(__file__).with_name("report.css")
+
+# What the quality table shows of each end.
+Figure = Callable[[QualityRecord], str]
+FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
+    ("Estimated listening quality (E-model), 1 – 4.5", lambda q: f"{q.mos_heard:.2f}"),
+    ("Codec", lambda q: f"{q.codec}"),
+    ("Packets sent", lambda q: f"{q.packets_sent}"),
+    ("Packets received", lambda q: f"{q.packets_received}"),
+    (
+        "Lost · late · reordered · duplicate",
+        lambda q: f"{q.packets_lost} · {q.packets_late} · {q.packets_reordered} · {q.packets_duplicate}",
+    ),
+    ("Interarrival jitter", lambda q: f"{q.jitter_ms:.2f} ms"),
+    ("Jitter buffer, mean · highest", lambda q: f"{q.buffer_ms_mean:.0f} · {q.buffer_ms_max:.0f} ms"),
+    ("Concealed", lambda q: f"{q.concealed_ms} ms"),
+    ("Round trip (RTCP)", lambda q: "no report yet" if q.round_trip_ms is None else f"{q.round_trip_ms:.2f} ms"),
+    ("Mouth to ear, estimated", lambda q: f"{q.mouth_to_ear_ms:.0f} ms"),
+    ("Late audio periods · overruns · underruns", lambda q: f"{q.late_periods} · {q.overruns} · {q.underruns}"),
+)
+
+
+def render_report(evidence: Evidence, notes: tuple[Note, ...]) -> str:
+    """The whole page."""
+    through = f"through {evidence.through}" if evidence.through else "directly from door to phone"
+    lead = f"One call of Portero, {escape(through)}, {evidence.at:%d %B %Y, %H:%M:%S}. Every figure and message below was measured in it."
+    return "\n".join((
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>Portero: {TITLE}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
+        f"<header><h1>{TITLE}<small>{lead}</small></h1>{_verdict(evidence)}</header>",
+        _problems(evidence),
+        f'<div class="figures">{_figures(evidence)}</div>',
+        _section("The call over time", ABOUT_SCORE, draw_score(evidence)),
+        '<div class="pair">',
+        _section("Steps", "Milliseconds since the press.", _steps(evidence.steps) + _sound()),
+        _section("Call quality", "As each end measured it.", _quality(evidence)),
+        "</div>",
+        _section("On the wire", "Every SIP message, as it was sent. Click one to read it.", draw_ladder(evidence, notes)),
+        f"<footer>{_versions(evidence)}</footer></main></body></html>\n",
+    ))  # fmt: skip
+
+
+def _section(title: str, about: str, body: str) -> str:
+    return f'<section><h2>{title}</h2><p class="about">{about}</p>{body}</section>'
+
+
+def _verdict(evidence: Evidence) -> str:
+    opened_ms = evidence.at_ms("relay closed")
+    if evidence.passed and opened_ms is not None:
+        return f'<div class="verdict good">Door opened {opened_ms / 1000:.1f} s after the press</div>'
+    return '<div class="verdict bad">Something is missing</div>'
+
+
+def _problems(evidence: Evidence) -> str:
+    items = "".join(f"<li>{escape(problem)}</li>" for problem in evidence.problems)
+    return f'<ul class="problems">{items}</ul>' if items else ""
+
+
+def _figures(evidence: Evidence) -> str:
+    likeness = min((voice.similarity for voice in evidence.voices), default=0.0)
+    delays = [voice.delay_ms for voice in evidence.voices if voice.delay_ms is not None]
+    scores = [record.mos_heard for record in evidence.quality.values()]
+    cards = (
+        (_between(evidence, "press", "INVITE"), "ms", "press to INVITE on the wire"),
+        (_between(evidence, "INVITE", "180"), "ms", "INVITE to ringing"),
+        (_between(evidence, "200", "first audio"), "ms", "answer to first audio at the door"),
+        (_between(evidence, "digit", "relay closed"), "ms", "last digit to relay"),
+        (f"{max(delays):.0f}" if delays else "–", "ms", "microphone to speaker, measured"),
+        (f"{100 * likeness:.1f}", "%", "of the speech found again"),
+        (f"{min(scores):.2f}" if scores else "–", "MOS", "estimated, both ways"),
+    )
+    return "".join(f'<div class="figure"><b>{value}<small>{unit}</small></b><span>{what}</span></div>' for value, unit, what in cards)
+
+
+def _between(evidence: Evidence, first: str, second: str) -> str:
+    start, end = evidence.at_ms(first), evidence.at_ms(second)
+    if start is None or end is None:
+        return "–"
+    return f"{end - start:.1f}" if end - start < 100 else f"{end - start:.0f}"
+
+
+def _steps(steps: tuple[Step, ...]) -> str:
+    rows = []
+    for step in steps:
+        when = '<td class="missing">missing</td>' if step.at_ms is None else f'<td class="ms">{step.at_ms:,.1f}</td>'.replace(",", " ")
+        rows.append(f'<tr><td>{escape(step.name)}</td>{when}<td class="detail">{escape(step.detail)}</td></tr>')
+    return f'<table class="steps"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _quality(evidence: Evidence) -> str:
+    ends = [end for end in (DOOR, PHONE) if end in evidence.quality]
+    head = "".join(f'<th class="{end}">{end}</th>' for end in ends)
+    rows = []
+    for number, (name, figure) in enumerate(FIGURES):
+        strong = ' class="strong"' if number == 0 else ""
+        cells = "".join(f"<td{strong}>{figure(evidence.quality[end])}</td>" for end in ends)
+        rows.append(f"<tr><td>{name}</td>{cells}</tr>")
+    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _sound() -> str:
+    parts = []
+    for end in (DOOR, PHONE):
+        name = f"{end}.wav"
+        parts.append(f'<div class="sound"><b>Recorded at the {end}</b> · left: said, right: heard · <a href="{name}">{name}</a></div>')
+        parts.append(f'<audio controls preload="none" src="{name}"></audio>')
+    return "".join(parts)
+
+
+def _versions(evidence: Evidence) -> str:
+    spoken = "Voices: Asterisk core sounds, recorded by Allison Smith, CC BY-SA 3.0, modified."
+    return "".join(f"<span><b>{escape(name)}</b> {escape(value)}</span>" for name, value in evidence.versions) + f"<span>{spoken}</span>"
