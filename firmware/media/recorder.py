@@ -48,12 +48,10 @@ class Recorder:
             self._free.put(_Block(self._size))
         self._failure = ""
         try:
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115 -- the writer thread closes it
+            self._raw = path.open("wb")
         except OSError as error:
             raise MediaError(f"cannot record into {path}: {error.strerror}") from error
-        self._file.setnchannels(2)
-        self._file.setsampwidth(2)
-        self._file.setframerate(rate_hz)
+        self._rate_hz = rate_hz
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
 
@@ -95,9 +93,13 @@ class Recorder:
 
     def _write(self) -> None:
         try:
-            with self._file:
+            # The inner `with` patches the lengths in the header, the outer one closes the file.
+            with self._raw, wave.open(self._raw, "wb") as file:
+                file.setnchannels(2)
+                file.setsampwidth(2)
+                file.setframerate(self._rate_hz)
                 while (block := self._full.get()) is not None:
-                    self._file.writeframesraw(interleaved(block.said[: block.used], block.heard[: block.used]))
+                    file.writeframesraw(interleaved(block.said[: block.used], block.heard[: block.used]))
                     self._free.put(block)
         except OSError as error:
             self._failure = error.strerror or str(error)

@@ -1,0 +1,141 @@
+"""The socket pair, and what the core is told of a session."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from firmware.errors import MediaError
+from firmware.ids import SeededIds
+from firmware.media.core_values import MediaCodec
+from firmware.media.session import DSCP_EXPEDITED, SO_TIMESTAMPNS, BufferLimits, MediaPort, StreamIdentity, open_port, stream_settings
+from firmware.sdp.codec import PCMA, Codec
+from firmware.sdp.offer_answer import Direction
+from tests.media.samples import session
+
+PORTS = range(20_000, 24_000)
+
+
+@contextlib.contextmanager
+def opened(host: str = "127.0.0.1", ports: range = PORTS) -> Iterator[MediaPort]:
+    port = open_port(host, ports)
+    try:
+        yield port
+    finally:
+        port.close()
+
+
+def test_rtp_takes_an_even_port_and_rtcp_the_next() -> None:
+    with opened() as port, socket.socket(fileno=socket.dup(port.rtcp_fd)) as rtcp:
+        assert port.rtp_port % 2 == 0
+        assert port.rtp_port in PORTS
+        assert rtcp.getsockname() == ("127.0.0.1", port.rtp_port + 1)
+
+
+def test_both_sockets_are_non_blocking_stamped_and_marked() -> None:
+    with opened() as port:
+        for fd in (port.rtp_fd, port.rtcp_fd):
+            with socket.socket(fileno=socket.dup(fd)) as each:
+                assert not os.get_blocking(fd)
+                assert each.getsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS) == 1
+                assert each.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == DSCP_EXPEDITED
+
+
+def test_two_calls_get_different_pairs_until_the_range_is_used_up() -> None:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(opened(ports=range(24_100, 24_104)))
+        second = stack.enter_context(opened(ports=range(24_100, 24_104)))
+        assert {first.rtp_port, second.rtp_port} == {24_100, 24_102}
+        with pytest.raises(MediaError, match=r"no free RTP port pair on 127\.0\.0\.1 in 24100-24103"):
+            open_port("127.0.0.1", range(24_100, 24_104))
+
+
+def test_a_pair_whose_rtcp_port_is_taken_is_not_used() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.1", 24_201))
+        with pytest.raises(MediaError):
+            open_port("127.0.0.1", range(24_200, 24_202))
+        with opened(ports=range(24_200, 24_204)) as port:
+            assert port.rtp_port == 24_202
+
+
+@pytest.mark.parametrize("ports", [range(24_301, 24_302), range(24_300, 24_301), range(24_301, 24_303), range(0)])
+def test_a_range_without_a_whole_pair_is_refused(ports: range) -> None:
+    with pytest.raises(MediaError, match="holds no even port"):
+        open_port("127.0.0.1", ports)
+
+
+def test_an_address_that_is_not_ours_is_named_in_the_error() -> None:
+    with pytest.raises(MediaError, match=r"192\.0\.2\.1"):
+        open_port("192.0.2.1", PORTS)
+
+
+def test_without_an_address_both_families_reach_the_port() -> None:
+    with opened("") as port, socket.socket(fileno=socket.dup(port.rtp_fd)) as rtp:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"four", ("127.0.0.1", port.rtp_port))
+        assert rtp.recv(16) == b"four"
+
+
+def test_closing_twice_is_allowed() -> None:
+    port = open_port("127.0.0.1", PORTS)
+    port.close()
+    port.close()
+    assert port.rtp_fd == -1
+
+
+def test_a_session_becomes_stream_settings() -> None:
+    identity = StreamIdentity.new(SeededIds(1))
+    agreed = replace(session(remote_port=41_000), receive_codecs=(Codec(name="pcma", payload_type=8), session().codec))
+    with opened() as port:
+        told = stream_settings(port, agreed, identity, BufferLimits(delay_min_ms=40, delay_max_ms=200, latch_ms=0))
+        assert (told.rtp_fd, told.rtcp_fd) == (port.rtp_fd, port.rtcp_fd)
+    assert told.remote_rtp == ("127.0.0.1", 41_000)
+    assert told.remote_rtcp == ("127.0.0.1", 41_001)
+    assert told.receive == ((8, MediaCodec.PCMA), (0, MediaCodec.PCMU))
+    assert (told.send_payload_type, told.send_codec) == (0, MediaCodec.PCMU)
+    assert (told.digit_send_type, told.digit_receive_types) == (101, (101,))
+    assert (told.sends, told.receives, told.ptime_ms) == (True, True, 20)
+    assert (told.delay_min_ms, told.delay_max_ms, told.latch_ms) == (40, 200, 0)
+    assert (told.ssrc, told.cname) == (identity.ssrc, identity.cname)
+
+
+@pytest.mark.parametrize(
+    ("direction", "sends", "receives"),
+    [
+        (Direction.SENDRECV, True, True),
+        (Direction.SENDONLY, True, False),
+        (Direction.RECVONLY, False, True),
+        (Direction.INACTIVE, False, False),
+    ],
+)
+def test_directions_are_told_as_they_are(direction: Direction, sends: bool, receives: bool) -> None:
+    with opened() as port:
+        told = stream_settings(port, session(direction=direction), StreamIdentity.new(SeededIds(1)), BufferLimits())
+    assert (told.sends, told.receives) == (sends, receives)
+
+
+def test_an_old_style_hold_leaves_nobody_to_send_to() -> None:
+    # RFC 3264 §8.4: c=0.0.0.0, neither RTP nor RTCP is sent
+    with opened() as port:
+        told = stream_settings(port, session(host="0.0.0.0"), StreamIdentity.new(SeededIds(1)), BufferLimits())
+    assert (told.remote_rtp, told.remote_rtcp, told.sends) == (None, None, False)
+
+
+def test_a_codec_that_the_core_does_not_speak_is_refused() -> None:
+    with opened() as port, pytest.raises(MediaError, match="G729"):
+        stream_settings(port, replace(session(), codec=PCMA._replace(name="G729")), StreamIdentity.new(SeededIds(1)), BufferLimits())
+
+
+def test_an_identity_names_nobody_and_starts_low() -> None:
+    ids = SeededIds(7)
+    one, other = StreamIdentity.new(ids), StreamIdentity.new(ids)
+    assert one != other
+    assert 0 <= one.first_sequence < 2**15  # RFC 3711 §3.3.1
+    assert len(one.cname) == 16
+    assert "@" not in one.cname
