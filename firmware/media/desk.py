@@ -7,8 +7,7 @@ core comes out as a MediaEvent; figures that are wanted over time are sampled at
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import tones
@@ -28,8 +27,9 @@ from firmware.media.events import (
 )
 from firmware.media.quality import DelayHistory, QualityRecord, measured
 from firmware.media.recorder import Recorder
-from firmware.media.session import BUFFER_DEFAULT, BufferLimits, MediaPort, StreamIdentity, stream_settings
+from firmware.media.session import MediaPort
 from firmware.media.silence import SilentCard
+from firmware.media.stream import BUFFER_DEFAULT, BufferLimits, StreamIdentity, stream_settings
 from firmware.sdp.offer_answer import MediaSession
 from hw.api import HardwareError, SoundCard, SoundCounters
 
@@ -53,8 +53,7 @@ class _Stream:
         self.history = DelayHistory(SAMPLE_EVERY_MS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeskSettings:
+class DeskSettings(NamedTuple):
     """How the desk treats streams. `silent_after_s`: how long a sending peer may be mute on the wire before StreamSilent (RTP time-out)."""
 
     limits: BufferLimits = BUFFER_DEFAULT

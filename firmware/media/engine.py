@@ -11,8 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.ids import IdSource, SystemIds
@@ -20,7 +19,8 @@ from firmware.media.binding import DIGITS_MAX, STREAMS_MAX
 from firmware.media.desk import DESK_DEFAULT, Desk, DeskSettings
 from firmware.media.events import MediaSink
 from firmware.media.recorder import Recorder
-from firmware.media.session import MediaPort, StreamIdentity, core_codec
+from firmware.media.session import MediaPort
+from firmware.media.stream import StreamIdentity, core_codec
 from firmware.media.tones import Sound
 from firmware.sdp.offer_answer import MediaSession
 from hw.api import SoundCard
@@ -33,8 +33,7 @@ REALTIME_PRIORITY: Final = 50  # above ordinary work, below the kernel's own wat
 Command = Callable[[Desk], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
+class EngineSettings(NamedTuple):
     """`realtime_priority` 0 asks for none; refusal by the system is no error (`Engine.realtime` tells)."""
 
     desk: DeskSettings = DESK_DEFAULT

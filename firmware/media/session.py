@@ -1,8 +1,7 @@
-"""The media port (the pair of sockets that one call's sound travels through) and what the core is told of an agreed session.
+"""The media port: the pair of sockets that one call's sound travels through, opened before the offer is made.
 
-A port is opened before the offer is made. RTP has the even port, RTCP the next one (RFC 3550 §11). The sockets are created here and driven
-by the C pump alone; Python never reads them. Every packet carries the kernel's receive time, so arrival is exact though the sockets are
-drained once a period.
+RTP has the even port, RTCP the next one (RFC 3550 §11). The sockets are created here and driven by the C pump alone; Python never
+reads them. Every packet carries the kernel's receive time, so arrival is exact though the sockets are drained once a period.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from dataclasses import dataclass
 from typing import Final
 
 from firmware.errors import MediaError
-from firmware.ids import IdSource
-from firmware.media.core_values import MediaCodec, StreamSettings
-from firmware.sdp.codec import Codec
-from firmware.sdp.offer_answer import MediaSession
+
+XX
 
 SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
 DSCP_EXPEDITED: Final = 0xB8  # EF, 46 << 2: conversational sound (RFC 4594 §4.1, RFC 3246)
@@ -25,9 +21,6 @@ PRIORITY_INTERACTIVE: Final = 6  # the highest that an unprivileged process may 
 # Enough for a second of 20 ms packets from one sender and a flood to be dropped by the kernel, not to fill the memory.
 RECEIVE_BUFFER_BYTES: Final = 65_536
 ATTEMPTS_MAX: Final = 64  # a range with 64 occupied pairs in a row is misconfigured, not busy
-
-
-CODECS: Final = {codec.name: codec for codec in MediaCodec}
 
 
 class MediaPort:
@@ -120,64 +113,3 @@ def _mark(opened: socket.socket) -> None:
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, DSCP_EXPEDITED)
         # After IP_TOS: setting the type of service also resets the priority.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, PRIORITY_INTERACTIVE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamIdentity:
-    """What a stream keeps through every re-INVITE: random numbers (RFC 3550 §5.1), and a name that names nobody (RFC 7022)."""
-
-    ssrc: int
-    first_timestamp: int
-    first_sequence: int
-    cname: str
-
-    @staticmethod
-    def new(ids: IdSource) -> StreamIdentity:
-        """A fresh identity; the sequence begins in the lower half so that an early wrap cannot confuse a simple peer (RFC 3711 §3.3.1)."""
-        return StreamIdentity(ssrc=ids.uint32(), first_timestamp=ids.uint32(), first_sequence=ids.uint32() & 0x7FFF, cname=ids.nonce()[:16])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BufferLimits:
-    """What the jitter buffer may choose between, and how long symmetric RTP may move the remote address."""
-
-    delay_min_ms: int = 20
-    delay_max_ms: int = 400  # beyond it a conversation fails anyway (ITU-T G.114)
-    latch_ms: int = 5000  # a NAT binding or a PBX's late media path shows within seconds; later moves are attacks
-
-
-BUFFER_DEFAULT: Final = BufferLimits()
-
-
-def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIdentity, limits: BufferLimits) -> StreamSettings:
-    """An agreed session as the core wants it. Raises MediaError for a codec that the core does not speak and nobody should have offered."""
-    silent = session.remote_is_null
-    return StreamSettings(
-        rtp_fd=port.rtp_fd,
-        rtcp_fd=port.rtcp_fd,
-        remote_rtp=None if silent else (session.remote_host, session.remote_rtp_port),
-        remote_rtcp=None if silent else (session.remote_rtcp_host, session.remote_rtcp_port),
-        receive=tuple((codec.payload_type, core_codec(codec)) for codec in session.receive_codecs),
-        send_payload_type=session.codec.payload_type,
-        send_codec=core_codec(session.codec),
-        digit_receive_types=session.dtmf_receive_payload_types,
-        digit_send_type=session.dtmf_send_payload_type,
-        sends=session.direction.sends and not silent,
-        receives=session.direction.receives,
-        ptime_ms=session.ptime_ms,
-        ssrc=identity.ssrc,
-        first_timestamp=identity.first_timestamp,
-        first_sequence=identity.first_sequence,
-        cname=identity.cname,
-        latch_ms=limits.latch_ms,
-        delay_min_ms=limits.delay_min_ms,
-        delay_max_ms=limits.delay_max_ms,
-    )
-
-
-def core_codec(codec: Codec) -> MediaCodec:
-    """The core's own name of a negotiated codec. Raises MediaError when it has none."""
-    known = CODECS.get(codec.name.upper())
-    if known is None:
-        raise MediaError(f"the media core does not speak {codec.name}")
-    return known

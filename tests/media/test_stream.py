@@ -1,0 +1,79 @@
+"""What the core is told of an agreed session."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from firmware.errors import MediaError
+from firmware.ids import SeededIds
+from firmware.media.core_values import MediaCodec
+from firmware.media.session import MediaPort, open_port
+from firmware.media.stream import BufferLimits, StreamIdentity, stream_settings
+from firmware.sdp.codec import PCMA, Codec
+from firmware.sdp.offer_answer import Direction
+from tests.media.samples import session
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[MediaPort]:
+    port = open_port("127.0.0.1", range(20_000, 24_000))
+    try:
+        yield port
+    finally:
+        port.close()
+
+
+def test_a_session_becomes_stream_settings() -> None:
+    identity = StreamIdentity.new(SeededIds(1))
+    agreed = replace(session(remote_port=41_000), receive_codecs=(Codec(name="pcma", payload_type=8), session().codec))
+    with opened() as port:
+        told = stream_settings(port, agreed, identity, BufferLimits(delay_min_ms=40, delay_max_ms=200, latch_ms=0))
+        assert (told.rtp_fd, told.rtcp_fd) == (port.rtp_fd, port.rtcp_fd)
+    assert told.remote_rtp == ("127.0.0.1", 41_000)
+    assert told.remote_rtcp == ("127.0.0.1", 41_001)
+    assert told.receive == ((8, MediaCodec.PCMA), (0, MediaCodec.PCMU))
+    assert (told.send_payload_type, told.send_codec) == (0, MediaCodec.PCMU)
+    assert (told.digit_send_type, told.digit_receive_types) == (101, (101,))
+    assert (told.sends, told.receives, told.ptime_ms) == (True, True, 20)
+    assert (told.delay_min_ms, told.delay_max_ms, told.latch_ms) == (40, 200, 0)
+    assert (told.ssrc, told.cname) == (identity.ssrc, identity.cname)
+
+
+@pytest.mark.parametrize(
+    ("direction", "sends", "receives"),
+    [
+        (Direction.SENDRECV, True, True),
+        (Direction.SENDONLY, True, False),
+        (Direction.RECVONLY, False, True),
+        (Direction.INACTIVE, False, False),
+    ],
+)
+def test_directions_are_told_as_they_are(direction: Direction, sends: bool, receives: bool) -> None:
+    with opened() as port:
+        told = stream_settings(port, session(direction=direction), StreamIdentity.new(SeededIds(1)), BufferLimits())
+    assert (told.sends, told.receives) == (sends, receives)
+
+
+def test_an_old_style_hold_leaves_nobody_to_send_to() -> None:
+    # RFC 3264 §8.4: c=0.0.0.0, neither RTP nor RTCP is sent
+    with opened() as port:
+        told = stream_settings(port, session(host="0.0.0.0"), StreamIdentity.new(SeededIds(1)), BufferLimits())
+    assert (told.remote_rtp, told.remote_rtcp, told.sends) == (None, None, False)
+
+
+def test_a_codec_that_the_core_does_not_speak_is_refused() -> None:
+    with opened() as port, pytest.raises(MediaError, match="G729"):
+        stream_settings(port, replace(session(), codec=PCMA._replace(name="G729")), StreamIdentity.new(SeededIds(1)), BufferLimits())
+
+
+def test_an_identity_names_nobody_and_starts_low() -> None:
+    ids = SeededIds(7)
+    one, other = StreamIdentity.new(ids), StreamIdentity.new(ids)
+    assert one != other
+    assert 0 <= one.first_sequence < 2**15  # RFC 3711 §3.3.1
+    assert len(one.cname) == 16
+    assert "@" not in one.cname
