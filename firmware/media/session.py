@@ -13,8 +13,6 @@ from typing import Final
 
 from firmware.errors import MediaError
 
-XX
-
 SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
 DSCP_EXPEDITED: Final = 0xB8  # EF, 46 << 2: conversational sound (RFC 4594 §4.1, RFC 3246)
 PRIORITY_INTERACTIVE: Final = 6  # the highest that an unprivileged process may ask for (socket(7), SO_PRIORITY)
