@@ -12,6 +12,7 @@ from enum import Enum
 from typing import NewType
 
 from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sip.grammar import quote
 from firmware.sip.headers import NameAddr
 from firmware.sip.uri import Uri
 
@@ -118,6 +119,9 @@ class Reason:
     protocol: str
     cause: int
     text: str
+
+    def __str__(self) -> str:
+        return f"{self.protocol};cause={self.cause};text={quote(self.text)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

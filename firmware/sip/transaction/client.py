@@ -1,7 +1,7 @@
 """Non-INVITE client transaction (RFC 3261 §17.1.2).
 
-    Trying --1xx--> Proceeding --200..699--> Completed --K--> Terminated
-       \\------------------------^
+Trying --1xx--> Proceeding --200..699--> Completed --K--> Terminated
+   \\------------------------^
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """INVITE client transaction (RFC 3261 §17.1.1, with the Accepted state of RFC 6026 §7.2).
 
-    Calling --1xx--> Proceeding --300..699--> Completed --D--> Terminated
-       |  \\------------------------^
-       +--2xx (also from Proceeding)--> Accepted --M--> Terminated
+Calling --1xx--> Proceeding --300..699--> Completed --D--> Terminated
+   |  \\------------------------^
+   +--2xx (also from Proceeding)--> Accepted --M--> Terminated
 """
 
 from __future__ import annotations

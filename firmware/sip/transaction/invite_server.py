@@ -1,7 +1,7 @@
 """INVITE server transaction (RFC 3261 §17.2.1, with the Accepted state of RFC 6026 §7.1).
 
-    Proceeding --300..699--> Completed --ACK--> Confirmed --I--> Terminated
-         \\-----2xx--> Accepted --L--> Terminated
+Proceeding --300..699--> Completed --ACK--> Confirmed --I--> Terminated
+     \\-----2xx--> Accepted --L--> Terminated
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware.sip.events import FlowId, Hop, Send
+from firmware.sip.headers import Via
 from firmware.sip.message import Message, Request, Response, make_response
 from firmware.sip.timers import Timer, TimerQueue
 from firmware.sip.transaction import client, invite_client, invite_server, server
@@ -126,7 +127,7 @@ class ServerTransaction:
     def __init__(self, layer: TransactionLayer, request: Request, source: Hop, key: ServerKey) -> None:
         self.request = request
         self.source = source
-        self.hop = response_hop(request, source)
+        self.hop = response_hop(request.via, source)
         self.key = key
         self._layer = layer
         begin = invite_server.begin if request.method == "INVITE" else server.begin
@@ -185,15 +186,17 @@ class ServerTransaction:
                     pass
 
 
-def response_hop(request: Request, source: Hop) -> Hop:
+def response_hop(via: Via, source: Hop) -> Hop:
     """Where responses go (§18.2.2, RFC 3581 §4): over the same connection, else to the source address, and there to the
     source port if `rport` asks for it, else to the port that Via states."""
-    via = request.via
+
     if source.transport.reliable or via.rport is not None:
         return source
     port = via.port or 5060
-    return source if port == source.port else Hop(
-        transport=source.transport, host=source.host, port=port, local_host=source.local_host, local_port=source.local_port
+    return (
+        source
+        if port == source.port
+        else Hop(transport=source.transport, host=source.host, port=port, local_host=source.local_host, local_port=source.local_port)
     )
 
 

@@ -15,6 +15,7 @@ from firmware.sip.uri import Uri
 from firmware.sip.usage.dialog import DialogId
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+HOSTS_MAX = 16  # numeric addresses remembered of one account's servers
 KNOWN_METHODS = frozenset(ALLOW.split(", "))
 
 
@@ -61,7 +62,18 @@ class AccountKnowledge:
         self.account = account
         self.realm = account.realm
         self.hosts: frozenset[str] = frozenset()  # numeric addresses of its registrar and proxy
-        self.contact: Uri | None = None  # what the registrar sees us as
+        self.public: tuple[str, int] | None = None  # our address as the registrar sees it, when it differs from our own (RFC 3581)
+
+    def owns_uri(self, uri: Uri) -> bool:
+        """Whether requests to this URI go to the account's own servers."""
+        account = self.account
+        own = (account.outbound_proxy or account.registrar, account.registrar, account.aor)
+        return uri.host.lower() in [server.host.lower() for server in own]
+
+    def learn_hosts(self, hops: tuple[Hop, ...]) -> None:
+        """The addresses found for a URI of the account; a few of the latest are kept."""
+        known = [host for host in self.hosts if all(host != hop.host for hop in hops)]
+        self.hosts = frozenset([hop.host for hop in hops][:HOSTS_MAX] + known[:HOSTS_MAX])
 
 
 class Endpoint:

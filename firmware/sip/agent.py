@@ -1,0 +1,305 @@
+"""The front of the SIP user agent: five verbs, no waiting, no clock, no socket.
+
+    receive(input, now)   what the network shell hears          command(cmd, now)  what the program wants
+    handle_timer(now)     call when `next_deadline` is reached   take_effects()     what to send and what happened, in order
+
+Call `take_effects` after each of the first three. Only `LocalProtocolError` may come out, and only from `command`; bytes never raise.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from firmware.errors import LocalProtocolError, RemoteProtocolError
+from firmware.ids import IdSource
+from firmware.sip.events import (
+    AccountName,
+    Answer,
+    CallEnded,
+    CallKey,
+    Command,
+    Effect,
+    EndCause,
+    FlowClosed,
+    HangUp,
+    Hold,
+    Hop,
+    Input,
+    Invite,
+    Located,
+    NetworkChanged,
+    QueryOptions,
+    Received,
+    Register,
+    Reinvite,
+    RequestDone,
+    Resume,
+    Ring,
+    Send,
+    SendFailed,
+    SendInfo,
+    Unregister,
+)
+from firmware.sip.message import MalformedRequest, Request, Response, make_response, parse_message
+from firmware.sip.settings import Account, AgentSettings
+from firmware.sip.transaction.layer import ServerTransaction, response_hop
+from firmware.sip.usage.dialog import dialog_id
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.incoming_call import UnansweredCall
+from firmware.sip.usage.options import OptionsQuery, capabilities
+from firmware.sip.usage.outgoing_call import OutgoingCall
+from firmware.sip.usage.registration import Registration
+from firmware.sip.usage.server_request import refusal
+from firmware.sip.usage.session import Session
+
+__all__ = ["Account", "Agent", "AgentSettings"]
+
+STEPS_MAX = 10_000  # timers fired in one call: more means that one sets itself again without delay, which would be our bug
+
+
+class Agent:
+    """One user agent: its accounts, its calls."""
+
+    def __init__(self, settings: AgentSettings, ids: IdSource, now_s: float) -> None:
+        self._ids = ids
+        self._endpoint = Endpoint(settings, ids, self)
+        self._registrations = {
+            knowledge.account.name: Registration(self._endpoint, knowledge) for knowledge in self._endpoint.accounts.values()
+        }
+        self._incoming_serial = 0
+        self._now_s = now_s
+
+    # --- the five verbs
+
+    def receive(self, event: Input, now_s: float) -> None:
+        """Take one input from the shell."""
+        self._now_s = now_s
+        match event:
+            case Received(data=data, source=source):
+                self._receive_bytes(data, source, now_s)
+            case Located():
+                self._endpoint.located(event, now_s)
+            case SendFailed(hop=hop):
+                # RFC 3261 §18.4: the transport user is told about errors; that is every transaction on this hop.
+                self._endpoint.layer.undeliverable(hop, now_s)
+                for registration in self._registrations.values():
+                    registration.hop_lost(hop, now_s)
+            case FlowClosed(flow=flow):
+                self._endpoint.layer.flow_closed(flow, now_s)
+                for registration in self._registrations.values():
+                    registration.flow_closed(flow, now_s)
+            case NetworkChanged():
+                for registration in self._registrations.values():
+                    registration.network_changed(now_s)
+            case _:
+                assert_never(event)
+
+    def command(self, command: Command, now_s: float) -> None:
+        """Take one wish of the program. Raises LocalProtocolError for an account that is not configured or a key that is in use."""
+        self._now_s = now_s
+        match command:
+            case Register(account=account):
+                self._registration(account).register(now_s)
+            case Unregister(account=account):
+                self._registration(account).unregister(now_s)
+            case Invite():
+                self._invite(command, now_s)
+            case QueryOptions():
+                OptionsQuery(self._endpoint, command, self._knowledge(command.account)).begin(now_s)
+            case Ring() | Answer() | HangUp() | Hold() | Resume() | Reinvite() | SendInfo():
+                self._command_leg(command, now_s)
+            case _:
+                assert_never(command)
+
+    def handle_timer(self, now_s: float) -> None:
+        """Fire every timer that is due."""
+        self._now_s = now_s
+        for _ in range(STEPS_MAX):
+            due = self._endpoint.timers.pop_due(now_s)
+            if due is None:
+                return
+            owner, name = due
+            owner.handle_timer(name, now_s)
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` is wanted next, None when nothing runs."""
+        return self._endpoint.timers.next_deadline()
+
+    def take_effects(self) -> tuple[Effect, ...]:
+        """What has to be sent and what happened since the last time, in order."""
+        return self._endpoint.take_effects()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call, dialog, transaction, look-up or timer is left."""
+        return self._endpoint.is_idle
+
+    # --- messages
+
+    def _receive_bytes(self, data: bytes, source: Hop, now_s: float) -> None:
+        try:
+            message = parse_message(data)
+        except MalformedRequest as error:
+            self._answer_malformed(error, source)
+            return
+        except RemoteProtocolError:
+            return
+        for registration in self._registrations.values():
+            registration.sign_of_life(source.host, now_s)
+        match message:
+            case Request():
+                self._endpoint.layer.receive_request(_stamped(message, source), source, now_s)
+            case Response() if len(message.vias) == 1:
+                # A stray 2xx whose INVITE transaction is over (timer M) is dropped: its sender gave up at the same time.
+                self._endpoint.layer.receive_response(message, source, now_s)
+            case Response():
+                pass  # §8.1.3.3: a response with more than one Via was misrouted and is discarded
+
+    def _answer_malformed(self, error: MalformedRequest, source: Hop) -> None:
+        """§16.3 item 1, §8.2: what cannot be understood is refused without keeping state."""
+        response = make_response(error.reply_to, error.status, to_tag=self._ids.tag())
+        hop = source
+        if error.via is not None:
+            hop = response_hop(error.via, source)
+        self._endpoint.emit(Send(hop=hop, data=response.to_bytes()))
+
+    def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
+        """A new request, from the transaction layer."""
+        request = transaction.request
+        if request.method == "CANCEL":
+            self._receive_cancel(transaction, now_s)
+            return
+        owner = None if request.to.tag is None else self._endpoint.dialogs.get(dialog_id(request))
+        if owner is not None:
+            owner.receive_request(transaction, now_s)
+            return
+        refused = refusal(self._endpoint.settings, request)
+        if refused is None and request.to.tag is not None:
+            # §12.2.2: a request for a dialog that does not exist is answered 481.
+            refused = make_response(request, 481)
+        if refused is None and self._endpoint.layer.merged(request, transaction.key):
+            # §8.2.2.2: the same request came another way already.
+            refused = make_response(request, 482)
+        if refused is not None:
+            transaction.respond(self._tagged(refused), now_s)
+        elif request.method == "INVITE":
+            self._receive_invite(transaction, now_s)
+        elif request.method == "OPTIONS":
+            transaction.respond(capabilities(request, self._ids.tag()), now_s)
+        else:
+            # §15.1.2: a BYE that belongs to no dialog is answered 481; so is an INFO (RFC 6086 §4.2.2).
+            transaction.respond(make_response(request, 481, to_tag=self._ids.tag()), now_s)
+
+    def receive_ack(self, ack: Request, source: Hop, now_s: float) -> None:
+        """An ACK that no transaction wants: that of a 2xx, or nobody's (§17: never answered)."""
+        owner = self._endpoint.dialogs.get(dialog_id(ack))
+        if owner is not None:
+            owner.receive_ack(ack, now_s)
+
+    def _receive_cancel(self, transaction: ServerTransaction, now_s: float) -> None:
+        request = transaction.request
+        cancelled = self._endpoint.layer.cancelled_by(request)
+        if cancelled is None:
+            # §9.2: nothing to cancel.
+            transaction.respond(make_response(request, 481, to_tag=self._ids.tag()), now_s)
+            return
+        # §9.2: the CANCEL itself is answered 200; it has an effect only before the final response.
+        transaction.respond(make_response(request, 200, to_tag=self._ids.tag()), now_s)
+        waiting = self._endpoint.unanswered.get(cancelled.key)
+        if waiting is not None:
+            waiting.receive_cancel(request, now_s)
+
+    def _receive_invite(self, transaction: ServerTransaction, now_s: float) -> None:
+        request = transaction.request
+        if len(self._endpoint.calls) >= self._endpoint.settings.calls_max:
+            # §21.5.4: overloaded for the moment.
+            busy = make_response(request, 503, to_tag=self._ids.tag(), headers=(("Retry-After", "10"),))
+            transaction.respond(busy, now_s)
+            return
+        self._incoming_serial += 1
+        key = CallKey(f"incoming-{self._incoming_serial}")
+        UnansweredCall(self._endpoint, key, transaction, self._called_account(transaction)).begin(now_s)
+
+    def _called_account(self, transaction: ServerTransaction) -> AccountKnowledge | None:
+        """The account that an incoming call came over: sent by its servers, or to its user."""
+        known = [item for item in self._endpoint.accounts.values() if transaction.source.host in item.hosts]
+        user = transaction.request.uri.user
+        return next((item for item in known if item.account.aor.user == user), known[0] if known else None)
+
+    def _tagged(self, response: Response) -> Response:
+        """§8.2.6.2: every response but 100 bears a To tag."""
+        to = response.to
+        return response if to.tag is not None else response.with_header("To", str(to.with_tag(self._ids.tag())))
+
+    # --- commands
+
+    def _invite(self, command: Invite, now_s: float) -> None:
+        if command.call in self._endpoint.calls:
+            raise LocalProtocolError(f"call key {command.call!r} is in use")
+        knowledge = self._knowledge(command.account)
+        if len(self._endpoint.calls) >= self._endpoint.settings.calls_max:
+            self._endpoint.emit(CallEnded(call=command.call, cause=EndCause.FAILED, status=0, text="too many calls at once"))
+            return
+        OutgoingCall(self._endpoint, command, knowledge).begin(now_s)
+
+    def _command_leg(self, command: Ring | Answer | HangUp | Hold | Resume | Reinvite | SendInfo, now_s: float) -> None:
+        """A command for a leg that has ended meanwhile, or that is not in the right state, is late and not wrong: it is dropped."""
+        leg = self._endpoint.calls.get(command.call)
+        match command:
+            case HangUp(reason=reason, status=status):
+                if leg is not None:
+                    leg.hang_up(reason, status, now_s)
+            case Ring():
+                if isinstance(leg, UnansweredCall):
+                    leg.ring(now_s)
+            case Answer(media=media):
+                if isinstance(leg, UnansweredCall):
+                    leg.answer(media, now_s)
+            case Hold() | Resume() | Reinvite() | SendInfo():
+                if isinstance(leg, Session):
+                    _command_session(leg, command, now_s)
+                else:
+                    method = "INFO" if isinstance(command, SendInfo) else "INVITE"
+                    self._endpoint.emit(RequestDone(call=command.call, method=method, status=500))
+            case _:
+                assert_never(command)
+
+    def _knowledge(self, account: AccountName | None) -> AccountKnowledge | None:
+        if account is not None and account not in self._endpoint.accounts:
+            raise LocalProtocolError(f"no account {account!r}")
+        return self._endpoint.knowledge(account)
+
+    def _registration(self, account: AccountName) -> Registration:
+        if account not in self._registrations:
+            raise LocalProtocolError(f"no account {account!r}")
+        return self._registrations[account]
+
+
+def _command_session(session: Session, command: Hold | Resume | Reinvite | SendInfo, now_s: float) -> None:
+    match command:
+        case Hold():
+            session.hold(now_s)
+        case Resume():
+            session.resume(now_s)
+        case Reinvite(media=media):
+            session.reinvite(media, now_s)
+        case SendInfo(content_type=content_type, body=body):
+            session.send_info(content_type, body, now_s)
+        case _:
+            assert_never(command)
+
+
+def _stamped(request: Request, source: Hop) -> Request:
+    """The request with its top Via completed by where it really came from: `received` (§18.2.1) and `rport` (RFC 3581 §4)."""
+    via = request.via
+    if via.rport is None and via.host == source.host:
+        return request
+    stamped = via
+    if via.rport is not None:
+        stamped = via.with_param("rport", str(source.port))
+    stamped = stamped.with_param("received", source.host)
+    first = next(i for i, (name, _) in enumerate(request.headers) if name == "Via")
+    below = [str(other) for other in request.vias[1:]]
+    headers = [pair for pair in request.headers if pair[0] != "Via"]
+    headers[first:first] = [("Via", str(value)) for value in (stamped, *below)]
+    return Request(request.method, request.uri, tuple(headers), request.body)

@@ -1,0 +1,67 @@
+"""Under which names we appear in our own messages: Contact, From, and the way that requests of an account take."""
+
+from __future__ import annotations
+
+from firmware.sip.events import Hop, Transport
+from firmware.sip.headers import NameAddr
+from firmware.sip.uri import Uri
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+
+
+def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Uri:
+    """Where we can be reached over that hop (RFC 3261 §8.1.1.8); what the registrar sees of us when a NAT lies between."""
+    user = endpoint.settings.user
+    if knowledge is not None:
+        user = knowledge.account.aor.user or user
+    host, port = hop.local_host, hop.local_port
+    if knowledge is not None and knowledge.public is not None and hop.host in knowledge.hosts and not hop.transport.reliable:
+        host, port = knowledge.public
+    uri = Uri("sip", user=user, host=host, port=port)
+    return uri if hop.transport is Transport.UDP else uri.with_param("transport", hop.transport.value.lower())
+
+
+def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> str:
+    """The Contact header for that hop."""
+    return f"<{contact_uri(endpoint, hop, knowledge)}>"
+
+
+def own_address(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> NameAddr:
+    """Our From (§8.1.1.3): the address of record, or in a direct call the address that we have."""
+    if knowledge is not None:
+        account = knowledge.account
+        return NameAddr(account.display_name, account.aor)
+    settings = endpoint.settings
+    return NameAddr(settings.display_name, Uri("sip", user=settings.user, host=hop.local_host))
+
+
+def first_hop(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
+    """Whither a request outside a dialog goes first (§8.1.2): the account's proxy, its registrar for its own domain, else the target."""
+    if knowledge is None:
+        return target
+    account = knowledge.account
+    if account.outbound_proxy is not None:
+        return account.outbound_proxy
+    # Registrars commonly bear an address while the domain is only a name for people: the registrar is then the domain's proxy.
+    return account.registrar if target.host.lower() == account.aor.host.lower() else target
+
+
+def preloaded_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:
+    """The Route header that takes a request over the account's outbound proxy (§8.1.2), none without one."""
+    if knowledge is None or knowledge.account.outbound_proxy is None:
+        return ()
+    return (("Route", f"<{knowledge.account.outbound_proxy.with_param('lr', None)}>"),)
+
+
+def request_uri(target: Uri, knowledge: AccountKnowledge | None) -> Uri | None:
+    """The Request-URI for a target; a telephone number becomes a user of the account's domain (§19.1.6). None when nobody could route it."""
+    if target.is_sip:
+        return target.without_headers()
+    if target.scheme == "tel" and knowledge is not None:
+        return Uri("sip", user=target.user, host=knowledge.account.aor.host, port=knowledge.account.aor.port, params=(("user", "phone"),))
+    return None
+
+
+def common_headers(endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
+    """Headers of every request of ours that may open or change a session."""
+    agent = endpoint.settings.user_agent
+    return () if agent is None else (("User-Agent", agent),)

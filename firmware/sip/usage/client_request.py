@@ -1,0 +1,256 @@
+"""One request of ours from wish to outcome: what RFC 3261 §8.1 asks of every client.
+
+    Locating --hops--> Trying --final response / no hop left--> Done
+        ^                 |
+        +---too large-----+   (and Trying again, on the next hop or with credentials)
+
+The user composes the request anew for each attempt, with a new sequence number and the addresses of that attempt's hop.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from firmware.sip.events import Hop, QueryId, Transport
+from firmware.sip.fields import Headers
+from firmware.sip.headers import Via
+from firmware.sip.message import Request, Response
+from firmware.sip.timers import TRANSACTION_LIFE_S
+from firmware.sip.transaction.actions import Failure
+from firmware.sip.transaction.invite_client import make_cancel
+from firmware.sip.transaction.layer import ClientTransaction
+from firmware.sip.uri import Uri
+from firmware.sip.usage.credentials import answer_challenge
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+
+UDP_REQUEST_BYTES_MAX = 1300  # RFC 3261 §18.1.1: "if the request is within 200 bytes of the path MTU, or larger than 1300 bytes"
+HOPS_MAX = 8  # tried for one request: at 32 s each a user has long gone
+CHALLENGES_MAX = 3  # 401 by the server after 407 by the proxy, once more for a stale nonce
+
+
+class RequestUser(Protocol):
+    """Who wants the request made."""
+
+    def compose(self, hop: Hop) -> Request:
+        """The request for this hop, without Via and credentials."""
+        ...
+
+    def receive_provisional(self, response: Response, now_s: float) -> None:
+        """A provisional response above 100."""
+        ...
+
+    def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
+        """The final response to `request`; for INVITE also each further 2xx."""
+        ...
+
+    def receive_none(self, status: int, text: str, now_s: float) -> None:
+        """No response: 408 when nobody answered, 503 when nobody could be reached (§8.1.3.1)."""
+        ...
+
+
+class Locating(NamedTuple):
+    """Waiting for hops; `fallback` are the UDP hops of a request that is looking for TCP because of its size."""
+
+    query: QueryId
+    fallback: tuple[Hop, ...]
+
+
+class Trying(NamedTuple):
+    """Waiting for the response of one hop."""
+
+    transaction: ClientTransaction
+    hops_left: tuple[Hop, ...]
+
+
+class Done(NamedTuple):
+    """There is an outcome. `transaction` lives on when it may bring further 2xx."""
+
+
+State = Locating | Trying | Done
+
+
+class Cancelling(Enum):
+    """Whether the request is to be taken back."""
+
+    NO = "no"
+    WANTED = "as soon as a provisional response comes"
+    SENT = "CANCEL is on its way"
+
+
+class ClientRequest:
+    """The request; begin it with `begin`. The user is told of exactly one outcome, unless it calls `abandon`."""
+
+    def __init__(self, endpoint: Endpoint, user: RequestUser, knowledge: AccountKnowledge | None) -> None:
+        self._endpoint = endpoint
+        self._user = user
+        self._knowledge = knowledge
+        self._state: State = Done()
+        self._uri = Uri("sip")
+        self._credentials: Headers = ()
+        self._challenges = 0
+        self._cancelling = Cancelling.NO
+        self._cancel_reason: str | None = None
+        self._is_large = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the outcome is known."""
+        return isinstance(self._state, Done)
+
+    @property
+    def credentials(self) -> Headers:
+        """The Authorization headers of the last attempt: the ACK of a 2xx repeats them (§13.2.2.4)."""
+        return self._credentials
+
+    def begin(self, uri: Uri, now_s: float, *, hop: Hop | None = None) -> None:
+        """Send it towards `uri`: the first route or the Request-URI (§8.1.2). `hop` spares the look-up when it is known."""
+        self._uri = uri
+        if hop is None:
+            self._state = Locating(self._endpoint.locate(uri, self), ())
+        else:
+            self._try((hop,), now_s)
+
+    def abandon(self) -> None:
+        """Forget everything; no outcome will be told."""
+        match self._state:
+            case Locating(query=query):
+                self._endpoint.withdraw(query)
+            case Trying(transaction=transaction):
+                transaction.abandon()
+            case Done():
+                pass
+        self._finish()
+
+    def cancel(self, reason: str | None, now_s: float) -> None:
+        """Take an INVITE back (§9.1), with this Reason. Whatever final response still comes is told as usual; none, if it was never sent."""
+        if self._cancelling is not Cancelling.NO:
+            return
+        match self._state:
+            case Locating(query=query):
+                self._endpoint.withdraw(query)
+                self._finish()
+                self._user.receive_none(487, "cancelled before it was sent", now_s)
+            case Trying(transaction=transaction):
+                self._cancelling, self._cancel_reason = Cancelling.WANTED, reason
+                # §9.1: without a provisional response the CANCEL must wait for one.
+                if transaction.is_provisional:
+                    self._send_cancel(transaction, now_s)
+            case Done():
+                pass
+
+    # --- what comes back
+
+    def receive_hops(self, hops: tuple[Hop, ...], failure: str, now_s: float) -> None:
+        """The answer of the name look-up."""
+        assert isinstance(self._state, Locating), "only an open question is answered"
+        if self._knowledge is not None and self._knowledge.owns_uri(self._uri):
+            self._knowledge.learn_hosts(hops)
+        fallback = self._state.fallback
+        if not hops and not fallback:
+            self._finish()
+            self._user.receive_none(503, failure or f"no address found for {self._uri.host}", now_s)
+            return
+        # §18.1.1: when TCP is refused the large request goes over UDP after all.
+        self._try((*hops[:HOPS_MAX], *fallback), now_s)
+
+    def receive_response(self, transaction: ClientTransaction, response: Response, source: Hop, now_s: float) -> None:
+        """A response from the transaction."""
+        state = self._state
+        if not isinstance(state, Trying):
+            # RFC 6026 §7.2: further 2xx to an INVITE, from this or another fork.
+            self._user.receive_final(transaction.request, response, source, now_s)
+        elif response.status < 200:
+            if self._cancelling is Cancelling.WANTED:
+                self._send_cancel(transaction, now_s)
+            if response.status > 100 and self._cancelling is Cancelling.NO:
+                self._user.receive_provisional(response, now_s)
+        elif self._cancelling is not Cancelling.NO or not self._try_again(state, response, source, now_s):
+            self._finish()
+            self._user.receive_final(transaction.request, response, source, now_s)
+
+    def receive_failure(self, transaction: ClientTransaction, failure: Failure, now_s: float) -> None:
+        """The transaction ended without a response."""
+        if not isinstance(self._state, Trying):
+            return
+        hops = self._state.hops_left
+        if hops and self._cancelling is Cancelling.NO:
+            # RFC 3263 §4.3: after a time-out or a transport failure the next hop is tried with a new transaction.
+            self._try(hops, now_s)
+            return
+        self._finish()
+        # §8.1.3.1: a time-out counts as 408, a transport error as 503.
+        if failure is Failure.TIMEOUT:
+            self._user.receive_none(408, f"no answer from {transaction.hop.host}", now_s)
+        else:
+            self._user.receive_none(503, f"{transaction.hop.host} cannot be reached", now_s)
+
+    def handle_timer(self, name: str, now_s: float) -> None:
+        """§9.1: 64*T1 after the CANCEL without a final response, the client considers the request cancelled."""
+        assert name == "cancelled", name
+        if isinstance(self._state, Trying):
+            self._state.transaction.abandon()
+            self._finish()
+            self._user.receive_none(408, "cancelled without an answer", now_s)
+
+    # --- attempts
+
+    def _try(self, hops: tuple[Hop, ...], now_s: float) -> None:
+        hop, *rest = hops
+        endpoint = self._endpoint
+        request = self._user.compose(hop)
+        for name, value in self._credentials:
+            request = request.adding(name, value)
+        via = Via(hop.transport.value, hop.local_host, hop.local_port, (("branch", endpoint.ids.branch()), ("rport", None)))
+        request = request.prepending("Via", str(via))
+        if hop.transport is Transport.UDP and not self._is_large and len(request.to_bytes()) > UDP_REQUEST_BYTES_MAX:
+            # §18.1.1: such a request must go over a congestion controlled transport.
+            self._is_large = True
+            self._state = Locating(endpoint.locate(self._uri, self, Transport.TCP), hops)
+            return
+        if endpoint.layer.is_full:
+            self._finish()
+            self._user.receive_none(503, "too many requests at once", now_s)
+            return
+        transaction = endpoint.layer.request(request, hop, self, now_s)
+        self._state = Trying(transaction, tuple(rest))
+
+    def _try_again(self, state: Trying, response: Response, source: Hop, now_s: float) -> bool:
+        hop = state.transaction.hop
+        if response.status in (401, 407) and self._knowledge is not None and self._challenges < CHALLENGES_MAX:
+            # §22.2: a challenge is answered once; the retry keeps Call-ID, From and To, and raises CSeq.
+            credentials = answer_challenge(self._endpoint.ids, self._knowledge, state.transaction.request, response, self._uri, hop)
+            if credentials is not None:
+                self._challenges += 1
+                self._credentials = credentials
+                self._try((hop, *state.hops_left), now_s)
+                return True
+        if response.status == 503 and state.hops_left:
+            # RFC 3263 §4.3: 503 means that this server is out of order; the next one is tried.
+            self._try(state.hops_left, now_s)
+            return True
+        return False
+
+    def _send_cancel(self, transaction: ClientTransaction, now_s: float) -> None:
+        self._cancelling = Cancelling.SENT
+        self._endpoint.timers.set(self, "cancelled", now_s + TRANSACTION_LIFE_S)
+        if not self._endpoint.layer.is_full:
+            cancel = make_cancel(transaction.request, self._cancel_reason)
+            self._endpoint.layer.request(cancel, transaction.hop, UNATTENDED, now_s)
+
+    def _finish(self) -> None:
+        self._state = Done()
+        self._endpoint.timers.clear(self, "cancelled")
+
+
+class Unattended:
+    """Sends requests whose outcome nobody needs: CANCEL, whose effect shows in the INVITE's own response (§9.1)."""
+
+    def receive_response(self, transaction: ClientTransaction, response: Response, source: Hop, now_s: float) -> None:
+        """Nothing follows from it."""
+
+    def receive_failure(self, transaction: ClientTransaction, failure: Failure, now_s: float) -> None:
+        """Nothing follows from it."""
+
+
+UNATTENDED = Unattended()

@@ -1,0 +1,89 @@
+"""A request inside a dialog that is no INVITE: BYE, INFO (RFC 3261 §12.2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from firmware.sip.events import Hop
+from firmware.sip.fields import Headers
+from firmware.sip.message import Request, Response
+from firmware.sip.usage.client_request import ClientRequest
+from firmware.sip.usage.dialog import Dialog
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+
+
+class DialogHolder(Protocol):
+    """Who holds the dialog and its sequence numbers."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The shared services."""
+        ...
+
+    @property
+    def knowledge(self) -> AccountKnowledge | None:
+        """The account of the call."""
+        ...
+
+    @property
+    def dialog(self) -> Dialog:
+        """The dialog as it is."""
+        ...
+
+    def next_dialog(self) -> Dialog:
+        """The dialog with a fresh sequence number."""
+        ...
+
+
+class DialogRequest:
+    """One such request; `done(status, text, now_s)` is called once with its final status, 408 or 503 when there was no answer."""
+
+    def __init__(self, holder: DialogHolder, method: str, headers: Headers, body: bytes, done: Callable[[int, str, float], None]) -> None:
+        self._holder = holder
+        self._method = method
+        self._headers = headers
+        self._body = body
+        self._done = done
+
+    def begin(self, now_s: float) -> None:
+        """Send it to the dialog's next hop."""
+        request = ClientRequest(self._holder.endpoint, self, self._holder.knowledge)
+        request.begin(self._holder.dialog.next_hop, now_s)
+
+    def compose(self, hop: Hop) -> Request:
+        """The request for one attempt."""
+        return self._holder.next_dialog().compose(self._method, self._headers, self._body)
+
+    def receive_provisional(self, response: Response, now_s: float) -> None:
+        """Nothing follows from it."""
+
+    def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
+        """The answer."""
+        self._done(response.status, response.reason, now_s)
+
+    def receive_none(self, status: int, text: str, now_s: float) -> None:
+        """No answer."""
+        self._done(status, text, now_s)
+
+
+class Farewell:
+    """ACK has been sent to an answer that nobody wants any more (a late fork, a 200 that crossed our CANCEL): BYE follows
+    (RFC 3261 §13.2.2.4: "the UAC must … terminate it with BYE")."""
+
+    def __init__(self, endpoint: Endpoint, dialog: Dialog, knowledge: AccountKnowledge | None) -> None:
+        self.endpoint = endpoint
+        self.knowledge = knowledge
+        self.dialog = dialog
+
+    def begin(self, headers: Headers, now_s: float) -> None:
+        """Send the BYE."""
+        DialogRequest(self, "BYE", headers, b"", self._done).begin(now_s)
+
+    def next_dialog(self) -> Dialog:
+        """The dialog with a fresh sequence number."""
+        self.dialog = self.dialog.numbered()
+        return self.dialog
+
+    def _done(self, status: int, text: str, now_s: float) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,148 @@
+"""Noticing that the registrar restarted, although our registration still looks valid.
+
+A registrar that keeps its table in memory forgets us when it restarts, and nothing tells us over UDP. Short of asking every few seconds,
+which would wake the board all day, there are two ways, and `watch` takes the better one that works:
+
+1. A sentinel: one idle TCP connection to the registrar. When its process ends, the kernel closes the connection, and we register again
+   at once. Costs no wake-up. A registrar that closes idle connections by itself causes one registration each time; if that
+   happens too often, or TCP is refused, the second way is taken.
+2. A probe: OPTIONS every `probe_s` (10 s: with its answer 0.2 wake-ups a second). It notices every outage that lasts longer than the gap.
+
+A registration over a connection needs neither: its own connection is the sentinel. `probe_s` 0 switches both off.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from firmware.sip.events import FlowId, Hop, Send, Transport
+from firmware.sip.message import Request, Response
+from firmware.sip.usage.addressing import first_hop, own_address, preloaded_route
+from firmware.sip.usage.client_request import ClientRequest
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+
+KEEPALIVE = b"\r\n\r\n"  # RFC 5626 §3.5.1
+SHORT_LIFE_S = 60.0  # a sentinel that is closed sooner was closed for idleness, not by a restart …
+SHORT_LIVES_MAX = 3  # … if it happens this often in a row
+
+
+class LivenessUser(Protocol):
+    """Who wants to know."""
+
+    def registrar_lost(self, now_s: float) -> None:
+        """The registrar was away."""
+        ...
+
+
+class Way(Enum):
+    """How the registrar is watched."""
+
+    NONE = "not at all"
+    OPENING = "the sentinel is being opened"
+    SENTINEL = "by a connection"
+    PROBE = "by OPTIONS"
+
+
+class Liveness:
+    """The watch over one registrar while we are bound there."""
+
+    def __init__(self, endpoint: Endpoint, knowledge: AccountKnowledge, user: LivenessUser) -> None:
+        self._endpoint = endpoint
+        self._knowledge = knowledge
+        self._user = user
+        self._way = Way.NONE
+        self._flow: FlowId | None = None
+        self._opened_s = 0.0
+        self._short_lives = 0
+        self._request: ClientRequest | None = None
+        self._call_id = endpoint.ids.call_id()
+        self._tag = endpoint.ids.tag()
+        self._cseq = 0
+        self._hop: Hop | None = None
+
+    def watch(self, hop: Hop, now_s: float) -> None:
+        """Begin to watch the registrar that is bound over `hop`."""
+        self._hop = hop
+        if self._knowledge.account.probe_s <= 0 or hop.transport.reliable or self._way is not Way.NONE:
+            return
+        if self._flow is not None:
+            self._way = Way.SENTINEL
+        elif self._short_lives >= SHORT_LIVES_MAX:
+            self._begin_probing(now_s)
+        else:
+            self._way = Way.OPENING
+            self._opened_s = now_s
+            self._ask(
+                Hop(transport=Transport.TCP, host=hop.host, port=hop.port, local_host=hop.local_host, local_port=hop.local_port), now_s
+            )
+
+    def stop(self) -> None:
+        """No longer bound; an open connection stays for the next time."""
+        self._way = Way.NONE
+        self._endpoint.timers.clear(self, "probe")
+        if self._request is not None:
+            self._request.abandon()
+            self._request = None
+
+    def flow_closed(self, flow: FlowId, now_s: float) -> None:
+        """A connection is gone; if it was the sentinel, the registrar restarted, or is tired of idle connections."""
+        if flow != self._flow:
+            return
+        self._flow = None
+        self._short_lives = self._short_lives + 1 if now_s - self._opened_s < SHORT_LIFE_S else 0
+        if self._way is Way.SENTINEL:
+            self._user.registrar_lost(now_s)
+
+    def send_keepalive(self, hop: Hop) -> None:
+        """One CRLF datagram that keeps the way through a NAT open."""
+        self._endpoint.emit(Send(hop=hop, data=KEEPALIVE))
+
+    def handle_timer(self, name: str, now_s: float) -> None:
+        """The next probe is due."""
+        assert name == "probe", name
+        if self._hop is not None:
+            self._ask(self._hop, now_s)
+
+    def compose(self, hop: Hop) -> Request:
+        """OPTIONS to the registrar (RFC 3261 §11.1)."""
+        self._cseq += 1
+        account = self._knowledge.account
+        headers = (
+            ("Max-Forwards", "70"),
+            *preloaded_route(self._knowledge),
+            ("From", str(own_address(self._endpoint, hop, self._knowledge).with_tag(self._tag))),
+            ("To", f"<{account.registrar}>"),
+            ("Call-ID", self._call_id),
+            ("CSeq", f"{self._cseq} OPTIONS"),
+        )
+        return Request("OPTIONS", account.registrar.without_headers(), headers)
+
+    def receive_provisional(self, response: Response, now_s: float) -> None:
+        """Nothing follows from it."""
+
+    def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
+        """Any answer at all is a sign of life."""
+        self._request = None
+        if self._way is Way.OPENING and source.flow is not None:
+            self._way, self._flow = Way.SENTINEL, source.flow
+        else:
+            self._begin_probing(now_s)
+
+    def receive_none(self, status: int, text: str, now_s: float) -> None:
+        """No answer: over TCP it only means that there is no TCP; else the registrar is away."""
+        self._request = None
+        if self._way is Way.OPENING:
+            self._short_lives = SHORT_LIVES_MAX
+            self._begin_probing(now_s)
+        elif self._way is Way.PROBE:
+            self._user.registrar_lost(now_s)
+
+    def _begin_probing(self, now_s: float) -> None:
+        self._way = Way.PROBE
+        self._endpoint.timers.set(self, "probe", now_s + self._knowledge.account.probe_s)
+
+    def _ask(self, hop: Hop, now_s: float) -> None:
+        # Without the account: a probe's answer matters, not its permission, so a challenge is answer enough.
+        self._request = ClientRequest(self._endpoint, self, None)
+        self._request.begin(first_hop(self._knowledge.account.registrar, self._knowledge), now_s, hop=hop)

@@ -1,0 +1,88 @@
+"""Offer and answer within one call: who has offered what, and what was agreed (RFC 3264, RFC 3261 §13.2.1, §14).
+
+The arithmetic of descriptions is `firmware.sdp.offer_answer`; this keeps its state between messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from firmware.errors import RemoteProtocolError
+from firmware.sdp.description import SessionDescription, parse
+from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, make_answer, make_offer, read_answer
+from firmware.sip.message import Request, Response
+
+SDP = "application/sdp"
+
+
+class Wish(NamedTuple):
+    """What we want of the stream: our side of it and its direction."""
+
+    local: LocalMedia
+    direction: Direction
+
+
+class Negotiation:
+    """Offer/answer state of one call. Remote descriptions come as bytes; errors are RemoteProtocolError and leave the state as it was."""
+
+    def __init__(self, local: LocalMedia) -> None:
+        self.wish = Wish(local, Direction.SENDRECV)
+        self.agreed: MediaSession | None = None
+        self._previous: SessionDescription | None = None  # the last description that we sent, offer or answer
+        self._offer: SessionDescription | None = None  # ours, while it is not answered
+        self._offered = self.wish
+        self._offered_local = local  # as offered, address included
+
+    @property
+    def is_offering(self) -> bool:
+        """Whether an offer of ours waits for its answer."""
+        return self._offer is not None
+
+    def offer(self, wish: Wish, host: str) -> bytes:
+        """Our offer, with `host` as the address where the media names none. It replaces an unanswered one."""
+        self._offered_local = _at(wish.local, host)
+        offer = make_offer(self._offered_local, direction=wish.direction, previous=self._previous)
+        self._offer = self._previous = offer
+        self._offered = wish
+        return offer.to_bytes()
+
+    def withdraw(self) -> None:
+        """The offer was refused: what was agreed before goes on (RFC 3261 §14.1)."""
+        self._offer = None
+
+    def preview(self, answer: bytes) -> MediaSession:
+        """What the answer would agree on; the offer stays open (an answer in an unreliable provisional response)."""
+        assert self._offer is not None, "an answer needs an offer"
+        return read_answer(self._offer, parse(answer), self._offered_local)
+
+    def accept(self, answer: bytes) -> MediaSession:
+        """The answer to our offer. Raises RemoteProtocolError when the answer is unusable; the offer is then withdrawn."""
+        try:
+            session = self.preview(answer)
+        finally:
+            self._offer = None
+        self.wish = self._offered
+        self.agreed = session
+        return session
+
+    def answer(self, offer: bytes, host: str) -> tuple[bytes, MediaSession]:
+        """Our answer to their offer. Raises RemoteProtocolError, with status 488 when nothing fits."""
+        local = _at(self.wish.local, host)
+        answer, session = make_answer(parse(offer), local, direction=self.wish.direction, previous=self._previous)
+        self._previous = answer
+        self.agreed = session
+        return answer.to_bytes(), session
+
+
+def body_of(message: Request | Response) -> bytes | None:
+    """The session description in the message, None when there is none. Raises RemoteProtocolError(415) for any other body."""
+    if not message.body:
+        return None
+    if message.content_type != SDP:
+        raise RemoteProtocolError(f"body of type {message.content_type}", status=415)
+    return message.body
+
+
+def _at(local: LocalMedia, host: str) -> LocalMedia:
+    return local if local.host else replace(local, host=host)

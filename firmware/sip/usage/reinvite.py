@@ -1,0 +1,69 @@
+"""Our re-INVITE inside a session (RFC 3261 §14.1): compose, acknowledge, report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from firmware.errors import RemoteProtocolError
+from firmware.sip.events import Hop
+from firmware.sip.message import Request, Response
+from firmware.sip.usage.acceptance import Acknowledgement
+from firmware.sip.usage.client_request import ClientRequest
+from firmware.sip.usage.negotiation import SDP, Wish, body_of
+
+if TYPE_CHECKING:
+    from firmware.sip.usage.session import Session
+
+
+class Reinvitation:
+    """One re-INVITE. It outlives the session where a late 2xx needs its ACK."""
+
+    def __init__(self, session: Session, wish: Wish) -> None:
+        self._session = session
+        self._wish = wish
+        self._request = ClientRequest(session.endpoint, self, session.knowledge)
+        self._ack: Acknowledgement | None = None
+
+    def begin(self, now_s: float) -> None:
+        """Send it."""
+        self._request.begin(self._session.dialog.next_hop, now_s)
+
+    def compose(self, hop: Hop) -> Request:
+        """The re-INVITE for one attempt."""
+        session = self._session
+        offer = session.negotiation.offer(self._wish, hop.local_host)
+        headers = (*session.request_headers(hop), ("Content-Type", SDP))
+        return session.next_dialog().compose("INVITE", headers, offer)
+
+    def receive_provisional(self, response: Response, now_s: float) -> None:
+        """§14.1: a re-INVITE is never forked and rarely waits; nothing follows."""
+
+    def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
+        """The outcome; a 2xx is acknowledged each time it comes."""
+        session = self._session
+        if response.status >= 300:
+            session.negotiation.withdraw()
+            # §14.1: after a non-2xx the session stays as if there had been no re-INVITE.
+            session.offer_done(self._wish, response.status, response.reason, now_s)
+            return
+        if self._ack is not None:
+            self._ack.send(now_s)
+            return
+        session.dialog = session.dialog.refreshed(response)
+        ack = session.dialog.compose("ACK", self._request.credentials, cseq=request.cseq.number)
+        self._ack = Acknowledgement(session.endpoint, ack, session.dialog.next_hop)
+        self._ack.send(now_s)
+        if session.is_over:
+            return
+        try:
+            session.negotiation.accept(body_of(response) or b"")
+        except RemoteProtocolError:
+            # The 2xx holds no answer that we can use; as after a refusal, the session stays as it was.
+            session.offer_done(self._wish, 488, "the answer could not be used", now_s)
+            return
+        session.offer_done(self._wish, response.status, response.reason, now_s)
+
+    def receive_none(self, status: int, text: str, now_s: float) -> None:
+        """No answer."""
+        self._session.negotiation.withdraw()
+        self._session.offer_done(self._wish, status, text, now_s)

@@ -1,0 +1,60 @@
+"""What every request must pass before anyone acts on it (RFC 3261 §8.2): method, Request-URI, extensions, body."""
+
+from __future__ import annotations
+
+from firmware.sip.message import METHODS, Request, Response, make_response
+from firmware.sip.settings import AgentSettings
+from firmware.sip.usage.endpoint import ALLOW, KNOWN_METHODS
+from firmware.sip.usage.negotiation import SDP
+
+SUPPORTED: frozenset[str] = frozenset()  # option tags; later rooms add theirs
+
+
+def refusal(settings: AgentSettings, request: Request) -> Response | None:
+    """The response that refuses the request, None when it may be processed. In the order that §8.2 asks for."""
+    method = request.method
+    if method not in KNOWN_METHODS:
+        # §8.2.1: a method that we know but do not allow is 405, one that nobody knows 501 (§21.5.2); both list Allow.
+        return make_response(request, 405 if method in METHODS else 501, headers=(("Allow", ALLOW),))
+    if method == "CANCEL":
+        return None
+    required = [tag for tag in request.get_all("Require") if tag.lower() not in SUPPORTED]
+    if not request.uri.is_sip:
+        # §8.2.2.1: a scheme that we do not support is 416.
+        return make_response(request, 416)
+    if request.to.tag is None and settings.users is not None and request.uri.user_text not in settings.users:
+        # §8.2.2.1: we accept requests only for the addresses that are ours.
+        return make_response(request, 404)
+    if required:
+        # §8.2.2.3: options that we do not understand are listed in Unsupported. Proxy-Require is not ours to judge.
+        return make_response(request, 420, headers=(("Unsupported", ", ".join(required)),))
+    return _body_refusal(settings, request)
+
+
+def _body_refusal(settings: AgentSettings, request: Request) -> Response | None:
+    method = request.method
+    accepted = (SDP,) if method in ("INVITE", "OPTIONS") else tuple(sorted(settings.info_types)) if method == "INFO" else ()
+    if request.body and accepted:
+        encoding = request.get("Content-Encoding")
+        if encoding is not None and encoding.lower() != "identity":
+            # §8.2.3: an encoding that we do not understand is 415 with what we accept.
+            return make_response(request, 415, headers=(("Accept-Encoding", "identity"),))
+        if request.content_type not in accepted and not _is_optional(request):
+            # §8.2.3: a body type that we do not understand, and that is not marked optional, is 415 with what we accept.
+            return make_response(request, 415, headers=(("Accept", ", ".join(accepted)),))
+    if method == "INVITE" and not _takes_sdp(request):
+        # §21.4.7: the answer could only be a session description, which the caller does not accept.
+        return make_response(request, 406)
+    return None
+
+
+def _is_optional(request: Request) -> bool:
+    """§20.11: `handling=optional` lets the receiver ignore a body that it does not understand."""
+    disposition = (request.get("Content-Disposition") or "").lower()
+    return "handling=optional" in disposition.replace(" ", "")
+
+
+def _takes_sdp(request: Request) -> bool:
+    """§20.1: without Accept an INVITE accepts application/sdp; an Accept that names neither it nor a wildcard does not."""
+    accepted = [value.partition(";")[0].strip().lower() for value in request.get_all("Accept")]
+    return not accepted or any(kind in (SDP, "application/*", "*/*") for kind in accepted)
