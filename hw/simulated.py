@@ -13,13 +13,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hw.api import CardRead, DeviceFault, HardwareEvent, KeyPressed, RelayEdge, Sink
 from hw.input_line import InputKind, InputLine
 from hw.keeper import Keeper, Timed, earliest_ns
+from hw.microphone import Microphone
 from hw.relay import TimedRelay
 from hw.settings import BoardSettings, InputSettings, LampSettings, RelaySettings
-from hw.simulated_sound import Microphone, SimulatedSound
+from hw.simulated_sound import SimulatedSound
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HISTORY_MAX = 1000  # edges kept a relay: a test sees all of them, a station that simulates for a year does not grow
 
@@ -99,7 +104,7 @@ class SimulatedBoard:
         *,
         now_ns: Callable[[], int] | None = None,
         microphone: Microphone | None = None,
-        speaker_wav: str | None = None,
+        speaker_wav: Path | None = None,
     ) -> None:
         self._own_time = now_ns is None
         self._now_ns = now_ns or time.monotonic_ns

@@ -8,39 +8,19 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from hw.api import DeviceFault, HardwareError, Sink, SoundCounters, SoundFormat
+from hw.microphone import Microphone, Silence
 from hw.settings import SoundSettings
 
 if TYPE_CHECKING:
     import wave
+    from pathlib import Path
 
 HEARD_S_MAX = 60  # what the speaker remembers; at 16 kHz under 2 MB
 LATE_PERIODS_MAX = 8  # a reader further behind than this has slept or been stopped: what it missed is lost, as on a real card
 SPEAKER_WAV_S_MAX = 3600  # a forgotten simulation must not fill the disk
-
-
-class Microphone(Protocol):
-    """Where a simulated microphone gets its sound."""
-
-    def open(self, rate_hz: int) -> None:
-        """Begin; called each time the card is opened. Raises HardwareError when there is nothing to play."""
-        ...
-
-    def read(self, samples: int) -> bytes:
-        """The next `samples`, signed 16-bit native-endian mono."""
-        ...
-
-
-class Silence:
-    """A microphone in a quiet street."""
-
-    def open(self, rate_hz: int) -> None:
-        """Silence sounds the same at any rate."""
-
-    def read(self, samples: int) -> bytes:
-        return bytes(2 * samples)
 
 
 class SimulatedSound:
@@ -51,7 +31,7 @@ class SimulatedSound:
         settings: SoundSettings,
         *,
         microphone: Microphone | None = None,
-        speaker_wav: str | None = None,
+        speaker_wav: Path | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] | None = time.sleep,
     ) -> None:
@@ -160,7 +140,7 @@ class SimulatedSound:
         import wave  # lazily: only who records pays for it
 
         # The file lives as long as the card is open, which no `with` can span.
-        self._wav = wave.open(self._speaker_wav, "wb")  # noqa: SIM115 (closed in close())
+        self._wav = wave.open(str(self._speaker_wav), "wb")  # noqa: SIM115 (closed in close())
         self._wav.setnchannels(1)
         self._wav.setsampwidth(2)
         self._wav.setframerate(self._format.rate_hz)

@@ -1,0 +1,102 @@
+"""From settings to a board: the one place that knows every driver; besides `api` and `settings` all that the program needs.
+
+Drivers are imported when they are wanted: a station without a reader never loads pyserial, a simulated one loads no library at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hw.api import HardwareError, Lamp, Relay, Sink
+from hw.settings import BoardSettings
+from hw.sound import HealingSound
+
+if TYPE_CHECKING:
+    from hw.gpio import GpioPanel, PinFactory
+    from hw.serial_port import SerialReader
+    from hw.simulated import SimulatedBoard
+
+
+class WiredBoard:
+    """Implements `hw.api.Board` with what is really screwed to the wall."""
+
+    def __init__(self, panel: GpioPanel | None, readers: tuple[SerialReader, ...], sound: HealingSound) -> None:
+        self._panel = panel
+        self._readers = readers
+        self._sound = sound
+
+    def start(self, sink: Sink) -> None:
+        self._sound.attach(sink)
+        if self._panel is not None:
+            self._panel.start(sink)
+        for reader in self._readers:
+            reader.start(sink)
+
+    def relay(self, name: str) -> Relay:
+        if self._panel is None:
+            raise KeyError(name)
+        return self._panel.relays[name]
+
+    def lamp(self, name: str) -> Lamp:
+        if self._panel is None:
+            raise KeyError(name)
+        return self._panel.lamps[name]
+
+    @property
+    def sound(self) -> HealingSound:
+        return self._sound
+
+    def close(self) -> None:
+        if self._panel is not None:
+            self._panel.close()
+        for reader in self._readers:
+            reader.close()
+        self._sound.close()
+
+
+def build_board(settings: BoardSettings, *, pins: Callable[[], PinFactory] | None = None) -> WiredBoard:
+    """The wired board; relays rest from here on. Raises HardwareError. `pins` replaces the board's own pins."""
+    panel = _panel(settings, pins) if settings.buttons or settings.contacts or settings.relays or settings.lamps else None
+    from hw.alsa import open_duplex
+
+    return WiredBoard(panel, _readers(settings), HealingSound(settings.sound, open_duplex))
+
+
+def build_simulated(settings: BoardSettings) -> SimulatedBoard:
+    """The same board in memory; `hw.simulated.SimulatedBoard` itself offers more."""
+    from hw.simulated import SimulatedBoard
+
+    return SimulatedBoard(settings)
+
+
+def release_relays(settings: BoardSettings, *, pins: Callable[[], PinFactory] | None = None) -> None:
+    """Put every relay line to rest after the program that held it died: the service manager's last step. Raises HardwareError."""
+    if settings.relays:
+        from hw.gpio import board_pins, rest_relays
+
+        rest_relays(settings.relays, (pins or board_pins)())
+
+
+def _panel(settings: BoardSettings, pins: Callable[[], PinFactory] | None) -> GpioPanel:
+    from hw.gpio import GpioPanel, board_pins
+
+    inputs = (*settings.buttons, *settings.contacts)
+    used = [*(each.gpio for each in inputs), *(each.gpio for each in settings.relays), *(each.gpio for each in settings.lamps)]
+    twice = {gpio for gpio in used if used.count(gpio) > 1}
+    if twice:
+        raise HardwareError("used twice: " + ", ".join(f"GPIO{gpio}" for gpio in sorted(twice)))
+    return GpioPanel(settings, (pins or board_pins)())
+
+
+def _readers(settings: BoardSettings) -> tuple[SerialReader, ...]:
+    if not settings.readers:
+        return ()
+    from hw.decode.rdm6300 import Rdm6300
+    from hw.serial_port import SerialReader
+
+    def reader(index: int) -> SerialReader:
+        each = settings.readers[index]
+        return SerialReader(each, lambda: Rdm6300(repeat_after_ns=each.repeat_after_ms * 1_000_000))
+
+    return tuple(reader(index) for index in range(len(settings.readers)))

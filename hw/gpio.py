@@ -1,0 +1,277 @@
+"""Buttons, contacts, relays and lamps on the board's pins: the one file that knows gpiozero.
+
+gpiozero is used for what it is good at (which board, which chip, which line; a mock that tests drive), by its pins rather than its
+devices: levels come with the kernel's own time of the edge, the debounce is ours, and a relay line never passes through the wrong level.
+
+What a line does when nobody holds it any more is the kernel's affair (README.md in this folder). On `close` and at exit a relay line is
+driven to rest and then becomes an input pulled to its resting side; after SIGKILL or a crash in C the kernel decides, hence
+`rest_relays` for the service manager.
+"""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn, Protocol
+
+from hw.api import HardwareError, Sink
+from hw.input_line import InputKind, InputLine
+from hw.keeper import Keeper
+from hw.relay import TimedRelay
+from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, RelaySettings
+
+EDGE_AGE_NS_MAX = 1_000_000_000  # a stamp older than this is of another clock (kernels before 5.7 stamp edges with the time of day)
+PULLS = {Pull.UP: "up", Pull.DOWN: "down", Pull.NONE: "floating"}
+
+
+class Pin(Protocol):
+    """What is used of `gpiozero.Pin`."""
+
+    state: bool
+    when_changed: Callable[[float, int], None] | None
+
+    def output_with_state(self, state: bool) -> None: ...
+    def input_with_pull(self, pull: str) -> None: ...
+
+
+class PinFactory(Protocol):
+    """What is used of `gpiozero.Factory`."""
+
+    def pin(self, name: int) -> Pin: ...
+    def close(self) -> None: ...
+
+
+def board_pins() -> PinFactory:
+    """The pins of the board that this runs on, through lgpio. Raises HardwareError when there are none."""
+    try:
+        import lgpio
+        from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+    except ImportError as error:
+        raise HardwareError(f"no GPIO library ({error}): install gpiozero and lgpio, or run with simulated hardware") from error
+    except OSError as error:
+        # lgpio makes its notification pipe in the working directory while it is imported.
+        raise HardwareError(f"lgpio cannot work here ({error}): the working directory must be writable") from error
+    try:
+        factory = LGPIOFactory()
+    except (OSError, lgpio.error) as error:
+        raise HardwareError(f"no GPIO pins ({error}): is /dev/gpiochip0 there, and is this user in group gpio?") from error
+    factory.pin_class = steady_pin(LGPIOPin, lgpio)
+    pins: PinFactory = factory
+    return pins
+
+
+class LgpioHandle(Protocol):
+    """What is used of gpiozero's lgpio factory."""
+
+    _handle: int
+
+
+class LgpioPin(Protocol):
+    """What is used of gpiozero's lgpio pin."""
+
+    factory: LgpioHandle
+    _number: int
+
+    def close(self) -> None: ...
+
+
+class Lgpio(Protocol):
+    """What is used of the module lgpio."""
+
+    def gpio_claim_output(self, handle: int, gpio: int, level: int) -> int: ...
+
+
+def steady_pin(base: type[LgpioPin], lgpio: Lgpio) -> type[LgpioPin]:
+    """gpiozero's lgpio pin without its two weaknesses for relays.
+
+    As it is, `output_with_state` first claims the line low and then sets it, which pulls an active-low relay in for as long as the
+    interpreter pleases; and `close` leaves the line floating.
+    """
+
+    driven: set[int] = set()
+
+    def output_with_state(pin: LgpioPin, state: bool) -> None:
+        lgpio.gpio_claim_output(pin.factory._handle, pin._number, int(state))
+        driven.add(pin._number)
+
+    def close(pin: LgpioPin) -> None:
+        if pin._number not in driven:
+            base.close(pin)
+
+    return type("SteadyPin", (base,), {"output_with_state": output_with_state, "close": close})
+
+
+@contextmanager
+def _naming(what: str, gpio: int) -> Iterator[None]:
+    """Turn the libraries' errors into ours, with the name of the thing and its pin."""
+    from gpiozero import GPIOZeroError
+
+    lgpio = sys.modules.get("lgpio")
+    errors: tuple[type[Exception], ...] = (GPIOZeroError, OSError) if lgpio is None else (GPIOZeroError, OSError, lgpio.error)
+    try:
+        yield
+    except errors as error:
+        raise HardwareError(f"{what} at GPIO{gpio}: {error}") from error
+
+
+class _Wire:
+    """An input pin and its line. gpiozero holds callbacks weakly; the board holds this."""
+
+    def __init__(self, pins: PinFactory, settings: InputSettings, kind: InputKind) -> None:
+        self.line = InputLine(settings, kind)
+        with _naming(f"{kind.value} {settings.name}", settings.gpio):
+            self._pin = pins.pin(settings.gpio)
+            self._pin.input_with_pull(PULLS[settings.pull])
+
+    def begin(self, sink: Sink, wake: Callable[[], None]) -> None:
+        # Edges first, the present level second: what changes in between is not lost.
+        self._pin.when_changed = self._changed
+        self.line.begin(self._look, time.monotonic_ns(), sink, wake)
+
+    def end(self) -> None:
+        self._pin.when_changed = None
+
+    def _look(self) -> bool:
+        return bool(self._pin.state)
+
+    def _changed(self, ticks_s: float, level: int) -> None:
+        now_ns = time.monotonic_ns()
+        edge_ns = round(ticks_s * 1e9)
+        self.line.level(bool(level), edge_ns if 0 <= now_ns - edge_ns < EDGE_AGE_NS_MAX else now_ns)
+
+
+class GpioRelay(TimedRelay):
+    """A relay at a pin, which is at rest from the moment it is claimed."""
+
+    def __init__(self, pins: PinFactory, settings: RelaySettings) -> None:
+        super().__init__(settings, drive=self._move, now_ns=time.monotonic_ns)
+        self._active_high = settings.active_high
+        with _naming(f"relay {settings.name}", settings.gpio):
+            self._pin = pins.pin(settings.gpio)
+            self._pin.output_with_state(not settings.active_high)
+
+    def retire(self) -> None:
+        """Let go for good: the line becomes an input pulled to its resting side."""
+        self.release()
+        self._pin.input_with_pull("down" if self._active_high else "up")
+
+    def _move(self, closed: bool) -> None:
+        self._pin.state = closed == self._active_high
+
+
+class GpioLamp:
+    """Implements `hw.api.Lamp`; blinks by the panel's keeper."""
+
+    def __init__(self, pins: PinFactory, settings: LampSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._lit = False
+        self._half_ns: int | None = None
+        self._next_ns: int | None = None
+        self._wake: Callable[[], None] | None = None
+        with _naming(f"lamp {settings.name}", settings.gpio):
+            self._pin = pins.pin(settings.gpio)
+            self._pin.output_with_state(not settings.active_high)
+
+    @property
+    def name(self) -> str:
+        return self._settings.name
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def set(self, *, on: bool, blink_period_s: float | None = None) -> None:
+        with self._lock:
+            blinks = on and blink_period_s is not None
+            self._half_ns = round(blink_period_s * 5e8) if blinks and blink_period_s is not None else None
+            assert self._half_ns is None or self._half_ns > 0
+            self._next_ns = None if self._half_ns is None else time.monotonic_ns() + self._half_ns
+            self._show(on)
+        if blinks and self._wake is not None:
+            self._wake()
+
+    def deadline_ns(self) -> int | None:
+        return self._next_ns
+
+    def expire(self, now_ns: int) -> None:
+        with self._lock:
+            if self._half_ns is not None and self._next_ns is not None and now_ns >= self._next_ns:
+                self._next_ns = now_ns + self._half_ns
+                self._show(not self._lit)
+
+    def _show(self, lit: bool) -> None:
+        self._lit = lit
+        self._pin.state = lit == self._settings.active_high
+
+
+class GpioPanel:
+    """Every pin of the board. Relays are kept by a thread of their own, so that nothing else can delay them."""
+
+    def __init__(self, settings: BoardSettings, pins: PinFactory) -> None:
+        self._pins = pins
+        self._closed = False
+        self.relays = {each.name: GpioRelay(pins, each) for each in settings.relays}  # first: they are to rest as early as can be
+        self.lamps = {each.name: GpioLamp(pins, each) for each in settings.lamps}
+        self._wires = (
+            *(_Wire(pins, each, InputKind.BUTTON) for each in settings.buttons),
+            *(_Wire(pins, each, InputKind.CONTACT) for each in settings.contacts),
+        )
+        self._relay_keeper = Keeper("relay-keeper", tuple(self.relays.values()), at_end=self._release_all)
+        self._panel_keeper = Keeper("panel-keeper", (*(wire.line for wire in self._wires), *self.lamps.values()))
+
+    def start(self, sink: Sink) -> None:
+        """Begin to report; from here on relays let go at the end of the process, whatever ends it, as far as Python can help."""
+        atexit.register(self.close)
+        _exit_on_sigterm()
+        self._relay_keeper.start()
+        self._panel_keeper.start()
+        for relay in self.relays.values():
+            relay.attach(sink, guard=self._relay_keeper.require_alive, wake=self._relay_keeper.wake)
+        for lamp in self.lamps.values():
+            lamp.attach(self._panel_keeper.wake)
+        for wire in self._wires:
+            wire.begin(sink, self._panel_keeper.wake)
+
+    def close(self) -> None:
+        """Let go of every relay, then of every line. Allowed in any state."""
+        if self._closed:
+            return
+        self._closed = True
+        self._release_all()
+        for wire in self._wires:
+            wire.end()
+        self._relay_keeper.close()
+        self._panel_keeper.close()
+        for relay in self.relays.values():
+            relay.retire()
+        for lamp in self.lamps.values():
+            lamp.set(on=False)
+        self._pins.close()
+        atexit.unregister(self.close)
+
+    def _release_all(self) -> None:
+        for relay in self.relays.values():
+            relay.release()
+
+
+def rest_relays(relays: Iterable[RelaySettings], pins: PinFactory) -> None:
+    """Put relay lines to rest when the program that held them is dead: for the service manager's last step. Raises HardwareError."""
+    for settings in relays:
+        GpioRelay(pins, settings).retire()
+    pins.close()
+
+
+def _exit_on_sigterm() -> None:
+    """SIGTERM kills an interpreter without its exit handlers; make it an ordinary exit unless the program has a handler of its own."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
