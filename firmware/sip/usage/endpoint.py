@@ -123,7 +123,7 @@ class Endpoint:
         """The account of that name, None for a direct call."""
         return None if account is None else self.accounts[account]
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing at all is kept: for tests and the simulator."""
-        return not (self.calls or self.dialogs or self.unanswered or self._queries or len(self.layer) or len(self.timers))
+    def census(self) -> dict[str, int]:
+        """How many of each thing are kept."""
+        tables = {"calls": self.calls, "dialogs": self.dialogs, "unanswered": self.unanswered, "look-ups": self._queries}
+        return {name: len(table) for name, table in tables.items()} | {"transactions": len(self.layer), "timers": len(self.timers)}

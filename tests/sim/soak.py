@@ -1,0 +1,136 @@
+"""Thousands of random calls in a bad network, and the invariants that must hold when all is quiet.
+
+    python -m tests.sim.soak --seeds 0:100 --calls 100
+
+Each seed is one world with its own weather. A seed that breaks an invariant is printed with the ladder of the broken call;
+run it alone to see it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from firmware.sip.events import CallAnswered, CallEnded, CallKey, Event, IncomingCall
+from tests.sim.network import Node, Weather, World
+from tests.sim.script import Script, direct_call, ended_once
+
+CALLER, CALLEE = "10.0.0.1", "10.0.0.2"
+AT_ONCE = 8  # calls that may overlap in one world; below the agents' limit, so that none is refused for lack of room
+
+
+class Run:
+    """What one world did."""
+
+    def __init__(self, seed: int, calls: int) -> None:
+        self.seed = seed
+        self.world = World(seed)
+        chance = self.world.random
+        self.world.weather = Weather(
+            loss=chance.choice((0.0, 0.0, 0.05, 0.15, 0.3)),
+            duplication=chance.choice((0.0, 0.1, 0.3)),
+            delay_min_s=0.001,
+            delay_max_s=chance.choice((0.001, 0.02, 0.3, 1.0)),
+        )
+        self.scripts: dict[str, Script] = {}
+        self.calls = calls
+        self.problems: list[str] = []
+        self.caller = self.world.add(CALLER)
+        self.callee = self.world.add(CALLEE)
+        self.caller.on_event = self._caller_told
+        self.callee.on_event = self._callee_told
+        self._legs: dict[CallKey, Script] = {}
+
+    def play(self) -> None:
+        """All calls, then silence, then the invariants."""
+        for number in range(self.calls):
+            script = direct_call(self.world, self.caller, self.callee, number)
+            self.scripts[script.key] = script
+            script.begin()
+            if number % AT_ONCE == AT_ONCE - 1:
+                self.world.run()
+        self.world.run()
+        self._check()
+
+    def outcomes(self) -> Counter[str]:
+        """How the callers' legs ended."""
+        return Counter(event.cause.name for _, event in self.caller.events if isinstance(event, CallEnded))
+
+    def _caller_told(self, event: Event) -> None:
+        script = self.scripts.get(getattr(event, "call", ""))
+        if script is not None:
+            script.caller_told(event)
+
+    def _callee_told(self, event: Event) -> None:
+        if isinstance(event, IncomingCall):
+            # The user part of the Request-URI names the call.
+            self._legs[event.call] = self.scripts[f"call-{(event.called.user or 'n')[1:]}"]
+        script = self._legs.get(getattr(event, "call", CallKey("")))
+        if script is not None:
+            script.callee_told(self.callee, event)
+
+    def _check(self) -> None:
+        for node in (self.caller, self.callee):
+            if not node.agent.is_idle or node.agent.next_deadline() is not None:
+                self.problems.append(f"{node.host}: something is left: {node.agent.census()}")
+            self.problems += ended_once(node)
+        ended = {event.call for _, event in self.caller.events if isinstance(event, CallEnded)}
+        self.problems += [f"{self.caller.host}: {key} has no outcome" for key in sorted(set(self.scripts) - ended)]
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        """What the callee saw acknowledged, the caller saw answered, unless it had hung up by then."""
+        answered = {event.call for _, event in self.caller.events if isinstance(event, CallAnswered)}
+        cancelled = {event.call for _, event in self.caller.events if isinstance(event, CallEnded) and event.status in (487, 408)}
+        for _, event in self.callee.events:
+            if isinstance(event, CallAnswered) and self._legs[event.call].key not in answered | cancelled:
+                self.problems.append(f"{event.call}: acknowledged, but its caller knows nothing of an answer")
+
+
+def ladder(run: Run, problem: str) -> str:
+    """The messages of the broken world around the first call that the problem names, or its end."""
+    words = [word.strip(":") for word in problem.split()]
+    number = next((word.removeprefix("call-") for word in words if word.startswith("call-")), None)
+    lines = run.world.ladder
+    if number is not None:
+        ids = {_call_id(passage.data) for passage in lines if f"sip:n{number}@".encode() in passage.data}
+        lines = [passage for passage in lines if _call_id(passage.data) in ids]
+    return "\n".join(str(passage) for passage in lines[-80:])
+
+
+def _call_id(data: bytes) -> bytes:
+    return data.partition(b"Call-ID: ")[2].partition(b"\r\n")[0]
+
+
+def main() -> int:
+    """Run the seeds; the exit status tells whether every invariant held."""
+    parser = argparse.ArgumentParser(description="random calls through a bad network")
+    parser.add_argument("--seeds", default="0:100", help="A:B, or one seed")
+    parser.add_argument("--calls", type=int, default=100, help="calls a seed")
+    options = parser.parse_args()
+    first, colon, last = options.seeds.partition(":")
+    seeds = range(int(first), int(last)) if colon else range(int(first), int(first) + 1)
+    began = time.perf_counter()
+    outcomes: Counter[str] = Counter()
+    broken: list[int] = []
+    for seed in seeds:
+        run = Run(seed, options.calls)
+        run.play()
+        outcomes += run.outcomes()
+        if run.problems:
+            broken.append(seed)
+            print(f"seed {seed}: {len(run.problems)} problems, weather {run.world.weather}")
+            for problem in run.problems[:5]:
+                print(f"  {problem}")
+            print(ladder(run, run.problems[0]))
+    took_s = time.perf_counter() - began
+    calls = len(seeds) * options.calls
+    print(f"{calls} calls in {took_s:.1f} s ({took_s * 1000 / max(calls, 1):.2f} ms each): {dict(outcomes)}")
+    print(f"broken seeds: {broken}" if broken else "every invariant held")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
