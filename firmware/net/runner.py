@@ -1,0 +1,262 @@
+"""Runs a user agent: bytes and time in, bytes and events out. The only clock of the agent is here, and it rings only when the agent asks.
+
+Inputs are taken one at a time and all their effects carried out before the next, so that an event handler which gives a command, or a send
+that fails at once, never finds the agent in the middle of a step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from firmware.errors import TransportError
+from firmware.ids import IdSource, SystemIds
+from firmware.net.address_watch import AddressWatch
+from firmware.net.flood import FloodGate, FloodLimits
+from firmware.net.names import Names
+from firmware.net.resolve import Resolver
+from firmware.net.sockets import is_wildcard, local_host_towards, open_sockets, without_zone
+from firmware.net.system_names import SystemNames
+from firmware.net.tcp import TcpTransport
+from firmware.net.udp import UdpTransport
+from firmware.sip.events import Command, Effect, Event, Hop, Input, Locate, Located, NetworkChanged, Received, Send, SendFailed, Transport
+
+LOOKUPS_MAX: Final = 32  # questions open at a time: every call and account of a station together ask for less
+
+
+class AgentPort(Protocol):
+    """The five verbs of a sans-IO user agent. Times are monotonic seconds; effects wait until they are taken."""
+
+    def receive(self, news: Input, now_s: float, /) -> None: ...
+
+    def command(self, cmd: Command, now_s: float, /) -> None: ...
+
+    def handle_timer(self, now_s: float, /) -> None: ...
+
+    def next_deadline(self) -> float | None: ...
+
+    def take_effects(self) -> tuple[Effect, ...]: ...
+
+
+class Carrier(Protocol):
+    """A transport: whatever takes bytes to a hop. It tells what arrives, and what could not be sent, through the callback it was given."""
+
+    def send(self, hop: Hop, data: bytes) -> None:
+        """Send one message; failures are told, not raised."""
+        ...
+
+    async def close(self) -> None:
+        """Send what is buffered, then close."""
+        ...
+
+
+class TraceEntry(NamedTuple):
+    """One message on the wire, for the ladder diagram and the log."""
+
+    at_s: float
+    sent: bool
+    hop: Hop
+    data: bytes
+
+
+class Runner:
+    """Connects `agent` to the network. Call `start` once inside a running loop, `close` at the end.
+
+    `bind_host` '' means all addresses, IPv4 and IPv6; `sip_port` 0 any free port. `on_event` is called on the loop, may give commands, and
+    must not raise; so is `on_trace`. `flood` None lets everything in.
+    """
+
+    def __init__(
+        self,
+        agent: AgentPort,
+        *,
+        bind_host: str,
+        sip_port: int,
+        on_event: Callable[[Event], None],
+        on_trace: Callable[[TraceEntry], None] | None = None,
+        transports: tuple[Transport, ...] = (Transport.UDP, Transport.TCP),
+        dscp: int = 24,  # CS3, RFC 4594 §4.1
+        flood: FloodLimits | None = FloodLimits(),  # noqa: B008 # immutable
+        names: Names | None = None,
+        ids: IdSource | None = None,
+        watch_addresses: bool = True,
+    ) -> None:
+        self._agent = agent
+        self._bind_host = bind_host
+        self._sip_port = sip_port
+        self._on_event = on_event
+        self._on_trace = on_trace
+        self._transports = transports
+        self._dscp = dscp
+        self._gate = None if flood is None else FloodGate(flood)
+        self._names = names
+        self._ids = ids or SystemIds()
+        self._watch_addresses = watch_addresses
+        self._carriers: dict[Transport, Carrier] = {}
+        self._udp: UdpTransport | None = None
+        self._resolver: Resolver | None = None
+        self._watch: AddressWatch | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._steps: deque[Callable[[float], None]] = deque()
+        self._effects: deque[Effect] = deque()
+        self._stepping = False
+        self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_s: float | None = None
+
+    @property
+    def local_port(self) -> int:
+        """The port of all our sockets; known after `start`."""
+        return self._sip_port
+
+    @property
+    def refused(self) -> int:
+        """How many messages the flood gate has turned away."""
+        return 0 if self._gate is None else self._gate.refused
+
+    async def start(self) -> None:
+        """Bind and begin to receive. Raises TransportError that names the address and the remedy."""
+        self._loop = asyncio.get_running_loop()
+        udp, tcp = Transport.UDP in self._transports, Transport.TCP in self._transports
+        for transport in self._transports:
+            if transport not in (Transport.UDP, Transport.TCP):
+                raise TransportError(f"{transport.value} is not a transport of this build; take it out of network.transports")
+        sockets = open_sockets(self._bind_host, self._sip_port, dscp=self._dscp, udp=udp, tcp=tcp)
+        self._sip_port = sockets.port
+        if udp:
+            self._udp = UdpTransport(sockets.udp, local_host=self._local_host, admit=self._admit, deliver=self._deliver)
+            self._carriers[Transport.UDP] = self._udp
+        if tcp:
+            listener = TcpTransport(
+                sockets.tcp, port=sockets.port, bind_host=self._bind_host, dscp=self._dscp, admit=self._admit, deliver=self._deliver
+            )
+            self._carriers[Transport.TCP] = listener
+            await listener.start()
+        self._resolver = Resolver(
+            self._names or SystemNames(),
+            ports=dict.fromkeys(self._transports, sockets.port),
+            local_host=self._local_host,
+            fraction=self._ids.fraction,
+            now_s=self._loop.time,
+        )
+        if self._watch_addresses:
+            self._watch = AddressWatch(self.network_changed)
+        self._step(None)  # an agent may have something to say, or a deadline, from its start
+
+    def command(self, cmd: Command) -> None:
+        """Pass a command to the agent. What follows from it has happened on return; given from inside an event, right after that."""
+        self._step(partial(self._agent.command, cmd))
+
+    def network_changed(self) -> None:
+        """Addresses have changed: forget what depended on them and tell the agent."""
+        if self._udp is not None:
+            self._udp.forget_routes()
+        if self._resolver is not None:
+            self._resolver.forget()
+        self._deliver(NetworkChanged())
+
+    async def close(self) -> None:
+        """Send what the agent wants sent, then stop. To leave politely, give Unregister and HangUp before and wait for their events."""
+        self._step(None)
+        self._closed = True
+        if self._watch is not None:
+            self._watch.close()
+        for task in tuple(self._lookups):
+            task.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+        carriers, self._carriers = tuple(self._carriers.values()), {}
+        for carrier in carriers:
+            await carrier.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- one step at a time ------------------------------------------------------------------------------------------
+
+    def _deliver(self, news: Input) -> None:
+        if isinstance(news, Received) and self._on_trace is not None:
+            self._on_trace(TraceEntry(self._loop.time(), sent=False, hop=news.source, data=news.data))
+        self._step(partial(self._agent.receive, news))
+
+    def _step(self, step: Callable[[float], None] | None) -> None:
+        """Take `step`, unless one is being taken: then after it."""
+        if self._closed:
+            return
+        if step is not None:
+            self._steps.append(step)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            self._effects.extend(self._agent.take_effects())
+            self._carry_out()
+            while self._steps:
+                self._steps.popleft()(self._loop.time())
+                self._effects.extend(self._agent.take_effects())
+                self._carry_out()
+        finally:
+            self._stepping = False
+            self._arm()
+
+    def _carry_out(self) -> None:
+        while self._effects:
+            effect = self._effects.popleft()
+            if isinstance(effect, Send):
+                self._send(effect)
+            elif isinstance(effect, Locate):
+                self._locate(effect)
+            else:
+                self._on_event(effect)
+
+    def _send(self, send: Send) -> None:
+        carrier = self._carriers.get(send.hop.transport)
+        if carrier is None:
+            self._deliver(SendFailed(hop=send.hop, reason=f"{send.hop.transport.value} is not switched on here"))
+            return
+        if self._on_trace is not None:
+            self._on_trace(TraceEntry(self._loop.time(), sent=True, hop=send.hop, data=send.data))
+        carrier.send(send.hop, send.data)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Keep one timer, at the agent's next deadline; it is touched only when that moves."""
+        deadline_s = self._agent.next_deadline()
+        if deadline_s == self._armed_s:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_s = deadline_s
+        self._timer = None if deadline_s is None else self._loop.call_at(deadline_s, self._ring, deadline_s)
+
+    def _ring(self, planned_s: float) -> None:
+        self._timer = self._armed_s = None
+
+        def step(now_s: float) -> None:
+            # The loop rings up to its clock's resolution too early; for the agent it is never earlier than it asked for.
+            self._agent.handle_timer(max(now_s, planned_s))
+
+        self._step(step)
+
+    # --- names and addresses -----------------------------------------------------------------------------------------
+
+    def _locate(self, question: Locate) -> None:
+        if len(self._lookups) >= LOOKUPS_MAX or self._resolver is None:
+            self._deliver(Located(query=question.query, hops=(), failure="too many look-ups at a time"))
+            return
+        task = self._loop.create_task(self._look_up(self._resolver, question))
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
+
+    async def _look_up(self, resolver: Resolver, question: Locate) -> None:
+        self._deliver(await resolver.locate(question))
+
+    def _local_host(self, host: str) -> str:
+        """Our own address towards `host`: the one we are bound to, else the one that the kernel would choose."""
+        return local_host_towards(host) if is_wildcard(self._bind_host) else without_zone(self._bind_host)
+
+    def _admit(self, source: str) -> bool:
+        return self._gate is None or self._gate.admit(source, self._loop.time())
