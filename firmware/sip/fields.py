@@ -8,16 +8,16 @@ From, To, Call-ID, CSeq, Max-Forwards, Contact, Route, Record-Route) raise Remot
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, Self, TypeVar, overload
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.sip import grammar
+from firmware.sip.header_lines import Headers
 from firmware.sip.headers import DELTA_SECONDS_MAX, LIST_HEADERS, CSeq, NameAddr, Via, canonical
 
-Headers = tuple[tuple[str, str], ...]
-
 _T_co = TypeVar("_T_co", covariant=True)
+_Value = TypeVar("_Value", Via, NameAddr)
 
 
 class _Once(Generic[_T_co]):
@@ -39,6 +39,23 @@ class _Once(Generic[_T_co]):
             return self
         value = instance.__dict__[self._name] = self._compute(instance)
         return value
+
+
+def _parsed(kind: type[_Value], lines: Iterable[str]) -> tuple[_Value, ...]:
+    out: list[_Value] = []
+    for line in lines:
+        if "," in line:
+            out += kind.parse_list(line)
+        else:
+            out.append(kind.parse(line))
+    return tuple(out)
+
+
+def _lenient_list(line: str) -> list[str]:
+    try:
+        return [value for value in grammar.split_outside(line, ",") if value]
+    except RemoteProtocolError:
+        return [line]
 
 
 class HeaderFields:
@@ -73,7 +90,8 @@ class HeaderFields:
     # --- headers as text
 
     @_Once
-    def _index(self) -> dict[str, list[str]]:
+    def lines_by_name(self) -> dict[str, list[str]]:
+        """The lines of each header in order, by canonical name. Not to be changed by the reader."""
         index: dict[str, list[str]] = {}
         for name, value in self.headers:
             if name in index:
@@ -84,26 +102,25 @@ class HeaderFields:
 
     def get(self, name: str) -> str | None:
         """The first line of the header as text, None when absent."""
-        lines = self._index.get(name) or self._index.get(canonical(name))
+        lines = self.lines_by_name.get(name) or self.lines_by_name.get(canonical(name))
         return lines[0] if lines else None
 
     def get_all(self, name: str) -> tuple[str, ...]:
-        """Every value of the header in order, comma lists taken apart where the header is a list."""
+        """Every value of the header in order, comma lists taken apart where the header is a list.
+
+        Never raises: empty values are passed over, and a line that cannot be taken apart is one value.
+        """
         name = canonical(name)
-        lines = self._index.get(name)
+        lines = self.lines_by_name.get(name)
         if lines is None:
             return ()
         if name not in LIST_HEADERS:
             return tuple(lines)
-        return tuple([value for line in lines if line for value in grammar.split_list(line)])
+        return tuple([value for line in lines for value in _lenient_list(line)])
 
     def get_lines(self, name: str) -> tuple[str, ...]:
         """Every line of the header as text, in order; comma lists left whole."""
-        return tuple(self._index.get(canonical(name), ()))
-
-    def count(self, name: str) -> int:
-        """How many lines of the header there are; `name` in its canonical spelling."""
-        return len(self._index.get(name, ()))
+        return tuple(self.lines_by_name.get(canonical(name), ()))
 
     def with_header(self, name: str, value: str) -> Self:
         """The message with `value` as the only line of this header, in the place of its first line or else at the end."""
@@ -136,7 +153,7 @@ class HeaderFields:
     @_Once
     def vias(self) -> tuple[Via, ...]:
         """Every Via, the topmost first."""
-        return tuple([via for line in self._index.get("Via", ()) for via in Via.parse_list(line)])
+        return _parsed(Via, self.lines_by_name.get("Via", ()))
 
     @property
     def via(self) -> Via:
@@ -171,7 +188,7 @@ class HeaderFields:
         return CSeq.parse(self._required("CSeq"))
 
     def _required(self, name: str) -> str:
-        lines = self._index.get(name)
+        lines = self.lines_by_name.get(name)
         if lines is None:
             raise RemoteProtocolError(f"{name} is missing")
         return lines[0]
@@ -181,23 +198,22 @@ class HeaderFields:
     @_Once
     def contacts(self) -> tuple[NameAddr, ...]:
         """Every Contact; empty for none and for the star of a REGISTER (see `contact_star`)."""
-        lines = self._index.get("Contact", ())
-        return tuple([contact for line in lines if line != "*" for contact in NameAddr.parse_list(line)])
+        return _parsed(NameAddr, [line for line in self.lines_by_name.get("Contact", ()) if line != "*"])
 
     @property
     def contact_star(self) -> bool:
         """Whether Contact is `*`: all bindings (RFC 3261 §10.2.2)."""
-        return "*" in self._index.get("Contact", ())
+        return "*" in self.lines_by_name.get("Contact", ())
 
     @_Once
     def routes(self) -> tuple[NameAddr, ...]:
         """Every Route, the next hop first."""
-        return tuple([route for line in self._index.get("Route", ()) for route in NameAddr.parse_list(line)])
+        return _parsed(NameAddr, self.lines_by_name.get("Route", ()))
 
     @_Once
     def record_routes(self) -> tuple[NameAddr, ...]:
         """Every Record-Route in the order of the message."""
-        return tuple([route for line in self._index.get("Record-Route", ()) for route in NameAddr.parse_list(line)])
+        return _parsed(NameAddr, self.lines_by_name.get("Record-Route", ()))
 
     @_Once
     def max_forwards(self) -> int | None:
@@ -215,9 +231,14 @@ class HeaderFields:
         """Min-Expires in seconds, None when absent or malformed."""
         return self._seconds("Min-Expires")
 
+    @_Once
+    def retry_after(self) -> int | None:
+        """Retry-After in seconds without its comment and parameters, None when absent or malformed (RFC 3261 §20.33)."""
+        return self._seconds("Retry-After")
+
     def _seconds(self, name: str) -> int | None:
-        value = self.get(name)
-        if value is None or not value or value.strip(grammar.DIGITS) or len(value) > grammar.NUMBER_DIGITS_MAX:
+        value = (self.get(name) or "").partition(";")[0].partition("(")[0].strip(grammar.WHITESPACE)
+        if not value or value.strip(grammar.DIGITS) or len(value) > grammar.NUMBER_DIGITS_MAX:
             return None
         return min(int(value), DELTA_SECONDS_MAX)
 

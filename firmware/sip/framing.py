@@ -10,8 +10,9 @@ from enum import Enum
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip import grammar
+from firmware.sip.header_lines import unfolded_lines
 from firmware.sip.headers import canonical
-from firmware.sip.message import LIMITS, Limits, unfolded_lines
+from firmware.sip.message import LIMITS, Limits
 
 _END = b"\r\n\r\n"
 _LENGTH_DIGITS_MAX = 40  # room for leading zeros, and no work for the conversion

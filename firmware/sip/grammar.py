@@ -26,6 +26,9 @@ PARAMETERS_MAX = 64  # parameters of one value: RFC 4475's longest holds 4; each
 LIST_ITEMS_MAX = 128  # values of one comma list: an Allow of every method there is holds 14
 NUMBER_DIGITS_MAX = 4300  # beyond it the interpreter itself refuses to convert; leading zeros count (RFC 4475 §3.1.1.1 has them)
 
+# Names whose characters need no check; they make up nearly all parameters on the wire.
+_COMMON_PARAMETERS = frozenset(("branch", "tag", "rport", "received", "expires", "q", "lr", "transport"))
+
 Parameters = tuple[tuple[str, str | None], ...]
 
 
@@ -202,22 +205,27 @@ def parameters(text: str) -> Parameters:
     out: list[tuple[str, str | None]] = []
     for part in parts:
         name, equals, value = part.partition("=")
-        name = name.strip(WHITESPACE)
-        if not name or name.strip(TOKEN):
-            raise RemoteProtocolError(f"not a parameter: {part[:80]!r}")
+        if name not in _COMMON_PARAMETERS:
+            name = name.strip(WHITESPACE)
+            if not is_token(name):
+                raise RemoteProtocolError(f"not a parameter: {part[:80]!r}")
         if not equals:
             out.append((name, None))
-            continue
-        value = value.strip(WHITESPACE)
-        if not value or value.strip(GENERIC_VALUE):
-            _check_quoted(value)
-        out.append((name, value))
+        elif value and not value.strip(GENERIC_VALUE):
+            out.append((name, value))
+        else:
+            out.append((name, _odd_value(value)))
     return tuple(out)
 
 
-def _check_quoted(value: str) -> None:
+def _odd_value(text: str) -> str:
+    """A parameter value that is quoted or has white space round it."""
+    value = text.strip(WHITESPACE)
+    if value and not value.strip(GENERIC_VALUE):
+        return value
     if value[:1] != '"' or quoted_end(value) != len(value):
         raise RemoteProtocolError(f"not a parameter value: {value[:80]!r}")
+    return value
 
 
 def find(params: Parameters, name: str) -> str | None:

@@ -9,8 +9,9 @@ from typing import NamedTuple, Self
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip import grammar
-from firmware.sip.fields import HeaderFields, Headers
-from firmware.sip.headers import CANONICAL, Via, canonical
+from firmware.sip.fields import HeaderFields
+from firmware.sip.header_lines import Headers, read_head, salvaged, unfolded_lines
+from firmware.sip.headers import Via
 from firmware.sip.status import REASONS
 from firmware.sip.uri import Uri
 
@@ -127,49 +128,15 @@ def parse_message(data: bytes, *, limits: Limits = LIMITS) -> Message:
     head = data[:end] if end >= 0 else data
     if len(head) > limits.head_bytes:
         raise RemoteProtocolError(f"header section of {len(head)} bytes", status=513)
-    lines = unfolded_lines(head)
     try:
         if end < 0:
             raise RemoteProtocolError("header section without its end")
-        _check_characters(head, lines)
-        headers, lengths = _headers(lines, limits)
-        message = _start_line(lines[0], headers, data[end + 4 :])
+        start, headers, lengths = read_head(head, limits.header_lines)
+        message = _start_line(start, headers, data[end + 4 :])
         _check(message, limits)
         return _cut_body(message, lengths)
     except RemoteProtocolError as error:
-        raise _answerable(error, lines) from None
-
-
-def unfolded_lines(head: bytes) -> list[str]:
-    """The start line and the header lines, unfolded: a line that begins with white space goes on with the one before (RFC 3261 §7.3.1)."""
-    try:
-        text = head.decode()
-    except UnicodeDecodeError:
-        text = head.decode("latin-1")  # not allowed (§25.1), but display names of old devices are such, and nothing hangs on them
-    lines = text.split("\r\n")
-    if "\r\n " not in text and "\r\n\t" not in text:
-        return lines
-    out = lines[:1]
-    for line in lines[1:]:
-        if line[:1] in (" ", "\t"):
-            out[-1] = f"{out[-1].rstrip(grammar.WHITESPACE)} {line.lstrip(grammar.WHITESPACE)}"
-        else:
-            out.append(line)
-    return out
-
-
-_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
-
-
-def _check_characters(head: bytes, lines: list[str]) -> None:
-    """No bare CR or LF (who splits there sees other headers than we do), and no control character but behind a backslash (quoted-pair)."""
-    breaks = head.count(b"\r\n")
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
-        raise RemoteProtocolError("line end other than CR LF")
-    if len(head.translate(None, _CONTROLS)) != len(head):
-        for at, octet in enumerate(head):
-            if octet in _CONTROLS and head[at - 1] != 0x5C:
-                raise RemoteProtocolError(f"control character {octet} in a header")
+        raise _answerable(error, head, limits) from None
 
 
 def _start_line(line: str, headers: Headers, body: bytes) -> Message:
@@ -197,34 +164,10 @@ def _is_version(text: str) -> bool:
     return name.upper() == "SIP" and bool(number) and not number.strip(grammar.DIGITS + ".")
 
 
-def _headers(lines: list[str], limits: Limits) -> tuple[Headers, list[str]]:
-    """The header lines; Content-Length apart, since it belongs to the framing and is computed anew for writing."""
-    if len(lines) - 1 > limits.header_lines:
-        raise RemoteProtocolError(f"{len(lines) - 1} header lines", status=513)
-    headers: list[tuple[str, str]] = []
-    lengths: list[str] = []
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise RemoteProtocolError(f"header without a colon: {line[:80]!r}")
-        known = CANONICAL.get(name)
-        if known is None:
-            name = name.rstrip(grammar.WHITESPACE)
-            if not grammar.is_token(name):
-                raise RemoteProtocolError(f"not a header name: {name[:80]!r}")
-            known = canonical(name)
-        value = value.strip(grammar.WHITESPACE)
-        if known == "Content-Length":
-            lengths.append(value)
-        else:
-            headers.append((known, value))
-    return tuple(headers), lengths
-
-
 def _check(message: Message, limits: Limits) -> None:
     """Parse what no user agent can do without, once and for all."""
-    for name in _SINGLE:
-        if message.count(name) > 1:
+    for name, values in message.lines_by_name.items():
+        if len(values) > 1 and name in _SINGLE:
             raise RemoteProtocolError(f"{name} more than once")
     if not 0 < len(message.vias) <= limits.vias:
         raise RemoteProtocolError(f"{len(message.vias)} Via values")
@@ -250,21 +193,16 @@ def _cut_body(message: Message, lengths: list[str]) -> Message:
 _ECHOED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 
 
-def _answerable(error: RemoteProtocolError, lines: list[str]) -> RemoteProtocolError:
+def _answerable(error: RemoteProtocolError, head: bytes, limits: Limits) -> RemoteProtocolError:
     """The error as MalformedRequest when the broken thing is a request, is no ACK, and names the hop that waits for an answer."""
+    lines = unfolded_lines(head)
     method, _, rest = lines[0].partition(" ")
-    if not grammar.is_token(method) or method == "ACK" or method.upper() == "SIP" or "SIP/" not in rest[-20:]:
+    if not grammar.is_token(method) or method == "ACK" or "SIP/" not in rest:
         return error
-    headers: list[tuple[str, str]] = []
-    for line in lines[1 : LIMITS.header_lines]:
-        name, colon, value = line.partition(":")
-        name = canonical(name.rstrip(grammar.WHITESPACE))
-        single = name != "Via" and any(name == seen for seen, _ in headers)
-        if colon and name in _ECHOED and not single and "\r" not in value and "\n" not in value:
-            headers.append((name, value.strip(grammar.WHITESPACE)))
-    reply_to = Request(method, Uri("sip", host="invalid"), tuple(headers))
-    if reply_to.get("Via") is None:
+    headers = salvaged(lines, _ECHOED, limits.header_lines)
+    if all(name != "Via" for name, _ in headers):
         return error
+    reply_to = Request(method, Uri("sip", host="invalid"), headers)
     try:
         via: Via | None = reply_to.via
     except RemoteProtocolError:

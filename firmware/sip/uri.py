@@ -15,6 +15,7 @@ from firmware.sip.grammar import Parameters
 URI_CHARS_MAX = 2048  # RFC 4475 §3.1.1.7 tortures with 400; a URI goes into every request of a dialog, several times
 
 _USER = grammar.UNRESERVED + "%&=+$,;?/"
+_PLAIN_USER = grammar.UNRESERVED + "&=+$,;?/"  # without escapes, so that nothing remains to be checked
 _PASSWORD = grammar.UNRESERVED + "%&=+$,"
 _PARAM = grammar.UNRESERVED + "%[]/:&+$"
 _HEADER = grammar.UNRESERVED + "%[]/?:+$"
@@ -50,15 +51,22 @@ class Uri(NamedTuple):
         password: str | None = None
         left, at, right = rest.partition("@")
         if at:
-            user, password = _user_info(left)
             rest = right
+            if left and not left.strip(_PLAIN_USER):
+                user = left
+            else:
+                user, password = _user_info(left)
         headers: tuple[tuple[str, str], ...] = ()
         if "?" in rest:
             rest, _, header_text = rest.partition("?")
             headers = _headers(header_text)
         hostport, semicolon, param_text = rest.partition(";")
-        host, port = grammar.host_port(hostport)
         params = _params(param_text) if semicolon else ()
+        host, colon, port_text = hostport.partition(":")
+        if host.strip(grammar.HOSTNAME) or not host:
+            host, port = grammar.host_port(hostport)  # an IPv6 reference, or nonsense
+        else:
+            port = grammar.port(port_text) if colon else None
         return cls(scheme, user, password, host, port, params, headers)
 
     def __str__(self) -> str:
@@ -146,6 +154,9 @@ def _user_info(text: str) -> tuple[str, str | None]:
 def _params(text: str) -> Parameters:
     out: list[tuple[str, str | None]] = []
     for part in text.split(";"):
+        if part == "lr":
+            out.append(("lr", None))
+            continue
         name, equals, value = part.partition("=")
         if not name or name.strip(_PARAM) or (equals and (not value or value.strip(_PARAM))):
             raise RemoteProtocolError(f"not a URI parameter: {part[:80]!r}")

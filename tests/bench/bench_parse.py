@@ -1,0 +1,62 @@
+"""Parse, typed headers and writing of a 1 kB INVITE, against the PyPI package `sipmessage` doing the same in the same run.
+
+    python -m tests.bench.bench_parse
+
+The two take turns, so that a change of the machine's pace meets both; the figure is the median of the turns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import sipmessage
+
+from firmware.sip.message import parse_message
+from tests.bench.measure import Row, median, report
+
+INVITE = (Path(__file__).parent.parent / "data" / "sip" / "invite.dat").read_bytes()
+TURNS = 15
+ROUNDS = 400
+
+
+def ours() -> bytes:
+    """Read, look at every header that a call needs, write."""
+    message = parse_message(INVITE)
+    _ = message.vias, message.from_, message.to, message.cseq, message.call_id, message.max_forwards, message.contacts
+    _ = message.routes, message.record_routes, message.content_type, message.expires
+    _ = message.get_all("Supported"), message.get("User-Agent")
+    return message.to_bytes()
+
+
+def theirs() -> bytes:
+    """The same with the package's own accessors."""
+    message = sipmessage.Message.parse(INVITE)
+    _ = message.via, message.from_address, message.to_address, message.cseq, message.call_id, message.max_forwards, message.contact
+    _ = message.route, message.record_route, message.content_type, message.expires
+    _ = message.supported, message.user_agent
+    return bytes(message)
+
+
+def _turn_us(work: Callable[[], bytes]) -> float:
+    start = time.perf_counter()
+    for _ in range(ROUNDS):
+        work()
+    return (time.perf_counter() - start) / ROUNDS * 1e6
+
+
+def main() -> None:
+    """Measure and report."""
+    assert ours().lower() == theirs().lower(), "both must write the same message"
+    turns = [(_turn_us(ours), _turn_us(theirs)) for _ in range(TURNS)]
+    mine, peer = median([turn[0] for turn in turns]), median([turn[1] for turn in turns])
+    rows = [
+        Row(what=f"parse + typed headers + serialise, INVITE of {len(INVITE)} bytes", value=mine, unit="µs"),
+        Row(what="times faster", value=peer, unit="µs", against="ours", against_value=mine, aim=">= 2"),
+    ]
+    report("parse", rows)
+
+
+if __name__ == "__main__":
+    main()
