@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import assert_never
 
 from firmware.door.directory import Target
 from firmware.door.events import (
@@ -105,6 +106,8 @@ def leg_moved(door: Door, calling: Calling, leg: Leg, given: CallMoved, now_s: f
             return _answered(door, calling, leg, now_s)
         case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
             return _leg_failed(door, calling, leg, given)
+        case never:
+            assert_never(never)
 
 
 def _answered(door: Door, calling: Calling, leg: Leg, now_s: float) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from firmware.door.directory import AutoAnswer
 from firmware.door.events import (
@@ -73,6 +74,8 @@ def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) ->
             return talk(door, leg, None, now_s), (Record(record=Answered(call=leg.call, party=leg.party.name)),)
         case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
             return replace(door, call=Idle()), (_over(offered, given.stage, given.detail),)
+        case never:
+            assert_never(never)
 
 
 def not_taken(door: Door, offered: Offered, reason: EndReason, refusal: Refusal) -> Step:

@@ -1,7 +1,7 @@
 """One lock: shut, or unlocking until a time.
 
-When in doubt it stays shut: an opening that would hold the relay longer than the lock's maximum is cut, and at the maximum refused. The
-driver enforces the same maximum by itself, so that a fault here cannot leave a door open.
+When in doubt it stays shut: an opening that would hold the relay longer than the lock's maximum is cut. The driver enforces the same
+maximum by itself, so that a fault here cannot leave a door open.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ class Unlocking:
     until_s: float
 
 
-def unlock(lock: Lock, now: Unlocking | None, now_s: float) -> tuple[Unlocking, float] | None:
-    """Open for the lock's pulse from `now_s`: the new state and the seconds to ask of the relay. None: the maximum is used up."""
-    since_s = now_s if now is None else now.since_s
+def unlock(lock: Lock, now: Unlocking | None, now_s: float) -> tuple[Unlocking, float]:
+    """Open for the lock's pulse from `now_s`: the new state, and the seconds (more than 0) to ask of the relay."""
+    since_s = now_s if now is None or now.until_s <= now_s else now.since_s
     until_s = min(now_s + lock.pulse_s, since_s + lock.max_closed_s)
-    if until_s <= now_s:
-        return None
     return Unlocking(since_s=since_s, until_s=until_s), until_s - now_s

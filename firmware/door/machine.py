@@ -118,21 +118,19 @@ def _call_moved(door: Door, given: CallMoved, now_s: float) -> Step:
 
 def _timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
     at_s = deadlines(door).get(key)
-    if at_s is None:
-        return door, ()
-    if now_s < at_s:  # the loop's clock is coarser than ours: ask again
+    if at_s is not None and now_s < at_s:  # the loop's clock is coarser than ours: ask again
         return door, (SetTimer(key=key, at_s=at_s),)
     if key.startswith(LOCK_PREFIX):
         return replace(door, locks={name: lock for name, lock in door.locks.items() if LOCK_PREFIX + name != key}), ()
     match door.call:
-        case Calling() as calling:
+        case Calling() as calling if at_s is not None:
             return given_up(door, calling, EndReason.RING_LIMIT, Outcome.NO_ANSWER, Sound.ENDED)
-        case Offered() as offered:
+        case Offered() as offered if at_s is not None:
             return not_taken(door, offered, EndReason.RING_LIMIT, Refusal.UNANSWERED)
-        case Talking() as talking:
+        case Talking() as talking if at_s is not None:
             return _talk_timer_fired(door, talking, key, now_s)
-        case Idle():
-            raise AssertionError("an idle door has no deadline of a call")
+        case Idle() | Calling() | Offered() | Talking():  # a timer of a state that is over
+            return door, ()
         case never:
             assert_never(never)
 

@@ -27,10 +27,7 @@ from firmware.door.state import Calling, Door, Step, Talking
 def opened(door: Door, unlocked: Unlocked, now_s: float) -> Step:
     """Open the lock for its pulse, within its maximum; `unlocked` says why. Its `duration_s` is filled in here."""
     name = unlocked.lock
-    asked = unlock(door.directory.locks[name], door.locks.get(name), now_s)
-    if asked is None:
-        return door, ()
-    unlocking, duration_s = asked
+    unlocking, duration_s = unlock(door.directory.locks[name], door.locks.get(name), now_s)
     after = replace(door, locks={**door.locks, name: unlocking})
     return after, (Record(record=replace(unlocked, duration_s=duration_s)), Unlock(lock=name, duration_s=duration_s))
 

@@ -104,15 +104,20 @@ def deadlines(door: Door) -> dict[TimerKey, float]:
         case Offered(until_s=until_s):
             found[OFFER] = until_s
         case Talking() as talking:
-            found[TALK] = talking.until_s
-            if talking.warn_at_s is not None:
-                found[WARNING] = talking.warn_at_s
-            if talking.hang_up_at_s is not None:
-                found[HANG_UP] = talking.hang_up_at_s
-            if talking.pad.digits:
-                found[DIGITS] = talking.pad.last_at_s + door.directory.limits.digit_limit_s
+            found.update(_talk_deadlines(talking, door.directory.limits.digit_limit_s))
         case never:
             assert_never(never)
+    return found
+
+
+def _talk_deadlines(talking: Talking, digit_limit_s: float) -> dict[TimerKey, float]:
+    found = {TALK: talking.until_s}
+    if talking.warn_at_s is not None:
+        found[WARNING] = talking.warn_at_s
+    if talking.hang_up_at_s is not None:
+        found[HANG_UP] = talking.hang_up_at_s
+    if talking.pad.digits:
+        found[DIGITS] = talking.pad.last_at_s + digit_limit_s
     return found
 
 

@@ -1,0 +1,278 @@
+"""Any order of anything that can happen at a door, against a small model that keeps the promises in its own words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from firmware.door.directory import AutoAnswer
+from firmware.door.events import (
+    Accept,
+    Answered,
+    ButtonName,
+    CallEnded,
+    CallMoved,
+    CallName,
+    CallPlaced,
+    CallReceived,
+    CardRead,
+    ClearTimer,
+    ContactChanged,
+    Dial,
+    DigitHeard,
+    DigitWay,
+    Effect,
+    End,
+    Grant,
+    IncomingCall,
+    Input,
+    LampRole,
+    Light,
+    LockName,
+    OpenLock,
+    Operate,
+    Press,
+    Pressed,
+    PressEnded,
+    Record,
+    Refuse,
+    Ring,
+    SetTimer,
+    Stage,
+    TimerFired,
+    TimerKey,
+    Unlock,
+    Unlocked,
+    Verb,
+)
+from firmware.door.machine import handle
+from firmware.door.state import Calling, Door, Idle, Talking, deadlines
+from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, with_limits
+
+CODES = {"58321": {FRONT}, "7744": {GARAGE}, "903817": {FRONT, GARAGE}}
+MAY_OPEN = {"anna": {FRONT, GARAGE}, "bob": {FRONT}}
+CALLS = [CallName(name) for name in ("p1.1", "p1.2", "p2.1", "p2.2", "p3.1", "p3.2", "d1", "d2", "in1", "in2", "in3", "strange")]
+SOME_CALL = st.sampled_from(CALLS)
+
+
+class DoorMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 50.0
+        self.timers: dict[TimerKey, float] = {}
+        self.lamps = dict.fromkeys(LampRole, False)
+        self.open_presses: set[int] = set()
+        self.last_press = 0
+        self.legs: dict[str, str] = {}  # calls that were begun and have not ended, and their party
+        self.up: set[str] = set()
+        self.refused: set[str] = set()
+        self.known_calls: set[str] = set()
+        self.closed: dict[LockName, tuple[float, float]] = {}  # since when and until when a relay is closed
+        self.incoming = 0
+
+    @initialize(second_press_hangs_up=st.booleans(), auto_answer=st.sampled_from(AutoAnswer), hang_up_s=st.sampled_from([None, 0.0, 5.0]))
+    def begin(self, *, second_press_hangs_up: bool, auto_answer: AutoAnswer, hang_up_s: float | None) -> None:
+        directory = replace(
+            with_limits(hangup_after_open_s=hang_up_s), second_press_hangs_up=second_press_hangs_up, auto_answer=auto_answer
+        )
+        self.door = Door(directory=directory, next_press=1)
+
+    # --- what may happen -------------------------------------------------------------------------------------------------
+
+    @rule(button=st.sampled_from([HOUSE, OFFICE]))
+    def press(self, button: ButtonName) -> None:
+        effects = self.tell(Press(button=button))
+        assert effects[0] == Record(record=Pressed(press=self.door.next_press - 1, button=button)), "a press is written before all else"  # type: ignore[arg-type]  # the number is a PressId
+
+    @rule(call=SOME_CALL, stage=st.sampled_from(Stage))
+    def move(self, call: CallName, stage: Stage) -> None:
+        self.tell(CallMoved(call=call, stage=stage))
+
+    @rule(stage=st.sampled_from(Stage), index=st.integers(0, 3))
+    def move_a_living_leg(self, stage: Stage, index: int) -> None:
+        if self.legs:
+            self.tell(CallMoved(call=CallName(sorted(self.legs)[index % len(self.legs)]), stage=stage))
+
+    @rule(digits=st.sampled_from([*CODES, "1", "#", "*", "0000", "583", "111111"]), way=st.sampled_from(DigitWay))
+    def type(self, digits: str, way: DigitWay) -> None:
+        for digit in digits:
+            call = self.door.call.leg.call if isinstance(self.door.call, Talking) else CALLS[0]
+            typed = self.door.call.pad.digits if isinstance(self.door.call, Talking) else ""
+            effects = self.tell(DigitHeard(call=call, digit=digit, way=way))
+            for record in self.records(effects):
+                if isinstance(record, Unlocked):
+                    assert call in self.up, "a code opens only in a call that is up"
+                    assert record.lock in CODES[typed + digit], "only what this code opens"
+                    assert record.lock in MAY_OPEN[self.legs.get(call, record.party)], "only what this party may open"
+
+    @rule(call=SOME_CALL, digit=st.sampled_from("0123456789*#"))
+    def type_elsewhere(self, call: CallName, digit: str) -> None:
+        if call not in self.up:
+            assert self.tell(DigitHeard(call=call, digit=digit, way=DigitWay.RTP)) == ()
+
+    @rule(caller=st.sampled_from(["desk@pbx", "evil@evil"]), wants=st.booleans())
+    def call(self, caller: str, *, wants: bool) -> None:
+        self.incoming += 1
+        call = CallName(f"in{self.incoming}")
+        effects = self.tell(IncomingCall(call=call, caller=caller, wants_auto_answer=wants))
+        if caller == "evil@evil":
+            assert any(isinstance(effect, Refuse) for effect in effects)
+        else:
+            assert (call in self.refused) != (call in self.legs), "a call is refused or begun"
+
+    @rule(contact=st.sampled_from(["exit", "leaf"]), active=st.booleans())
+    def contact(self, contact: str, *, active: bool) -> None:
+        before = self.closed.get(FRONT, (0.0, 0.0))
+        self.tell(ContactChanged(contact=contact, active=active))
+        if contact == "exit" and active:
+            assert FRONT in self.door.locks, "the exit button always opens"
+        else:
+            assert self.closed.get(FRONT, (0.0, 0.0)) == before
+
+    @rule(card=st.sampled_from(["0A1B2C", "FFEE", "DEAD"]))
+    def card(self, card: str) -> None:
+        effects = self.tell(CardRead(reader="wall", card=card))
+        assert card == "0A1B2C" or not any(isinstance(effect, Unlock) for effect in effects)
+
+    @rule(whom=st.sampled_from(["anna", "bob", "sip:x@10.9.9.9"]))
+    def dial(self, whom: str) -> None:
+        self.tell(Dial(target=whom, by="ctl"))
+
+    @rule(lock=st.sampled_from([FRONT, GARAGE]))
+    def open(self, lock: LockName) -> None:
+        self.tell(OpenLock(lock=lock, by="web"))
+
+    @rule(verb=st.sampled_from([Verb.ANSWER, Verb.HANG_UP]))
+    def operate(self, verb: Verb) -> None:
+        self.tell(Operate(verb=verb))
+
+    @rule(key=st.sampled_from(["ring", "offer", "talk", "warning", "hang-up", "digits", "lock:front", "no timer"]))
+    def fire_early_or_stale(self, key: str) -> None:
+        if deadlines(self.door).get(TimerKey(key), self.now_s + 1) > self.now_s:
+            before = self.door
+            self.tell(TimerFired(key=TimerKey(key)))
+            assert self.door == before
+
+    @rule(seconds=st.sampled_from([0.0, 0.05, 0.5, 1.0, 3.0, 5.0, 30.0, 60.0, 300.0]))
+    def wait(self, seconds: float) -> None:
+        end_s = self.now_s + seconds
+        while self.timers and min(self.timers.values()) <= end_s:
+            key = min(self.timers, key=lambda each: self.timers[each])
+            self.now_s = max(self.now_s, self.timers.pop(key))
+            self.tell(TimerFired(key=key))
+        self.now_s = end_s
+
+    # --- what must hold --------------------------------------------------------------------------------------------------
+
+    def tell(self, given: Input) -> tuple[Effect, ...]:
+        before = self.door
+        self.door, effects = handle(self.door, given, self.now_s)
+        for index, effect in enumerate(effects):
+            self.obey(effect, effects[:index], given)
+        assert self.door.directory is before.directory
+        return effects
+
+    def records(self, effects: tuple[Effect, ...]) -> list[object]:
+        return [effect.record for effect in effects if isinstance(effect, Record)]
+
+    def obey(self, effect: Effect, earlier: tuple[Effect, ...], given: Input) -> None:
+        written = self.records(earlier)
+        match effect:
+            case Record(record=record):
+                self.write(record)
+            case Ring(call=call):
+                assert any(isinstance(record, CallPlaced) and record.call == call for record in written)
+            case End(call=call):
+                assert call not in self.legs, "the end of a call is written before it is done"
+            case Accept(call=call):
+                assert call in self.legs
+            case Refuse(call=call):
+                assert call not in self.legs
+                self.refused.add(call)
+            case Unlock(lock=lock, duration_s=duration_s):
+                exits = isinstance(given, ContactChanged) and given.contact == "exit" and given.active
+                told = any(isinstance(record, Unlocked) and record.lock == lock and record.grant is not Grant.EXIT for record in written)
+                assert exits or told, "no relay closes without a reason that was written down"
+                self.close(lock, duration_s)
+            case Light(lamp=lamp, on=on):
+                assert self.lamps[lamp] is not on, "a lamp is told only what is new"
+                self.lamps[lamp] = on
+            case SetTimer(key=key, at_s=at_s):
+                assert at_s >= self.now_s
+                self.timers[key] = at_s
+            case ClearTimer(key=key):
+                self.timers.pop(key, None)
+            case _:
+                pass
+
+    def close(self, lock: LockName, duration_s: float) -> None:
+        since_s, until_s = self.closed.get(lock, (0.0, -1.0))
+        if until_s <= self.now_s:
+            since_s = self.now_s
+        assert duration_s > 0
+        assert self.now_s + duration_s - since_s <= DIRECTORY.locks[lock].max_closed_s + 1e-9, "never longer than the maximum"
+        self.closed[lock] = (since_s, self.now_s + duration_s)
+
+    def write(self, record: object) -> None:
+        match record:
+            case Pressed(press=press):
+                assert press == self.last_press + 1
+                self.last_press = press
+                self.open_presses.add(press)
+            case PressEnded(press=press):
+                self.open_presses.remove(press)  # fails for a second outcome
+            case CallPlaced(call=call, party=party):
+                self.begin_call(call, party)
+            case CallReceived(call=call, caller=caller, refusal=None):
+                self.begin_call(call, caller)
+            case Answered(call=call):
+                assert call in self.legs
+                assert call not in self.up
+                self.up.add(call)
+            case CallEnded(call=call):
+                del self.legs[call]  # fails for a second end
+                self.up.discard(call)
+            case _:
+                pass
+
+    def begin_call(self, call: str, party: str) -> None:
+        assert call not in self.known_calls, "the name of a call is never used again"
+        self.known_calls.add(call)
+        self.legs[call] = party
+
+    @invariant()
+    def an_idle_door_has_nothing_open(self) -> None:
+        if isinstance(self.door.call, Idle):
+            assert self.open_presses == set()
+            assert self.legs == {}
+            assert all(key.startswith("lock:") for key in self.timers)
+        else:
+            assert len(self.legs) >= 1
+            assert len(self.up) == isinstance(self.door.call, Talking)
+            assert len(self.open_presses) <= 1
+
+    @invariant()
+    def timers_and_lamps_say_what_the_state_is(self) -> None:
+        assert self.timers == deadlines(self.door)
+        assert self.lamps[LampRole.OPEN] == bool(self.door.locks)
+        assert self.lamps[LampRole.TALK] == isinstance(self.door.call, Talking)
+        assert self.lamps[LampRole.RING] == (not isinstance(self.door.call, Idle | Talking))
+        if isinstance(self.door.call, Calling):
+            assert self.door.call.legs
+
+    def teardown(self) -> None:
+        if hasattr(self, "door"):
+            self.tell(Operate(verb=Verb.STOP))
+            assert self.door.call == Idle()
+            assert self.open_presses == set(), "each press has its outcome"
+            assert self.legs == {}
+            self.wait(60.0)
+            assert self.timers == {}
+            assert not any(self.lamps.values())
+
+
+TestDoor = DoorMachine.TestCase
+TestDoor.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)

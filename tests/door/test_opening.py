@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from firmware.door.events import (
+    CardRead,
+    CardRefused,
+    CodeFault,
+    ContactChanged,
+    Effect,
+    Grant,
+    HealthChanged,
+    LockName,
+    OpenLock,
+    Play,
+    Record,
+    RelayMoved,
+    Sound,
+    Unlock,
+    Unlocked,
+)
+from firmware.door.lock import Unlocking, unlock
+from tests.door.house import DIRECTORY, FRONT, GARAGE, Scene, only
+
+EXIT = ContactChanged(contact="exit", active=True)
+BLUE = CardRead(reader="wall", card="0A1B2C")
+STRANGE = CardRead(reader="wall", card="DEAD")
+
+
+def card_refused(fault: CodeFault, lockout_s: float = 0.0, who: str = "") -> tuple[Effect, ...]:
+    return (Record(record=CardRefused(reader="wall", who=who, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.ERROR))
+
+
+def test_the_exit_button_opens_before_the_journal_is_asked() -> None:
+    assert Scene().tell(EXIT) == (
+        Unlock(lock=FRONT, duration_s=3.0),
+        Record(record=Unlocked(lock=FRONT, duration_s=3.0, grant=Grant.EXIT, who="exit")),
+        Record(record=EXIT),
+    )
+
+
+def test_the_exit_button_opens_during_a_call_and_during_a_lock_out() -> None:
+    scene = Scene()
+    scene.talk_with_anna()
+    for _ in range(5):
+        scene.type("111111")
+    assert only(Unlock, scene.tell(EXIT)).lock == FRONT
+
+
+def test_letting_the_exit_button_go_opens_nothing() -> None:
+    given = ContactChanged(contact="exit", active=False)
+    assert Scene().tell(given) == (Record(record=given),)
+
+
+def test_a_door_contact_is_written_down() -> None:
+    given = ContactChanged(contact="leaf", active=True)
+    assert Scene().tell(given) == (Record(record=given),)
+
+
+@pytest.mark.parametrize("given", [RelayMoved(lock=FRONT, closed=True), HealthChanged(part="card", working=False, detail="It is gone.")])
+def test_facts_are_written_down(given: RelayMoved | HealthChanged) -> None:
+    assert Scene().tell(given) == (Record(record=given),)
+
+
+def test_a_listed_card_opens_the_lock_of_its_reader() -> None:
+    assert Scene().tell(BLUE) == (
+        Record(record=Unlocked(lock=FRONT, duration_s=3.0, grant=Grant.CARD, who="blue")),
+        Unlock(lock=FRONT, duration_s=3.0),
+        Play(sound=Sound.OPENED),
+    )
+
+
+def test_a_card_for_another_lock_is_not_allowed_here() -> None:
+    assert Scene().tell(CardRead(reader="wall", card="FFEE")) == card_refused(CodeFault.NOT_ALLOWED, who="red")
+
+
+def test_strange_cards_lock_the_reader_out_and_a_right_one_before_that_forgives() -> None:
+    scene = Scene()
+    assert scene.tell(STRANGE) == card_refused(CodeFault.WRONG)
+    assert scene.tell(STRANGE) == card_refused(CodeFault.WRONG)
+    assert only(Unlock, scene.tell(BLUE)).lock == FRONT
+    scene.tell(STRANGE)
+    scene.tell(STRANGE)
+    assert scene.tell(STRANGE) == card_refused(CodeFault.WRONG, 30.0)
+    assert scene.tell(BLUE) == card_refused(CodeFault.LOCKED_OUT, 30.0)
+    scene.wait(30.0)
+    assert only(Unlock, scene.tell(BLUE)).lock == FRONT
+
+
+def test_a_card_does_not_stop_the_ringback() -> None:
+    scene = Scene()
+    scene.press()
+    assert [effect for effect in scene.tell(BLUE) if isinstance(effect, Play)] == []
+    assert [effect for effect in scene.tell(STRANGE) if isinstance(effect, Play)] == []
+
+
+def test_a_reader_or_lock_that_was_never_configured_is_our_own_error() -> None:
+    with pytest.raises(KeyError):
+        Scene().tell(CardRead(reader="nowhere", card="DEAD"))
+    with pytest.raises(KeyError):
+        Scene().tell(OpenLock(lock=LockName("nowhere"), by="web"))
+
+
+def test_opening_again_prolongs_within_the_maximum() -> None:
+    scene = Scene()
+    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    scene.wait(1.0)
+    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    scene.wait(2.5)
+    assert only(Unlock, scene.tell(EXIT)).duration_s == 1.5, "five seconds after the first closing at the latest"
+    scene.wait(1.5)
+    assert scene.door.locks == {}
+    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+
+
+def test_an_exit_button_pressed_between_the_end_of_a_pulse_and_its_timer_opens_anew() -> None:
+    scene = Scene()
+    scene.door = replace(scene.door, locks={FRONT: Unlocking(since_s=scene.now_s - 5.0, until_s=scene.now_s)})
+    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    assert scene.door.locks == {FRONT: Unlocking(since_s=scene.now_s, until_s=scene.now_s + 3.0)}
+
+
+def test_locks_are_shut_each_at_its_time() -> None:
+    scene = Scene()
+    scene.tell(OpenLock(lock=FRONT, by="web"))
+    scene.tell(OpenLock(lock=GARAGE, by="web"))
+    scene.wait(1.0)
+    assert set(scene.door.locks) == {FRONT}
+    scene.wait(2.0)
+    assert scene.door.locks == {}
+
+
+def test_a_pulse_longer_than_the_maximum_is_cut() -> None:
+    lock = replace(DIRECTORY.locks[FRONT], pulse_s=9.0)
+    opened = unlock(lock, None, 100.0)
+    assert opened == (Unlocking(since_s=100.0, until_s=105.0), 5.0)
