@@ -118,7 +118,7 @@ def _read_stats(c: Any) -> StreamStats:
         "remote_jitter_ms": c.remote_report_known,
     }
     values: list[Any] = [getattr(c, name) if optional.get(name, True) else None for name in StreamStats._fields[:-1]]
-    return StreamStats(*values, _read_address(c.remote_rtp))
+    return StreamStats._make([*values, _read_address(c.remote_rtp)])
 
 
 class Pump:

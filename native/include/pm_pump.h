@@ -1,0 +1,92 @@
+/* The pump: everything between microphone, network and speaker, one call an audio period. One owner thread; nothing is allocated, locked,
+ * logged or waited for after pm_pump_init.
+ *
+ * pm_pump_period reads every socket (bounded), renders every stream, adds tone and prompt for the speaker, and encodes and sends what the
+ * microphone said. Time is an argument: see pm_types.h for the two clocks. Slots are 0 to PM_STREAMS_MAX - 1. */
+#ifndef PM_PUMP_H
+#define PM_PUMP_H
+
+#include "pm_inbox.h"
+#include "pm_mix.h"
+#include "pm_resample.h"
+#include "pm_stream.h"
+#include "pm_tone.h"
+
+enum {
+    PM_CARD_RATE_MAX_HZ = 48000,
+    PM_CARD_PERIOD_MAX = PM_CARD_RATE_MAX_HZ / 1000 * PM_PERIOD_MAX_MS,
+    /* A period, and the few samples by which conversion runs ahead or behind. */
+    PM_FIFO_SLACK = 64
+};
+
+struct pm_fifo {
+    size_t fill;
+    int16_t samples[PM_CARD_PERIOD_MAX + PM_FIFO_SLACK];
+};
+
+struct pm_sound_route {
+    bool to_speaker;
+    unsigned to_streams; /* bit i: slot i */
+};
+
+struct pm_prompt {
+    const int16_t *samples; /* the caller's; NULL: nothing plays */
+    size_t count;
+    size_t position;
+    unsigned repeats_left;
+    bool endless;
+};
+
+struct pm_pump {
+    bool ready;
+    bool conference;
+    struct pm_pump_config config;
+    struct pm_resample from_card, to_card;
+    uint64_t phase; /* remainder of the division of a period into call samples */
+    uint64_t chance;
+    unsigned periods;
+    bool used[PM_STREAMS_MAX];
+    struct pm_stream streams[PM_STREAMS_MAX];
+    int16_t rendered[PM_STREAMS_MAX][PM_RENDER_MAX];
+    int16_t heard[PM_RENDER_MAX], said[PM_RENDER_MAX], tone_out[PM_RENDER_MAX], prompt_out[PM_RENDER_MAX];
+    struct pm_fifo microphone, speaker;
+    struct pm_tone tone;
+    struct pm_prompt prompt;
+    struct pm_sound_route tone_route, prompt_route;
+    struct pm_events events;
+    struct pm_inbox inbox;
+};
+
+/* PM_EARG: a rate or period that is not supported; PM_ESYSTEM: no memory for the resampler. Close after PM_OK. */
+int pm_pump_init(struct pm_pump *pump, const struct pm_pump_config *config);
+/* Gives the resamplers back. Allowed at any time, also twice. Says no goodbye: stop streams first. */
+void pm_pump_close(struct pm_pump *pump);
+
+/* Returns the slot, PM_EFULL, PM_EARG for a setting out of range, PM_ESYSTEM for a descriptor that is no socket. */
+int pm_pump_stream_start(struct pm_pump *pump, const struct pm_stream_config *config, int64_t now_ns);
+/* PM_ESTATE for a free slot, PM_EARG as above. The descriptors and the SSRC of the start stay. */
+int pm_pump_stream_update(struct pm_pump *pump, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
+/* Sends a BYE and frees the slot. */
+int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int64_t wall_ns);
+int pm_pump_stream_mute(struct pm_pump *pump, unsigned slot, bool muted);
+int pm_pump_stream_stats(const struct pm_pump *pump, unsigned slot, struct pm_stream_stats *stats);
+/* PM_ESTATE also when telephone-event is not agreed; else as pm_digit_out_queue. */
+int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms, unsigned gap_ms);
+int pm_pump_conference(struct pm_pump *pump, bool joined);
+
+/* Replaces what the player plays. `samples` are read in place until the prompt ends or is stopped: the caller keeps them. */
+int pm_pump_play_tone(struct pm_pump *pump, const struct pm_tone_step *steps, size_t count, unsigned repeats, bool to_speaker,
+                      unsigned to_streams);
+int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t count, unsigned repeats, bool to_speaker,
+                        unsigned to_streams);
+void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
+
+/* One period: `microphone` and `speaker` hold config.period_samples each. `heard` and `said`, both or neither, receive the far and the near side
+ * at the call's rate; PM_EARG when `tap_capacity` is too small for them. */
+int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker, int16_t *heard,
+                   int16_t *said, size_t tap_capacity, struct pm_period_result *result);
+
+/* Moves up to `capacity` events out, oldest first; returns how many. */
+size_t pm_pump_events(struct pm_pump *pump, struct pm_event *events, size_t capacity);
+
+#endif

@@ -1,0 +1,107 @@
+/* One stream of a call: RTP and RTCP in and out as octets and addresses, samples on the other side. No socket and no clock, so everything a
+ * peer can do to it can be done to it in a test or by a fuzzer. */
+#ifndef PM_STREAM_H
+#define PM_STREAM_H
+
+#include "pm_digit_in.h"
+#include "pm_digit_out.h"
+#include "pm_events.h"
+#include "pm_playout.h"
+#include "pm_rtcp.h"
+#include "pm_source.h"
+
+/* Where packets may come from, RFC 3550 leaves open; this is ours. `signalled` is what offer and answer say. Until `window_end_ns` two
+ * packets in sequence from elsewhere move the stream there, unless packets from the signalled address have come: then it is locked. */
+struct pm_latch {
+    struct pm_address signalled;
+    struct pm_address remote; /* where we send, and the only source that is heard once locked */
+    int64_t window_end_ns;
+    bool confirmed; /* packets came from the signalled address */
+    bool moved;     /* remote is not the signalled address */
+    bool has_candidate;
+    struct pm_address candidate;
+    uint16_t candidate_sequence;
+};
+
+/* RTCP state, RFC 3550 section 6.3 and 6.4. */
+struct pm_report {
+    struct pm_address remote;
+    int64_t due_ns;
+    bool initial;
+    double average_octets;
+    uint64_t sent_before[2]; /* packets sent at the last two reports: SR while one of the two intervals had any */
+    bool has_sr;
+    uint32_t last_sr;
+    int64_t last_sr_ns;
+    uint64_t sent, received;
+    bool rtt_known, remote_known;
+    double rtt_ms, remote_loss_fraction, remote_jitter_ms;
+    int32_t remote_packets_lost;
+};
+
+struct pm_stream {
+    struct pm_stream_config config;
+    uint8_t slot;
+    bool muted; /* the microphone is left out of what this stream is given */
+    struct pm_latch latch;
+    struct pm_report report;
+    /* in */
+    struct pm_playout playout;
+    struct pm_digit_in digit_in;
+    struct pm_source source;
+    bool has_source;
+    struct pm_source contender; /* another SSRC: heard once two of its packets came in sequence */
+    bool has_contender;
+    uint64_t expected_before, received_before; /* of the sources before this one */
+    uint64_t received, octets_received, invalid, foreign, ignored;
+    uint32_t source_changes;
+    int64_t last_packet_ns;
+    unsigned silent_s; /* whole seconds of silence already told */
+    bool told_first_audio;
+    /* out */
+    struct pm_digit_out digit_out;
+    uint16_t sequence;
+    uint32_t timestamp; /* of the first sample in `samples` */
+    bool marker;        /* on the next audio packet: sound begins after a pause (RFC 3551 section 4.1) */
+    size_t fill;
+    int16_t samples[PM_MS(PM_PTIME_MAX_MS)];
+    uint64_t sent, octets_sent, send_errors;
+};
+
+/* PM_EARG for a setting out of the range that pm_types.h documents. `fraction` in [0, 1) randomises the first report. */
+int pm_stream_init(struct pm_stream *stream, const struct pm_stream_config *config, uint8_t slot, int64_t now_ns, double fraction);
+
+/* A new offer and answer: addresses, direction, payload types, packet time. SSRC, counters and descriptors stay. */
+int pm_stream_update(struct pm_stream *stream, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
+
+/* One datagram from the RTP socket. */
+void pm_stream_rtp(struct pm_stream *stream, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t arrival_ns,
+                   int64_t now_ns, struct pm_events *events);
+
+/* n samples for the listener, silence while the direction forbids; n up to PM_RENDER_MAX. */
+void pm_stream_render(struct pm_stream *stream, int16_t *out, size_t n, int64_t now_ns, struct pm_events *events);
+
+/* Takes samples for the peer until a packet is full; returns how many. */
+size_t pm_stream_feed(struct pm_stream *stream, const int16_t *samples, size_t n);
+/* Builds the packet when one is full: returns its length, or 0 when none is due (not full, or nothing may be sent). */
+size_t pm_stream_packet(struct pm_stream *stream, uint8_t *out, size_t capacity, int64_t now_ns, struct pm_events *events);
+
+/* One datagram from the RTCP socket. */
+void pm_stream_rtcp(struct pm_stream *stream, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t now_ns,
+                    int64_t wall_ns, struct pm_events *events);
+/* Builds a report when one is due, or the last one with a BYE. Returns its length, or 0. */
+size_t pm_stream_report(struct pm_stream *stream, uint8_t *out, size_t capacity, bool bye, int64_t now_ns, int64_t wall_ns,
+                        double fraction);
+
+/* Tells of silence and of digits whose end was lost: once a period. */
+void pm_stream_tick(struct pm_stream *stream, int64_t now_ns, struct pm_events *events);
+
+void pm_stream_stats(const struct pm_stream *stream, struct pm_stream_stats *stats);
+
+/* Shared by the stream's own files. */
+void pm_latch_open(struct pm_latch *latch, const struct pm_address *signalled, int64_t window_end_ns);
+/* Whether a packet from there may be heard; may move the latch, then `*moved` is set. */
+bool pm_latch_admits(struct pm_latch *latch, const struct pm_address *from, uint16_t sequence, int64_t now_ns, bool *moved);
+void pm_report_init(struct pm_report *report, int64_t now_ns, double fraction);
+
+#endif

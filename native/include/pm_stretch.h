@@ -1,0 +1,24 @@
+/* Time stretching: one pitch period more or less, cross-faded where the signal repeats itself, so the delay changes without a jump.
+ * Pure functions on a buffer of samples. */
+#ifndef PM_STRETCH_H
+#define PM_STRETCH_H
+
+#include "pm_samples.h"
+
+enum {
+    PM_STRETCH_LAG_MIN = PM_MS(5) / 2, /* 400 Hz */
+    PM_STRETCH_LAG_MAX = PM_MS(15),
+    PM_STRETCH_WINDOW = PM_MS(10),
+    /* Samples that a change needs: the longest lag and the window behind it, or the longest lag twice. */
+    PM_STRETCH_NEEDS = 2 * PM_STRETCH_LAG_MAX
+};
+
+/* Removes one period from the beginning of x[0 .. n). Returns the samples removed; 0 when n is below PM_STRETCH_NEEDS or nothing repeats well
+ * enough. `urgent` accepts a poorer match. */
+unsigned pm_stretch_shorten(int16_t *x, size_t n, bool urgent);
+
+/* Inserts one period before x[0 .. n), built from the signal and what was heard before it: PM_STRETCH_LAG_MAX samples lie before x,
+ * and as many are free behind n. Returns the samples inserted or 0. */
+unsigned pm_stretch_lengthen(int16_t *x, size_t n);
+
+#endif

@@ -1,0 +1,345 @@
+#include "pm_jitter.h"
+#include "pm_seq.h"
+#include <string.h>
+
+/* A timestamp this far from the playing one is another timeline: a restarted sender, or silence that needs no continuity. */
+#define TIMELINE_JUMP_MS 3000
+/* After so long without a packet the stream begins anew when it comes back. */
+#define STARVED_MS 1000
+/* The first packets wait at least this long: nothing is known about the network yet. */
+#define FIRST_DELAY_MS 30.0
+/* Longest packet: RFC 3551 section 4.2 asks receivers to accept 200 ms. */
+#define PACKET_MAX_MS 200
+/* Times up to here (73 years) can be subtracted and added without overflow. */
+#define ARRIVAL_MAX_NS (INT64_MAX / 4)
+/* Delay may stay this far from the target before it is changed: a pitch period is up to 15 ms long. */
+#define BELOW_TARGET_MS 4.0
+#define ABOVE_TARGET_MS 14.0
+/* Weight of one packet in the smoothed delay; the measure is nearly free of noise, only scheduling is left. */
+#define DELAY_SMOOTHING 0.25
+
+static uint32_t units_of_ms(const struct pm_jitter *j, uint32_t ms) {
+    return j->config.clock_rate_hz / 1000 * ms;
+}
+
+static double ms_of_units(const struct pm_jitter *j, double units) {
+    return units * 1000.0 / j->config.clock_rate_hz;
+}
+
+static struct pm_jitter_slot *at(struct pm_jitter *j, unsigned position) {
+    return &j->slots[j->order[position]];
+}
+
+static const struct pm_jitter_slot *head_of(const struct pm_jitter *j) {
+    return &j->slots[j->order[0]];
+}
+
+int pm_jitter_init(struct pm_jitter *j, const struct pm_jitter_config *config) {
+    if (config->clock_rate_hz < 8000 || config->clock_rate_hz > 48000 || config->frame == 0 ||
+        config->frame > config->clock_rate_hz / 1000 * PM_PTIME_MAX_MS || config->delay_max_ms > 500 ||
+        config->delay_min_ms > config->delay_max_ms) {
+        return PM_EARG;
+    }
+    memset(j, 0, sizeof *j);
+    j->config = *config;
+    pm_delay_init(&j->delay, config->clock_rate_hz);
+    return PM_OK;
+}
+
+double pm_jitter_target_ms(const struct pm_jitter *j) {
+    double target = pm_delay_target_ms(&j->delay);
+    double low = j->config.delay_min_ms, high = j->config.delay_max_ms;
+    return target < low ? low : target > high ? high : target;
+}
+
+double pm_jitter_delay_ms(const struct pm_jitter *j) {
+    return ms_of_units(j, j->delay_units);
+}
+
+static void forget_all(struct pm_jitter *j) {
+    for (unsigned i = 0; i < j->count; i++) {
+        at(j, i)->used = false;
+    }
+    j->count = 0;
+    j->state = PM_JITTER_IDLE;
+    j->held = 0;
+    j->seen = 0;
+    j->delay_known = false;
+    pm_delay_init(&j->delay, j->config.clock_rate_hz);
+}
+
+static void drop_head(struct pm_jitter *j) {
+    at(j, 0)->used = false;
+    j->count--;
+    memmove(j->order, j->order + 1, j->count);
+}
+
+/* True when the sequence was put before, as far back as the window of 64 reaches. */
+static bool already_seen(struct pm_jitter *j, uint16_t sequence) {
+    uint16_t ahead = pm_seq_distance(sequence, j->highest_sequence);
+    if (j->seen == 0 || (ahead != 0 && ahead < 0x8000u)) {
+        j->seen = j->seen == 0 || ahead >= 64 ? 1 : j->seen << ahead | 1;
+        j->highest_sequence = sequence;
+        return false;
+    }
+    uint16_t behind = pm_seq_distance(j->highest_sequence, sequence);
+    if (behind >= 64) {
+        return false; /* older than the window: its timestamp decides */
+    }
+    uint64_t bit = UINT64_C(1) << behind;
+    bool seen = j->seen & bit;
+    j->seen |= bit;
+    j->reordered += !seen;
+    return seen;
+}
+
+/* Another SSRC, or a timestamp far away: what is stored belongs to the past. */
+static bool begins_new_timeline(const struct pm_jitter *j, const struct pm_jitter_packet *p) {
+    if (!j->ssrc_known || j->ssrc != p->ssrc) {
+        return true;
+    }
+    int32_t limit = (int32_t)units_of_ms(j, TIMELINE_JUMP_MS);
+    if (!j->delay.begun) {
+        return false;
+    }
+    int32_t jump = pm_ts_diff(p->timestamp, j->delay.last_timestamp);
+    /* Against the playing position too: late packets must not lead the reference away step by step. */
+    int32_t lead = j->state == PM_JITTER_IDLE ? 0 : pm_ts_diff(p->timestamp, j->play_timestamp);
+    return jump > limit || jump < -limit || lead > limit || lead < -limit;
+}
+
+/* Units from now until `p` is due, as the timeline stands; time held counts towards a hole before it. */
+static int32_t units_until_played(const struct pm_jitter *j, const struct pm_jitter_packet *p) {
+    int32_t gap = pm_ts_diff(p->timestamp, j->play_timestamp);
+    if (gap > 0 && j->count == 0) {
+        gap -= (uint32_t)gap < j->held ? gap : (int32_t)j->held;
+    }
+    return gap + (int32_t)j->queued;
+}
+
+static void measure(struct pm_jitter *j, const struct pm_jitter_packet *p, int64_t relative_ns) {
+    double lead_ns = (double)(relative_ns + (p->drained_ns - p->arrival_ns));
+    double delay = units_until_played(j, p) + lead_ns * j->config.clock_rate_hz / 1e9;
+    if (j->delay_known) {
+        delay = j->delay_units + (delay - j->delay_units) * DELAY_SMOOTHING;
+    }
+    j->delay_units = delay;
+    j->delay_known = true;
+}
+
+static void prime(struct pm_jitter *j, const struct pm_jitter_packet *p) {
+    double wait_ms = pm_jitter_target_ms(j);
+    double waited_ms = (double)(p->drained_ns - p->arrival_ns) / 1e6;
+    wait_ms = (wait_ms < FIRST_DELAY_MS && j->config.delay_max_ms >= FIRST_DELAY_MS ? FIRST_DELAY_MS : wait_ms) - waited_ms;
+    double wait_units = wait_ms > 0.0 ? wait_ms * j->config.clock_rate_hz / 1000.0 : 0.0;
+    j->play_timestamp = p->timestamp - (uint32_t)wait_units;
+    j->state = PM_JITTER_PRIMING;
+    j->held = 0;
+    j->delay_known = false;
+}
+
+/* Where in playing order the timestamp belongs; false when the place is taken. */
+static bool find_place(const struct pm_jitter *j, uint32_t timestamp, unsigned *place) {
+    unsigned i = j->count;
+    while (i > 0) {
+        int32_t d = pm_ts_diff(timestamp, j->slots[j->order[i - 1]].timestamp);
+        if (d == 0) {
+            return false;
+        }
+        if (d > 0) {
+            break;
+        }
+        i--;
+    }
+    *place = i;
+    return true;
+}
+
+static void store(struct pm_jitter *j, const struct pm_jitter_packet *p, unsigned place) {
+    unsigned slot = 0;
+    while (j->slots[slot].used) {
+        slot++; /* bounded: the caller made room */
+    }
+    struct pm_jitter_slot *s = &j->slots[slot];
+    s->used = true;
+    s->payload_type = p->payload_type;
+    s->sequence = p->sequence;
+    s->payload_octets = (uint16_t)p->payload_octets;
+    s->timestamp = p->timestamp;
+    s->duration = p->duration;
+    memcpy(s->payload, p->payload, p->payload_octets);
+    memmove(j->order + place + 1, j->order + place, j->count - place);
+    j->order[place] = (uint8_t)slot;
+    j->count++;
+    j->stored++;
+}
+
+int pm_jitter_put(struct pm_jitter *j, const struct pm_jitter_packet *p) {
+    if (p->payload_octets == 0 || p->payload_octets > PM_RTP_PAYLOAD_MAX || p->duration == 0 ||
+        p->duration > units_of_ms(j, PACKET_MAX_MS) || p->arrival_ns < 0 || p->arrival_ns > ARRIVAL_MAX_NS ||
+        p->drained_ns < p->arrival_ns || p->drained_ns > ARRIVAL_MAX_NS) {
+        return PM_EARG;
+    }
+    int result = PM_PUT_STORED;
+    if (begins_new_timeline(j, p)) {
+        result = j->ssrc_known ? PM_PUT_RESTARTED : PM_PUT_STORED;
+        j->restarts += j->ssrc_known;
+        forget_all(j);
+        j->ssrc = p->ssrc;
+        j->ssrc_known = true;
+    }
+    unsigned place = 0;
+    if (already_seen(j, p->sequence) || !find_place(j, p->timestamp, &place)) {
+        j->duplicate++;
+        return PM_PUT_DUPLICATE;
+    }
+    int64_t relative_ns = pm_delay_arrival(&j->delay, p->timestamp, p->arrival_ns, p->drained_ns);
+    if (j->state == PM_JITTER_IDLE) {
+        prime(j, p);
+    }
+    measure(j, p, relative_ns);
+    if (j->state == PM_JITTER_PLAYING && pm_ts_diff(p->timestamp + p->duration, j->play_timestamp) <= 0) {
+        j->late++;
+        return PM_PUT_LATE;
+    }
+    if (j->count == PM_JITTER_SLOTS) {
+        if (place == 0) {
+            j->discarded++;
+            return PM_PUT_LATE; /* it would itself be the oldest */
+        }
+        drop_head(j);
+        place--;
+        j->discarded++;
+        j->play_timestamp = place == 0 ? p->timestamp : head_of(j)->timestamp;
+        result = PM_PUT_FULL;
+    }
+    store(j, p, place);
+    return result;
+}
+
+/* Beyond the largest delay the oldest packets go: a conversation half a second late is none. */
+static void enforce_delay_max(struct pm_jitter *j) {
+    uint32_t limit = units_of_ms(j, j->config.delay_max_ms + 60u);
+    while (j->count > 1) {
+        const struct pm_jitter_slot *tail = at(j, j->count - 1);
+        int32_t span = pm_ts_diff(tail->timestamp + tail->duration, head_of(j)->timestamp);
+        if (span <= (int32_t)limit) {
+            return;
+        }
+        uint32_t skipped = head_of(j)->duration;
+        drop_head(j);
+        j->discarded++;
+        j->held = 0;
+        j->play_timestamp = head_of(j)->timestamp;
+        j->delay_units -= skipped;
+    }
+}
+
+static int silence(struct pm_jitter *j, uint32_t units, struct pm_jitter_frame *f) {
+    f->duration = units;
+    if (j->state != PM_JITTER_PRIMING) {
+        return PM_GET_EMPTY;
+    }
+    uint32_t lead = (uint32_t)pm_ts_diff(head_of(j)->timestamp, j->play_timestamp);
+    f->duration = units < lead ? units : lead;
+    j->play_timestamp += f->duration;
+    return PM_GET_EMPTY;
+}
+
+static int hold(struct pm_jitter *j, uint32_t units, struct pm_jitter_frame *f) {
+    f->duration = units;
+    j->held += units;
+    j->delay_units += units;
+    if (j->held > units_of_ms(j, STARVED_MS)) {
+        j->state = PM_JITTER_IDLE;
+        j->held = 0;
+    }
+    return PM_GET_HOLD;
+}
+
+static int hand_out(struct pm_jitter *j, struct pm_jitter_frame *f) {
+    const struct pm_jitter_slot *head = head_of(j);
+    f->payload = head->payload;
+    f->payload_octets = head->payload_octets;
+    f->timestamp = head->timestamp;
+    f->skip = (uint32_t)pm_ts_diff(j->play_timestamp, head->timestamp);
+    f->duration = head->duration - f->skip;
+    f->payload_type = head->payload_type;
+    j->play_timestamp = head->timestamp + head->duration;
+    j->held = 0;
+    double excess = pm_jitter_delay_ms(j) - pm_jitter_target_ms(j);
+    f->advice = excess > ABOVE_TARGET_MS ? PM_ADVICE_SHORTEN : excess < -BELOW_TARGET_MS ? PM_ADVICE_LENGTHEN : PM_ADVICE_KEEP;
+    drop_head(j); /* the octets stay in the slot until a put reuses it */
+    return PM_GET_FRAME;
+}
+
+int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_frame *f) {
+    memset(f, 0, sizeof *f);
+    if (units == 0 || units > units_of_ms(j, PACKET_MAX_MS)) {
+        return PM_EARG;
+    }
+    f->timestamp = j->play_timestamp;
+    enforce_delay_max(j);
+    while (j->count > 0 && pm_ts_diff(head_of(j)->timestamp + head_of(j)->duration, j->play_timestamp) <= 0) {
+        drop_head(j); /* wholly covered by an overlapping packet */
+        j->discarded++;
+    }
+    if (j->count == 0) {
+        j->state = j->state == PM_JITTER_PRIMING ? PM_JITTER_IDLE : j->state;
+        return j->state == PM_JITTER_PLAYING ? hold(j, units, f) : silence(j, units, f);
+    }
+    int32_t gap = pm_ts_diff(head_of(j)->timestamp, j->play_timestamp);
+    if (j->state == PM_JITTER_PRIMING && gap > 0) {
+        return silence(j, units, f);
+    }
+    j->state = PM_JITTER_PLAYING;
+    if (gap > 0 && j->held > 0) {
+        uint32_t covered = (uint32_t)gap < j->held ? (uint32_t)gap : j->held;
+        j->play_timestamp += covered;
+        j->delay_units -= covered;
+        j->held = 0;
+        gap -= (int32_t)covered;
+    }
+    if (gap > 0) {
+        f->timestamp = j->play_timestamp;
+        f->duration = (uint32_t)gap < units ? (uint32_t)gap : units;
+        j->play_timestamp += f->duration;
+        return PM_GET_MISSING;
+    }
+    return hand_out(j, f);
+}
+
+int pm_jitter_get(struct pm_jitter *j, struct pm_jitter_frame *f) {
+    return pm_jitter_get_upto(j, j->config.frame, f);
+}
+
+bool pm_jitter_ready(const struct pm_jitter *j) {
+    return j->state == PM_JITTER_PLAYING && j->count > 0 &&
+           pm_ts_diff(head_of(j)->timestamp, j->play_timestamp) <= 0 &&
+           pm_ts_diff(head_of(j)->timestamp + head_of(j)->duration, j->play_timestamp) > 0;
+}
+
+void pm_jitter_queued(struct pm_jitter *j, uint32_t units) {
+    j->queued = units;
+}
+
+void pm_jitter_stretched(struct pm_jitter *j, int32_t units) {
+    j->delay_units += units;
+}
+
+void pm_jitter_stats(const struct pm_jitter *j, struct pm_jitter_stats *s) {
+    uint32_t waiting = 0;
+    for (unsigned i = 0; i < j->count; i++) {
+        waiting += j->slots[j->order[i]].duration;
+    }
+    *s = (struct pm_jitter_stats){.stored = j->stored,
+                                  .late = j->late,
+                                  .duplicate = j->duplicate,
+                                  .reordered = j->reordered,
+                                  .discarded = j->discarded,
+                                  .restarts = j->restarts,
+                                  .waiting_packets = j->count,
+                                  .waiting = waiting,
+                                  .delay_ms = pm_jitter_delay_ms(j),
+                                  .delay_target_ms = pm_jitter_target_ms(j)};
+}

@@ -1,0 +1,156 @@
+#include "pm_playout.h"
+#include "pm_g711.h"
+#include <string.h>
+
+/* Above the target by this much, catching up is worth a poorer match. */
+#define URGENT_MS 60.0
+
+_Static_assert((int)PM_CONCEAL_HISTORY >= (int)PM_CONCEAL_WINDOW + (int)PM_CONCEAL_LAG_MAX, "the pitch search reads inside the history");
+_Static_assert((int)PM_PLAYOUT_HISTORY >= (int)PM_STRETCH_LAG_MAX, "lengthening reads inside the history");
+
+int pm_playout_payloads(struct pm_playout *p, const struct pm_payload *payloads, size_t count) {
+    if (count > PM_PAYLOADS_MAX) {
+        return PM_EARG;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (payloads[i].codec > PM_CODEC_PCMA || payloads[i].payload_type > 127) {
+            return PM_EARG;
+        }
+    }
+    if (count > 0) {
+        memcpy(p->payloads, payloads, count * sizeof *payloads);
+    }
+    p->payload_count = count;
+    return PM_OK;
+}
+
+int pm_playout_init(struct pm_playout *p, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count) {
+    memset(p, 0, sizeof *p);
+    pm_conceal_init(&p->conceal);
+    int status = pm_jitter_init(&p->jitter, config);
+    return status == PM_OK ? pm_playout_payloads(p, payloads, count) : status;
+}
+
+static const struct pm_payload *payload_of(const struct pm_playout *p, uint8_t payload_type) {
+    for (size_t i = 0; i < p->payload_count; i++) {
+        if (p->payloads[i].payload_type == payload_type) {
+            return &p->payloads[i];
+        }
+    }
+    return NULL;
+}
+
+int pm_playout_put(struct pm_playout *p, const struct pm_jitter_packet *packet) {
+    if (payload_of(p, packet->payload_type) == NULL) {
+        return PM_EARG;
+    }
+    struct pm_jitter_packet timed = *packet;
+    timed.duration = (uint32_t)packet->payload_octets; /* G.711: one octet a sample (RFC 3551 section 4.5.14) */
+    return pm_jitter_put(&p->jitter, &timed);
+}
+
+static int16_t *pending_end(struct pm_playout *p) {
+    return p->pcm + PM_PLAYOUT_HISTORY + p->pending;
+}
+
+static void add_concealment(struct pm_playout *p, size_t n) {
+    pm_conceal_extend(&p->conceal, pending_end(p), pending_end(p), n);
+    p->pending += n;
+    p->concealed += n;
+}
+
+static void add_packet(struct pm_playout *p, const struct pm_jitter_frame *f) {
+    const struct pm_payload *payload = payload_of(p, f->payload_type);
+    if (payload == NULL) {
+        add_concealment(p, f->duration);
+        return;
+    }
+    size_t room = PM_PLAYOUT_PENDING - p->pending;
+    (void)pm_g711_decode(payload->codec, f->payload + f->skip, f->duration, pending_end(p), room);
+    pm_conceal_merge(&p->conceal, pending_end(p), f->duration);
+    p->pending += f->duration;
+    p->advice = f->advice;
+    p->heard = true;
+}
+
+/* One get of the jitter buffer; where no packet is, no more than `wanted` samples. */
+static void fill(struct pm_playout *p, size_t wanted) {
+    struct pm_jitter_frame f;
+    uint32_t frame = p->jitter.config.frame;
+    switch (pm_jitter_get_upto(&p->jitter, wanted < frame ? (uint32_t)wanted : frame, &f)) {
+    case PM_GET_FRAME:
+        add_packet(p, &f);
+        return;
+    case PM_GET_MISSING:
+    case PM_GET_HOLD:
+        add_concealment(p, f.duration);
+        return;
+    default:
+        memset(pending_end(p), 0, f.duration * sizeof(int16_t));
+        p->conceal.active = false;
+        p->pending += f.duration;
+    }
+}
+
+static void stretch(struct pm_playout *p) {
+    int16_t *start = p->pcm + PM_PLAYOUT_HISTORY;
+    unsigned changed;
+    if (p->conceal.active) {
+        return; /* concealment goes on behind the pending samples: leave its joint alone */
+    }
+    if (p->advice == PM_ADVICE_SHORTEN) {
+        bool urgent = pm_jitter_delay_ms(&p->jitter) - pm_jitter_target_ms(&p->jitter) > URGENT_MS;
+        changed = pm_stretch_shorten(start, p->pending, urgent);
+        p->pending -= changed;
+        p->removed += changed;
+        pm_jitter_stretched(&p->jitter, -(int32_t)changed);
+    } else if (p->advice == PM_ADVICE_LENGTHEN) {
+        changed = pm_stretch_lengthen(start, p->pending);
+        p->pending += changed;
+        p->inserted += changed;
+        pm_jitter_stretched(&p->jitter, (int32_t)changed);
+    } else {
+        return;
+    }
+    p->advice = PM_ADVICE_KEEP; /* one change a packet: the next one brings new advice */
+}
+
+int pm_playout_render(struct pm_playout *p, int16_t *out, size_t samples) {
+    if (samples > PM_RENDER_MAX) {
+        return PM_EARG;
+    }
+    while (p->pending < samples) {
+        fill(p, samples - p->pending); /* bounded: each get adds at least one sample */
+    }
+    /* Shortening needs two pitch periods at hand: take the next packet early, it waits anyway. */
+    if (p->advice == PM_ADVICE_SHORTEN && p->pending < PM_STRETCH_NEEDS + samples / 2 && pm_jitter_ready(&p->jitter)) {
+        fill(p, 1);
+    }
+    stretch(p);
+    while (p->pending < samples) {
+        fill(p, samples - p->pending);
+    }
+    memcpy(out, p->pcm + PM_PLAYOUT_HISTORY, samples * sizeof *out);
+    p->pending -= samples;
+    memmove(p->pcm, p->pcm + samples, (PM_PLAYOUT_HISTORY + p->pending) * sizeof *p->pcm);
+    pm_jitter_queued(&p->jitter, (uint32_t)p->pending);
+    p->played += p->heard ? samples : 0;
+    return PM_OK;
+}
+
+void pm_playout_stats(const struct pm_playout *p, struct pm_stream_stats *s) {
+    struct pm_jitter_stats j;
+    pm_jitter_stats(&p->jitter, &j);
+    memset(s, 0, sizeof *s);
+    s->packets_duplicate = j.duplicate;
+    s->packets_reordered = j.reordered;
+    s->packets_late = j.late;
+    s->packets_discarded = j.discarded;
+    s->samples_played = p->played;
+    s->samples_concealed = p->concealed;
+    s->samples_removed = p->removed;
+    s->samples_inserted = p->inserted;
+    s->delay_ms = j.delay_ms;
+    s->delay_target_ms = j.delay_target_ms;
+    s->buffered_ms = (double)(j.waiting + p->pending) * 1000.0 / PM_CALL_RATE_HZ;
+}

@@ -1,0 +1,332 @@
+#include "pm_pump.h"
+#include "pm_socket.h"
+#include <string.h>
+
+static double next_fraction(struct pm_pump *p) {
+    /* xorshift64*: chance for spreading reports, nothing that must be secret. */
+    p->chance ^= p->chance >> 12;
+    p->chance ^= p->chance << 25;
+    p->chance ^= p->chance >> 27;
+    return (double)((p->chance * UINT64_C(2685821657736338717)) >> 11) / 9007199254740992.0;
+}
+
+static bool is_card_rate(uint32_t hz) {
+    return hz == 8000 || hz == 16000 || hz == 32000 || hz == 44100 || hz == 48000;
+}
+
+int pm_pump_init(struct pm_pump *p, const struct pm_pump_config *config) {
+    memset(p, 0, sizeof *p);
+    if (!is_card_rate(config->card_rate_hz) || config->period_samples == 0 ||
+        (uint64_t)config->period_samples * 1000 > (uint64_t)config->card_rate_hz * PM_PERIOD_MAX_MS) {
+        return PM_EARG;
+    }
+    p->config = *config;
+    p->chance = config->seed != 0 ? config->seed : 1; /* the generator's one fixed point */
+    if (pm_resample_init(&p->from_card, config->card_rate_hz, PM_CALL_RATE_HZ) != PM_OK ||
+        pm_resample_init(&p->to_card, PM_CALL_RATE_HZ, config->card_rate_hz) != PM_OK) {
+        pm_pump_close(p);
+        return PM_ESYSTEM;
+    }
+    if (config->card_rate_hz != PM_CALL_RATE_HZ) {
+        /* A conversion's output varies by a sample or two from period to period: start with that much silence in hand. */
+        p->microphone.fill = 2;
+        p->speaker.fill = 2 * (size_t)(config->card_rate_hz / PM_CALL_RATE_HZ + 1);
+    }
+    p->ready = true;
+    return PM_OK;
+}
+
+void pm_pump_close(struct pm_pump *p) {
+    pm_resample_close(&p->from_card);
+    pm_resample_close(&p->to_card);
+    p->ready = false;
+}
+
+static struct pm_stream *stream_of(struct pm_pump *p, unsigned slot) {
+    return slot < PM_STREAMS_MAX && p->used[slot] ? &p->streams[slot] : NULL;
+}
+
+int pm_pump_stream_start(struct pm_pump *p, const struct pm_stream_config *config, int64_t now_ns) {
+    unsigned slot = 0;
+    if (!p->ready) {
+        return PM_ESTATE;
+    }
+    while (slot < PM_STREAMS_MAX && p->used[slot]) {
+        slot++;
+    }
+    if (slot == PM_STREAMS_MAX) {
+        return PM_EFULL;
+    }
+    int status = pm_stream_init(&p->streams[slot], config, (uint8_t)slot, now_ns, next_fraction(p));
+    if (status != PM_OK) {
+        return status;
+    }
+    if (pm_socket_prepare(config->rtp_fd) != PM_OK || (config->rtcp_fd >= 0 && pm_socket_prepare(config->rtcp_fd) != PM_OK)) {
+        return PM_ESYSTEM;
+    }
+    p->used[slot] = true;
+    return (int)slot;
+}
+
+int pm_pump_stream_update(struct pm_pump *p, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns) {
+    struct pm_stream *s = stream_of(p, slot);
+    return s ? pm_stream_update(s, config, relatch, now_ns) : PM_ESTATE;
+}
+
+int pm_pump_stream_stop(struct pm_pump *p, unsigned slot, int64_t now_ns, int64_t wall_ns) {
+    struct pm_stream *s = stream_of(p, slot);
+    if (s == NULL) {
+        return PM_ESTATE;
+    }
+    uint8_t packet[PM_RTCP_PACKET_MAX];
+    size_t octets = pm_stream_report(s, packet, sizeof packet, true, now_ns, wall_ns, 0.0);
+    if (octets > 0) {
+        (void)pm_socket_send(s->config.rtcp_fd, &s->report.remote, packet, octets);
+    }
+    p->used[slot] = false;
+    return PM_OK;
+}
+
+int pm_pump_stream_mute(struct pm_pump *p, unsigned slot, bool muted) {
+    struct pm_stream *s = stream_of(p, slot);
+    if (s == NULL) {
+        return PM_ESTATE;
+    }
+    s->muted = muted;
+    return PM_OK;
+}
+
+int pm_pump_stream_stats(const struct pm_pump *p, unsigned slot, struct pm_stream_stats *stats) {
+    if (slot >= PM_STREAMS_MAX || !p->used[slot]) {
+        return PM_ESTATE;
+    }
+    pm_stream_stats(&p->streams[slot], stats);
+    return PM_OK;
+}
+
+int pm_pump_send_digits(struct pm_pump *p, unsigned slot, const char *digits, size_t count, unsigned duration_ms, unsigned gap_ms) {
+    struct pm_stream *s = stream_of(p, slot);
+    if (s == NULL || !s->config.sends_digits) {
+        return PM_ESTATE;
+    }
+    return pm_digit_out_queue(&s->digit_out, digits, count, PM_CALL_RATE_HZ, duration_ms, gap_ms);
+}
+
+int pm_pump_conference(struct pm_pump *p, bool joined) {
+    p->conference = joined;
+    return PM_OK;
+}
+
+int pm_pump_play_tone(struct pm_pump *p, const struct pm_tone_step *steps, size_t count, unsigned repeats, bool to_speaker,
+                      unsigned to_streams) {
+    int status = pm_tone_start(&p->tone, steps, count, repeats);
+    if (status == PM_OK) {
+        p->tone_route = (struct pm_sound_route){.to_speaker = to_speaker, .to_streams = to_streams};
+    }
+    return status;
+}
+
+int pm_pump_play_prompt(struct pm_pump *p, const int16_t *samples, size_t count, unsigned repeats, bool to_speaker,
+                        unsigned to_streams) {
+    if (count == 0) {
+        return PM_EARG;
+    }
+    p->prompt = (struct pm_prompt){.samples = samples, .count = count, .repeats_left = repeats, .endless = repeats == 0};
+    p->prompt_route = (struct pm_sound_route){.to_speaker = to_speaker, .to_streams = to_streams};
+    return PM_OK;
+}
+
+void pm_pump_stop_sound(struct pm_pump *p, unsigned sound) {
+    if (sound == PM_SOUND_TONE) {
+        pm_tone_stop(&p->tone);
+    } else if (sound == PM_SOUND_PROMPT) {
+        p->prompt.samples = NULL;
+    }
+}
+
+size_t pm_pump_events(struct pm_pump *p, struct pm_event *events, size_t capacity) {
+    size_t count = 0;
+    while (count < capacity && pm_events_pop(&p->events, &events[count])) {
+        count++;
+    }
+    return count;
+}
+
+/* Reads one socket until it is empty, a bound is reached, or a short batch says that it is. */
+static void drain(struct pm_pump *p, struct pm_stream *s, bool rtcp, int64_t now_ns, int64_t wall_ns) {
+    int fd = rtcp ? s->config.rtcp_fd : s->config.rtp_fd;
+    int count = PM_INBOX_MAX;
+    for (int round = 0; round < PM_DRAIN_ROUNDS && count == PM_INBOX_MAX; round++) {
+        count = pm_socket_receive(fd, &p->inbox, wall_ns);
+        for (int i = 0; i < count; i++) {
+            struct pm_datagram d;
+            if (!pm_socket_datagram(&p->inbox, i, &d)) {
+                s->invalid++;
+            } else if (rtcp) {
+                pm_stream_rtcp(s, d.data, d.octets, &d.from, now_ns, wall_ns, &p->events);
+            } else {
+                pm_stream_rtp(s, d.data, d.octets, &d.from, now_ns - d.age_ns, now_ns, &p->events);
+            }
+        }
+    }
+}
+
+static void receive(struct pm_pump *p, int64_t now_ns, int64_t wall_ns) {
+    /* Reports are rare and in no hurry: one look in ten periods spares a system call in each. */
+    bool look_for_reports = p->periods++ % 10 == 0;
+    for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
+        if (!p->used[i]) {
+            continue;
+        }
+        drain(p, &p->streams[i], false, now_ns, wall_ns);
+        if (look_for_reports && p->streams[i].config.rtcp_fd >= 0) {
+            drain(p, &p->streams[i], true, now_ns, wall_ns);
+        }
+    }
+}
+
+static void send_audio(struct pm_pump *p, struct pm_stream *s, const int16_t *samples, size_t n, int64_t now_ns) {
+    uint8_t packet[PM_RTP_PACKET_MAX];
+    for (size_t done = 0; done < n;) { /* bounded: each turn takes samples or, when none fit, sends a packet and makes room */
+        done += pm_stream_feed(s, samples + done, n - done);
+        size_t octets = pm_stream_packet(s, packet, sizeof packet, now_ns, &p->events);
+        if (octets > 0 && !pm_socket_send(s->config.rtp_fd, &s->latch.remote, packet, octets)) {
+            s->send_errors++;
+        }
+    }
+}
+
+static void send_reports(struct pm_pump *p, struct pm_stream *s, int64_t now_ns, int64_t wall_ns) {
+    uint8_t packet[PM_RTCP_PACKET_MAX];
+    if (now_ns < s->report.due_ns) {
+        return;
+    }
+    size_t octets = pm_stream_report(s, packet, sizeof packet, false, now_ns, wall_ns, next_fraction(p));
+    if (octets > 0 && !pm_socket_send(s->config.rtcp_fd, &s->report.remote, packet, octets)) {
+        s->send_errors++;
+    }
+}
+
+static void render_prompt(struct pm_pump *p, int16_t *out, size_t n, int64_t now_ns) {
+    struct pm_prompt *prompt = &p->prompt;
+    while (n > 0 && prompt->samples != NULL) {
+        size_t left = prompt->count - prompt->position;
+        size_t part = left < n ? left : n;
+        memcpy(out, prompt->samples + prompt->position, part * sizeof *out);
+        prompt->position += part;
+        out += part;
+        n -= part;
+        if (prompt->position == prompt->count) {
+            prompt->position = 0;
+            if (!prompt->endless && --prompt->repeats_left == 0) {
+                prompt->samples = NULL;
+                pm_events_push(&p->events, (struct pm_event){.at_ns = now_ns,
+                                                             .kind = PM_EVENT_SOUND_DONE,
+                                                             .stream = PM_STREAMS_MAX,
+                                                             .value = PM_SOUND_PROMPT});
+            }
+        }
+    }
+    memset(out, 0, n * sizeof *out);
+}
+
+static void render_sounds(struct pm_pump *p, size_t n, int64_t now_ns) {
+    if (p->tone.playing && pm_tone_render(&p->tone, p->tone_out, n)) {
+        pm_events_push(&p->events, (struct pm_event){
+                                       .at_ns = now_ns, .kind = PM_EVENT_SOUND_DONE, .stream = PM_STREAMS_MAX, .value = PM_SOUND_TONE});
+    }
+    if (p->prompt.samples != NULL) {
+        render_prompt(p, p->prompt_out, n, now_ns);
+    }
+}
+
+/* Which players sounded in this period: asked before rendering, since they may end within it. */
+struct sounding {
+    bool tone, prompt;
+};
+
+static void add_sounds(const struct pm_pump *p, struct sounding on, bool speaker, unsigned slot, int16_t *into, size_t n) {
+    if (on.tone && (speaker ? p->tone_route.to_speaker : p->tone_route.to_streams >> slot & 1u)) {
+        pm_mix_add(into, p->tone_out, n);
+    }
+    if (on.prompt && (speaker ? p->prompt_route.to_speaker : p->prompt_route.to_streams >> slot & 1u)) {
+        pm_mix_add(into, p->prompt_out, n);
+    }
+}
+
+static void take(struct pm_fifo *fifo, int16_t *out, size_t n) {
+    size_t taken = fifo->fill < n ? fifo->fill : n;
+    memcpy(out, fifo->samples, taken * sizeof *out);
+    memset(out + taken, 0, (n - taken) * sizeof *out);
+    fifo->fill -= taken;
+    memmove(fifo->samples, fifo->samples + taken, fifo->fill * sizeof *fifo->samples);
+}
+
+static void give(struct pm_fifo *fifo, struct pm_resample *through, const int16_t *samples, size_t n) {
+    size_t room = sizeof fifo->samples / sizeof *fifo->samples - fifo->fill;
+    fifo->fill += pm_resample_run(through, samples, n, fifo->samples + fifo->fill, room);
+}
+
+static void play(struct pm_pump *p, struct sounding on, int16_t *speaker, size_t n, int64_t now_ns) {
+    int16_t out[PM_RENDER_MAX];
+    memset(p->heard, 0, n * sizeof *p->heard);
+    for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
+        if (p->used[i]) {
+            pm_stream_render(&p->streams[i], p->rendered[i], n, now_ns, &p->events);
+            pm_mix_add(p->heard, p->rendered[i], n);
+        }
+    }
+    memcpy(out, p->heard, n * sizeof *out);
+    add_sounds(p, on, true, 0, out, n);
+    give(&p->speaker, &p->to_card, out, n);
+    take(&p->speaker, speaker, p->config.period_samples);
+}
+
+static void speak(struct pm_pump *p, struct sounding on, const int16_t *microphone, size_t n, int64_t now_ns, int64_t wall_ns) {
+    int16_t out[PM_RENDER_MAX];
+    give(&p->microphone, &p->from_card, microphone, p->config.period_samples);
+    take(&p->microphone, p->said, n);
+    for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
+        struct pm_stream *s = &p->streams[i];
+        if (!p->used[i]) {
+            continue;
+        }
+        memcpy(out, p->said, n * sizeof *out);
+        if (s->muted) {
+            memset(out, 0, n * sizeof *out);
+        }
+        for (unsigned other = 0; p->conference && other < PM_STREAMS_MAX; other++) {
+            if (other != i && p->used[other]) {
+                pm_mix_add(out, p->rendered[other], n);
+            }
+        }
+        add_sounds(p, on, false, i, out, n);
+        send_audio(p, s, out, n, now_ns);
+        send_reports(p, s, now_ns, wall_ns);
+        pm_stream_tick(s, now_ns, &p->events);
+    }
+}
+
+int pm_pump_period(struct pm_pump *p, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker, int16_t *heard,
+                   int16_t *said, size_t tap_capacity, struct pm_period_result *result) {
+    if (!p->ready) {
+        return PM_ESTATE;
+    }
+    uint64_t wanted = p->phase + (uint64_t)p->config.period_samples * PM_CALL_RATE_HZ;
+    size_t n = (size_t)(wanted / p->config.card_rate_hz);
+    if ((heard != NULL || said != NULL) && (heard == NULL || said == NULL || tap_capacity < n)) {
+        return PM_EARG;
+    }
+    p->phase = wanted % p->config.card_rate_hz;
+    struct sounding on = {.tone = p->tone.playing, .prompt = p->prompt.samples != NULL};
+    receive(p, now_ns, wall_ns);
+    render_sounds(p, n, now_ns);
+    play(p, on, speaker, n, now_ns);
+    speak(p, on, microphone, n, now_ns, wall_ns);
+    if (heard != NULL) {
+        memcpy(heard, p->heard, n * sizeof *heard);
+        memcpy(said, p->said, n * sizeof *said);
+    }
+    *result = (struct pm_period_result){.events = p->events.count, .call_samples = (uint32_t)n};
+    return PM_OK;
+}

@@ -1,0 +1,125 @@
+#include "pm_socket.h"
+#include "pm_stream.h"
+#include <string.h>
+
+/* 5 % of 64 kbit/s and the headers of fifty packets a second (RFC 3550 section 6.2). */
+#define RTCP_OCTETS_PER_S 500.0
+/* IPv4 and UDP headers count towards the size of a report (section 6.2). */
+#define HEADER_OCTETS 28.0
+/* First guess of a report's size: SR, one block, SDES. */
+#define FIRST_OCTETS 120.0
+
+static void schedule(struct pm_report *r, int64_t now_ns, unsigned senders, unsigned members, bool we_sent, double fraction) {
+    struct pm_rtcp_timing timing = {.members = members,
+                                    .senders = senders,
+                                    .rtcp_octets_per_s = RTCP_OCTETS_PER_S,
+                                    .average_octets = r->average_octets,
+                                    .we_sent = we_sent,
+                                    .initial = r->initial};
+    r->due_ns = now_ns + (int64_t)(pm_rtcp_interval_s(&timing, fraction) * 1e9);
+}
+
+void pm_report_init(struct pm_report *r, int64_t now_ns, double fraction) {
+    memset(r, 0, sizeof *r);
+    r->initial = true;
+    r->average_octets = FIRST_OCTETS;
+    schedule(r, now_ns, 0, 1, false, fraction);
+}
+
+/* Section 6.3.3: the average moves by a sixteenth with every packet, sent or received. */
+static void count_size(struct pm_report *r, size_t octets) {
+    r->average_octets += ((double)octets + HEADER_OCTETS - r->average_octets) / 16.0;
+}
+
+static void read_block(struct pm_report *r, const struct pm_rtcp_block *block, int64_t wall_ns) {
+    uint32_t round_trip;
+    r->remote_known = true;
+    r->remote_loss_fraction = block->fraction_lost / 256.0;
+    r->remote_packets_lost = block->packets_lost;
+    r->remote_jitter_ms = block->jitter * 1000.0 / PM_CALL_RATE_HZ;
+    if (pm_rtcp_round_trip(block, pm_rtcp_ntp(wall_ns), &round_trip)) {
+        r->rtt_known = true;
+        r->rtt_ms = round_trip * 1000.0 / 65536.0;
+    }
+}
+
+void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t now_ns,
+                    int64_t wall_ns, struct pm_events *events) {
+    struct pm_report *r = &s->report;
+    struct pm_rtcp_compound c;
+    if (!pm_address_same_host(from, &r->remote) && !pm_address_same_host(from, &s->latch.remote)) {
+        s->foreign++;
+        return;
+    }
+    if (pm_rtcp_parse(data, octets, s->config.ssrc, &c) != PM_OK) {
+        s->invalid++;
+        return;
+    }
+    if (now_ns < s->latch.window_end_ns && s->latch.moved) {
+        r->remote = *from; /* behind the same NAT as its RTP */
+    }
+    r->received++;
+    count_size(r, octets);
+    if (c.has_sender_info && s->has_source && c.ssrc == s->source.ssrc) {
+        r->has_sr = true;
+        r->last_sr = pm_rtcp_ntp_middle(c.ntp);
+        r->last_sr_ns = now_ns;
+    }
+    for (unsigned i = 0; i < c.block_count; i++) {
+        if (c.blocks[i].ssrc == s->config.ssrc) {
+            read_block(r, &c.blocks[i], wall_ns);
+        }
+    }
+    for (unsigned i = 0; i < c.bye_count; i++) {
+        if (s->has_source && c.bye_ssrc[i] == s->source.ssrc) {
+            pm_events_push(events, (struct pm_event){.at_ns = now_ns, .kind = PM_EVENT_BYE, .stream = s->slot});
+        }
+    }
+}
+
+static void write_block(struct pm_stream *s, struct pm_rtcp_block *block, int64_t now_ns) {
+    int64_t lost = (int64_t)pm_source_expected(&s->source) - (int64_t)s->source.received;
+    block->ssrc = s->source.ssrc;
+    block->fraction_lost = pm_source_fraction_lost(&s->source);
+    block->packets_lost = lost > INT32_MAX ? INT32_MAX : lost < INT32_MIN ? INT32_MIN : (int32_t)lost;
+    block->highest_sequence = pm_source_highest(&s->source);
+    block->jitter = (uint32_t)s->source.jitter;
+    if (s->report.has_sr) {
+        int64_t since_ns = now_ns - s->report.last_sr_ns;
+        block->last_sr = s->report.last_sr;
+        block->delay_since_sr = (uint32_t)(since_ns / 1000000000 << 16) + (uint32_t)((since_ns % 1000000000 << 16) / 1000000000);
+    }
+}
+
+size_t pm_stream_report(struct pm_stream *s, uint8_t *out, size_t capacity, bool bye, int64_t now_ns, int64_t wall_ns, double fraction) {
+    struct pm_report *r = &s->report;
+    bool reachable = s->config.rtcp_fd >= 0 && r->remote.family != PM_FAMILY_NONE && r->remote.port != 0;
+    if (!reachable || (bye ? s->sent == 0 && r->sent == 0 : now_ns < r->due_ns)) {
+        return 0; /* section 6.3.7: who never sent anything says no goodbye */
+    }
+    bool we_sent = s->sent > r->sent_before[1];
+    struct pm_rtcp_compound c = {.ssrc = s->config.ssrc, .has_sender_info = we_sent, .bye = bye};
+    if (we_sent) {
+        c.ntp = pm_rtcp_ntp(wall_ns);
+        c.rtp_timestamp = s->timestamp + (uint32_t)s->fill;
+        c.packets_sent = (uint32_t)s->sent;
+        c.octets_sent = (uint32_t)s->octets_sent;
+    }
+    if (s->has_source) {
+        c.block_count = 1;
+        write_block(s, &c.blocks[0], now_ns);
+    }
+    c.cname_octets = (uint8_t)strlen(s->config.cname);
+    memcpy(c.cname, s->config.cname, c.cname_octets);
+    int length = pm_rtcp_build(&c, out, capacity);
+    if (length <= 0) {
+        return 0;
+    }
+    r->sent_before[1] = r->sent_before[0];
+    r->sent_before[0] = s->sent;
+    r->sent++;
+    r->initial = false;
+    count_size(r, (size_t)length);
+    schedule(r, now_ns, (unsigned)we_sent + (s->has_source ? 1u : 0u), s->has_source ? 2u : 1u, we_sent, fraction);
+    return (size_t)length;
+}

@@ -1,0 +1,143 @@
+#include "pm_stream.h"
+#include <string.h>
+
+static void tell(struct pm_stream *s, struct pm_events *events, enum pm_event_kind kind, int64_t at_ns, uint32_t value) {
+    pm_events_push(events, (struct pm_event){.at_ns = at_ns, .kind = (uint8_t)kind, .stream = s->slot, .value = value});
+}
+
+static bool is_digit(const struct pm_stream *s, uint8_t payload_type) {
+    return s->config.digit_receive_count > 0 &&
+           memchr(s->config.digit_receive_types, payload_type, s->config.digit_receive_count) != NULL;
+}
+
+static bool is_audio(const struct pm_stream *s, uint8_t payload_type) {
+    for (unsigned i = 0; i < s->config.receive_count; i++) {
+        if (s->config.receive[i].payload_type == payload_type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void adopt(struct pm_stream *s, const struct pm_source *source) {
+    if (s->has_source) {
+        s->expected_before += pm_source_expected(&s->source);
+        s->received_before += s->source.received;
+        s->source_changes++;
+    }
+    s->source = *source;
+    s->has_source = true;
+    s->has_contender = false;
+    pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
+}
+
+/* Whether the packet belongs to the source that is heard. The first one is trusted at once, since its address is already known to be right;
+ * another SSRC must send two packets in sequence (RFC 3550 section 8.2 and appendix A.1), so that a stray packet changes nothing. */
+static bool from_valid_source(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, struct pm_events *events) {
+    if (!s->has_source) {
+        struct pm_source first;
+        pm_source_init(&first, p->ssrc, p->sequence, PM_CALL_RATE_HZ, 0);
+        adopt(s, &first);
+        tell(s, events, PM_EVENT_FIRST_PACKET, arrival_ns, 0);
+    }
+    if (p->ssrc == s->source.ssrc) {
+        struct pm_source before = s->source;
+        enum pm_source_result result = pm_source_update(&s->source, p->sequence);
+        if (result == PM_SOURCE_RESTARTED) {
+            s->expected_before += pm_source_expected(&before);
+            s->received_before += before.received;
+            pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
+        }
+        return result != PM_SOURCE_DOUBTFUL;
+    }
+    if (!s->has_contender || s->contender.ssrc != p->ssrc) {
+        pm_source_init(&s->contender, p->ssrc, p->sequence, PM_CALL_RATE_HZ, 2);
+        s->has_contender = true;
+    }
+    if (pm_source_update(&s->contender, p->sequence) != PM_SOURCE_VALID) {
+        return false;
+    }
+    struct pm_source contender = s->contender;
+    adopt(s, &contender);
+    tell(s, events, PM_EVENT_SSRC_CHANGED, arrival_ns, p->ssrc);
+    return true;
+}
+
+static void hear_digit(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, struct pm_events *events) {
+    struct pm_digit_packet digit = {.payload = p->payload,
+                                    .payload_octets = p->payload_octets,
+                                    .timestamp = p->timestamp,
+                                    .sequence = p->sequence,
+                                    .marker = p->marker,
+                                    .arrival_ns = arrival_ns};
+    struct pm_event found[PM_DIGIT_IN_EVENTS];
+    int count = pm_digit_in_packet(&s->digit_in, &digit, found);
+    s->invalid += count < 0;
+    for (int i = 0; i < count; i++) {
+        found[i].stream = s->slot;
+        pm_events_push(events, found[i]);
+    }
+}
+
+static void hear_audio(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, int64_t now_ns) {
+    pm_source_arrival(&s->source, p->timestamp, arrival_ns);
+    struct pm_jitter_packet packet = {.payload = p->payload,
+                                      .payload_octets = p->payload_octets,
+                                      .ssrc = p->ssrc,
+                                      .timestamp = p->timestamp,
+                                      .sequence = p->sequence,
+                                      .payload_type = p->payload_type,
+                                      .marker = p->marker,
+                                      .arrival_ns = arrival_ns,
+                                      .drained_ns = now_ns};
+    s->invalid += pm_playout_put(&s->playout, &packet) < 0;
+}
+
+void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t arrival_ns,
+                   int64_t now_ns, struct pm_events *events) {
+    struct pm_rtp_packet p;
+    bool moved = false;
+    if (!s->config.receives) {
+        s->ignored++;
+        return;
+    }
+    if (pm_rtp_parse(data, octets, &p) != PM_OK || (!is_audio(s, p.payload_type) && !is_digit(s, p.payload_type))) {
+        s->invalid++;
+        return;
+    }
+    if (!pm_latch_admits(&s->latch, from, p.sequence, now_ns, &moved)) {
+        s->foreign++;
+        return;
+    }
+    if (moved) {
+        tell(s, events, PM_EVENT_LATCHED, arrival_ns, 0);
+    }
+    if (!from_valid_source(s, &p, arrival_ns, events)) {
+        return;
+    }
+    if (s->silent_s > 0) {
+        tell(s, events, PM_EVENT_RESUMED, arrival_ns, (uint32_t)((arrival_ns - s->last_packet_ns) / 1000000));
+        s->silent_s = 0;
+    }
+    s->received++;
+    s->octets_received += p.payload_octets;
+    s->last_packet_ns = arrival_ns;
+    if (is_digit(s, p.payload_type)) {
+        hear_digit(s, &p, arrival_ns, events);
+    } else if (p.payload_octets > 0) { /* some phones send empty packets to keep a NAT open */
+        hear_audio(s, &p, arrival_ns, now_ns);
+    }
+}
+
+void pm_stream_render(struct pm_stream *s, int16_t *out, size_t n, int64_t now_ns, struct pm_events *events) {
+    /* Rendered even while nothing may be heard, so that what was buffered before a hold is gone after it. */
+    (void)pm_playout_render(&s->playout, out, n);
+    if (!s->config.receives) {
+        memset(out, 0, n * sizeof *out);
+        return;
+    }
+    if (s->playout.heard && !s->told_first_audio) {
+        s->told_first_audio = true;
+        tell(s, events, PM_EVENT_FIRST_AUDIO, now_ns, 0);
+    }
+}
