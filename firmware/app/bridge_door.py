@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from typing import Protocol, assert_never
 
 from firmware.app.arrivals import Arrival, inputs_of
@@ -163,6 +164,16 @@ class DoorBridge:
 
 
 def _in_words(record: door.DoorRecord) -> str:
-    """A record as one log line: its name and its fields."""
-    fields = ((name, getattr(record, name)) for name in record.__slots__)
-    return type(record).__name__ + "".join(f" {name}={value}" for name, value in fields if value not in (None, ""))
+    """A record as one log line: its name and its fields, without the empty ones."""
+    words = [type(record).__name__]
+    for name in record.__slots__:
+        match getattr(record, name):
+            case None | "":
+                continue
+            case Enum(value=value):
+                words.append(f"{name}={value}")
+            case float() as number:
+                words.append(f"{name}={number:.3f}")
+            case value:
+                words.append(f"{name}={value}")
+    return " ".join(words)

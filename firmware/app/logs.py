@@ -20,6 +20,8 @@ from typing import TextIO
 
 LINE_LENGTH_MAX = 2000  # characters; journald splits at 48 KiB, a terminal long before, and no sentence of ours needs more
 
+OURS = ("portero", "firmware", "hw")  # libraries speak from WARNING on, whatever the level
+
 _PRIORITY = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}  # syslog(3)
 
 
@@ -73,8 +75,8 @@ def set_up(environ: Mapping[str, str], *, level: str = "info", stream: TextIO | 
         handler.setFormatter(_Journald("%(name)s: %(message)s"))
     else:
         handler.setFormatter(_Terminal("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    root = logging.getLogger("portero")
+    root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    root.propagate = False
-    logging.getLogger("asyncio").handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for ours in OURS:
+        logging.getLogger(ours).setLevel(level.upper())

@@ -40,6 +40,10 @@ class Notifier:
         """Feed the watchdog."""
         self._send("WATCHDOG=1")
 
+    def reloading(self) -> None:
+        """A reload has begun; `ready` ends it."""
+        self._send("RELOADING=1")
+
     def stopping(self) -> None:
         """An orderly stop has begun."""
         self._send("STOPPING=1")

@@ -36,6 +36,11 @@ class SoundSystem:
             self._engine = Engine(self._card(), self._sink, settings=settings)
         return self._engine
 
+    @property
+    def running(self) -> bool:
+        """Whether anything sounds: the card is open."""
+        return self._engine is not None and self._engine.running
+
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
         self.engine.start(call, port, session)
 
@@ -65,7 +70,7 @@ class SoundSystem:
     def last_period_ns(self, now_ns: int) -> int | None:
         """For the watchdog: when the audio thread last moved; None while there is none. A thread that has not moved yet counts from now."""
         engine = self._engine
-        if engine is None or not engine.running:
+        if engine is None or not self.running:
             self._no_period_since_ns = None
             return None
         if engine.last_period_ns:

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from firmware.app.logs import LINE_LENGTH_MAX, set_up
+from firmware.app.logs import LINE_LENGTH_MAX, OURS, set_up
 
 log = logging.getLogger("portero.test")
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    root, theirs = logging.getLogger("portero"), logging.getLogger("asyncio")
-    before = root.handlers[:], root.level, root.propagate, theirs.handlers[:]
+    root = logging.getLogger()
+    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", *OURS)}
     yield
-    root.handlers[:], root.level, root.propagate, theirs.handlers[:] = before
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture
@@ -81,3 +83,10 @@ def test_a_quiet_level_hides_the_rest() -> None:
     set_up({}, level="warning", stream=stream)
     log.info("not shown")
     assert stream.getvalue() == ""
+
+
+def test_libraries_are_heard_from_warnings_on(journal: io.StringIO) -> None:
+    logging.getLogger("asyncio").info("chatter")
+    logging.getLogger("asyncio").warning("trouble")
+    logging.getLogger("firmware.net").info("ours")
+    assert journal.getvalue() == "<4>asyncio: trouble\n<6>firmware.net: ours\n"

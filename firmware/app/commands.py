@@ -1,0 +1,142 @@
+"""The command line in full: every command, its options, and what it calls. Each command imports its own part of the program."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+CONTROL_SOCKET = "/run/portero/control.sock"
+
+
+def parser(config: str) -> argparse.ArgumentParser:
+    """`config` is the configuration's path when none is given. Each command stores its function as `command`."""
+    top = argparse.ArgumentParser(prog="portero", description="SIP door intercom: a press, a call, an opened door.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="the daemon")
+    _config_option(run, config)
+    run.add_argument("--simulate", action="store_true", help="with a door in memory instead of pins and sound card")
+    run.add_argument("--microphone", type=Path, metavar="WAV", help="what the simulated microphone hears")
+    run.add_argument("--speaker", type=Path, metavar="WAV", help="where the simulated speaker's sound goes")
+    run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", help="a press, a call and an opened door on this machine, with a report")
+    demo.add_argument(
+        "--out", type=Path, default=Path("out/demo"), metavar="DIR", help="where report and recordings go (default: %(default)s)"
+    )
+    demo.add_argument("--pbx", choices=("kamailio",), help="through a real server instead of directly")
+    demo.set_defaults(command=_demo)
+
+    check = commands.add_parser("check", help="look for mistakes in a configuration")
+    check.add_argument("file", type=Path, nargs="?", default=Path(config), metavar="FILE")
+    check.set_defaults(command=_check)
+
+    call = commands.add_parser("call", help="place one call from this machine")
+    call.add_argument("uri", metavar="sip:…")
+    _config_option(call, None)
+    call.add_argument("--account", metavar="NAME", help="through this account of the configuration, else directly")
+    call.add_argument("--seconds", type=float, metavar="N", help="hang up N seconds after the answer")
+    call.add_argument("--simulate", action="store_true", help="without a sound card")
+    call.add_argument("--wav", type=Path, metavar="WAV", help="say this instead of what the microphone hears (implies --simulate)")
+    call.add_argument("--record", type=Path, metavar="WAV", help="keep what is heard (implies --simulate)")
+    call.set_defaults(command=_call)
+
+    doctor = commands.add_parser("doctor", help="say in plain words what works and what does not")
+    _config_option(doctor, config)
+    doctor.set_defaults(command=_doctor)
+
+    ctl = commands.add_parser("ctl", help="drive a running daemon", description="See docs/ctl.md. `portero ctl status` is a start.")
+    ctl.add_argument("--socket", metavar="PATH", help=f"the daemon's control socket (default: $PORTERO_CONTROL or {CONTROL_SOCKET})")
+    ctl.add_argument("verb", metavar="VERB")
+    ctl.add_argument("words", nargs="*", metavar="…")
+    ctl.set_defaults(command=_ctl)
+
+    release = commands.add_parser("release-relays", help="drive every lock line to rest (ExecStopPost)")
+    _config_option(release, config)
+    release.set_defaults(command=_release)
+    return top
+
+
+def _config_option(command: argparse.ArgumentParser, default: str | None) -> None:
+    shown = "" if default is None else " (default: %(default)s)"
+    command.add_argument(
+        "--config", type=Path, default=None if default is None else Path(default), metavar="FILE", help=f"the configuration{shown}"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from firmware.app.main import RunOptions, run
+
+    return run(
+        RunOptions(
+            config=options.config,
+            simulate=options.simulate,
+            microphone=options.microphone,
+            speaker=options.speaker,
+            log_level=options.log_level,
+        )
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from firmware.demo.show import demo
+
+    return demo(options.out, pbx=options.pbx)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from firmware.config.load import load
+    from firmware.config.problems import ConfigErrors
+
+    try:
+        settings = load(options.file)
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            place = f"{options.file}:{problem.line}" if problem.line else str(options.file)
+            key = f"{problem.key}: " if problem.key else ""
+            print(f"{place}: {key}{problem.wrong}. {problem.remedy[:1].upper()}{problem.remedy[1:]}.")
+        return 1
+    for warning in settings.warnings:
+        print(f"{options.file}: warning: {warning}")
+    print(f"{options.file}: no mistakes")
+    return 0
+
+
+def _call(options: argparse.Namespace) -> int:
+    from firmware.app.one_call import CallOptions, call
+
+    return call(
+        CallOptions(
+            uri=options.uri,
+            config=options.config,
+            account=options.account,
+            seconds=options.seconds,
+            simulate=options.simulate or options.wav is not None or options.record is not None,
+            wav=options.wav,
+            record=options.record,
+        )
+    )
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from firmware.app.doctor.examination import examine
+
+    return examine(options.config)
+
+
+def _ctl(options: argparse.Namespace) -> int:
+    from firmware.app.control.client import control
+
+    socket = options.socket or os.environ.get("PORTERO_CONTROL") or CONTROL_SOCKET
+    try:
+        return control(Path(socket), options.verb, tuple(options.words))
+    except KeyboardInterrupt:  # the way to end `events`
+        return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from firmware.app.release import release
+
+    return release(options.config, os.environ.get("RUNTIME_DIRECTORY"))

@@ -1,0 +1,229 @@
+"""What `portero ctl` can ask of a running station; docs/ctl.md says the same to people.
+
+A verb answers when its effect is known, not when it was asked for: `register` with the registrar's answer, `hold` with the final response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from firmware.app.calls import Leg
+from firmware.app.control.protocol import ControlError, Json, Request, as_json
+from firmware.app.station import Station
+from firmware.door import events as door
+from firmware.door.state import Calling, Idle, Offered, Talking
+from firmware.errors import LocalProtocolError, MediaError, RemoteProtocolError
+from firmware.sip import events as sip
+from firmware.sip.body.dtmf_relay import Digit, encode
+from firmware.sip.uri import Uri
+
+REQUEST_S_MAX = 20.0  # a request inside a call: half of SIP's 32 s (RFC 3261 §17.1.1.2, timer B), a phone answers in milliseconds
+REGISTER_S_MAX = 10.0
+PLACED_S_MAX = 5.0  # from the wish to the record of it: one journal write
+DIGITS = frozenset("0123456789ABCD*#")
+DIGITS_MAX = 32
+
+Handler = Callable[[Station, tuple[str, ...]], Awaitable[Json]]
+
+
+class Verb(NamedTuple):
+    """`usage` after the verb's name; how many words it takes; what it does."""
+
+    usage: str
+    words_min: int
+    words_max: int
+    run: Handler
+
+
+async def perform(station: Station, verbs: dict[str, Verb], request: Request) -> Json:
+    """Check and carry out one request. Raises ControlError."""
+    verb = verbs.get(request.verb)
+    if verb is None:
+        raise ControlError("unknown_verb", f"no such verb; there are: {', '.join(sorted(verbs))}")
+    if not verb.words_min <= len(request.args) <= verb.words_max:
+        raise ControlError("bad_argument", f"usage: {request.verb} {verb.usage}".rstrip())
+    try:
+        return await verb.run(station, request.args)
+    except (LocalProtocolError, MediaError) as error:
+        raise ControlError("not_now", str(error)) from error
+
+
+async def _status(station: Station, _args: tuple[str, ...]) -> Json:
+    return {
+        "uptime_s": round(station.loop.time() - station.started_at_s, 3),
+        "sip_port": station.line.port,
+        "accounts": {
+            name: {"registered": each.working is True, "detail": each.detail} for name, each in station.line.registrations.items()
+        },
+        "call": _call_in_words(station),
+        "legs": [
+            {"call": leg.key, "incoming": leg.incoming, "answered": leg.answered, "sound": leg.streaming} for leg in station.calls.legs
+        ],
+        "locks": {lock.name: station.board.relay(lock.name).closed for lock in station.settings.lock},
+        "journal": None if station.journal is None else station.settings.journal.path,
+        "health": dict(station.health),
+        "audio_thread": station.sound.running,
+        "presses_merged": station.inbox.presses_merged,
+        "dropped": station.inbox.dropped,
+        "failures": station.supervisor.total,
+    }
+
+
+def _call_in_words(station: Station) -> Json:
+    now_s = station.loop.time()
+    match station.bridge.state.call:
+        case Idle():
+            return {"state": "idle"}
+        case Calling(press=press, button=button, legs=legs):
+            return {"state": "calling", "press": press, "button": button, "parties": [leg.party.name for leg in legs]}
+        case Offered(leg=leg, accepted=accepted):
+            return {"state": "offered", "party": leg.party.name, "accepted": accepted}
+        case Talking(leg=leg, press=press, since_s=since_s, opened=opened):
+            return {"state": "talking", "press": press, "party": leg.party.name, "for_s": round(now_s - since_s, 3), "opened": opened}
+
+
+async def _press(station: Station, args: tuple[str, ...]) -> Json:
+    if args[0] not in {button.name for button in station.settings.button}:
+        raise ControlError("not_found", f"no button named {args[0]!r}")
+    station.inbox.put(door.Press(button=door.ButtonName(args[0])))
+    pressed = await station.wait_for(lambda event: isinstance(event, door.Pressed) and event.button == args[0], PLACED_S_MAX)
+    return as_json(pressed)
+
+
+async def _call(station: Station, args: tuple[str, ...]) -> Json:
+    if args[0] not in station.bridge.state.directory.targets:
+        try:
+            if not Uri.parse(args[0]).is_sip:
+                raise RemoteProtocolError("not a SIP address")
+        except RemoteProtocolError as error:
+            raise ControlError("bad_argument", f"{args[0]!r} is neither a target's name nor a SIP address: {error}") from None
+    if not isinstance(station.bridge.state.call, Idle):
+        raise ControlError("not_now", "a call is in progress")
+    station.inbox.put(door.Dial(target=args[0], by="control"))
+    placed = await station.wait_for(lambda event: isinstance(event, door.CallPlaced) and event.party == args[0], PLACED_S_MAX)
+    if placed is None:
+        raise ControlError("not_now", "another call came first")
+    return as_json(placed)
+
+
+async def _answer(station: Station, args: tuple[str, ...]) -> Json:
+    """`answer`: take the waiting call. `answer CODE`: reply this status to it (180 rings, 300 to 699 refuse)."""
+    waiting = next((leg for leg in station.calls.legs if leg.incoming and not leg.answered and not leg.ended_by_us), None)
+    if waiting is None:
+        raise ControlError("not_now", "no call waits for an answer")
+    status = _number(args[0], 180, 699) if args else 200
+    if status == 180:
+        station.line.command(sip.Ring(call=waiting.key))
+    elif 200 <= status <= 299:
+        station.inbox.put(door.Operate(verb=door.Verb.ANSWER))
+    elif status >= 300:
+        station.line.command(sip.HangUp(call=waiting.key, status=status))
+    else:
+        raise ControlError("bad_argument", "give 180, 200, or 300 to 699")
+    return {"call": waiting.key, "status": status}
+
+
+async def _hangup(station: Station, _args: tuple[str, ...]) -> Json:
+    if isinstance(station.bridge.state.call, Idle):
+        raise ControlError("not_now", "there is no call")
+    station.inbox.put(door.Operate(verb=door.Verb.HANG_UP))
+    ended = await station.wait_for(lambda event: isinstance(event, door.CallEnded), REQUEST_S_MAX)
+    return as_json(ended)
+
+
+def _in_call(make: Callable[[Leg], sip.Command], method: str) -> Handler:
+    """A verb that sends one request inside the current call and answers with its final status."""
+
+    async def run(station: Station, _args: tuple[str, ...]) -> Json:
+        leg = _current(station)
+        station.line.command(make(leg))
+        return {"call": leg.key, "status": await _outcome(station, leg, method)}
+
+    return run
+
+
+async def _outcome(station: Station, leg: Leg, method: str) -> int:
+    done = await station.wait_for(
+        lambda event: isinstance(event, sip.RequestDone | sip.CallEnded) and event.call == leg.key,
+        REQUEST_S_MAX,
+    )
+    match done:
+        case sip.RequestDone(status=status):
+            return status
+        case sip.CallEnded():
+            raise ControlError("failed", "the call ended first")
+        case _:
+            raise ControlError("failed", f"no final response to {method} within {REQUEST_S_MAX:.0f} s")
+
+
+async def _dtmf(station: Station, args: tuple[str, ...]) -> Json:
+    way, digits = args[0], args[1].upper()
+    if not 0 < len(digits) <= DIGITS_MAX or not DIGITS.issuperset(digits):
+        raise ControlError("bad_argument", f"give 1 to {DIGITS_MAX} of 0-9 A-D * #")
+    leg = _current(station)
+    if way == "rfc4733":
+        station.sound.engine.send_digits(leg.key, digits)
+        return {"call": leg.key, "digits": digits}
+    if way != "info":
+        raise ControlError("bad_argument", "give rfc4733 or info")
+    statuses: list[Json] = []
+    for digit in digits:
+        station.line.command(sip.SendInfo(call=leg.key, content_type="application/dtmf-relay", body=encode(Digit(digit))))
+        statuses.append(await _outcome(station, leg, "INFO"))
+    return {"call": leg.key, "digits": digits, "statuses": statuses}
+
+
+def _account_verb(make: Callable[[sip.AccountName], sip.Command]) -> Handler:
+    """`register` and `unregister`: one account by name, or all."""
+
+    async def run(station: Station, args: tuple[str, ...]) -> Json:
+        names = [name for name in station.line.registrations if not args or name == args[0]]
+        if not names:
+            raise ControlError("not_found", f"no account named {args[0]!r}" if args else "no account is configured")
+        answers: dict[str, Json] = {}
+        for name in names:
+            station.line.command(make(sip.AccountName(name)))
+            event = await station.wait_for(
+                lambda event, name=name: (  # type: ignore[misc]  # mypy cannot infer a lambda with a bound default
+                    isinstance(event, sip.Registered | sip.RegistrationFailed | sip.Unregistered) and event.account == name
+                ),
+                REGISTER_S_MAX,
+            )
+            answers[name] = "no answer" if event is None else {"event": type(event).__name__, "detail": as_json(event)}
+        return answers
+
+    return run
+
+
+async def _events(_station: Station, _args: tuple[str, ...]) -> Json:
+    return {"following": True}  # the server goes on with the event lines
+
+
+def _current(station: Station) -> Leg:
+    leg = station.calls.current
+    if leg is None or not leg.answered:
+        raise ControlError("not_now", "there is no answered call")
+    return leg
+
+
+def _number(text: str, low: int, high: int) -> int:
+    if not (text.isascii() and text.isdecimal() and low <= int(text[:9]) <= high):
+        raise ControlError("bad_argument", f"{text!r} is no number from {low} to {high}")
+    return int(text)
+
+
+VERBS = {
+    "status": Verb("", 0, 0, _status),
+    "press": Verb("BUTTON", 1, 1, _press),
+    "call": Verb("TARGET|URI", 1, 1, _call),
+    "answer": Verb("[STATUS]", 0, 1, _answer),
+    "hangup": Verb("", 0, 0, _hangup),
+    "hold": Verb("", 0, 0, _in_call(lambda leg: sip.Hold(call=leg.key), "INVITE")),
+    "resume": Verb("", 0, 0, _in_call(lambda leg: sip.Resume(call=leg.key), "INVITE")),
+    "reinvite": Verb("", 0, 0, _in_call(lambda leg: sip.Reinvite(call=leg.key), "INVITE")),
+    "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
+    "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
+    "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),
+    "events": Verb("", 0, 0, _events),
+}

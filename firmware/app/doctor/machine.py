@@ -1,0 +1,105 @@
+"""What the doctor looks at on the machine: clock, rights, disk, pins, sound, serial ports. Each function makes one kind of finding."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from firmware.app.doctor.findings import Finding, fail, ok, warn
+from firmware.app.wiring.board import board_settings
+from firmware.config.schema import Settings
+from hw.api import HardwareError
+
+BUILT_AT_S = 1_735_689_600  # 2025-01-01: a clock before this was never set; a Pi without network starts somewhere in the past
+FREE_BYTES_MIN = 64 << 20  # the journal's bound with room to spare
+SYNCHRONISED = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd.service(8)
+OTHER_CLOCK_KEEPERS = (Path("/run/chrony/chronyd.pid"), Path("/run/ntpd.pid"))
+
+
+def clock(now_s: float | None = None) -> Iterator[Finding]:
+    """The wall clock stamps the journal, and certificates are judged by it."""
+    now_s = time.time() if now_s is None else now_s
+    if now_s < BUILT_AT_S:
+        shown = time.strftime("%Y-%m-%d", time.gmtime(now_s))
+        yield fail("clock", f"it is {shown} here", "set the time, or let the network do it: timedatectl set-ntp true")
+    elif SYNCHRONISED.exists() or any(path.exists() for path in OTHER_CLOCK_KEEPERS):
+        yield ok("clock", "set, and kept by the network")
+    else:
+        yield warn("clock", "set, but nothing keeps it right", "timedatectl set-ntp true")
+
+
+def journal(settings: Settings) -> Iterator[Finding]:
+    """Whether rows can be written: the directory, the file, the room."""
+    path = Path(settings.journal.path)
+    folder = path.parent
+    if not folder.is_dir():
+        remedy = f"create it: install -d -o portero -g portero {folder} (the service makes its own when it starts)"
+        yield fail("journal", f"there is no directory {folder}", remedy)
+        return
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        yield warn("journal", f"you may not write {path}", "run the doctor as the service's user: sudo -u portero portero doctor")
+        return
+    free = os.statvfs(folder)
+    free_bytes = free.f_bavail * free.f_frsize
+    if free_bytes < FREE_BYTES_MIN:
+        yield fail("journal", f"only {free_bytes >> 20} MB are free at {folder}", "make room; old logs first: journalctl --vacuum-size=50M")
+    else:
+        yield ok("journal", f"{path} can be written, {free_bytes >> 20} MB free")
+
+
+def rights(settings: Settings, config: Path) -> Iterator[Finding]:
+    """Who may read the secrets; whether the audio thread may come first."""
+    secret = any(account.password for account in settings.account) or settings.code
+    if secret and config.stat().st_mode & 0o004:
+        yield warn("permissions", f"every user of this machine may read {config}", f"chmod o-rwx {config}")
+    else:
+        yield ok("permissions", f"{config} is not for everybody" if secret else f"{config} holds no secret")
+    _, hard = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    if os.geteuid() != 0 and hard == 0:
+        yield warn("real time", "sound may stutter on a busy machine: no right to SCHED_FIFO here", "the service has it: LimitRTPRIO=50")
+    else:
+        yield ok("real time", "the audio thread may come first")
+
+
+def pins(settings: Settings) -> Iterator[Finding]:
+    """Whether there are GPIO lines to drive; none is touched."""
+    wires = board_settings(settings)
+    count = len(wires.buttons) + len(wires.contacts) + len(wires.relays) + len(wires.lamps)
+    if not count:
+        yield warn("gpio", "nothing is wired to a pin", "give buttons and locks their `gpio` in the configuration")
+        return
+    from hw.gpio import board_pins
+
+    try:
+        board_pins().close()
+    except HardwareError as error:
+        yield fail("gpio", str(error), "on a Raspberry Pi: usermod -aG gpio USER; elsewhere: portero run --simulate")
+    else:
+        yield ok("gpio", f"{count} lines are configured, and this board has pins")
+
+
+def sound(settings: Settings) -> Iterator[Finding]:
+    """Open the card for a moment, both ways."""
+    from hw.alsa import open_duplex
+
+    try:
+        card = open_duplex(board_settings(settings).sound)
+    except HardwareError as error:
+        yield fail("sound", str(error), "list cards with `aplay -l`, and put a piece of the name into `device` of [audio]")
+    else:
+        yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz")
+        card.close()
+
+
+def readers(settings: Settings) -> Iterator[Finding]:
+    """Serial ports of card readers."""
+    for reader in settings.reader:
+        if not Path(reader.port).exists():
+            yield fail(f"reader {reader.name}", f"there is no {reader.port}", "plug it in; on a Pi enable the serial port: raspi-config")
+        elif not os.access(reader.port, os.R_OK | os.W_OK):
+            yield fail(f"reader {reader.name}", f"you may not open {reader.port}", "usermod -aG dialout USER")
+        else:
+            yield ok(f"reader {reader.name}", f"{reader.port} is there")

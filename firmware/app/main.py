@@ -1,0 +1,188 @@
+"""`portero run`: the composition root, from a settings file to a working station and back to nothing.
+
+The order of the imports is the order of the start: only what a REGISTER needs stands above; everything else is imported after it has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware.app import logs
+from firmware.app.line import SipLine
+from firmware.app.notify import Notifier, watchdog_interval_s
+from firmware.config.load import load
+from firmware.config.schema import Settings
+from firmware.errors import PorteroError
+from firmware.ids import SystemIds
+
+if TYPE_CHECKING:
+    from firmware.app.control.server import ControlServer
+    from firmware.app.station import Station
+    from hw.api import Board
+
+log = logging.getLogger("portero")
+
+EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line says. `microphone` and `speaker` are WAV files of a simulated panel."""
+
+    config: Path
+    simulate: bool = False
+    microphone: Path | None = None
+    speaker: Path | None = None
+    log_level: str = "info"
+
+
+class Run:
+    """One life of the daemon. `again` is set when it ended to begin anew with a changed configuration."""
+
+    def __init__(self, options: RunOptions, settings: Settings, notifier: Notifier) -> None:
+        self._options = options
+        self._settings = settings
+        self._notifier = notifier
+        self.again = False
+
+    async def serve(self) -> int:
+        """Start, work until told to stop, stop in order."""
+        ids = SystemIds()
+        line = SipLine(self._settings, ids)
+        await line.start()
+        await line.first_send()
+        from firmware.app.station import Station
+        from firmware.app.watchdog import Watchdog
+        from hw.api import HardwareError
+
+        try:
+            station = Station(self._settings, line=line, board=self._board(), ids=ids)
+            await station.start()
+        except HardwareError as error:
+            log.critical("%s", error)
+            await line.stop()
+            return EXIT_FAILED
+        control = await self._control(station)
+        station.add_observer(lambda _at_s, event: self._show_status(station, event))
+        self._heed_signals(station)
+        interval_s = watchdog_interval_s(os.environ)
+        watchdog = Watchdog(self._notifier, interval_s or 0.0, station.vitals, time.monotonic_ns)
+        if interval_s is not None:
+            watchdog.start()
+        self._notifier.ready(status_line(station))
+        log.info("ready on SIP port %d", line.port)
+        await station.ended.wait()
+        if not self.again:
+            self._notifier.stopping()
+        watchdog.stop()
+        await control.close()
+        await station.stop()
+        return EXIT_OK if station.failed is None else EXIT_FAILED
+
+    def _board(self) -> Board:
+        from firmware.app.wiring.board import board_settings
+
+        wires = board_settings(self._settings, simulated=self._options.simulate)
+        if not self._options.simulate:
+            from firmware.app.release import note_relays
+            from hw.build import build_board
+
+            if "RUNTIME_DIRECTORY" in os.environ:
+                note_relays(wires.relays, Path(os.environ["RUNTIME_DIRECTORY"]))
+            return build_board(wires)
+        from hw.microphone import Recording
+        from hw.simulated import SimulatedBoard
+
+        microphone = None if self._options.microphone is None else Recording(self._options.microphone)
+        return SimulatedBoard(wires, microphone=microphone, speaker_wav=self._options.speaker)
+
+    async def _control(self, station: Station) -> ControlServer:
+        """The control socket; a station whose socket cannot be had works without one."""
+        from firmware.app.control.protocol import Json, Request, event_line
+        from firmware.app.control.server import ControlServer
+        from firmware.app.control.verbs import VERBS, perform
+
+        verbs = dict(VERBS)
+        if self._options.simulate:
+            from firmware.app.control.simulated_verbs import simulated_verbs
+            from hw.simulated import SimulatedBoard
+
+            assert isinstance(station.board, SimulatedBoard)
+            verbs |= simulated_verbs(station.board)
+
+        async def handle(request: Request) -> Json:
+            return await perform(station, verbs, request)
+
+        server = ControlServer(Path(self._settings.control.socket), handle, time.monotonic)
+        try:
+            await server.start()
+        except OSError as error:
+            log.error("no control socket at %s: %s", self._settings.control.socket, error)
+        station.add_observer(lambda at_s, event: server.publish(event_line(event, at_s)) if server.followed else None)
+        return server
+
+    def _heed_signals(self, station: Station) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            station.loop.add_signal_handler(number, station.ended.set)
+        station.loop.add_signal_handler(signal.SIGHUP, self._reload, station)
+
+    def _reload(self, station: Station) -> None:
+        """A changed configuration begins a new life of the same process; one with mistakes is named and ignored."""
+        try:
+            load(self._options.config)
+        except PorteroError as error:
+            log.error("not reloaded:\n%s", error)
+            return
+        log.info("reloading %s", self._options.config)
+        self.again = True
+        self._notifier.reloading()
+        station.ended.set()
+
+    def _show_status(self, station: Station, event: object) -> None:
+        from firmware.door.events import Answered, CallEnded, HealthChanged, PressEnded, Ringing
+        from firmware.sip.events import Registered, RegistrationFailed
+
+        if isinstance(event, Registered | RegistrationFailed | HealthChanged | Ringing | Answered | CallEnded | PressEnded):
+            self._notifier.status(status_line(station))
+
+
+def status_line(station: Station) -> str:
+    """One line for `systemctl status`: accounts, call, what is wrong."""
+    accounts = [f"{name}: {each.detail}" for name, each in station.line.registrations.items()] or ["no account"]
+    call = type(station.bridge.state.call).__name__.lower()
+    ills = [f"{part}: {detail}" for part, detail in station.health.items() if not part.startswith("account ")]
+    return "; ".join([*accounts, call, *ills])
+
+
+def run(options: RunOptions) -> int:
+    """Run the daemon until it is told to stop; the exit code. Returns EXIT_CONFIG when the configuration has mistakes."""
+    logs.set_up(os.environ, level=options.log_level)
+    try:
+        settings = load(options.config)
+    except PorteroError as error:
+        log.critical("%s", error)
+        return EXIT_CONFIG
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+    notifier = Notifier.from_environment(os.environ)
+    life = Run(options, settings, notifier)
+    try:
+        code = asyncio.run(life.serve())
+    except PorteroError as error:  # the port is taken, no socket: what cannot be cured by going on
+        log.critical("%s", error)
+        return EXIT_FAILED
+    finally:
+        notifier.close()
+    if life.again:
+        import sys
+
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- ourselves, with our own arguments
+    return code

@@ -1,0 +1,256 @@
+"""The station: every room put together, started and stopped in order.
+
+Start: the line is there already (see `line`); then the journal, the board, the door, the control socket. Stop: the door ends its calls, the
+relays are let go, then everything that may wait for the network, within its bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from firmware.app.bridge_door import DoorBridge, JournalWriter, LampGroup, Panel
+from firmware.app.calls import Calls
+from firmware.app.inbox import Inbox
+from firmware.app.journal import Journal
+from firmware.app.line import Line
+from firmware.app.sound import SoundSystem
+from firmware.app.supervise import Supervisor
+from firmware.app.timers import Timers
+from firmware.app.watchdog import Vital, audio_vital, task_vital
+from firmware.app.wiring.directory import directory
+from firmware.config.schema import Settings
+from firmware.door import events as door
+from firmware.door.state import Door
+from firmware.errors import JournalError, MediaError, RemoteProtocolError
+from firmware.ids import IdSource
+from firmware.media import events as media
+from firmware.media.session import MediaPort, open_port
+from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
+from firmware.sip import events as sip
+from hw.api import Board, HardwareEvent
+
+log = logging.getLogger("portero.station")
+
+CALLS_END_S_MAX = 1.5  # how long a stop waits for phones to confirm the end of calls
+STEP_S = 0.02  # between two looks at whether they did
+OBSERVERS_MAX = 64  # control clients that wait or follow, outlets, the demo
+
+Observer = Callable[[float, object], None]  # monotonic seconds, and a record, sip event, media event or hardware event
+CODECS = {"PCMA": PCMA, "PCMU": PCMU}
+
+
+class NoJournal:
+    """In place of a journal that cannot be opened: a door with a full disk still rings, opens and says what is wrong."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def append(self, *records: door.DoorRecord) -> None:
+        raise JournalError(self._why)
+
+
+class Station:
+    """A door that works. `failed` is a sentence when the station gave itself up and wants to be started anew."""
+
+    def __init__(self, settings: Settings, *, line: Line, board: Board, ids: IdSource) -> None:
+        """Must be made on a running event loop."""
+        self.settings = settings
+        self.line = line
+        self.board = board
+        self.loop = asyncio.get_running_loop()
+        self.ended = asyncio.Event()
+        self.failed: str | None = None
+        self.started_at_s = self.loop.time()
+        self.health: dict[str, str] = {}  # what is wrong, by part
+        self._observers: list[Observer] = []
+        self.supervisor = Supervisor(time.monotonic, self._give_up)
+        self.inbox = Inbox(self.loop.call_soon_threadsafe)
+        self.sound = SoundSystem(lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s)
+        self.calls = Calls(
+            command=line.command,
+            tell=self.inbox.put,
+            sound=self.sound,
+            open_port=self._open_port,
+            codecs=(*(CODECS[name] for name in settings.audio.codecs), TELEPHONE_EVENT),
+            ptime_ms=20,
+            session_id=ids.uint32,
+        )
+        self.journal: Journal | None = None
+        self._bridge: DoorBridge | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    # --- life -------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the journal, start the board, let the door work. Raises HardwareError when a configured device is missing."""
+        first_press, writer = self._open_journal()
+        self.loop.set_exception_handler(lambda _loop, context: self.supervisor.loop_exception(context))
+        self.board.start(self.inbox.put)
+        self._bridge = DoorBridge(
+            Door(directory=directory(self.settings), next_press=first_press),
+            inbox=self.inbox,
+            journal=writer,
+            phone=self.calls,
+            panel=self._panel(),
+            timers=lambda fire: Timers(self.loop, fire),
+            supervisor=self.supervisor,
+            observe=self.observe,
+        )
+        self._work = self.loop.create_task(self._bridge.run())
+        self._work.add_done_callback(self._work_ended)
+        self.line.attach(self.supervisor.guarded("line", self._on_line))
+
+    async def stop(self) -> None:
+        """Calls ended, relays let go, registrations removed, journal closed; in a few seconds whatever the network does."""
+        if self._bridge is not None:
+            self.inbox.put(door.Operate(verb=door.Verb.STOP))
+            await self._until(lambda: self.bridge.idle and not self.calls.legs, CALLS_END_S_MAX)
+        for lock in self.settings.lock:
+            self.board.relay(lock.name).release()
+        with suppress(MediaError):  # a card that hangs: the process ends, and its thread with it
+            self.sound.close()
+        self.board.close()
+        await self.line.stop()
+        if self._bridge is not None and self._work is not None:
+            await self._until(lambda: self.bridge.idle, CALLS_END_S_MAX)  # the relays' last words
+            self._bridge.stop()
+            self._work.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._work
+        if self.journal is not None:
+            await self.journal.close()
+
+    @property
+    def bridge(self) -> DoorBridge:
+        assert self._bridge is not None, "the station was not started"
+        return self._bridge
+
+    @property
+    def vitals(self) -> tuple[Vital, ...]:
+        """What the watchdog asks."""
+        return audio_vital(self.sound.last_period_ns), task_vital("the door", lambda: self.bridge.busy_since_ns)
+
+    # --- observers --------------------------------------------------------------------------------------------------------
+
+    def add_observer(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of everything that happens, on the loop; call the result to stop."""
+        assert len(self._observers) < OBSERVERS_MAX, "an observer was not removed"
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def observe(self, event: object) -> None:
+        """Something has happened: a record, or an event of SIP, media or hardware."""
+        match event:
+            case media.StreamSilent(call=call):
+                self.calls.lost(call)
+            case door.HealthChanged(part=part, working=working, detail=detail):
+                if working:
+                    self.health.pop(part, None)
+                else:
+                    self.health[part] = detail
+            case _:
+                pass
+        at_s = event.at_ns / 1e9 if isinstance(event, HardwareEvent | media.MediaEvent) else self.loop.time()
+        for observer in tuple(self._observers):
+            self.supervisor.guarded("observer", observer)(at_s, event)
+
+    async def wait_for(self, wanted: Callable[[object], bool], limit_s: float) -> object | None:
+        """The first event from now on that is wanted, or None when the time is over."""
+        found: asyncio.Future[object] = self.loop.create_future()
+
+        def look(_at_s: float, event: object) -> None:
+            if not found.done() and wanted(event):
+                found.set_result(event)
+
+        remove = self.add_observer(look)
+        try:
+            return await asyncio.wait_for(found, limit_s)
+        except TimeoutError:
+            return None
+        finally:
+            remove()
+
+    # --- inside -----------------------------------------------------------------------------------------------------------
+
+    def _open_journal(self) -> tuple[int, JournalWriter]:
+        """The number of the next press, and where records go. Presses that a crash left open get their outcome now."""
+        wanted = self.settings.journal
+        try:
+            journal = Journal(Path(wanted.path), rows_max=wanted.rows_max, keep_days=wanted.keep_days)
+            if journal.found_wrong:
+                log.warning("%s", journal.found_wrong)
+            interrupted = journal.close_interrupted()
+            if interrupted:
+                log.warning("presses %s of the last run were interrupted", ", ".join(map(str, interrupted)))
+            first_press, self.journal = journal.last_press() + 1, journal
+            return first_press, journal
+        except JournalError as error:
+            log.error("%s", error)
+            self.inbox.put(door.HealthChanged(part="journal", working=False, detail=str(error)))
+            return 1, NoJournal(str(error))
+
+    def _panel(self) -> Panel:
+        groups: dict[door.LampRole, LampGroup] = {}
+        for lamp in self.settings.lamp:
+            role = door.LampRole(lamp.shows)
+            groups[role] = (*groups.get(role, ()), (self.board.lamp(lamp.name), lamp.blink_period_s))
+        relays = {lock.name: self.board.relay(lock.name) for lock in self.settings.lock}
+        return Panel(relays, groups, self._play)
+
+    def _play(self, sound: door.Sound) -> None:
+        try:
+            self.sound.play(sound)
+        except MediaError as error:
+            self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
+
+    def _open_port(self) -> MediaPort:
+        first, last = self.settings.network.rtp_ports
+        return open_port(self.settings.network.bind, range(first, last + 1))
+
+    def _on_line(self, event: sip.Event) -> None:
+        self.observe(event)
+        match event:
+            case sip.Registered(account=account):
+                self._account_health(account, working=True, detail="registered")
+            case sip.RegistrationFailed(account=account, detail=detail):
+                self._account_health(account, working=False, detail=detail)
+            case sip.InfoReceived():
+                self._on_info(event)
+            case _:
+                self.calls.on_event(event)
+
+    def _account_health(self, account: str, *, working: bool, detail: str) -> None:
+        """News only: an account that stays unreachable is one entry in the journal, not one a minute."""
+        part = f"account {account}"
+        if (part in self.health) == working or (not working and self.health.get(part) != detail):
+            self.inbox.put(door.HealthChanged(part=part, working=working, detail=detail))
+
+    def _on_info(self, event: sip.InfoReceived) -> None:
+        from firmware.sip.body.dtmf_relay import decode
+
+        try:
+            digit = decode(event.body).sign
+        except RemoteProtocolError as error:
+            log.info("an INFO in call %s is no digit: %s", event.call, error)
+            return
+        self.inbox.put(door.DigitHeard(call=door.CallName(event.call), digit=digit, way=door.DigitWay.INFO))
+
+    def _work_ended(self, work: asyncio.Task[None]) -> None:
+        if not work.cancelled():
+            self._give_up("the door's work has ended by itself")
+
+    def _give_up(self, why: str) -> None:
+        log.critical("the station gives up and wants to be started anew: %s", why)
+        self.failed = why
+        self.ended.set()
+
+    async def _until(self, done: Callable[[], bool], limit_s: float) -> None:
+        """Only for the stop: looks every STEP_S, for nothing there is worth an event of its own."""
+        deadline_s = self.loop.time() + limit_s
+        while not done() and self.loop.time() < deadline_s:
+            await asyncio.sleep(STEP_S)
