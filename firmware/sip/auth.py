@@ -337,5 +337,7 @@ def _parse_digest(text: str) -> dict[str, str]:
             if grammar.quoted_end(value) != len(value):
                 raise RemoteProtocolError(f"not a digest parameter: {part[:80]!r}")
             value = value[1:-1]
+        elif '"' in value or "\\" in value:
+            raise RemoteProtocolError(f"not a digest parameter: {part[:80]!r}")  # we would put it between quotes of our own
         values[name] = value
     return values

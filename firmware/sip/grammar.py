@@ -20,6 +20,7 @@ WORD = ALPHANUM + "-.!%*_+`'~()<>:\\\"/[]?{}"
 HOSTNAME = ALPHANUM + "-._"  # the underscore is no hostname character (RFC 3261 §25.1), but names of containers and LAN hosts carry it
 GENERIC_VALUE = TOKEN + "[]:"  # gen-value = token / host / quoted-string
 WHITESPACE = " \t"
+_CONTROLS = "".join([chr(code) for code in (*range(32), 127) if code not in (9, 10, 13)])
 
 # Every number below is far above what real messages hold and far below what would hurt a small board.
 PARAMETERS_MAX = 64  # parameters of one value: RFC 4475's longest holds 4; each costs a pair of strings
@@ -152,9 +153,11 @@ def unquote(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """`text` as a quoted string."""
+    """A quoted string, control characters as quoted-pairs. CR and LF have no such form, so a message with them is never written."""
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
+    if not text.isprintable():
+        text = "".join([f"\\{char}" if char in _CONTROLS else char for char in text])
     return f'"{text}"'
 
 

@@ -61,11 +61,9 @@ class Via(NamedTuple):
         """Read one value."""
         head, semicolon, params = text.partition(";")
         protocol, _, sent_by = head.partition(" ")
-        if protocol[:8] != "SIP/2.0/":
-            protocol, sent_by = _sent_protocol(head)
         transport = protocol[8:]
-        if not grammar.is_token(transport):
-            raise RemoteProtocolError(f"not a Via: {text[:80]!r}")
+        if protocol[:8] != "SIP/2.0/" or not grammar.is_token(transport):
+            transport, sent_by = _spaced_protocol(head)
         host, port = grammar.host_port(sent_by.strip(grammar.WHITESPACE))
         return cls(transport.upper(), host, port, grammar.parameters(semicolon + params))
 
@@ -108,13 +106,15 @@ class Via(NamedTuple):
         return int(value) if 0 < len(value) <= 5 and not value.strip(grammar.DIGITS) and int(value) < 65536 else 0
 
 
-def _sent_protocol(head: str) -> tuple[str, str]:
-    """White space round the slashes removed: `SIP / 2.0 / UDP host` (RFC 3261 §25.1)."""
-    parts = head.split("/", 2)
-    if len(parts) != 3 or parts[0].strip(grammar.WHITESPACE).upper() != "SIP" or parts[1].strip(grammar.WHITESPACE) != "2.0":
+def _spaced_protocol(head: str) -> tuple[str, str]:
+    """Transport and the rest of `SIP / 2.0 / UDP host`: white space may stand round the slashes (RFC 3261 §25.1)."""
+    parts = head.replace("\t", " ").split("/", 2)
+    if len(parts) != 3 or parts[0].strip(" ").upper() != "SIP" or parts[1].strip(" ") != "2.0":
         raise RemoteProtocolError(f"not a Via: {head[:80]!r}")
-    transport, _, sent_by = parts[2].lstrip(grammar.WHITESPACE).replace("\t", " ").partition(" ")
-    return f"SIP/2.0/{transport}", sent_by
+    transport, _, sent_by = parts[2].lstrip(" ").partition(" ")
+    if not grammar.is_token(transport):
+        raise RemoteProtocolError(f"not a Via: {head[:80]!r}")
+    return transport, sent_by
 
 
 class NameAddr(NamedTuple):

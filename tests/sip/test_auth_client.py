@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.sip.auth import Authorization, Challenge, Credentials, answer, choose, parse_challenges
 
+DATA = Path(__file__).parent.parent / "data" / "sip"
 MUFASA = Credentials("Mufasa", "Circle of Life")
 RFC7616_NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
 RFC7616_CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
@@ -134,6 +137,11 @@ def test_escapes_in_a_realm_are_echoed_as_they_came() -> None:
 def test_a_challenge_that_lacks_or_doubles_something_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError):
         Challenge.parse(text)
+
+
+def test_a_quote_in_an_unquoted_value_is_refused_since_it_would_end_a_quoted_string_of_ours() -> None:
+    with pytest.raises(RemoteProtocolError):
+        Challenge.parse((DATA / "digest-quote-in-token.dat").read_text())
 
 
 def test_the_secret_shows_in_no_repr() -> None:
