@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path as FilePath
 from types import NoneType, UnionType
 from typing import Annotated, Literal, TypeVar, Union, cast, get_args, get_origin
@@ -47,7 +47,7 @@ def load(path: FilePath, *, credentials: str | None = None) -> Settings:
         reader.report.warnings.append(f"{path} holds secrets and every user of this machine may read it; run: chmod o-rwx {path}")
     if reader.report.problems:
         raise ConfigErrors(str(path), reader.report.problems)
-    return settings
+    return replace(settings, warnings=tuple(reader.report.warnings))
 
 
 def _read(path: FilePath) -> bytes:
@@ -100,7 +100,7 @@ class _Reader:
                 found[name] = self._table(kind, tree[name], (name,))
         settings = _made(Settings, found)
         check_rules(settings, self.report)
-        return _made(Settings, {**found, "warnings": tuple(self.report.warnings)})
+        return settings
 
     def _refuse_unknown(self, path: Path, given: Mapping[str, object], known: Mapping[str, object]) -> None:
         for key in given:

@@ -33,6 +33,7 @@ def lines_of(text: str) -> dict[Path, int]:
             table = _resolved(_parts(header[1]), counts)
             index = counts.get(table, 0)
             counts[table] = index + 1
+            found.setdefault(table, line)
             table = (*table, index)
             found[table] = line
         elif header := _TABLE.match(text, position):

@@ -106,7 +106,7 @@ def _is_address(text: str) -> bool:
 
 
 def _refer(report: Report, path: Path, name: str, known: Iterable[str], what: str) -> None:
-    names = list(known)
+    names = [each for each in known if each]
     if name not in names and report.sound(path):
         remedy = suggestion(name, names) if names else f"add a [[{what}]] with this name"
         report.complain(path, f'there is no {what} "{name}"', remedy)

@@ -43,7 +43,8 @@ class Secret:
 def read_secret(path: Path) -> Secret:
     """The text of a secret file without its last line end. Raises ConfigError, which names the remedy, when it is no such file."""
     try:
-        with path.open("rb") as file:
+        # Not blocking: a pipe in place of the file must not hold up the start.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ConfigError(f"{path} is not a file; name a file that holds only the secret")
