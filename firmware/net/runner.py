@@ -1,7 +1,7 @@
 """Runs a user agent: bytes and time in, bytes and events out. The only clock of the agent is here, and it rings only when the agent asks.
 
-Inputs are taken one at a time and all their effects carried out before the next, so that an event handler which gives a command, or a send
-that fails at once, never finds the agent in the middle of a step.
+Effects leave in the order in which the agent made them. An event handler may give a command, and a send may fail at once: the agent, which
+is never in the middle of a step then, takes it in, and what follows from it queues behind the effects that are waiting.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from firmware.errors import TransportError
 from firmware.ids import IdSource, SystemIds
@@ -25,6 +24,9 @@ from firmware.net.udp import UdpTransport
 from firmware.sip.events import Command, Effect, Event, Hop, Input, Locate, Located, NetworkChanged, Received, Send, SendFailed, Transport
 
 LOOKUPS_MAX: Final = 32  # questions open at a time: every call and account of a station together ask for less
+
+
+T = TypeVar("T")
 
 
 class AgentPort(Protocol):
@@ -100,9 +102,8 @@ class Runner:
         self._resolver: Resolver | None = None
         self._watch: AddressWatch | None = None
         self._lookups: set[asyncio.Task[None]] = set()
-        self._steps: deque[Callable[[float], None]] = deque()
         self._effects: deque[Effect] = deque()
-        self._stepping = False
+        self._carrying_out = False
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_s: float | None = None
@@ -144,11 +145,14 @@ class Runner:
         )
         if self._watch_addresses:
             self._watch = AddressWatch(self.network_changed)
-        self._step(None)  # an agent may have something to say, or a deadline, from its start
+        self._carry_out()  # an agent may have something to say, or a deadline, from its start
 
     def command(self, cmd: Command) -> None:
-        """Pass a command to the agent. What follows from it has happened on return; given from inside an event, right after that."""
-        self._step(partial(self._agent.command, cmd))
+        """Pass a command to the agent. What follows from it has happened on return; given from inside an event, soon after that.
+
+        Raises LocalProtocolError as the agent does.
+        """
+        self._step(self._agent.command, cmd)
 
     def network_changed(self) -> None:
         """Addresses have changed: forget what depended on them and tell the agent."""
@@ -160,7 +164,7 @@ class Runner:
 
     async def close(self) -> None:
         """Send what the agent wants sent, then stop. To leave politely, give Unregister and HangUp before and wait for their events."""
-        self._step(None)
+        self._carry_out()
         self._closed = True
         if self._watch is not None:
             self._watch.close()
@@ -179,37 +183,32 @@ class Runner:
     def _deliver(self, news: Input) -> None:
         if isinstance(news, Received) and self._on_trace is not None:
             self._on_trace(TraceEntry(self._loop.time(), sent=False, hop=news.source, data=news.data))
-        self._step(partial(self._agent.receive, news))
+        self._step(self._agent.receive, news)
 
-    def _step(self, step: Callable[[float], None] | None) -> None:
-        """Take `step`, unless one is being taken: then after it."""
+    def _step(self, verb: Callable[[T, float], None], news: T) -> None:
+        """Let the agent take `news`, then carry out its effects; those of a step within an effect come after all that are waiting."""
         if self._closed:
             return
-        if step is not None:
-            self._steps.append(step)
-        if self._stepping:
-            return
-        self._stepping = True
-        try:
-            self._effects.extend(self._agent.take_effects())
-            self._carry_out()
-            while self._steps:
-                self._steps.popleft()(self._loop.time())
-                self._effects.extend(self._agent.take_effects())
-                self._carry_out()
-        finally:
-            self._stepping = False
-            self._arm()
+        verb(news, self._loop.time())
+        self._carry_out()
 
     def _carry_out(self) -> None:
-        while self._effects:
-            effect = self._effects.popleft()
-            if isinstance(effect, Send):
-                self._send(effect)
-            elif isinstance(effect, Locate):
-                self._locate(effect)
-            else:
-                self._on_event(effect)
+        self._effects.extend(self._agent.take_effects())
+        if self._carrying_out:
+            return
+        self._carrying_out = True
+        try:
+            while self._effects:
+                effect = self._effects.popleft()
+                if isinstance(effect, Send):
+                    self._send(effect)
+                elif isinstance(effect, Locate):
+                    self._locate(effect)
+                else:
+                    self._on_event(effect)
+        finally:
+            self._carrying_out = False
+            self._arm()
 
     def _send(self, send: Send) -> None:
         carrier = self._carriers.get(send.hop.transport)
@@ -235,11 +234,9 @@ class Runner:
     def _ring(self, planned_s: float) -> None:
         self._timer = self._armed_s = None
 
-        def step(now_s: float) -> None:
-            # The loop rings up to its clock's resolution too early; for the agent it is never earlier than it asked for.
-            self._agent.handle_timer(max(now_s, planned_s))
-
-        self._step(step)
+        # The loop rings up to its clock's resolution too early; for the agent it is never earlier than it asked for.
+        self._agent.handle_timer(max(self._loop.time(), planned_s))
+        self._carry_out()
 
     # --- names and addresses -----------------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ class TcpTransport:
         for task in openings:
             task.cancel()
         await asyncio.gather(*openings, return_exceptions=True)
+        self._opening.clear()  # a task that never began could not do so itself
         connections = tuple(self._flows.values())
         for connection in connections:
             connection.close()

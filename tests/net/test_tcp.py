@@ -1,0 +1,470 @@
+"""firmware/net/tcp.py over loopback: framing, reuse, limits, and patience on a loop whose time flies."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from firmware.net import tcp
+from firmware.net.sockets import open_sockets
+from firmware.net.tcp import TcpTransport
+from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
+from tests.net.loops import run, run_flying
+
+PING = b"\r\n\r\n"
+
+
+def message(body: bytes = b"", length: int | None = None) -> bytes:
+    head = f"OPTIONS sip:door@127.0.0.1 SIP/2.0\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
+    return head.encode() + body
+
+
+class Bench(NamedTuple):
+    """A transport under test and what it delivers."""
+
+    tcp: TcpTransport
+    port: int
+    news: asyncio.Queue[Input]
+
+    def hop(self, port: int, flow: FlowId | None = None, host: str = "127.0.0.1") -> Hop:
+        return Hop(transport=Transport.TCP, host=host, port=port, local_host="127.0.0.1", local_port=self.port, flow=flow)
+
+    async def received(self) -> Received:
+        news = await self.news.get()
+        assert isinstance(news, Received)
+        return news
+
+    async def failed(self) -> SendFailed:
+        news = await self.news.get()
+        assert isinstance(news, SendFailed)
+        return news
+
+
+async def bench(admit: Callable[[str], bool] = lambda source: True, bind_host: str = "127.0.0.1") -> Bench:
+    opened = open_sockets(bind_host, 0, dscp=24, udp=False)
+    news: asyncio.Queue[Input] = asyncio.Queue()
+    transport = TcpTransport(opened.tcp, port=opened.port, bind_host=bind_host, dscp=24, admit=admit, deliver=news.put_nowait)
+    await transport.start()
+    return Bench(transport, opened.port, news)
+
+
+class Server:
+    """A peer that accepts connections and hands them out."""
+
+    def __init__(self) -> None:
+        self.accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+        self.port = 0
+
+    async def start(self) -> Server:
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.accepted.put_nowait((reader, writer))
+
+        self._server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def close(self) -> None:
+        self._server.close()
+
+
+async def call(b: Bench) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", b.port)
+
+
+async def ending(reader: asyncio.StreamReader) -> bytes:
+    """What still comes before the end, whether that is an orderly one or a reset."""
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+
+
+def test_a_message_on_an_accepted_connection_is_answered_on_it() -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        writer.write(message(b"body"))
+        received = await b.received()
+        assert received.data == message(b"body")
+        assert received.source == b.hop(writer.get_extra_info("sockname")[1], FlowId(1))
+        b.tcp.send(received.source, b"SIP/2.0 200 OK\r\n\r\n")
+        assert await reader.readexactly(18) == b"SIP/2.0 200 OK\r\n\r\n"
+        writer.close()
+        assert await b.news.get() == FlowClosed(flow=FlowId(1))
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_messages_are_cut_out_however_the_stream_is_torn() -> None:
+    async def main() -> None:
+        b = await bench()
+        _, writer = await call(b)
+        stream = message(b"one") + message(b"two") + message(b"three")
+        for at in range(0, len(stream), 7):
+            writer.write(stream[at : at + 7])
+            await writer.drain()
+        assert [(await b.received()).data for _ in range(3)] == [message(b"one"), message(b"two"), message(b"three")]
+        writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_a_ping_is_answered_and_a_pong_is_not() -> None:
+    # RFC 5626 §4.4.1: a double CRLF is answered with a single one.
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        writer.write(PING)
+        assert await reader.readexactly(2) == b"\r\n"
+        writer.write(b"\r\n" + message())
+        received = await b.received()
+        b.tcp.send(received.source, b"end")
+        assert await reader.readexactly(3) == b"end"
+        writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_a_connection_that_we_opened_is_used_again() -> None:
+    async def main() -> None:
+        b, server = await bench(), await Server().start()
+        b.tcp.send(b.hop(server.port), b"first")
+        b.tcp.send(b.hop(server.port), b"second")
+        reader, writer = await server.accepted.get()
+        assert await reader.readexactly(11) == b"firstsecond"
+        b.tcp.send(b.hop(server.port), b"third")
+        assert await reader.readexactly(5) == b"third"
+        assert server.accepted.empty()
+        writer.write(message())
+        received = await b.received()
+        assert received.source == b.hop(server.port, FlowId(1))
+        b.tcp.send(received.source, b"fourth")
+        assert await reader.readexactly(6) == b"fourth"
+        writer.close()
+        assert await b.news.get() == FlowClosed(flow=FlowId(1))
+        await b.tcp.close()
+        server.close()
+
+    run(main())
+
+
+def test_a_new_connection_is_opened_after_the_old_one_has_gone() -> None:
+    async def main() -> None:
+        b, server = await bench(), await Server().start()
+        for flow in (1, 2):
+            b.tcp.send(b.hop(server.port), b"hello")
+            _, writer = await server.accepted.get()
+            writer.write(message())
+            assert (await b.received()).source.flow == flow
+            writer.close()
+            assert await b.news.get() == FlowClosed(flow=FlowId(flow))
+        await b.tcp.close()
+        server.close()
+
+    run(main())
+
+
+def test_a_refused_connection_is_told_once_for_each_hop() -> None:
+    async def main() -> None:
+        b = await bench()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
+            hop = b.hop(taken.getsockname()[1])
+            b.tcp.send(hop, b"one")
+            b.tcp.send(hop, b"two")
+            assert await b.failed() == SendFailed(hop=hop, reason="Connection refused")
+            assert b.news.empty()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_a_connection_closed_without_an_answer_fails_what_was_sent() -> None:
+    async def main() -> None:
+        b, server = await bench(), await Server().start()
+        b.tcp.send(b.hop(server.port), b"anyone?")
+        reader, writer = await server.accepted.get()
+        await reader.readexactly(7)
+        writer.close()
+        assert await b.failed() == SendFailed(hop=b.hop(server.port), reason="the connection was closed without an answer")
+        assert await b.news.get() == FlowClosed(flow=FlowId(1))
+        await b.tcp.close()
+        server.close()
+
+    run(main())
+
+
+def test_a_flow_that_has_gone_fails_at_once() -> None:
+    async def main() -> None:
+        b = await bench()
+        hop = b.hop(5060, FlowId(77))
+        b.tcp.send(hop, b"x")
+        assert b.news.get_nowait() == SendFailed(hop=hop, reason="the connection is closed")
+        await b.tcp.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\rx", b"OPTIONS sip:x SIP/2.0\r\nX: " + b"y" * 100_000], ids=["http", "cr", "huge"]
+)
+def test_a_stream_that_is_no_sip_is_closed(nonsense: bytes) -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        writer.write(nonsense)
+        assert await b.news.get() == FlowClosed(flow=FlowId(1))
+        assert await ending(reader) == b""
+        writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_a_broken_length_is_delivered_so_that_it_can_be_refused_and_the_stream_closed() -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        broken = b"OPTIONS sip:door@127.0.0.1 SIP/2.0\r\nContent-Length: many\r\n\r\n"
+        writer.write(broken)
+        assert (await b.received()).data == broken
+        assert await reader.read() == b""
+        assert await b.news.get() == FlowClosed(flow=FlowId(1))
+        writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_a_source_that_is_not_admitted_is_not_heard_and_stays_connected() -> None:
+    async def main() -> None:
+        turn = iter((False, True))
+        b = await bench(admit=lambda source: next(turn))
+        _, writer = await call(b)
+        writer.write(message(b"first") + message(b"second"))
+        assert (await b.received()).data == message(b"second")
+        writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_one_source_opens_only_so_many_connections() -> None:
+    async def main() -> None:
+        b = await bench()
+        writers = []
+        for number in range(tcp.ACCEPTED_PER_SOURCE_MAX):
+            _, writer = await call(b)
+            writer.write(message())
+            assert (await b.received()).source.flow == number + 1
+            writers.append(writer)
+        reader, refused = await call(b)
+        refused.write(message())
+        assert await ending(reader) == b""
+        assert b.news.empty()
+        for writer in (*writers, refused):
+            writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_we_open_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "OPENED_MAX", 1)
+
+    async def main() -> None:
+        b, server, other = await bench(), await Server().start(), await Server().start()
+        b.tcp.send(b.hop(server.port), b"x")
+        b.tcp.send(b.hop(other.port), b"x")
+        assert "open already" in (await b.failed()).reason
+        await b.tcp.close()
+        server.close()
+        other.close()
+
+    run(main())
+
+
+def test_what_waits_for_a_connection_is_bounded() -> None:
+    async def main() -> None:
+        b, server = await bench(), await Server().start()
+        hop = b.hop(server.port)
+        b.tcp.send(hop, b"x" * tcp.WAITING_MAX_BYTES)
+        b.tcp.send(hop, b"y")
+        assert b.news.get_nowait() == SendFailed(hop=hop, reason="too much is waiting for the connection")
+        reader, writer = await server.accepted.get()
+        assert await reader.readexactly(tcp.WAITING_MAX_BYTES) == b"x" * tcp.WAITING_MAX_BYTES
+        writer.close()
+        await b.tcp.close()
+        server.close()
+
+    run(main())
+
+
+def test_a_peer_that_does_not_read_loses_the_connection() -> None:
+    async def main() -> None:
+        b = await bench()
+        _, writer = await call(b)
+        writer.write(message())
+        hop = (await b.received()).source
+        failure: Input | None = None
+        for _ in range(1000):  # far more than all buffers between us hold
+            b.tcp.send(hop, b"x" * 60_000)
+            if not b.news.empty():
+                failure = b.news.get_nowait()
+                break
+        assert failure == SendFailed(hop=hop, reason="the other side does not read")
+        assert await b.news.get() == FlowClosed(flow=FlowId(1))
+        writer.transport.abort()
+        await b.tcp.close()
+
+    run(main())
+
+
+def test_what_was_sent_last_still_leaves_when_we_close() -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        writer.write(message())
+        hop = (await b.received()).source
+        b.tcp.send(hop, b"goodbye")
+        await b.tcp.close()
+        assert await reader.read() == b"goodbye"
+        writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await call(b)
+
+    run(main())
+
+
+def test_closing_does_not_wait_for_a_connection_on_its_way() -> None:
+    async def main() -> None:
+        b, server = await bench(), await Server().start()
+        b.tcp.send(b.hop(server.port), b"x")
+        await b.tcp.close()
+        assert b.tcp._opening == {}
+        server.close()
+
+    run(main())
+
+
+def test_ipv6_works_like_ipv4() -> None:
+    async def main() -> None:
+        b = await bench(bind_host="::1")
+        reader, writer = await asyncio.open_connection("::1", b.port)
+        writer.write(message())
+        received = await b.received()
+        assert (received.source.host, received.source.local_host, received.source.local_port) == ("::1", "::1", b.port)
+        b.tcp.send(received.source, b"back")
+        assert await reader.readexactly(4) == b"back"
+        writer.close()
+        await b.tcp.close()
+
+    run(main())
+
+
+# --- patience, on flying time ----------------------------------------------------------------------------------------
+
+
+async def lifetime_s(b: Bench, reader: asyncio.StreamReader) -> float:
+    """How long, by the loop's clock, until the connection is gone."""
+    begin_s = asyncio.get_running_loop().time()
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    return asyncio.get_running_loop().time() - begin_s
+
+
+@pytest.mark.parametrize(
+    ("sent", "limit_s"),
+    [
+        (b"", tcp.FIRST_MESSAGE_MAX_S),
+        (message(length=50), tcp.UNFINISHED_MAX_S),
+        (message(), tcp.IDLE_MAX_S),
+        (message(b"whole") + b"OPTIONS sip", tcp.UNFINISHED_MAX_S),
+    ],
+    ids=["silent", "unfinished", "idle", "second unfinished"],
+)
+def test_patience_with_a_silent_peer_ends(sent: bytes, limit_s: float) -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        writer.write(sent)
+        assert limit_s - 1 < await lifetime_s(b, reader) < limit_s + 1
+        writer.close()
+        await b.tcp.close()
+
+    run_flying(main())
+
+
+def test_trickling_octets_do_not_prolong_an_unfinished_message() -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        gone = asyncio.create_task(lifetime_s(b, reader))
+        loop = asyncio.get_running_loop()
+
+        def trickle() -> None:
+            if not gone.done():
+                writer.write(b"O")
+                loop.call_later(1, trickle)
+
+        trickle()
+        assert tcp.UNFINISHED_MAX_S - 1 < await gone < tcp.UNFINISHED_MAX_S + 1
+        writer.close()
+        await b.tcp.close()
+
+    run_flying(main())
+
+
+def test_a_finished_message_gives_new_patience() -> None:
+    async def main() -> None:
+        b = await bench()
+        reader, writer = await call(b)
+        writer.write(message(b"body")[:-2])
+        asyncio.get_running_loop().call_later(5, writer.write, b"dy")
+        assert (await b.received()).data == message(b"body")
+        assert await lifetime_s(b, reader) > tcp.IDLE_MAX_S - 1
+        writer.close()
+        await b.tcp.close()
+
+    run_flying(main())
+
+
+def test_a_connection_that_we_opened_is_kept_while_it_is_silent() -> None:
+    async def main() -> None:
+        b, server = await bench(), await Server().start()
+        b.tcp.send(b.hop(server.port), b"register")
+        reader, writer = await server.accepted.get()
+        later = asyncio.Event()
+        asyncio.get_running_loop().call_later(tcp.IDLE_MAX_S * 5, later.set)
+        await later.wait()
+        b.tcp.send(b.hop(server.port), b"again")
+        assert await reader.readexactly(13) == b"registeragain"
+        writer.close()
+        await b.tcp.close()
+        server.close()
+
+    run_flying(main())
+
+
+def test_a_server_that_does_not_answer_the_connection_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        b = await bench()
+
+        async def never(*args: object, **kwargs: object) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(b.tcp.loop, "create_connection", never)
+        begin_s = b.tcp.loop.time()
+        b.tcp.send(b.hop(5060), b"x")
+        assert "no connection within 4 s" in (await b.failed()).reason
+        assert b.tcp.loop.time() - begin_s < 5
+        await b.tcp.close()
+
+    run_flying(main())
