@@ -236,7 +236,8 @@ def _connected(path: Path) -> sqlite3.Connection:
     """The database at `path`, created when there is none. Raises sqlite3.Error."""
     path.touch(mode=0o600)  # who came when is private; the log beside the file inherits this mode
     connection = sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
-    try:
+    with contextlib.ExitStack() as on_error:
+        on_error.callback(connection.close)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
@@ -248,9 +249,7 @@ def _connected(path: Path) -> sqlite3.Connection:
             raise _OtherSchemaError(f"its schema has version {version}, this program knows {SCHEMA_VERSION}")
         connection.execute("SELECT max(id) FROM record").fetchone()
         connection.execute("SELECT max(id) FROM press").fetchone()
-    except BaseException:
-        connection.close()
-        raise
+        on_error.pop_all()
     return connection
 
 
@@ -292,10 +291,9 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # an error such as a full disk may have rolled back already
+    finally:
+        if connection.in_transaction:  # after an error, unless SQLite has rolled back already, as for a full disk
             connection.execute("ROLLBACK")
-        raise
 
 
 @contextlib.contextmanager
