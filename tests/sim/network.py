@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Protocol
 
 from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
@@ -13,6 +14,7 @@ from firmware.sdp.offer_answer import LocalMedia
 from firmware.sip.agent import Agent, AgentSettings
 from firmware.sip.events import (
     Command,
+    Effect,
     Event,
     Hop,
     Input,
@@ -23,7 +25,6 @@ from firmware.sip.events import (
     SendFailed,
     Transport,
 )
-from firmware.sip.timers import PATIENCE_S
 
 SIP_PORT = 5060
 
@@ -41,12 +42,23 @@ class Weather:
 CLEAR = Weather()
 
 
+class UserAgent(Protocol):
+    """What the network asks of whoever sits at an address: the five verbs of an agent."""
+
+    def receive(self, event: Input, now_s: float) -> None: ...
+    def command(self, command: Command, now_s: float) -> None: ...
+    def handle_timer(self, now_s: float) -> None: ...
+    def next_deadline(self) -> float | None: ...
+    def take_effects(self) -> tuple[Effect, ...]: ...
+    def census(self) -> dict[str, int]: ...
+
+
 @dataclass(slots=True)
 class Node:
     """One agent at one address, and what happened there."""
 
     host: str
-    agent: Agent
+    agent: UserAgent
     events: list[tuple[float, Event]] = field(default_factory=list)
     on_event: Callable[[Event], None] | None = None
     is_down: bool = False
@@ -88,7 +100,10 @@ class World:
 
     def add(self, host: str, settings: AgentSettings | None = None) -> Node:
         """A new agent at `host`."""
-        agent = Agent(settings or AgentSettings(), SeededIds(self.random.getrandbits(32)), self.now_s)
+        return self.place(host, Agent(settings or AgentSettings(), SeededIds(self.random.getrandbits(32)), self.now_s))
+
+    def place(self, host: str, agent: UserAgent) -> Node:
+        """Whatever has the verbs of an agent, at `host`."""
         node = self.nodes[host] = Node(host, agent)
         return node
 
@@ -125,7 +140,7 @@ class World:
         """Let time pass: until nothing is left to happen, or until the clock shows `until_s`."""
         while True:
             event_s = self._queue[0][0] if self._queue else None
-            timer_s, node = self._next_timer(None if until_s is not None else PATIENCE_S)
+            timer_s, node = self._next_timer()
             times = [time_s for time_s in (event_s, timer_s) if time_s is not None]
             if not times or (until_s is not None and min(times) > until_s):
                 if until_s is not None:
@@ -138,7 +153,7 @@ class World:
                 node.agent.handle_timer(self.now_s)
                 self.flush(node)
 
-    def _next_timer(self, _: float | None) -> tuple[float | None, Node | None]:
+    def _next_timer(self) -> tuple[float | None, Node | None]:
         first_s: float | None = None
         first: Node | None = None
         for node in self.nodes.values():
@@ -160,7 +175,7 @@ class World:
         weather, chance = self.weather, self.random
         copies = 0 if chance.random() < weather.loss else 2 if chance.random() < weather.duplication else 1
         self.ladder.append(Passage(self.now_s, node.host, send.hop.host, send.data, ("lost", "", "twice")[copies]))
-        target = self.nodes.get(send.hop.host)
+        target = self.nodes.get(send.hop.host) if send.hop.transport is Transport.UDP else None
         if target is None or target.is_down:
             self.at(0.001, lambda: self.feed(node, SendFailed(hop=send.hop, reason="refused")))
             return

@@ -17,10 +17,12 @@ from firmware.sip.events import (
     MediaAgreed,
     Reason,
     Reinvite,
+    RequestDone,
     Resume,
     Ring,
     SendInfo,
 )
+from firmware.sip.settings import Account
 from firmware.sip.uri import Uri
 from tests.sim.network import Node, World, media
 
@@ -31,10 +33,9 @@ REFUSALS = (486, 603, 480, 404, 500, 503)
 class Script:
     """The two programs of one call. The caller's leg has `key`; the callee's is what its agent chose."""
 
-    def __init__(self, world: World, caller: Node, callees: tuple[Node, ...], key: CallKey, invite: Invite) -> None:
+    def __init__(self, world: World, caller: Node, key: CallKey, invite: Invite) -> None:
         self.world = world
         self.caller = caller
-        self.callees = callees
         self.key = key
         self.invite = invite
 
@@ -110,7 +111,15 @@ def direct_call(world: World, caller: Node, callee: Node, number: int) -> Script
     target = Uri.parse(f"sip:n{number}@{callee.host}")
     offerless = world.random.random() < 0.1
     invite = Invite(call=key, target=target, account=None, media=media(5000 + 2 * world.random.randrange(50), number), offerless=offerless)
-    return Script(world, caller, (callee,), key, invite)
+    return Script(world, caller, key, invite)
+
+
+def proxied_call(world: World, caller: Node, account: Account, number: int) -> Script:
+    """A call through the account's server, which knows where `n<number>` rings."""
+    key = CallKey(f"call-{number}")
+    target = Uri("sip", user=f"n{number}", host=account.aor.host)
+    invite = Invite(call=key, target=target, account=account.name, media=media(5000 + 2 * world.random.randrange(50), number))
+    return Script(world, caller, key, invite)
 
 
 def ended_once(node: Node) -> list[str]:
@@ -133,6 +142,4 @@ def ended_once(node: Node) -> list[str]:
 
 def _is_late_answer(event: Event) -> bool:
     """A command for a call that has ended is answered with RequestDone 500, however late it comes."""
-    from firmware.sip.events import RequestDone
-
     return isinstance(event, RequestDone) and event.status == 500

@@ -12,13 +12,26 @@ import argparse
 import sys
 import time
 from collections import Counter
+from functools import partial
 
-from firmware.sip.events import CallAnswered, CallEnded, CallKey, Event, IncomingCall
+from firmware.sip.events import AccountName, CallAnswered, CallEnded, CallKey, Event, IncomingCall, Register, Unregister
+from firmware.sip.settings import Account, AgentSettings
+from firmware.sip.uri import Uri
 from tests.sim.network import Node, Weather, World
-from tests.sim.script import Script, direct_call, ended_once
+from tests.sim.proxy import Policy, Proxy
+from tests.sim.script import Script, direct_call, ended_once, proxied_call
 
-CALLER, CALLEE = "10.0.0.1", "10.0.0.2"
-AT_ONCE = 8  # calls that may overlap in one world; below the agents' limit, so that none is refused for lack of room
+CALLER, PROXY = "10.0.0.1", "10.0.0.9"
+CALLEES = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
+AT_ONCE = 8  # calls that begin together in one world; below the agents' limit, so that none is refused for lack of room
+QUIET_S = 400.0  # longer than any script talks, or any call rings
+ACCOUNT = Account(
+    name=AccountName("main"),
+    aor=Uri("sip", user="door", host="door.example"),
+    registrar=Uri("sip", host=PROXY),
+    username="door",
+    secret="secret",
+)
 
 
 class Run:
@@ -37,22 +50,50 @@ class Run:
         self.scripts: dict[str, Script] = {}
         self.calls = calls
         self.problems: list[str] = []
-        self.caller = self.world.add(CALLER)
-        self.callee = self.world.add(CALLEE)
+        self.is_proxied = chance.random() < 0.5
+        self.caller = self.world.add(CALLER, AgentSettings(accounts=(ACCOUNT,) if self.is_proxied else ()))
         self.caller.on_event = self._caller_told
-        self.callee.on_event = self._callee_told
-        self._legs: dict[CallKey, Script] = {}
+        self.callees = [self.world.add(host) for host in (CALLEES if self.is_proxied else CALLEES[:1])]
+        for callee in self.callees:
+            callee.on_event = partial(self._callee_told, callee)
+        if self.is_proxied:
+            self.world.place(PROXY, Proxy(seed, PROXY, Policy(secrets={"door": "secret"}, record_route=chance.random() < 0.5)))
+            self.world.command(self.caller, Register(account=ACCOUNT.name))
+        self._legs: dict[tuple[str, CallKey], Script] = {}
 
     def play(self) -> None:
         """All calls, then silence, then the invariants."""
         for number in range(self.calls):
-            script = direct_call(self.world, self.caller, self.callee, number)
+            script = self._script(number)
             self.scripts[script.key] = script
             script.begin()
             if number % AT_ONCE == AT_ONCE - 1:
-                self.world.run()
+                self.world.run(self.world.now_s + QUIET_S)
+        if self.is_proxied:
+            self.world.command(self.caller, Unregister(account=ACCOUNT.name))
         self.world.run()
         self._check()
+
+    def _script(self, number: int) -> Script:
+        if not self.is_proxied:
+            return direct_call(self.world, self.caller, self.callees[0], number)
+        # The proxy rings one callee or several, or sends the caller elsewhere first.
+        chance = self.world.random
+        policy = self.proxy.policy
+        user = f"n{number}"
+        where = chance.sample(CALLEES, chance.randint(1, len(CALLEES)))
+        if chance.random() < 0.2:
+            policy.redirects[user] = tuple(f"sip:{user}@{host}" for host in where)
+        else:
+            policy.forks[user] = tuple(f"sip:{user}@{host}" for host in where)
+        return proxied_call(self.world, self.caller, ACCOUNT, number)
+
+    @property
+    def proxy(self) -> Proxy:
+        """The server of a proxied world."""
+        agent = self.world.nodes[PROXY].agent
+        assert isinstance(agent, Proxy)
+        return agent
 
     def outcomes(self) -> Counter[str]:
         """How the callers' legs ended."""
@@ -63,17 +104,17 @@ class Run:
         if script is not None:
             script.caller_told(event)
 
-    def _callee_told(self, event: Event) -> None:
+    def _callee_told(self, node: Node, event: Event) -> None:
         if isinstance(event, IncomingCall):
             # The user part of the Request-URI names the call.
-            self._legs[event.call] = self.scripts[f"call-{(event.called.user or 'n')[1:]}"]
-        script = self._legs.get(getattr(event, "call", CallKey("")))
+            self._legs[node.host, event.call] = self.scripts[f"call-{(event.called.user or 'n')[1:]}"]
+        script = self._legs.get((node.host, getattr(event, "call", CallKey(""))))
         if script is not None:
-            script.callee_told(self.callee, event)
+            script.callee_told(node, event)
 
     def _check(self) -> None:
-        for node in (self.caller, self.callee):
-            if not node.agent.is_idle or node.agent.next_deadline() is not None:
+        for node in self.world.nodes.values():
+            if any(node.agent.census().values()) or node.agent.next_deadline() is not None:
                 self.problems.append(f"{node.host}: something is left: {node.agent.census()}")
             self.problems += ended_once(node)
         ended = {event.call for _, event in self.caller.events if isinstance(event, CallEnded)}
@@ -84,9 +125,10 @@ class Run:
         """What the callee saw acknowledged, the caller saw answered, unless it had hung up by then."""
         answered = {event.call for _, event in self.caller.events if isinstance(event, CallAnswered)}
         cancelled = {event.call for _, event in self.caller.events if isinstance(event, CallEnded) and event.status in (487, 408)}
-        for _, event in self.callee.events:
-            if isinstance(event, CallAnswered) and self._legs[event.call].key not in answered | cancelled:
-                self.problems.append(f"{event.call}: acknowledged, but its caller knows nothing of an answer")
+        for callee in self.callees:
+            for _, event in callee.events:
+                if isinstance(event, CallAnswered) and self._legs[callee.host, event.call].key not in answered | cancelled:
+                    self.problems.append(f"{self._legs[callee.host, event.call].key}: acknowledged, but its caller knows of no answer")
 
 
 def ladder(run: Run, problem: str) -> str:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from firmware.errors import RemoteProtocolError
 from firmware.sip.events import Hop
 from firmware.sip.message import Request, Response
+from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.negotiation import SDP, Wish, body_of
 
 if TYPE_CHECKING:
     from firmware.sip.usage.session import Session
+
+
+ANSWER_MAX_S = 2 * TRANSACTION_LIFE_S  # no human decides about a re-INVITE; a proxy's 100 stops timer B, so this bounds the wait instead
 
 
 class Reinvitation:
@@ -26,6 +30,7 @@ class Reinvitation:
 
     def begin(self, now_s: float) -> None:
         """Send it."""
+        self._session.endpoint.timers.set(self, "unanswered", now_s + ANSWER_MAX_S)
         self._request.begin(self._session.dialog.next_hop, now_s)
 
     def compose(self, hop: Hop) -> Request:
@@ -41,6 +46,7 @@ class Reinvitation:
     def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
         """The outcome; a 2xx is acknowledged each time it comes."""
         session = self._session
+        session.endpoint.timers.clear(self, "unanswered")
         if response.status >= 300:
             session.negotiation.withdraw()
             # §14.1: after a non-2xx the session stays as if there had been no re-INVITE.
@@ -65,5 +71,12 @@ class Reinvitation:
 
     def receive_none(self, status: int, text: str, now_s: float) -> None:
         """No answer."""
+        self._session.endpoint.timers.clear(self, "unanswered")
         self._session.negotiation.withdraw()
         self._session.offer_done(self._wish, status, text, now_s)
+
+    def handle_timer(self, name: str, now_s: float) -> None:
+        """Something answered 100 and then nobody answered at all; §14.1 treats that like a 408."""
+        assert name == "unanswered", name
+        self._request.abandon()
+        self.receive_none(408, "the re-INVITE was not answered", now_s)
