@@ -103,10 +103,11 @@ def deadline_ns(line: Line, timing: Timing) -> int | None:
 
 def _judged_ns(line: Line, timing: Timing) -> int | None:
     """When the second layer has something to say."""
+    if not line.level:
+        return None  # the line may be about to settle as released: the length of the activity is not known yet
     match line.phase:
         case Phase.TOUCHED:
-            # While the line may be about to settle as released, the length of the press is not known yet.
-            return line.phase_since_ns + timing.min_active_ns if line.level else None
+            return line.phase_since_ns + timing.min_active_ns
         case Phase.ACTIVE | Phase.HELD_AT_START:
             return None if timing.stuck_ns is None else line.phase_since_ns + timing.stuck_ns
         case Phase.IDLE | Phase.STUCK | Phase.STUCK_AT_START:

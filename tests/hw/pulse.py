@@ -44,13 +44,15 @@ class Pulse:
         assert self._daemon is None
         sinks = []
         for name in ("spk", "mic"):
+            # Without rewinds the sink works in small blocks from the first; with them a new stream waits up to 2 s for its first sound.
             sinks += ["-L", f"module-null-sink sink_name={name} rate={self._rate_hz} channels={self._channels} format=s16le norewinds=1"]
         self._socket.unlink(missing_ok=True)
         with (self._folder / "pulse.log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 [
                     "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes", "--use-pid-file=no",
-                    "--realtime=no", "--high-priority=no", "-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}", *sinks,
+                    "--realtime=no", "--high-priority=no",
+                    "-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}", *sinks,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -70,19 +72,10 @@ class Pulse:
             daemon.send_signal(signal.SIGKILL)
             daemon.wait(10)
 
-    def freeze(self) -> None:
-        """The card gives no sound any more and says nothing."""
-        assert self._daemon is not None
-        self._daemon.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._daemon is not None
-        self._daemon.send_signal(signal.SIGCONT)
-
     def play_to_microphone(self, pcm: bytes) -> subprocess.Popen[bytes]:
-        """Let the microphone hear these samples (s16le, this card's rate, mono)."""
+        """Let the microphone hear these samples (s16le, this card's rate, mono); the process ends with them."""
         player = subprocess.Popen(
-            ["pacat", "--playback", "--raw", "--device=mic", "--format=s16le", f"--rate={self._rate_hz}", "--channels=1", "--latency-msec=20"],
+            ["pacat", "--playback", "--device=mic", *self._raw()],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -94,15 +87,23 @@ class Pulse:
         return player
 
     def record_speaker(self, path: Path) -> subprocess.Popen[bytes]:
-        """Write what the speaker plays to `path` (s16le, mono) until the process is terminated."""
+        """Write what the speaker plays to `path` (s16le, mono) until the process is terminated; returns when it has begun."""
         with path.open("wb") as out:
-            return subprocess.Popen(
-                ["pacat", "--record", "--raw", "--device=spk.monitor", "--format=s16le", f"--rate={self._rate_hz}", "--channels=1", "--latency-msec=20"],
+            recorder = subprocess.Popen(
+                ["pacat", "--record", "--device=spk.monitor", *self._raw()],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **self.environment},
-            )  # fmt: skip
+            )
+        end_s = time.monotonic() + 10
+        while not path.stat().st_size:
+            assert time.monotonic() < end_s, "the speaker cannot be recorded"
+            time.sleep(0.02)
+        return recorder
+
+    def _raw(self) -> list[str]:
+        return ["--raw", "--format=s16le", f"--rate={self._rate_hz}", "--channels=1", "--latency-msec=20"]
 
     def log(self) -> str:
         return (self._folder / "pulse.log").read_text(errors="replace")

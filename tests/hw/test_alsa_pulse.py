@@ -1,0 +1,136 @@
+"""The ALSA driver on a real, paced device: a private PulseAudio. Times are never asserted; sound and healing are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.hw.pulse import Pulse
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(shutil.which("pulseaudio") is None, reason="pulseaudio is not installed")
+
+
+@pytest.fixture
+def pulse(tmp_path: Path) -> Iterator[Pulse]:
+    pulse = Pulse(tmp_path)
+    pulse.start()
+    yield pulse
+    pulse.stop()
+
+
+# ALSA reads its configuration once a process: each user of the device is a process of its own. Lines go out, a line comes in to go on.
+STATION = """
+import json, sys
+from array import array
+from hw.alsa import open_duplex
+from hw.settings import SoundSettings
+from hw.sound import HealingSound
+events = []
+sound = HealingSound(SoundSettings(device="door", rate_hz={rate_hz}), open_duplex)
+sound.attach(events.append)
+fmt = sound.open()
+def say(**words): print(json.dumps(words), flush=True)
+def run(periods, value=0):
+    heard = []
+    for _ in range(periods):
+        heard.append(sound.read())
+        assert len(heard[-1]) == fmt.period_bytes
+        sound.write(array("h", [value] * fmt.period_samples).tobytes())
+    return heard
+{script}
+sound.close()
+"""
+
+
+class Station:
+    """The driver in a process whose ALSA sees only the private PulseAudio."""
+
+    def __init__(self, pulse: Pulse, script: str, *, rate_hz: int = 16_000) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", STATION.format(script=script, rate_hz=rate_hz)],
+            cwd=ROOT,
+            env={**os.environ, **pulse.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def hear(self) -> dict[str, object]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(self._process.communicate(timeout=10)[1])
+        return cast("dict[str, object]", json.loads(line))
+
+    def go_on(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        _, errors = self._process.communicate(timeout=20)
+        assert self._process.returncode == 0, errors
+
+
+def test_sound_goes_out_and_comes_in_bit_by_bit(pulse: Pulse, tmp_path: Path) -> None:
+    recording = tmp_path / "speaker.raw"
+    recorder = pulse.record_speaker(recording)
+    script = """
+say(rate=fmt.rate_hz, samples=fmt.period_samples)
+for _ in range(500):
+    if any(run(1)[0]): break
+say(heard=max(array("h", b"".join(run(60, 1234)))))
+"""
+    station = Station(pulse, script)
+    try:
+        assert station.hear() == {"rate": 16_000, "samples": 320}
+        player = pulse.play_to_microphone((4321).to_bytes(2, "little") * 16_000 * 3)
+        assert station.hear() == {"heard": 4321}
+        station.end()
+        player.terminate()
+        player.wait(10)
+    finally:
+        recorder.terminate()
+        recorder.wait(10)
+    samples = memoryview(recording.read_bytes()).cast("h").tolist()
+    assert set(samples) == {0, 1234}
+    # What was written is there without a gap, but for what the daemon still held at the end.
+    assert samples.count(1234) >= 45 * 320
+
+
+def test_another_rate_is_opened_as_asked(pulse: Pulse) -> None:
+    station = Station(pulse, "run(5); say(rate=fmt.rate_hz, samples=fmt.period_samples)", rate_hz=44_100)
+    assert station.hear() == {"rate": 44_100, "samples": 882}
+    station.end()
+
+
+def test_a_card_that_is_pulled_in_mid_stream_comes_back_by_itself(pulse: Pulse) -> None:
+    script = """
+run(10); say(faults=[]); sys.stdin.readline()
+while not events: run(1)
+say(faults=[event.working for event in events], silent=not any(run(5)[-1])); sys.stdin.readline()
+for _ in range(500):
+    if len(events) == 2: break
+    run(1)
+run(10); say(faults=[event.working for event in events], reopens=sound.counters().reopens)
+"""
+    station = Station(pulse, script)
+    assert station.hear() == {"faults": []}
+    pulse.stop()
+    station.go_on()
+    assert station.hear() == {"faults": [False], "silent": True}
+    pulse.start()
+    station.go_on()
+    assert station.hear() == {"faults": [False, True], "reopens": 1}
+    station.end()

@@ -1,0 +1,108 @@
+"""The relay's shell: what moves the contact, who hears of it, and what happens when the sink or the keeper fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from hw.api import HardwareError, HardwareEvent, RelayEdge
+from hw.relay import TimedRelay
+from hw.settings import RelaySettings
+
+S = 1_000_000_000
+
+
+class Rig:
+    """A relay on a bench: its contact, its clock and what it reports."""
+
+    def __init__(self, *, attach: bool = True) -> None:
+        self.now_ns = 0
+        self.moves: list[bool] = []
+        self.events: list[HardwareEvent] = []
+        self.woken = 0
+        self.relay = TimedRelay(RelaySettings(name="door", gpio=4, max_closed_s=10.0), drive=self.moves.append, now_ns=lambda: self.now_ns)
+        if attach:
+            self.relay.attach(self.events.append, guard=lambda: None, wake=self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+
+def test_a_pulse_moves_the_contact_once_each_way_and_reports_both() -> None:
+    rig = Rig()
+    rig.relay.pulse(3.0)
+    assert rig.moves == [True]
+    assert rig.relay.deadline_ns() == 3 * S
+    rig.now_ns = 3 * S
+    rig.relay.expire(rig.now_ns)
+    assert not rig.relay.closed
+    assert rig.moves == [True, False]
+    assert rig.events == [RelayEdge(relay="door", closed=True, at_ns=0), RelayEdge(relay="door", closed=False, at_ns=3 * S)]
+    assert rig.woken == 1
+
+
+def test_pulses_again_and_again_do_not_pass_the_maximum() -> None:
+    rig = Rig()
+    for rig.now_ns in range(0, 10 * S, S // 10):
+        rig.relay.pulse(5.0)
+    assert rig.relay.deadline_ns() == 10 * S
+    rig.now_ns = 10 * S
+    rig.relay.pulse(5.0)
+    assert not rig.relay.closed
+    assert rig.moves == [True, False]
+
+
+def test_release_in_any_state_is_allowed() -> None:
+    rig = Rig()
+    rig.relay.release()
+    rig.relay.pulse(1.0)
+    rig.relay.release()
+    rig.relay.release()
+    assert rig.moves == [True, False]
+
+
+def test_without_a_keeper_no_relay_closes() -> None:
+    rig = Rig(attach=False)
+    with pytest.raises(HardwareError, match="not started"):
+        rig.relay.pulse(1.0)
+    assert rig.moves == []
+    rig.relay.release()
+
+
+def test_a_dead_keeper_refuses_before_the_contact_moves() -> None:
+    rig = Rig()
+
+    def dead() -> None:
+        raise HardwareError("dead")
+
+    rig.relay.attach(rig.events.append, guard=dead, wake=lambda: None)
+    with pytest.raises(HardwareError, match="dead"):
+        rig.relay.pulse(1.0)
+    assert rig.moves == []
+
+
+def test_a_sink_that_fails_leaves_the_deadline_in_force() -> None:
+    rig = Rig()
+
+    def failing(_event: HardwareEvent) -> None:
+        raise RuntimeError("sink")
+
+    rig.relay.attach(failing, guard=lambda: None, wake=rig._wake)
+    with pytest.raises(RuntimeError, match="sink"):
+        rig.relay.pulse(1.0)
+    assert rig.moves == [True]
+    assert rig.woken == 1
+    assert rig.relay.deadline_ns() == S
+
+
+def test_a_sink_may_call_the_relay_that_calls_it() -> None:
+    rig = Rig()
+
+    def again(event: HardwareEvent) -> None:
+        rig.events.append(event)
+        if isinstance(event, RelayEdge) and event.closed:
+            rig.relay.release()
+
+    rig.relay.attach(again, guard=lambda: None, wake=lambda: None)
+    rig.relay.pulse(1.0)
+    assert rig.moves == [True, False]
+    assert [event.closed for event in rig.events if isinstance(event, RelayEdge)] == [True, False]
