@@ -1,6 +1,6 @@
 """`portero run | demo | check | call | doctor | ctl | release-relays`: reads the command line, imports only what the command needs.
 
-`portero run --config FILE`, the daemon's start, does not even load argparse: it is a third of what a REGISTER has to wait for.
+`portero run --config FILE`, which is how the service starts, does not even load argparse: a REGISTER would wait for it.
 """
 
 from __future__ import annotations

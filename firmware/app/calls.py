@@ -193,11 +193,10 @@ class Calls:
         port = leg.port
         if port is None:
             return False  # an INVITE without offer or an answer of the agent's own: nothing of ours listens
-        leg.streaming, leg.port = True, None
         if not self._guard_sound(leg, lambda: self._sound.start(leg.key, port, session)):
-            leg.streaming = False
-            port.close()
-        return leg.streaming
+            return False  # the port was still ours, and went with the leg
+        leg.streaming, leg.port = True, None
+        return True
 
     def _guard_sound(self, leg: Leg, step: Callable[[], None]) -> bool:
         """A leg whose sound cannot be had is of no use to a visitor: it ends."""

@@ -1,0 +1,45 @@
+"""Hardware and media events in the door's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware.app.arrivals import Arrival, inputs_of
+from firmware.door import events as door
+from firmware.media import events as media
+from hw import api as hw
+
+
+@pytest.mark.parametrize(
+    ("arrival", "expected"),
+    [
+        (hw.ButtonEdge(button="front", pressed=True, at_ns=1), [door.Press(button=door.ButtonName("front"))]),
+        (hw.ButtonEdge(button="front", pressed=False, at_ns=1), []),
+        (hw.ContactEdge(contact="exit", active=True, at_ns=1), [door.ContactChanged(contact="exit", active=True)]),
+        (hw.RelayEdge(relay="gate", closed=False, at_ns=1), [door.RelayMoved(lock=door.LockName("gate"), closed=False)]),
+        (hw.CardRead(reader="r", card="0A1B", at_ns=1), [door.CardRead(reader="r", card="0A1B")]),
+        (hw.KeyPressed(keypad="k", key="1", at_ns=1), []),
+        (
+            hw.DeviceFault(device="r", working=False, detail="gone", at_ns=1),
+            [door.HealthChanged(part="r", working=False, detail="gone")],
+        ),
+        (
+            media.DigitHeard(call="p1.1", digit="5", duration_ms=100, at_ns=1),
+            [door.DigitHeard(call=door.CallName("p1.1"), digit="5", way=door.DigitWay.RTP)],
+        ),
+        (
+            media.StreamSilent(call="p1.1", for_s=30.2, at_ns=1),
+            [door.CallMoved(call=door.CallName("p1.1"), stage=door.Stage.LOST, detail="no sound arrived for 30 s")],
+        ),
+        (
+            media.SoundFault(working=False, detail="unplugged", at_ns=1),
+            [door.HealthChanged(part="sound", working=False, detail="unplugged")],
+        ),
+        (media.FirstAudio(call="p1.1", at_ns=1), []),
+        (media.SoundEnded(name="beep", at_ns=1), []),
+        (door.Operate(verb=door.Verb.STOP), [door.Operate(verb=door.Verb.STOP)]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_arrival_becomes_what_the_door_is_told(arrival: Arrival, expected: list[door.Input]) -> None:
+    assert list(inputs_of(arrival)) == expected
