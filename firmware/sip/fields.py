@@ -51,7 +51,8 @@ def _parsed(kind: type[_Value], lines: Iterable[str]) -> tuple[_Value, ...]:
     return tuple(out)
 
 
-def _lenient_list(line: str) -> list[str]:
+def lenient_list(line: str) -> list[str]:
+    """The values of a comma list without the empty ones; a line that cannot be taken apart is one value."""
     try:
         return [value for value in grammar.split_outside(line, ",") if value]
     except RemoteProtocolError:
@@ -116,7 +117,7 @@ class HeaderFields:
             return ()
         if name not in LIST_HEADERS:
             return tuple(lines)
-        return tuple([value for line in lines for value in _lenient_list(line)])
+        return tuple([value for line in lines for value in lenient_list(line)])
 
     def get_lines(self, name: str) -> tuple[str, ...]:
         """Every line of the header as text, in order; comma lists left whole."""
@@ -198,7 +199,10 @@ class HeaderFields:
     @_Once
     def contacts(self) -> tuple[NameAddr, ...]:
         """Every Contact; empty for none and for the star of a REGISTER (see `contact_star`)."""
-        return _parsed(NameAddr, [line for line in self.lines_by_name.get("Contact", ()) if line != "*"])
+        return self._read_contacts([line for line in self.lines_by_name.get("Contact", ()) if line != "*"])
+
+    def _read_contacts(self, lines: list[str]) -> tuple[NameAddr, ...]:
+        return _parsed(NameAddr, lines)
 
     @property
     def contact_star(self) -> bool:
@@ -262,4 +266,7 @@ class HeaderFields:
         # No value may end its line: that would let whoever chose it add headers of his own.
         if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:
             raise LocalProtocolError(f"a header value holds a line end: {text[:200]!r}")
-        return text.encode() + self.body
+        try:
+            return text.encode() + self.body
+        except UnicodeEncodeError as error:
+            raise LocalProtocolError(f"a header value that is no text: {text[error.start : error.start + 20]!r}") from None

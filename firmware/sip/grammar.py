@@ -18,7 +18,8 @@ UNRESERVED = ALPHANUM + MARK
 TOKEN = ALPHANUM + "-.!%*_+`'~"
 WORD = ALPHANUM + "-.!%*_+`'~()<>:\\\"/[]?{}"
 HOSTNAME = ALPHANUM + "-._"  # the underscore is no hostname character (RFC 3261 §25.1), but names of containers and LAN hosts carry it
-GENERIC_VALUE = TOKEN + "[]:"  # gen-value = token / host / quoted-string
+# gen-value = token / host / quoted-string (RFC 3261 §25.1); the rest is common in tags and branches (base64) and cannot be misread.
+GENERIC_VALUE = TOKEN + "[]:" + "=/&$#|^(){}"
 WHITESPACE = " \t"
 _CONTROLS = "".join([chr(code) for code in (*range(32), 127) if code not in (9, 10, 13)])
 
@@ -90,7 +91,7 @@ def ipv6(text: str) -> str:
     head, gap, tail = text.partition("::")
     groups = (head.split(":") if head else []) + (tail.split(":") if tail else [])
     count = len(groups)
-    if groups and "." in groups[-1]:
+    if groups and "." in groups[-1] and (tail or not gap):  # an IPv4 address can only be the end
         octets = groups.pop().split(".")
         if len(octets) != 4 or any(not o or o.strip(DIGITS) or len(o) > 3 or int(o) > 255 for o in octets):
             raise RemoteProtocolError(f"not an IPv6 address: {text[:80]!r}")

@@ -9,9 +9,9 @@ from typing import NamedTuple, Self
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip import grammar
-from firmware.sip.fields import HeaderFields
+from firmware.sip.fields import HeaderFields, lenient_list
 from firmware.sip.header_lines import Headers, read_head, salvaged, unfolded_lines
-from firmware.sip.headers import Via
+from firmware.sip.headers import NameAddr, Via
 from firmware.sip.status import REASONS
 from firmware.sip.uri import Uri
 
@@ -91,6 +91,16 @@ class Response(HeaderFields):
 
     def _copy(self, headers: Headers) -> Self:
         return type(self)(self.status, self.reason, headers, self.body)
+
+    def _read_contacts(self, lines: list[str]) -> tuple[NameAddr, ...]:
+        # The answer to a REGISTER lists the bindings of every other device; what one of them calls itself must not cost us ours.
+        found = []
+        for text in [value for line in lines for value in lenient_list(line)]:
+            try:
+                found.append(NameAddr.parse(text))
+            except RemoteProtocolError:
+                continue
+        return tuple(found)
 
     def with_raw_body(self, body: bytes) -> Response:
         """The same response with another body and no other Content-Type."""
@@ -197,7 +207,7 @@ def _answerable(error: RemoteProtocolError, head: bytes, limits: Limits) -> Remo
     """The error as MalformedRequest when the broken thing is a request, is no ACK, and names the hop that waits for an answer."""
     lines = unfolded_lines(head)
     method, _, rest = lines[0].partition(" ")
-    if not grammar.is_token(method) or method == "ACK" or "SIP/" not in rest:
+    if not grammar.is_token(method) or method == "ACK" or "SIP/" not in rest.upper():
         return error
     headers = salvaged(lines, _ECHOED, limits.header_lines)
     if all(name != "Via" for name, _ in headers):

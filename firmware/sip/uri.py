@@ -14,8 +14,8 @@ from firmware.sip.grammar import Parameters
 
 URI_CHARS_MAX = 2048  # RFC 4475 §3.1.1.7 tortures with 400; a URI goes into every request of a dialog, several times
 
-_USER = grammar.UNRESERVED + "%&=+$,;?/"
-_PLAIN_USER = grammar.UNRESERVED + "&=+$,;?/"  # without escapes, so that nothing remains to be checked
+_PLAIN_USER = grammar.UNRESERVED + "&=+$,;?/" + "#"  # the hash ought to be escaped, but dial strings carry it bare
+_USER = _PLAIN_USER + "%"
 _PASSWORD = grammar.UNRESERVED + "%&=+$,"
 _PARAM = grammar.UNRESERVED + "%[]/:&+$"
 _HEADER = grammar.UNRESERVED + "%[]/?:+$"
