@@ -51,6 +51,14 @@ class Phase(Enum):
     STUCK_AT_START = "stuck at start"
 
 
+# What the end of the activity means in each phase that has told of it.
+ENDED = {
+    Phase.ACTIVE: (EdgeKind.INACTIVE,),
+    Phase.STUCK: (EdgeKind.FREED, EdgeKind.INACTIVE),
+    Phase.STUCK_AT_START: (EdgeKind.FREED,),
+}
+
+
 class Line(NamedTuple):
     """A line: its last level with the beginning of it, and its phase with the beginning of that settled level."""
 
@@ -105,13 +113,11 @@ def _judged_ns(line: Line, timing: Timing) -> int | None:
     """When the second layer has something to say."""
     if not line.level:
         return None  # the line may be about to settle as released: the length of the activity is not known yet
-    match line.phase:
-        case Phase.TOUCHED:
-            return line.phase_since_ns + timing.min_active_ns
-        case Phase.ACTIVE | Phase.HELD_AT_START:
-            return None if timing.stuck_ns is None else line.phase_since_ns + timing.stuck_ns
-        case Phase.IDLE | Phase.STUCK | Phase.STUCK_AT_START:
-            return None
+    if line.phase is Phase.TOUCHED:
+        return line.phase_since_ns + timing.min_active_ns
+    if line.phase in (Phase.ACTIVE, Phase.HELD_AT_START) and timing.stuck_ns is not None:
+        return line.phase_since_ns + timing.stuck_ns
+    return None
 
 
 def _step(line: Line, timing: Timing) -> tuple[Line, tuple[Edge, ...]]:
@@ -132,12 +138,4 @@ def _judge(line: Line, at_ns: int) -> tuple[Line, tuple[Edge, ...]]:
 def _settle(line: Line) -> tuple[Line, tuple[Edge, ...]]:
     since_ns = line.level_since_ns
     after = line._replace(phase=Phase.TOUCHED if line.level else Phase.IDLE, phase_since_ns=since_ns)
-    match line.phase:
-        case Phase.IDLE | Phase.TOUCHED | Phase.HELD_AT_START:
-            return after, ()
-        case Phase.ACTIVE:
-            return after, (Edge(EdgeKind.INACTIVE, since_ns),)
-        case Phase.STUCK:
-            return after, (Edge(EdgeKind.FREED, since_ns), Edge(EdgeKind.INACTIVE, since_ns))
-        case Phase.STUCK_AT_START:
-            return after, (Edge(EdgeKind.FREED, since_ns),)
+    return after, tuple(Edge(kind, since_ns) for kind in ENDED.get(line.phase, ()))

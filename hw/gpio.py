@@ -50,18 +50,17 @@ class PinFactory(Protocol):
 def board_pins() -> PinFactory:
     """The pins of the board that this runs on, through lgpio. Raises HardwareError when there are none."""
     try:
-        import lgpio
-        from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+        from gpiozero.pins import lgpio as backend
     except ImportError as error:
         raise HardwareError(f"no GPIO library ({error}): install gpiozero and lgpio, or run with simulated hardware") from error
     except OSError as error:
         # lgpio makes its notification pipe in the working directory while it is imported.
         raise HardwareError(f"lgpio cannot work here ({error}): the working directory must be writable") from error
     try:
-        factory = LGPIOFactory()
-    except (OSError, lgpio.error) as error:
+        factory = backend.LGPIOFactory()
+    except (OSError, backend.lgpio.error) as error:
         raise HardwareError(f"no GPIO pins ({error}): is /dev/gpiochip0 there, and is this user in group gpio?") from error
-    factory.pin_class = steady_pin(LGPIOPin, lgpio)
+    factory.pin_class = steady_pin(backend.LGPIOPin, backend.lgpio)
     pins: PinFactory = factory
     return pins
 

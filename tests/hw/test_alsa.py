@@ -283,6 +283,31 @@ def test_a_card_that_is_gone_raises_from_either_side(world: World) -> None:
     assert speaker.closed
 
 
+def test_a_poll_that_fails_is_a_card_that_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    duplex, microphone, _ = opened(world)
+
+    def dead(_descriptors: list[tuple[int, int]]) -> int:
+        raise ALSAAudioError("No such device")
+
+    monkeypatch.setattr(microphone, "polldescriptors_revents", dead)
+    with pytest.raises(HardwareError, match="No such device"):
+        duplex.read()
+
+
+def test_a_dead_device_that_cannot_even_be_closed_does_not_keep_the_other_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    duplex, microphone, speaker = opened(world)
+    close = microphone.close
+
+    def dead() -> None:
+        close()
+        raise ALSAAudioError("No such device")
+
+    monkeypatch.setattr(microphone, "close", dead)
+    duplex.close()
+    monkeypatch.undo()
+    assert speaker.closed
+
+
 def test_a_hang_up_on_the_descriptor_is_a_card_that_is_gone(world: World) -> None:
     duplex, microphone, _ = opened(world)
     microphone.events = select.POLLHUP

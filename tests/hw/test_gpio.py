@@ -5,14 +5,16 @@ from __future__ import annotations
 import queue
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
+import gpiozero.pins
 import pytest
 from gpiozero.pins.mock import MockFactory
 
 from hw.api import ButtonEdge, ContactEdge, HardwareError, HardwareEvent, RelayEdge
-from hw.gpio import GpioPanel, LgpioHandle, LgpioPin, rest_relays, steady_pin
+from hw.gpio import GpioPanel, LgpioHandle, LgpioPin, board_pins, rest_relays, steady_pin
 from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, RelaySettings
 
 ROOT = Path(__file__).parents[2]
@@ -181,6 +183,73 @@ def test_an_lgpio_relay_line_is_claimed_at_its_level_at_once_and_never_left_floa
     other = steady_pin(base, FakeLgpio(log))(log)  # type: ignore[call-arg]  # the protocol does not say how a pin is made
     other.close()
     assert log == ["claim 7 4 1", "float"]
+
+
+def fake_library(monkeypatch: pytest.MonkeyPatch, factory: object) -> type[Exception]:
+    """Put a made-up lgpio in the place of the real one, which wants a GPIO chip and a writable working directory."""
+    lgpio = types.ModuleType("lgpio")
+    error = type("error", (Exception,), {})
+    vars(lgpio)["error"] = error
+    pins = types.ModuleType("gpiozero.pins.lgpio")
+    vars(pins).update(LGPIOFactory=factory, LGPIOPin=FakePin, lgpio=lgpio)
+    monkeypatch.setitem(sys.modules, "lgpio", lgpio)
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", pins)
+    monkeypatch.setattr(gpiozero.pins, "lgpio", pins, raising=False)
+    return error
+
+
+def test_the_boards_pins_are_steady_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    factory = types.SimpleNamespace(pin_class=FakePin)
+    fake_library(monkeypatch, lambda: factory)
+    assert board_pins() is factory
+    assert factory.pin_class.__name__ == "SteadyPin"
+
+
+def test_a_machine_without_pins_says_what_to_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    failure: list[Exception] = []
+
+    def no_chip() -> None:
+        raise failure[0]
+
+    error = fake_library(monkeypatch, no_chip)
+    for each in (error("can not open gpiochip"), OSError("unable to locate Pi revision")):
+        failure[:] = [each]
+        with pytest.raises(HardwareError, match="group gpio"):
+            board_pins()
+
+
+def test_a_machine_without_the_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.lgpio", None)
+    monkeypatch.delattr(gpiozero.pins, "lgpio", raising=False)
+    with pytest.raises(HardwareError, match="install gpiozero and lgpio"):
+        board_pins()
+
+
+def test_a_working_directory_that_lgpio_cannot_write_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        """An importer for which the module's first lines fail, as they do where its pipe cannot be made."""
+
+        def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+            if name == "gpiozero.pins.lgpio":
+                raise FileNotFoundError(2, "No such file or directory: '.lgd-nfy0'")
+
+    monkeypatch.delitem(sys.modules, "gpiozero.pins.lgpio", raising=False)
+    monkeypatch.delattr(gpiozero.pins, "lgpio", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
+    with pytest.raises(HardwareError, match="working directory must be writable"):
+        board_pins()
+
+
+def test_a_line_that_another_program_holds_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = fake_library(monkeypatch, None)
+    pins = MockFactory()
+
+    def busy(_number: int) -> None:
+        raise error("GPIO busy")
+
+    monkeypatch.setattr(pins, "pin", busy)
+    with pytest.raises(HardwareError, match="button bell at GPIO17: GPIO busy"):
+        GpioPanel(BoardSettings(buttons=SETTINGS.buttons), pins)
 
 
 DYING = """
