@@ -4,8 +4,9 @@
 
 #include "pm_types.h"
 
-/* A period reads at most PM_INBOX_MAX x PM_DRAIN_ROUNDS packets a stream, and nearly all of them mean nothing. Should a flood of made-up digits
- * fill the ring, the newest events are dropped: the oldest are the ones that a caller may already have acted upon. */
+/* A period reads at most PM_INBOX_MAX x PM_DRAIN_ROUNDS packets a stream, and nearly all of them mean nothing. Should a flood of
+ * made-up digits fill the ring, the newest events are dropped: the oldest are the ones that a caller may already have acted upon.
+ */
 #define PM_EVENTS_MAX 256
 
 struct pm_events {

@@ -1,8 +1,8 @@
 /* The jitter buffer: packets in by arrival, frames out by playing. It has no clock: only put takes times, and one get is one played
  * frame, so it runs in virtual time as well as behind a sound card.
  *
- * Packets are placed by timestamp, not by sequence: any mix of packet lengths fits. The timeline stands still while the buffer is empty
- * (PM_GET_HOLD), so a packet that comes late is played late and the delay grows; a hole before packets that are here
+ * Packets are placed by timestamp, not by sequence: any mix of packet lengths fits. The timeline stands still while the buffer is
+ * empty (PM_GET_HOLD), so a packet that comes late is played late and the delay grows; a hole before packets that are here
  * (PM_GET_MISSING) is passed over, and time spent holding counts towards it. */
 #ifndef PM_JITTER_H
 #define PM_JITTER_H
@@ -16,7 +16,7 @@ enum {
 };
 
 enum pm_jitter_state {
-    PM_JITTER_IDLE = 0,   /* no timeline: nothing came yet, or nothing for long */
+    PM_JITTER_IDLE = 0,    /* no timeline: nothing came yet, or nothing for long */
     PM_JITTER_PRIMING = 1, /* the first packets wait until the delay is built up */
     PM_JITTER_PLAYING = 2
 };
@@ -38,11 +38,11 @@ struct pm_jitter {
     uint32_t ssrc;
     bool ssrc_known;
     uint16_t highest_sequence;
-    uint64_t seen;     /* bit i: highest_sequence - i has been put */
+    uint64_t seen;           /* bit i: highest_sequence - i has been put */
     uint32_t play_timestamp; /* the next unit to hand out */
-    uint32_t queued;   /* units handed out and not yet heard */
-    uint32_t held;     /* units played as PM_GET_HOLD since the last packet */
-    double delay_units; /* smoothed: arrival of the fastest packets to playing */
+    uint32_t queued;         /* units handed out and not yet heard */
+    uint32_t held;           /* units played as PM_GET_HOLD since the last packet */
+    double delay_units;      /* smoothed: arrival of the fastest packets to playing */
     bool delay_known;
     uint8_t order[PM_JITTER_SLOTS]; /* slots by timestamp, earliest first */
     unsigned count;
@@ -53,8 +53,8 @@ struct pm_jitter {
 /* PM_EARG: clock rate outside 8000-48000 Hz, frame zero or above 60 ms, delay bounds above 500 ms or crossed. */
 int pm_jitter_init(struct pm_jitter *jitter, const struct pm_jitter_config *config);
 
-/* Returns enum pm_jitter_put_result, or PM_EARG: payload empty or above PM_RTP_PAYLOAD_MAX, duration zero or above 200 ms, times negative
- * or absurd, drained before arrival. */
+/* Returns enum pm_jitter_put_result, or PM_EARG: payload empty or above PM_RTP_PAYLOAD_MAX, duration zero or above 200 ms, times
+ * negative or absurd, drained before arrival. */
 int pm_jitter_put(struct pm_jitter *jitter, const struct pm_jitter_packet *packet);
 
 /* Returns enum pm_jitter_get_result and fills `frame`. */
@@ -66,7 +66,8 @@ int pm_jitter_get_upto(struct pm_jitter *jitter, uint32_t units, struct pm_jitte
 /* Whether the next get answers PM_GET_FRAME. */
 bool pm_jitter_ready(const struct pm_jitter *jitter);
 
-/* The player tells what it did with the samples: units decoded and not yet heard, and units that stretching added (+) or took (-). */
+/* The player tells what it did with the samples: units decoded and not yet heard, and units that stretching added (+) or took (-).
+ */
 void pm_jitter_queued(struct pm_jitter *jitter, uint32_t units);
 void pm_jitter_stretched(struct pm_jitter *jitter, int32_t units);
 

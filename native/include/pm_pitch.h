@@ -10,8 +10,9 @@ struct pm_pitch {
     float power;       /* mean square of the window */
 };
 
-/* Compares the `window` samples at x with those `lag` samples away, for every lag from `lag_min` to `lag_max`. With direction +1 the
- * others lie behind x (x[lag ..]), with -1 before it (x[-lag ..]). The caller owns all samples touched: window + lag_max of them. */
+/* Compares the `window` samples at x with those `lag` samples away, for every lag from `lag_min` to `lag_max`. With direction +1
+ * the others lie behind x (x[lag ..]), with -1 before it (x[-lag ..]). The caller owns all samples touched: window + lag_max of
+ * them. */
 struct pm_pitch pm_pitch_find(const int16_t *x, unsigned window, unsigned lag_min, unsigned lag_max, int direction);
 
 #endif

@@ -20,13 +20,15 @@ struct pm_playout {
     size_t payload_count;
     bool heard; /* a packet has been decoded */
     uint8_t advice;
-    size_t pending; /* samples decoded and not yet rendered, behind the history */
+    unsigned attempts; /* to stretch, without a match good enough, one after the other */
+    size_t pending;    /* samples decoded and not yet rendered, behind the history */
     int16_t pcm[PM_PLAYOUT_HISTORY + PM_PLAYOUT_PENDING];
     uint64_t played, concealed, removed, inserted;
 };
 
 /* PM_EARG: more than PM_PAYLOADS_MAX payloads, a codec that is not known, or what pm_jitter_init refuses. */
-int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count);
+int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads,
+                    size_t count);
 
 /* Takes over the payload types of a new answer. Buffered packets of a type that is gone are concealed. */
 int pm_playout_payloads(struct pm_playout *playout, const struct pm_payload *payloads, size_t count);

@@ -1,8 +1,8 @@
-/* The pump: everything between microphone, network and speaker, one call an audio period. One owner thread; nothing is allocated, locked,
- * logged or waited for after pm_pump_init.
+/* The pump: everything between microphone, network and speaker, one call an audio period. One owner thread; nothing is allocated,
+ * locked, logged or waited for after pm_pump_init.
  *
- * pm_pump_period reads every socket (bounded), renders every stream, adds tone and prompt for the speaker, and encodes and sends what the
- * microphone said. Time is an argument: see pm_types.h for the two clocks. Slots are 0 to PM_STREAMS_MAX - 1. */
+ * pm_pump_period reads every socket (bounded), renders every stream, adds tone and prompt for the speaker, and encodes and sends
+ * what the microphone said. Time is an argument: see pm_types.h for the two clocks. Slots are 0 to PM_STREAMS_MAX - 1. */
 #ifndef PM_PUMP_H
 #define PM_PUMP_H
 
@@ -71,7 +71,8 @@ int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int
 int pm_pump_stream_mute(struct pm_pump *pump, unsigned slot, bool muted);
 int pm_pump_stream_stats(const struct pm_pump *pump, unsigned slot, struct pm_stream_stats *stats);
 /* PM_ESTATE also when telephone-event is not agreed; else as pm_digit_out_queue. */
-int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms, unsigned gap_ms);
+int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms,
+                        unsigned gap_ms);
 int pm_pump_conference(struct pm_pump *pump, bool joined);
 
 /* Replaces what the player plays. `samples` are read in place until the prompt ends or is stopped: the caller keeps them. */
@@ -81,10 +82,10 @@ int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t cou
                         unsigned to_streams);
 void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
 
-/* One period: `microphone` and `speaker` hold config.period_samples each. `heard` and `said`, both or neither, receive the far and the near side
- * at the call's rate; PM_EARG when `tap_capacity` is too small for them. */
-int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker, int16_t *heard,
-                   int16_t *said, size_t tap_capacity, struct pm_period_result *result);
+/* One period: `microphone` and `speaker` hold config.period_samples each. `heard` and `said`, both or neither, receive the far and
+ * the near side at the call's rate; PM_EARG when `tap_capacity` is too small for them. */
+int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker,
+                   int16_t *heard, int16_t *said, size_t tap_capacity, struct pm_period_result *result);
 
 /* Moves up to `capacity` events out, oldest first; returns how many. */
 size_t pm_pump_events(struct pm_pump *pump, struct pm_event *events, size_t capacity);

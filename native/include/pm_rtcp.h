@@ -6,7 +6,8 @@
 
 enum {
     PM_RTCP_PACKET_MAX = 1452, /* as RTP: one unfragmented datagram */
-    /* A compound packet may hold 31 blocks a report; beyond these we only need the one about ourselves, which is picked while reading. */
+    /* A compound packet may hold 31 blocks a report; beyond these we only need the one about ourselves, which is picked while
+       reading. */
     PM_RTCP_BLOCKS_MAX = 8,
     PM_RTCP_BYES_MAX = 8
 };

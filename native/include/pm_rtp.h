@@ -29,7 +29,8 @@ struct pm_rtp_packet {
     uint8_t padding_octets; /* 0: no padding */
 };
 
-/* Reads one packet. On PM_OK every pointer of `packet` lies inside [data, data + octets); on PM_EMALFORMED `packet` is undefined. */
+/* Reads one packet. On PM_OK every pointer of `packet` lies inside [data, data + octets); on PM_EMALFORMED `packet` is undefined.
+ */
 int pm_rtp_parse(const uint8_t *data, size_t octets, struct pm_rtp_packet *packet);
 
 /* Writes `packet`; its pointers must not overlap `out`. Returns the length, PM_EFULL when `capacity` is too small,

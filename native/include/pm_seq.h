@@ -10,7 +10,8 @@ static inline uint16_t pm_seq_distance(uint16_t newer, uint16_t older) {
     return (uint16_t)(newer - older);
 }
 
-/* Whether `a` comes before `b`. Exactly half a circle apart, neither does: RFC 1982 section 3.2 leaves that case undefined, we answer no. */
+/* Whether `a` comes before `b`. Exactly half a circle apart, neither does: RFC 1982 section 3.2 leaves that case undefined, we
+ * answer no. */
 static inline bool pm_seq_lt(uint16_t a, uint16_t b) {
     uint16_t ahead = pm_seq_distance(b, a);
     return ahead != 0 && ahead < 0x8000u;

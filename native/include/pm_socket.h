@@ -5,8 +5,8 @@
 #include "pm_types.h"
 
 enum {
-    PM_INBOX_MAX = 8,        /* datagrams a system call */
-    PM_DRAIN_ROUNDS = 8,     /* calls a period: 64 packets, ten times what a 60 ms period of 10 ms packets brings */
+    PM_INBOX_MAX = 8,         /* datagrams a system call */
+    PM_DRAIN_ROUNDS = 8,      /* calls a period: 64 packets, ten times what a 60 ms period of 10 ms packets brings */
     PM_DATAGRAM_OCTETS = 1500 /* larger ones are cut by the kernel, marked, and ignored */
 };
 
@@ -22,7 +22,8 @@ struct pm_datagram {
 /* Asks for receive stamps. PM_ESYSTEM when `fd` is no socket. */
 int pm_socket_prepare(int fd);
 
-/* Reads up to PM_INBOX_MAX datagrams; returns how many, 0 when none waits or the socket is broken. `wall_ns` is CLOCK_REALTIME now. */
+/* Reads up to PM_INBOX_MAX datagrams; returns how many, 0 when none waits or the socket is broken. `wall_ns` is CLOCK_REALTIME now.
+ */
 int pm_socket_receive(int fd, struct pm_inbox *inbox, int64_t wall_ns);
 /* Datagram i of the last receive; false when it is to be ignored (cut short, foreign family). */
 bool pm_socket_datagram(const struct pm_inbox *inbox, int i, struct pm_datagram *datagram);

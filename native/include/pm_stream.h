@@ -1,5 +1,5 @@
-/* One stream of a call: RTP and RTCP in and out as octets and addresses, samples on the other side. No socket and no clock, so everything a
- * peer can do to it can be done to it in a test or by a fuzzer. */
+/* One stream of a call: RTP and RTCP in and out as octets and addresses, samples on the other side. No socket and no clock, so
+ * everything a peer can do to it can be done to it in a test or by a fuzzer. */
 #ifndef PM_STREAM_H
 #define PM_STREAM_H
 
@@ -10,8 +10,9 @@
 #include "pm_rtcp.h"
 #include "pm_source.h"
 
-/* Where packets may come from, RFC 3550 leaves open; this is ours. `signalled` is what offer and answer say. Until `window_end_ns` two
- * packets in sequence from elsewhere move the stream there, unless packets from the signalled address have come: then it is locked. */
+/* Where packets may come from, RFC 3550 leaves open; this is ours. `signalled` is what offer and answer say. Until `window_end_ns`
+ * two packets in sequence from elsewhere move the stream there, unless packets from the signalled address have come: then it is
+ * locked. */
 struct pm_latch {
     struct pm_address signalled;
     struct pm_address remote; /* where we send, and the only source that is heard once locked */

@@ -13,12 +13,12 @@ enum {
     PM_STRETCH_NEEDS = 2 * PM_STRETCH_LAG_MAX
 };
 
-/* Removes one period from the beginning of x[0 .. n). Returns the samples removed; 0 when n is below PM_STRETCH_NEEDS or nothing repeats well
- * enough. `urgent` accepts a poorer match. */
-unsigned pm_stretch_shorten(int16_t *x, size_t n, bool urgent);
+/* Removes one period from the beginning of x[0 .. n). Returns the samples removed; 0 when n is below PM_STRETCH_NEEDS or nothing
+ * repeats with a correlation of `match`. Silence always does. */
+unsigned pm_stretch_shorten(int16_t *x, size_t n, float match);
 
 /* Inserts one period before x[0 .. n), built from the signal and what was heard before it: PM_STRETCH_LAG_MAX samples lie before x,
  * and as many are free behind n. Returns the samples inserted or 0. */
-unsigned pm_stretch_lengthen(int16_t *x, size_t n);
+unsigned pm_stretch_lengthen(int16_t *x, size_t n, float match);
 
 #endif

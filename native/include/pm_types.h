@@ -34,11 +34,11 @@
 
 enum pm_status {
     PM_OK = 0,
-    PM_EARG = -1,    /* an argument is out of its documented range */
-    PM_EFULL = -2,   /* a bounded table or queue has no room */
-    PM_ESTATE = -3,  /* not allowed in this state: the slot is free, the object was not initialised */
+    PM_EARG = -1,       /* an argument is out of its documented range */
+    PM_EFULL = -2,      /* a bounded table or queue has no room */
+    PM_ESTATE = -3,     /* not allowed in this state: the slot is free, the object was not initialised */
     PM_EMALFORMED = -4, /* bytes from the network break a rule of their protocol */
-    PM_ESYSTEM = -5  /* a system call failed while setting up */
+    PM_ESYSTEM = -5     /* a system call failed while setting up */
 };
 
 /* The codecs that the core decodes and encodes by itself. */
@@ -78,8 +78,8 @@ struct pm_stream_config {
     uint32_t ssrc;
     uint32_t first_timestamp;
     uint16_t first_sequence;
-    uint32_t latch_ms;      /* how long symmetric RTP may move the remote address; 0: never */
-    uint16_t delay_min_ms;  /* bounds of the playout delay that the buffer may choose */
+    uint32_t latch_ms;     /* how long symmetric RTP may move the remote address; 0: never */
+    uint16_t delay_min_ms; /* bounds of the playout delay that the buffer may choose */
     uint16_t delay_max_ms;
     char cname[PM_CNAME_MAX + 1]; /* zero-terminated */
 };
@@ -130,10 +130,10 @@ struct pm_period_result {
 
 struct pm_stream_stats {
     /* receiving; counts since the stream began, over every source it had */
-    uint64_t packets_received;  /* valid RTP packets, digits included */
-    uint64_t octets_received;   /* of RTP payload */
-    uint64_t packets_expected;  /* RFC 3550 A.3 */
-    int64_t packets_lost;       /* expected - received; duplicates make it negative (RFC 3550 section 6.4.1) */
+    uint64_t packets_received; /* valid RTP packets, digits included */
+    uint64_t octets_received;  /* of RTP payload */
+    uint64_t packets_expected; /* RFC 3550 A.3 */
+    int64_t packets_lost;      /* expected - received; duplicates make it negative (RFC 3550 section 6.4.1) */
     uint64_t packets_duplicate;
     uint64_t packets_reordered;
     uint64_t packets_late;      /* came after their time to play */
@@ -142,15 +142,15 @@ struct pm_stream_stats {
     uint64_t packets_foreign;   /* from an address other than the locked one */
     uint64_t packets_ignored;   /* arrived while the direction forbids to play them */
     uint32_t source_changes;
-    double jitter_ms;           /* RFC 3550 A.8 */
+    double jitter_ms; /* RFC 3550 A.8 */
     /* playing, in samples at PM_CALL_RATE_HZ unless named otherwise */
-    uint64_t samples_played;    /* everything rendered since the first packet */
+    uint64_t samples_played; /* everything rendered since the first packet */
     uint64_t samples_concealed;
-    uint64_t samples_removed;   /* by accelerating */
-    uint64_t samples_inserted;  /* by decelerating */
-    double delay_ms;            /* arrival of the fastest packets to playing, now */
+    uint64_t samples_removed;  /* by accelerating */
+    uint64_t samples_inserted; /* by decelerating */
+    double delay_ms;           /* arrival of the fastest packets to playing, now */
     double delay_target_ms;
-    double buffered_ms;         /* audio waiting, decoded or not */
+    double buffered_ms; /* audio waiting, decoded or not */
     /* sending */
     uint64_t packets_sent;
     uint64_t octets_sent;
@@ -161,14 +161,14 @@ struct pm_stream_stats {
     uint64_t reports_received;
     bool rtt_known;
     double rtt_ms;
-    bool remote_report_known;   /* the three below come from the peer's last report about us */
+    bool remote_report_known; /* the three below come from the peer's last report about us */
     double remote_loss_fraction;
     int32_t remote_packets_lost;
     double remote_jitter_ms;
     /* state */
-    int64_t last_packet_ns;     /* CLOCK_MONOTONIC; the stream's start when nothing came yet */
-    bool heard;                 /* at least one valid packet */
-    bool latched;               /* the remote address was moved by symmetric RTP */
+    int64_t last_packet_ns; /* CLOCK_MONOTONIC; the stream's start when nothing came yet */
+    bool heard;             /* at least one valid packet */
+    bool latched;           /* the remote address was moved by symmetric RTP */
     struct pm_address remote_rtp;
 };
 
@@ -195,7 +195,7 @@ struct pm_jitter_config {
 
 enum pm_jitter_put_result {
     PM_PUT_STORED = 1,
-    PM_PUT_LATE = 2,      /* its time to play is over */
+    PM_PUT_LATE = 2, /* its time to play is over */
     PM_PUT_DUPLICATE = 3,
     PM_PUT_RESTARTED = 4, /* stored as the first packet of a new timeline (new SSRC, sender restart) */
     PM_PUT_FULL = 5       /* stored, and the oldest packet given up for it */
@@ -215,8 +215,8 @@ struct pm_jitter_frame {
     const uint8_t *payload; /* valid until the next put; NULL unless PM_GET_FRAME */
     size_t payload_octets;
     uint32_t timestamp;
-    uint32_t duration;      /* timestamp units to play now */
-    uint32_t skip;          /* units at the payload's start that were already played */
+    uint32_t duration; /* timestamp units to play now */
+    uint32_t skip;     /* units at the payload's start that were already played */
     uint8_t payload_type;
     uint8_t advice;
 };

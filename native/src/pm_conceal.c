@@ -9,7 +9,8 @@ void pm_conceal_init(struct pm_conceal *c) {
     memset(c, 0, sizeof *c);
 }
 
-/* The last `periods` periods as a loop: its end is blended into what lay before its beginning, so that it closes without a click. */
+/* The last `periods` periods as a loop: its end is blended into what lay before its beginning, so that it closes without a click.
+ */
 static void build_cycle(struct pm_conceal *c, unsigned periods) {
     unsigned n = periods * c->lag;
     const int16_t *start = c->history + PM_CONCEAL_HISTORY - n;

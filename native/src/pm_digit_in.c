@@ -21,8 +21,8 @@ static struct pm_event make_event(const struct pm_digit_in *in, enum pm_event_ki
         .at_ns = at_ns, .kind = (uint8_t)kind, .digit = names[in->code], .value = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms};
 }
 
-/* Section 2.5.1.3: an event longer than the duration field goes on as a new segment that begins where the last one ended. Some senders
- * move the timestamp with every update instead: the next packet in sequence, unmarked and longer, is the same press too. */
+/* Section 2.5.1.3: an event longer than the duration field goes on as a new segment that begins where the last one ended. Some
+ * senders move the timestamp with every update instead: the next packet in sequence, unmarked and longer, is the same press too. */
 static bool continues(const struct pm_digit_in *in, const struct pm_digit_packet *p, uint8_t code, uint16_t duration) {
     if (!in->pressed || code != in->code || p->marker) {
         return false;

@@ -108,18 +108,12 @@ static bool begins_new_timeline(const struct pm_jitter *j, const struct pm_jitte
     return jump > limit || jump < -limit || lead > limit || lead < -limit;
 }
 
-/* Units from now until `p` is due, as the timeline stands; time held counts towards a hole before it. */
-static int32_t units_until_played(const struct pm_jitter *j, const struct pm_jitter_packet *p) {
-    int32_t gap = pm_ts_diff(p->timestamp, j->play_timestamp);
-    if (gap > 0 && j->count == 0) {
-        gap -= (uint32_t)gap < j->held ? gap : (int32_t)j->held;
-    }
-    return gap + (int32_t)j->queued;
-}
-
 static void measure(struct pm_jitter *j, const struct pm_jitter_packet *p, int64_t relative_ns) {
+    /* From now until it is due, plus how much later than the fastest it is here. The same for every packet, however jittered, as
+     * long as playing goes on; time held is in it until a hole is found to cover it (get). */
     double lead_ns = (double)(relative_ns + (p->drained_ns - p->arrival_ns));
-    double delay = units_until_played(j, p) + lead_ns * j->config.clock_rate_hz / 1e9;
+    double due = (double)pm_ts_diff(p->timestamp, j->play_timestamp) + j->queued;
+    double delay = due + lead_ns * j->config.clock_rate_hz / 1e9;
     if (j->delay_known) {
         delay = j->delay_units + (delay - j->delay_units) * DELAY_SMOOTHING;
     }
@@ -314,8 +308,7 @@ int pm_jitter_get(struct pm_jitter *j, struct pm_jitter_frame *f) {
 }
 
 bool pm_jitter_ready(const struct pm_jitter *j) {
-    return j->state == PM_JITTER_PLAYING && j->count > 0 &&
-           pm_ts_diff(head_of(j)->timestamp, j->play_timestamp) <= 0 &&
+    return j->state == PM_JITTER_PLAYING && j->count > 0 && pm_ts_diff(head_of(j)->timestamp, j->play_timestamp) <= 0 &&
            pm_ts_diff(head_of(j)->timestamp + head_of(j)->duration, j->play_timestamp) > 0;
 }
 

@@ -2,10 +2,14 @@
 #include "pm_g711.h"
 #include <string.h>
 
-/* Above the target by this much, catching up is worth a poorer match. */
-#define URGENT_MS 60.0
+/* Correlation from which a period may be cut or doubled unheard. Each attempt in vain accepts a little less, down to what is still
+ * better than a wrong delay: some signals, music or noise, never repeat well. */
+#define MATCH_BEST 0.85F
+#define MATCH_LEAST 0.5F
+#define MATCH_STEP 0.02F
 
-_Static_assert((int)PM_CONCEAL_HISTORY >= (int)PM_CONCEAL_WINDOW + (int)PM_CONCEAL_LAG_MAX, "the pitch search reads inside the history");
+_Static_assert((int)PM_CONCEAL_HISTORY >= (int)PM_CONCEAL_WINDOW + (int)PM_CONCEAL_LAG_MAX,
+               "the pitch search reads inside the history");
 _Static_assert((int)PM_PLAYOUT_HISTORY >= (int)PM_STRETCH_LAG_MAX, "lengthening reads inside the history");
 
 int pm_playout_payloads(struct pm_playout *p, const struct pm_payload *payloads, size_t count) {
@@ -92,27 +96,30 @@ static void fill(struct pm_playout *p, size_t wanted) {
     }
 }
 
+static float match_wanted(const struct pm_playout *p) {
+    float match = MATCH_BEST - MATCH_STEP * (float)p->attempts;
+    return match < MATCH_LEAST ? MATCH_LEAST : match;
+}
+
 static void stretch(struct pm_playout *p) {
     int16_t *start = p->pcm + PM_PLAYOUT_HISTORY;
-    unsigned changed;
-    if (p->conceal.active) {
-        return; /* concealment goes on behind the pending samples: leave its joint alone */
+    unsigned changed = 0;
+    if (p->conceal.active || p->advice == PM_ADVICE_KEEP) {
+        return; /* concealment goes on behind the pending samples: its joint is left alone */
     }
     if (p->advice == PM_ADVICE_SHORTEN) {
-        bool urgent = pm_jitter_delay_ms(&p->jitter) - pm_jitter_target_ms(&p->jitter) > URGENT_MS;
-        changed = pm_stretch_shorten(start, p->pending, urgent);
+        changed = pm_stretch_shorten(start, p->pending, match_wanted(p));
         p->pending -= changed;
         p->removed += changed;
         pm_jitter_stretched(&p->jitter, -(int32_t)changed);
-    } else if (p->advice == PM_ADVICE_LENGTHEN) {
-        changed = pm_stretch_lengthen(start, p->pending);
+    } else {
+        changed = pm_stretch_lengthen(start, p->pending, match_wanted(p));
         p->pending += changed;
         p->inserted += changed;
         pm_jitter_stretched(&p->jitter, (int32_t)changed);
-    } else {
-        return;
     }
-    p->advice = PM_ADVICE_KEEP; /* one change a packet: the next one brings new advice */
+    p->attempts = changed > 0 ? 0 : p->attempts + 1;
+    p->advice = PM_ADVICE_KEEP; /* one attempt a packet: the next one brings new advice */
 }
 
 int pm_playout_render(struct pm_playout *p, int16_t *out, size_t samples) {

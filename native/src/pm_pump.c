@@ -163,7 +163,7 @@ static void drain(struct pm_pump *p, struct pm_stream *s, bool rtcp, int64_t now
             if (!pm_socket_datagram(&p->inbox, i, &d)) {
                 s->invalid++;
             } else if (rtcp) {
-                pm_stream_rtcp(s, d.data, d.octets, &d.from, now_ns, wall_ns, &p->events);
+                pm_stream_rtcp(s, d.data, d.octets, &d.from, now_ns - d.age_ns, wall_ns - d.age_ns, &p->events);
             } else {
                 pm_stream_rtp(s, d.data, d.octets, &d.from, now_ns - d.age_ns, now_ns, &p->events);
             }
@@ -232,8 +232,9 @@ static void render_prompt(struct pm_pump *p, int16_t *out, size_t n, int64_t now
 
 static void render_sounds(struct pm_pump *p, size_t n, int64_t now_ns) {
     if (p->tone.playing && pm_tone_render(&p->tone, p->tone_out, n)) {
-        pm_events_push(&p->events, (struct pm_event){
-                                       .at_ns = now_ns, .kind = PM_EVENT_SOUND_DONE, .stream = PM_STREAMS_MAX, .value = PM_SOUND_TONE});
+        pm_events_push(
+            &p->events,
+            (struct pm_event){.at_ns = now_ns, .kind = PM_EVENT_SOUND_DONE, .stream = PM_STREAMS_MAX, .value = PM_SOUND_TONE});
     }
     if (p->prompt.samples != NULL) {
         render_prompt(p, p->prompt_out, n, now_ns);

@@ -91,7 +91,8 @@ static void write_block(struct pm_stream *s, struct pm_rtcp_block *block, int64_
     }
 }
 
-size_t pm_stream_report(struct pm_stream *s, uint8_t *out, size_t capacity, bool bye, int64_t now_ns, int64_t wall_ns, double fraction) {
+size_t pm_stream_report(struct pm_stream *s, uint8_t *out, size_t capacity, bool bye, int64_t now_ns, int64_t wall_ns,
+                        double fraction) {
     struct pm_report *r = &s->report;
     bool reachable = s->config.rtcp_fd >= 0 && r->remote.family != PM_FAMILY_NONE && r->remote.port != 0;
     if (!reachable || (bye ? s->sent == 0 && r->sent == 0 : now_ns < r->due_ns)) {

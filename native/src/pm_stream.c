@@ -31,10 +31,8 @@ int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_
     pm_report_init(&s->report, now_ns, fraction);
     s->report.remote = c->remote_rtcp;
     pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
-    struct pm_jitter_config jitter = {.clock_rate_hz = PM_CALL_RATE_HZ,
-                                      .frame = PM_MS(10),
-                                      .delay_min_ms = c->delay_min_ms,
-                                      .delay_max_ms = c->delay_max_ms};
+    struct pm_jitter_config jitter = {
+        .clock_rate_hz = PM_CALL_RATE_HZ, .frame = PM_MS(10), .delay_min_ms = c->delay_min_ms, .delay_max_ms = c->delay_max_ms};
     return pm_playout_init(&s->playout, &jitter, c->receive, c->receive_count);
 }
 

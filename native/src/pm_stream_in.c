@@ -31,8 +31,9 @@ static void adopt(struct pm_stream *s, const struct pm_source *source) {
     pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
 }
 
-/* Whether the packet belongs to the source that is heard. The first one is trusted at once, since its address is already known to be right;
- * another SSRC must send two packets in sequence (RFC 3550 section 8.2 and appendix A.1), so that a stray packet changes nothing. */
+/* Whether the packet belongs to the source that is heard. The first one is trusted at once, since its address is already known to
+ * be right; another SSRC must send two packets in sequence (RFC 3550 section 8.2 and appendix A.1), so that a stray packet changes
+ * nothing. */
 static bool from_valid_source(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, struct pm_events *events) {
     if (!s->has_source) {
         struct pm_source first;

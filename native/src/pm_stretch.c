@@ -2,9 +2,6 @@
 #include "pm_pitch.h"
 #include <string.h>
 
-/* Correlation from which a period may be cut or doubled unheard, and when the delay is far too long. */
-#define MATCH 0.85F
-#define MATCH_URGENT 0.5F
 /* Mean square below which there is nothing to hear: about -60 dB below full scale. */
 #define SILENT_POWER 1000.0F
 
@@ -24,12 +21,12 @@ static void cross_fade(int16_t *out, const int16_t *from, const int16_t *to, uns
     }
 }
 
-unsigned pm_stretch_shorten(int16_t *x, size_t n, bool urgent) {
+unsigned pm_stretch_shorten(int16_t *x, size_t n, float match) {
     if (n < PM_STRETCH_NEEDS) {
         return 0;
     }
     struct pm_pitch pitch = pm_pitch_find(x, PM_STRETCH_WINDOW, PM_STRETCH_LAG_MIN, PM_STRETCH_LAG_MAX, 1);
-    if (!acceptable(&pitch, urgent ? MATCH_URGENT : MATCH)) {
+    if (!acceptable(&pitch, match)) {
         return 0;
     }
     unsigned lag = chosen_lag(&pitch, PM_STRETCH_LAG_MAX);
@@ -38,13 +35,13 @@ unsigned pm_stretch_shorten(int16_t *x, size_t n, bool urgent) {
     return lag;
 }
 
-unsigned pm_stretch_lengthen(int16_t *x, size_t n) {
+unsigned pm_stretch_lengthen(int16_t *x, size_t n, float match) {
     if (n < PM_STRETCH_WINDOW + 1) {
         return 0;
     }
     unsigned lag_max = n < PM_STRETCH_LAG_MAX ? (unsigned)n : PM_STRETCH_LAG_MAX;
     struct pm_pitch pitch = pm_pitch_find(x, PM_STRETCH_WINDOW, PM_STRETCH_LAG_MIN, lag_max, -1);
-    if (!acceptable(&pitch, MATCH)) {
+    if (!acceptable(&pitch, match)) {
         return 0;
     }
     unsigned lag = chosen_lag(&pitch, lag_max);
