@@ -16,7 +16,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -280,8 +280,7 @@ def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> 
 
 def encoded(record: DoorRecord) -> tuple[str, str]:
     """A record's kind and its fields as one line of JSON; an enum member is its name in lower case."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    plain = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in values.items()}
+    plain = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in record._asdict().items()}
     return type(record).__name__, json.dumps(plain, ensure_ascii=False)
 
 

@@ -10,14 +10,12 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, replace
 from pathlib import Path as FilePath
 from types import NoneType, UnionType
-from typing import Annotated, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 
 from firmware.config.checks import suggestion
-from firmware.config.locate import Path, lines_of
-from firmware.config.problems import ConfigErrors, Problem, Report
+from firmware.config.problems import ConfigErrors, Path, Problem, Report
 from firmware.config.rules import check_rules
 from firmware.config.schema import Settings
 from firmware.config.secrets import Secret, read_credential, read_secret
@@ -41,13 +39,13 @@ def load(path: FilePath, *, credentials: str | None = None) -> Settings:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _broken(path, text, error) from error
-    reader = _Reader(path.parent, credentials or os.environ.get("CREDENTIALS_DIRECTORY"), Report(lines_of(text)))
+    reader = _Reader(path.parent, credentials or os.environ.get("CREDENTIALS_DIRECTORY"), Report(text))
     settings = reader.settings(tree)
     if reader.inline_secrets and path.stat().st_mode & 0o004:
         reader.report.warnings.append(f"{path} holds secrets and every user of this machine may read it; run: chmod o-rwx {path}")
     if reader.report.problems:
         raise ConfigErrors(str(path), reader.report.problems)
-    return replace(settings, warnings=tuple(reader.report.warnings))
+    return settings._replace(warnings=tuple(reader.report.warnings))
 
 
 def _read(path: FilePath) -> bytes:
@@ -88,7 +86,7 @@ class _Reader:
         self.inline_secrets = False
 
     def settings(self, tree: Mapping[str, object]) -> Settings:
-        sections = {field.name: cast("Callable[..., object]", field.type) for field in fields(Settings) if field.name != "warnings"}
+        sections = {name: kind for name, kind in Settings.__annotations__.items() if name != "warnings"}
         self._refuse_unknown((), tree, sections)
         found: dict[str, object] = {}
         for name, kind in sections.items():
@@ -117,22 +115,23 @@ class _Reader:
         return tuple(self._table(kind, table, (name, index)) for index, table in enumerate(raw))
 
     def _table(self, kind: Callable[..., T], raw: object, path: Path) -> T:
-        known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # a section's class, which is a dataclass
-        ways = {name + way: name for name, field in known.items() for way in (SECRET_WAYS if _is_secret(field.type) else ("",))}
+        known = kind.__annotations__
+        ways = {name + way: name for name, type_ in known.items() for way in (SECRET_WAYS if _is_secret(type_) else ("",))}
         if not isinstance(raw, dict):
             self.report.complain(path, "this is a section, not a value", f"write [{path[0]}] on a line of its own")
             raw = {}
         if isinstance(raw.get("name"), str) and len(path) == 2:
             self.report.call(path, raw["name"])
         self._refuse_unknown(path, raw, ways)
+        defaults: Mapping[str, object] = getattr(kind, "_field_defaults", {})
         values: dict[str, object] = {}
-        for name, field in known.items():
+        for name, type_ in known.items():
             written = [name + way for way in SECRET_WAYS if ways.get(name + way) == name and name + way in raw]
             if written:
-                values[name] = self._value(field.type, raw, path, written)
-            elif field.default is MISSING:
+                values[name] = self._value(type_, raw, path, written)
+            elif name not in defaults:
                 self.report.complain((*path, name), "this key is missing", f"add: {name} = …")
-                values[name] = _harmless(field.type)
+                values[name] = _harmless(type_)
         return _made(kind, values)
 
     def _value(self, kind: object, raw: Mapping[str, object], path: Path, written: list[str]) -> object:
@@ -141,6 +140,7 @@ class _Reader:
             self.report.complain((*path, written[1]), f"{key} says the same", "keep one of them")
         if not _is_secret(kind):
             return self._fitted(kind, raw[key], (*path, key))
+        self.report.secret_stands(path, key)
         try:
             return self._secret(key, raw[key])
         except ConfigError as error:

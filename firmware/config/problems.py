@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from firmware.config.locate import Path
 from firmware.errors import ConfigError
+
+Path = tuple[str | int, ...]  # ("account", 0, "uri"): the key `uri` of the first [[account]]
 
 PROBLEMS_SHOWN_MAX = 100  # a file of another format must not flood the terminal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake. `line` is 0 when it concerns the file as a whole."""
 
     line: int
@@ -38,8 +38,10 @@ class ConfigErrors(ConfigError):  # noqa: N818 - the plural says what it is: eve
 class Report:
     """Collects mistakes and warnings while one file is read. A key is complained about once: its first mistake explains the others."""
 
-    def __init__(self, lines: dict[Path, int]) -> None:
-        self._lines = lines
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: dict[Path, int] | None = None
+        self._secrets: dict[Path, Path] = {}
         self._complained: set[Path] = set()
         self._names: dict[Path, str] = {}
         self._problems: list[Problem] = []
@@ -60,12 +62,20 @@ class Report:
         """Whether the value at `path` is what the file says, and not a replacement after a complaint."""
         return path not in self._complained
 
-    def stands(self, path: Path) -> bool:
-        """Whether this very key is written in the file."""
-        return path in self._lines
+    def secret_stands(self, table: Path, key: str) -> None:
+        """Remember under which of its three keys the table's secret is written."""
+        self._secrets[table] = (*table, key)
+
+    def secret_of(self, table: Path) -> Path:
+        """The key under which the table's secret is written; the table itself when there is none."""
+        return self._secrets.get(table, table)
 
     def line(self, path: Path) -> int:
-        """The line of the key, or of the nearest table around it."""
+        """The line of the key, or of the nearest table around it. The text is searched only for a mistake."""
+        if self._lines is None:
+            from firmware.config.locate import lines_of
+
+            self._lines = lines_of(self._text)
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 0)

@@ -8,15 +8,14 @@ from collections.abc import Iterable
 
 from firmware.config.checks import URI_PATTERN, suggestion
 from firmware.config.codes import weakness
-from firmware.config.locate import Path
-from firmware.config.problems import Report
+from firmware.config.problems import Path, Report
 from firmware.config.schema import Settings
 
 TARGETS_MAX = 16  # of one button: each is a call of its own, and a house has no more phones to ring at once
 RTP_PORTS_MIN = 4  # the call, and one that is ending while the next begins
-CALLER_PATTERN = re.compile(r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)")
-CARD_PATTERN = re.compile(r"[0-9A-F]{4,32}")
-NUMBER_AS_HOST = re.compile(r"sips?:\d+(?:[;:?].*)?", re.IGNORECASE)
+CALLER_PATTERN = r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)"
+CARD_PATTERN = r"[0-9A-F]{4,32}"
+NUMBER_AS_HOST = r"(?i:sips?):\d+(?:[;:?].*)?"
 
 
 def check_rules(settings: Settings, report: Report) -> None:
@@ -132,7 +131,7 @@ def _check_targets(settings: Settings, report: Report) -> None:
 
 
 def _check_host(report: Report, path: Path, uri: str) -> None:
-    if NUMBER_AS_HOST.fullmatch(uri):
+    if re.fullmatch(NUMBER_AS_HOST, uri):
         report.complain(path, f'"{uri}" is a number without a server', f"write {uri}@ and the server's name or address")
 
 
@@ -176,9 +175,9 @@ def _check_locks(settings: Settings, report: Report) -> None:
 def _check_codes(settings: Settings, report: Report) -> None:
     sound: list[tuple[Path, str]] = []
     for index, code in enumerate(settings.code):
-        path = _code_path(report, index)
+        path = report.secret_of(("code", index))
         _refer_locks(settings, report, ("code", index), code.locks)
-        if path is None:
+        if not report.sound(path) or not report.sound(("code", index, "code")):
             continue
         if not settings.lock:
             report.complain(("code", index), "there is no lock that it could open", "add a [[lock]]")
@@ -188,14 +187,6 @@ def _check_codes(settings: Settings, report: Report) -> None:
         else:
             sound.append((path, code.code.reveal()))
     _check_prefixes(sound, report)
-
-
-def _code_path(report: Report, index: int) -> Path | None:
-    """Where the code's digits are written; None when a complaint about them was made already."""
-    ways: list[Path] = [("code", index, "code" + way) for way in ("_file", "_credential", "")]
-    if not all(report.sound(way) for way in ways):
-        return None
-    return next((way for way in ways if report.stands(way)), ways[-1])
 
 
 def _check_prefixes(codes: list[tuple[Path, str]], report: Report) -> None:
@@ -214,7 +205,7 @@ def _check_cards(settings: Settings, report: Report) -> None:
     for index, card in enumerate(settings.card):
         path: Path = ("card", index, "number")
         _refer_locks(settings, report, ("card", index), card.locks)
-        if not CARD_PATTERN.fullmatch(card.number):
+        if not re.fullmatch(CARD_PATTERN, card.number):
             report.complain(path, f'"{card.number}" is no card number', "write it as the reader reports it: 4 to 32 of 0-9 and A-F")
     _check_unique(report, ((("card", index, "number"), card.number) for index, card in enumerate(settings.card)), "this number")
 
@@ -222,7 +213,7 @@ def _check_cards(settings: Settings, report: Report) -> None:
 def _check_incoming(settings: Settings, report: Report) -> None:
     incoming = settings.incoming
     for index, caller in enumerate(incoming.allow):
-        if not CALLER_PATTERN.fullmatch(caller):
+        if not re.fullmatch(CALLER_PATTERN, caller):
             report.complain(
                 ("incoming", "allow", index), f'"{caller}" is no caller', 'write "user@host"; * stands for any user or any host'
             )

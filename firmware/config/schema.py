@@ -1,13 +1,13 @@
-"""The settings: one frozen class a section of `portero.toml`, with every key, its type, range, unit and default.
+"""The settings: one named tuple a section of `portero.toml`, with every key, its type, range, unit and default.
 
 `load` reads these classes as its schema, so a key exists here and nowhere else. An `Annotated` type carries its checks. A field without a
 default must be given. A field of type `Secret` may also be given as `…_file` or `…_credential` (see `secrets`).
 """
 
-# Without `from __future__ import annotations`: `load` needs the types themselves, and evaluating texts costs start-up time.
+# Named tuples, because twenty dataclasses cost 10 ms of start-up. Without `from __future__ import annotations`, because `load` needs the
+# types themselves, and evaluating their texts costs time as well.
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from firmware.config.checks import between, is_gpio, is_name, is_not_empty, is_port, is_uri
 from firmware.config.secrets import Secret
@@ -19,16 +19,14 @@ Gpio = Annotated[int, is_gpio]  # BCM numbering: GPIO17 is 17, never the positio
 DebounceMs = Annotated[int, between(10, 200, "ms")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
+class Station(NamedTuple):
     """[station]: who this door is."""
 
     name: Text = "Portero"  # shown on the phones of accounts and direct calls without a display name of their own
     user_agent: str = "Portero"  # the SIP User-Agent header; empty: none is sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class Network(NamedTuple):
     """[network]: addresses and ports."""
 
     bind: str = ""  # an address of this machine; empty: all of them, IPv4 and IPv6
@@ -39,8 +37,7 @@ class Network:
     dscp_rtp: Annotated[int, between(0, 63)] = 46  # EF, RFC 4594 §4.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """[[account]]: a registration at a SIP server."""
 
     name: Name
@@ -54,8 +51,7 @@ class Account:
     allow_md5: bool = True  # false: a server that offers nothing better than MD5 is refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(NamedTuple):
     """[[target]]: somebody whom buttons may ring."""
 
     name: Name
@@ -64,8 +60,7 @@ class Target:
     locks: tuple[str, ...] | None = None  # which locks a code may open in a call with this target; None: all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Button:
+class Button(NamedTuple):
     """[[button]]: a bell button; `targets` are names of targets, or SIP addresses, rung in parallel."""
 
     name: Name
@@ -78,8 +73,7 @@ class Button:
     stuck_after_s: Annotated[float, between(1, 86400, "s")] | Literal["never"] = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(NamedTuple):
     """[[lock]]: a door opener behind a relay."""
 
     name: Name
@@ -89,8 +83,7 @@ class Lock:
     max_closed_s: Annotated[float, between(0.1, 120, "s")] = 30.0  # the driver's own limit of one closing, however often it is opened anew
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class Code(NamedTuple):
     """[[code]]: digits that open in a call. No code exists unless it is written here."""
 
     name: Name
@@ -98,8 +91,7 @@ class Code:
     locks: tuple[str, ...] | None = None  # None: all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(NamedTuple):
     """[[card]]: a card that opens the lock of the reader at which it is shown."""
 
     name: Name
@@ -107,8 +99,7 @@ class Card:
     locks: tuple[str, ...] | None = None  # None: all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lamp:
+class Lamp(NamedTuple):
     """[[lamp]]: a light that says what happens."""
 
     name: Name
@@ -118,8 +109,7 @@ class Lamp:
     blink_period_s: Annotated[float, between(0.1, 10, "s")] | None = None  # None: steady
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(NamedTuple):
     """[[contact]]: an exit button (`kind = "exit"`, opens `lock` whatever else happens) or a door contact (`kind = "door"`)."""
 
     name: Name
@@ -131,8 +121,7 @@ class Contact:
     debounce_ms: DebounceMs = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class Reader(NamedTuple):
     """[[reader]]: an RDM6300 card reader at a serial port."""
 
     name: Name
@@ -142,8 +131,7 @@ class Reader:
     repeat_after_ms: Annotated[int, between(0, 60000, "ms")] = 1500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audio:
+class Audio(NamedTuple):
     """[audio]: the sound card and what travels."""
 
     device: Text = "default"  # an ALSA device, or a piece of the card's name
@@ -153,8 +141,7 @@ class Audio:
     codecs: tuple[Literal["PCMA", "PCMU"], ...] = ("PCMA", "PCMU")  # in order of preference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """[call]: how a call from the door runs."""
 
     ring_limit_s: Annotated[float, between(5, 300, "s")] = 60.0
@@ -164,8 +151,7 @@ class Call:
     silence_limit_s: Annotated[float, between(5, 600, "s")] = 30.0  # a call whose sound stopped arriving for so long is dead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(NamedTuple):
     """[access]: how codes are taken and guessing is stopped."""
 
     digit_limit_s: Annotated[float, between(1, 30, "s")] = 5.0  # between two digits of one code
@@ -175,8 +161,7 @@ class Access:
     lockout_max_s: Annotated[float, between(1, 86400, "s")] = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
+class Incoming(NamedTuple):
     """[incoming]: who may call the door."""
 
     allow: tuple[str, ...] = ()  # user@host, *@host or *@*; empty: nobody
@@ -184,8 +169,7 @@ class Incoming:
     may_open: bool = False  # whether a code counts in such a call: a caller's name is easily forged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class Journal(NamedTuple):
     """[journal]: the record of everything that happened at the door."""
 
     path: Text = "/var/lib/portero/journal.db"
@@ -193,15 +177,13 @@ class Journal:
     keep_days: Annotated[int, between(1, 3650, "days")] = 365
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class Control(NamedTuple):
     """[control]: the socket of `portero ctl`; only its owner may open it."""
 
     socket: Text = "/run/portero/control.sock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything in `portero.toml`, checked. `warnings` are plain sentences about what works but should not stay."""
 
     station: Station = Station()

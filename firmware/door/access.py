@@ -7,11 +7,13 @@ compared counts as a wrong code when it is dropped, also by hanging up: nobody g
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from hmac import compare_digest
+from types import MappingProxyType
+from typing import NamedTuple
 
 from firmware.door.directory import Key, Limits
 from firmware.door.events import DigitWay
+from firmware.door.kind import kind
 
 SAME_DIGIT_WINDOW_S = 1.0  # an INFO may come this much later than the RFC 4733 event of the same key: one retransmission (T1) each way
 HEARD_MAX = 16  # digits remembered for that; a person types fewer in a second
@@ -22,8 +24,8 @@ DOUBLINGS_MAX = 20  # 2^20 times any lock-out exceeds every maximum; keeps the a
 EVERYBODY = ""  # the source under which the wrong codes of all are counted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pad:
+@kind
+class Pad(NamedTuple):
     """What was typed in one call. `heard` remembers each recent key stroke: digit, time, and the ways by which it has arrived."""
 
     digits: str = ""
@@ -40,7 +42,7 @@ def same_stroke(pad: Pad, digit: str, way: DigitWay, now_s: float) -> Pad | None
     for index, (known, at_s, ways) in enumerate(pad.heard):
         if known == digit and way not in ways and now_s - at_s <= SAME_DIGIT_WINDOW_S:
             seen = (known, at_s, ways | {way})
-            return replace(pad, heard=(*pad.heard[:index], seen, *pad.heard[index + 1 :]))
+            return pad._replace(heard=(*pad.heard[:index], seen, *pad.heard[index + 1 :]))
     return None
 
 
@@ -65,20 +67,20 @@ def _padded(secret: str) -> bytes:
     return secret.encode().ljust(SECRET_LENGTH_MAX + 1, b".")[: SECRET_LENGTH_MAX + 1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
+@kind
+class Wrong(NamedTuple):
     """Wrong codes of one source in a row: nothing is accepted before `until_s`."""
 
-    count: int
+    times: int
     last_at_s: float
     until_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+@kind
+class Guard(NamedTuple):
     """Who has guessed how often. A source is a party's or a reader's name."""
 
-    wrong: Mapping[str, Wrong] = field(default_factory=dict)
+    wrong: Mapping[str, Wrong] = MappingProxyType({})
 
     def locked_for_s(self, source: str, now_s: float) -> float:
         """Seconds until codes of `source` are compared again; 0 or less when they are."""
@@ -88,8 +90,8 @@ class Guard:
         """One more wrong code of `source`."""
         wrong = {name: known for name, known in self.wrong.items() if now_s - known.last_at_s < FORGET_AFTER_S}
         for name, limit in ((source, limits.wrong_limit), (EVERYBODY, limits.wrong_limit_global)):
-            count = wrong[name].count + 1 if name in wrong else 1
-            wrong[name] = Wrong(count=count, last_at_s=now_s, until_s=now_s + _lockout_s(count - limit, limits))
+            count = wrong[name].times + 1 if name in wrong else 1
+            wrong[name] = Wrong(times=count, last_at_s=now_s, until_s=now_s + _lockout_s(count - limit, limits))
         if len(wrong) > SOURCES_MAX:
             del wrong[min(wrong.keys() - {EVERYBODY, source}, key=lambda name: wrong[name].last_at_s)]
         return Guard(wrong=wrong)
@@ -99,10 +101,10 @@ class Guard:
         if source not in self.wrong:
             return self
         wrong = dict(self.wrong)
-        typos = wrong.pop(source).count
+        typos = wrong.pop(source).times
         everybody = wrong.pop(EVERYBODY)
-        if everybody.count > typos:
-            wrong[EVERYBODY] = replace(everybody, count=everybody.count - typos)
+        if everybody.times > typos:
+            wrong[EVERYBODY] = everybody._replace(times=everybody.times - typos)
         return Guard(wrong=wrong)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from firmware.door.directory import Target
@@ -45,7 +44,7 @@ def pressed(door: Door, given: Press, now_s: float) -> Step:
     """A visitor pressed. Written down first; then it rings, unless somebody talks already or the same button rings."""
     press = PressId(door.next_press)
     targets = door.directory.buttons[given.button]
-    door = replace(door, next_press=press + 1)
+    door = door._replace(next_press=press + 1)
     written: tuple[Effect, ...] = (Record(record=Pressed(press=press, button=given.button)),)
     match door.call:
         case Idle():
@@ -63,7 +62,7 @@ def pressed(door: Door, given: Press, now_s: float) -> Step:
             return door, (*written, _outcome(press, Outcome.IGNORED, "a call is in progress"))
     legs = tuple(Leg(call=CallName(f"p{press}.{number}"), party=target) for number, target in enumerate(targets, 1))
     calling = Calling(press=press, button=given.button, legs=legs, failed=(), until_s=now_s + door.directory.limits.ring_limit_s)
-    return replace(door, call=calling), (*written, *_placed(press, legs))
+    return door._replace(call=calling), (*written, *_placed(press, legs))
 
 
 def _second_press(door: Door, calling: Calling, press: PressId) -> Step:
@@ -81,7 +80,7 @@ def dialled(door: Door, given: Dial, now_s: float) -> Step:
     party: Target = door.directory.dialled(given.target)
     legs = (Leg(call=CallName(f"d{door.next_dial}"), party=party),)
     calling = Calling(press=None, button=None, legs=legs, failed=(), until_s=now_s + door.directory.limits.ring_limit_s)
-    return replace(door, call=calling, next_dial=door.next_dial + 1), _placed(None, legs)
+    return door._replace(call=calling, next_dial=door.next_dial + 1), _placed(None, legs)
 
 
 def _placed(press: PressId | None, legs: tuple[Leg, ...]) -> tuple[Effect, ...]:
@@ -98,8 +97,8 @@ def leg_moved(door: Door, calling: Calling, leg: Leg, given: CallMoved, now_s: f
         case Stage.RINGING:
             if leg.rings:
                 return door, ()
-            legs = tuple(replace(each, rings=True) if each is leg else each for each in calling.legs)
-            return replace(door, call=replace(calling, legs=legs)), (Record(record=Ringing(call=leg.call, party=leg.party.name)),)
+            legs = tuple(each._replace(rings=True) if each is leg else each for each in calling.legs)
+            return door._replace(call=calling._replace(legs=legs)), (Record(record=Ringing(call=leg.call, party=leg.party.name)),)
         case Stage.EARLY_MEDIA:
             return door, (Play(sound=Sound.SILENCE),)
         case Stage.ANSWERED:
@@ -125,9 +124,9 @@ def _leg_failed(door: Door, calling: Calling, leg: Leg, given: CallMoved) -> Ste
     legs = tuple(other for other in calling.legs if other is not leg)
     failed = (*calling.failed, given.stage)
     over = Record(record=CallEnded(call=leg.call, party=leg.party.name, reason=given.stage, talked_s=0.0, detail=given.detail))
-    rest = replace(calling, legs=legs, failed=failed)
+    rest = calling._replace(legs=legs, failed=failed)
     if legs:
-        return replace(door, call=rest), (over,)
+        return door._replace(call=rest), (over,)
     outcome = next((outcome for stage, outcome in FAILURES if stage in failed), Outcome.UNREACHABLE)
     after, effects = _closed(door, rest, outcome, given.detail)
     return after, (over, *effects, Play(sound=Sound.ERROR))
@@ -140,7 +139,7 @@ def given_up(door: Door, calling: Calling, reason: EndReason, outcome: Outcome, 
 
 
 def _closed(door: Door, calling: Calling, outcome: Outcome, detail: str) -> Step:
-    return replace(door, call=Idle()), () if calling.press is None else (_outcome(calling.press, outcome, detail),)
+    return door._replace(call=Idle()), () if calling.press is None else (_outcome(calling.press, outcome, detail),)
 
 
 def _ended(legs: Iterable[Leg], reason: EndReason) -> tuple[Effect, ...]:

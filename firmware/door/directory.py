@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from firmware.door.events import ButtonName, LockName
+from firmware.door.kind import kind
 
 
 class AutoAnswer(Enum):
@@ -17,8 +18,8 @@ class AutoAnswer(Enum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+@kind
+class Target(NamedTuple):
     """Somebody at the other end of a call. `locks` are those that a code may open in a call with them."""
 
     name: str
@@ -27,8 +28,8 @@ class Target:
     locks: frozenset[LockName]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+@kind
+class Lock(NamedTuple):
     """How long a lock is opened, and the bound of one closing of its relay however often it is opened anew."""
 
     name: LockName
@@ -36,8 +37,8 @@ class Lock:
     max_closed_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+@kind
+class Key(NamedTuple):
     """A code (`secret` = its digits) or a card (`secret` = its number in upper-case hexadecimal) and what it opens."""
 
     name: str
@@ -47,9 +48,11 @@ class Key:
     def __repr__(self) -> str:
         return f"Key(name={self.name!r})"  # the secret must not reach a log line
 
+    __str__ = __repr__
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+
+@kind
+class Limits(NamedTuple):
     """Every time and number that bounds what the door does. Times in seconds."""
 
     ring_limit_s: float
@@ -62,8 +65,8 @@ class Limits:
     lockout_max_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+@kind
+class Directory(NamedTuple):
     """Everything this door knows.
 
     `exits` and `readers` name the lock that a contact or reader serves; `allow` holds `user@host` in lower case, `*` in place of either.

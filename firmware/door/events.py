@@ -11,9 +11,10 @@ and durations seconds; the wall clock belongs to the journal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import NewType
+from typing import NamedTuple, NewType
+
+from firmware.door.kind import kind
 
 ButtonName = NewType("ButtonName", str)  # names are those of the configuration
 LockName = NewType("LockName", str)
@@ -129,24 +130,24 @@ class Sound(Enum):
 # --- Records that are inputs as well: facts told to the door and written down as they are --------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactChanged:
+@kind
+class ContactChanged(NamedTuple):
     """A door contact or request-to-exit line became active or inactive, after debounce."""
 
     contact: str
     active: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayMoved:
+@kind
+class RelayMoved(NamedTuple):
     """A lock's relay has really switched."""
 
     lock: LockName
     closed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthChanged:
+@kind
+class HealthChanged(NamedTuple):
     """A part of the station (an account, the sound card, a reader …) stopped working, or works again. `detail` is one plain sentence."""
 
     part: str
@@ -157,15 +158,15 @@ class HealthChanged:
 # --- Input: from the app -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Press:
+@kind
+class Press(NamedTuple):
     """A visitor pressed a button, after debounce."""
 
     button: ButtonName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallMoved:
+@kind
+class CallMoved(NamedTuple):
     """A call leg came to `stage`. `detail` is one plain sentence, such as "486 Busy Here"."""
 
     call: CallName
@@ -173,8 +174,8 @@ class CallMoved:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingCall:
+@kind
+class IncomingCall(NamedTuple):
     """Somebody calls the door. `caller` is `user@host` in lower case; `wants_auto_answer` when the call carries such a header."""
 
     call: CallName
@@ -182,8 +183,8 @@ class IncomingCall:
     wants_auto_answer: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigitHeard:
+@kind
+class DigitHeard(NamedTuple):
     """A digit `0`-`9`, `A`-`D`, `*` or `#` inside a call."""
 
     call: CallName
@@ -191,39 +192,39 @@ class DigitHeard:
     way: DigitWay
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardRead:
+@kind
+class CardRead(NamedTuple):
     """A reader has read a card; `card` is its number in upper-case hexadecimal."""
 
     reader: str
     card: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerFired:
+@kind
+class TimerFired(NamedTuple):
     """The time of a `SetTimer` has come. A late or stale firing does no harm."""
 
     key: TimerKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dial:
+@kind
+class Dial(NamedTuple):
     """Call a target by its configured name, or any URI. `by` names who asked. A URI outside the directory may open nothing."""
 
     target: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLock:
+@kind
+class OpenLock(NamedTuple):
     """An operator whom the app has authorised opens a lock. `by` names who asked."""
 
     lock: LockName
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operate:
+@kind
+class Operate(NamedTuple):
     """An operator acts on the call in progress."""
 
     verb: Verb
@@ -248,16 +249,16 @@ Input = (
 # --- Records -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pressed:
+@kind
+class Pressed(NamedTuple):
     """A button was pressed; written before anything else happens."""
 
     press: PressId
     button: ButtonName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PressEnded:
+@kind
+class PressEnded(NamedTuple):
     """The one outcome of a press."""
 
     press: PressId
@@ -265,8 +266,8 @@ class PressEnded:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallPlaced:
+@kind
+class CallPlaced(NamedTuple):
     """A call leg goes out to `party` (a target's name, or a URI). `press` None: an operator asked for it."""
 
     call: CallName
@@ -274,24 +275,24 @@ class CallPlaced:
     party: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ringing:
+@kind
+class Ringing(NamedTuple):
     """The phone of `party` rings."""
 
     call: CallName
     party: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+@kind
+class Answered(NamedTuple):
     """A call is up, placed or taken."""
 
     call: CallName
     party: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallReceived:
+@kind
+class CallReceived(NamedTuple):
     """Somebody called. `refusal` None: the call is taken or waits to be. `unrecorded` earlier refused calls were only counted."""
 
     call: CallName
@@ -300,8 +301,8 @@ class CallReceived:
     unrecorded: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded:
+@kind
+class CallEnded(NamedTuple):
     """A leg that was placed or taken is over. `talked_s` is 0 for a leg that was never answered."""
 
     call: CallName
@@ -311,8 +312,8 @@ class CallEnded:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeRefused:
+@kind
+class CodeRefused(NamedTuple):
     """A code in a call opened nothing. `lockout_s` > 0: nothing is accepted from `party` for so long. The digits are never recorded."""
 
     call: CallName
@@ -321,8 +322,8 @@ class CodeRefused:
     lockout_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardRefused:
+@kind
+class CardRefused(NamedTuple):
     """A card at a reader opened nothing. `who` is the card's name, or empty for a strange one."""
 
     reader: str
@@ -331,8 +332,8 @@ class CardRefused:
     lockout_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlocked:
+@kind
+class Unlocked(NamedTuple):
     """A lock is opened for `duration_s`: who (name of code, card, contact or operator), by which right, in which call if any."""
 
     lock: LockName
@@ -363,15 +364,15 @@ DoorRecord = (
 # --- Effect: to the app --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+@kind
+class Record(NamedTuple):
     """Put this into the journal, and let the world know, before the effects that follow."""
 
     record: DoorRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
+@kind
+class Ring(NamedTuple):
     """Place a call to `uri`, through `account` or (None) directly."""
 
     call: CallName
@@ -379,69 +380,69 @@ class Ring:
     account: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+@kind
+class End(NamedTuple):
     """End a leg in whatever state it is: cancel, or hang up. Nothing further need be told about it."""
 
     call: CallName
     reason: EndReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+@kind
+class Offer(NamedTuple):
     """Tell the caller that it rings (the call waits for an operator's ANSWER)."""
 
     call: CallName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accept:
+@kind
+class Accept(NamedTuple):
     """Answer an incoming call. The app tells when it is up with CallMoved ANSWERED."""
 
     call: CallName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
+@kind
+class Refuse(NamedTuple):
     """Refuse an incoming call."""
 
     call: CallName
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlock:
+@kind
+class Unlock(NamedTuple):
     """Close the lock's relay for `duration_s` from now. While it is closed already, the time counts anew; the driver bounds the sum."""
 
     lock: LockName
     duration_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Light:
+@kind
+class Light(NamedTuple):
     """Every lamp of this role on or off."""
 
     lamp: LampRole
     on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
+@kind
+class Play(NamedTuple):
     """Play at the panel, in place of whatever of ours plays now."""
 
     sound: Sound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetTimer:
+@kind
+class SetTimer(NamedTuple):
     """Send `TimerFired(key)` at `at_s`. Setting again replaces."""
 
     key: TimerKey
     at_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClearTimer:
+@kind
+class ClearTimer(NamedTuple):
     """Forget this timer; it was set."""
 
     key: TimerKey

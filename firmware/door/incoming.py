@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from firmware.door.directory import AutoAnswer
@@ -44,24 +43,24 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     written = Record(record=CallReceived(call=given.call, caller=given.caller, refusal=None))
     # The beep tells whoever stands at the panel that somebody listens.
     answer: tuple[Effect, ...] = (Accept(call=given.call), Play(sound=Sound.BEEP)) if accepted else (Offer(call=given.call),)
-    return replace(door, call=offered), (written, *answer)
+    return door._replace(call=offered), (written, *answer)
 
 
 def _turned_away(door: Door, given: IncomingCall, refusal: Refusal, now_s: float) -> Step:
     last_s = door.refused_recorded_at_s
     refuse = Refuse(call=given.call, refusal=refusal)
     if last_s is not None and now_s - last_s < REFUSED_RECORD_EVERY_S:
-        return replace(door, refused_unrecorded=door.refused_unrecorded + 1), (refuse,)
+        return door._replace(refused_unrecorded=door.refused_unrecorded + 1), (refuse,)
     record = CallReceived(call=given.call, caller=given.caller, refusal=refusal, unrecorded=door.refused_unrecorded)
-    return replace(door, refused_recorded_at_s=now_s, refused_unrecorded=0), (Record(record=record), refuse)
+    return door._replace(refused_recorded_at_s=now_s, refused_unrecorded=0), (Record(record=record), refuse)
 
 
 def accepted(door: Door, offered: Offered, now_s: float) -> Step:
     """An operator takes the waiting call."""
     if offered.accepted:
         return door, ()
-    taken = replace(offered, accepted=True, until_s=now_s + door.directory.limits.ring_limit_s)
-    return replace(door, call=taken), (Accept(call=offered.leg.call),)
+    taken = offered._replace(accepted=True, until_s=now_s + door.directory.limits.ring_limit_s)
+    return door._replace(call=taken), (Accept(call=offered.leg.call),)
 
 
 def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) -> Step:
@@ -73,7 +72,7 @@ def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) ->
         case Stage.ANSWERED:
             return talk(door, leg, None, now_s), (Record(record=Answered(call=leg.call, party=leg.party.name)),)
         case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
-            return replace(door, call=Idle()), (_over(offered, given.stage, given.detail),)
+            return door._replace(call=Idle()), (_over(offered, given.stage, given.detail),)
         case never:
             assert_never(never)
 
@@ -82,7 +81,7 @@ def not_taken(door: Door, offered: Offered, reason: EndReason, refusal: Refusal)
     """We end the waiting call: refused, or hung up when it was accepted already."""
     call = offered.leg.call
     end: Effect = End(call=call, reason=reason) if offered.accepted else Refuse(call=call, refusal=refusal)
-    return replace(door, call=Idle()), (_over(offered, reason, ""), end)
+    return door._replace(call=Idle()), (_over(offered, reason, ""), end)
 
 
 def refused_for_press(door: Door, offered: Offered) -> Step:

@@ -6,13 +6,14 @@ maximum by itself, so that a fault here cannot leave a door open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from firmware.door.directory import Lock
+from firmware.door.kind import kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlocking:
+@kind
+class Unlocking(NamedTuple):
     """The relay is closed since `since_s` and lets go at `until_s`. A lock without such a value is shut."""
 
     since_s: float

@@ -7,7 +7,6 @@ state: `calling`, `incoming`, `talking`, `opening`. Every press ends in exactly 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import assert_never
 
 from firmware.door.calling import dialled, given_up, leg_moved, pressed
@@ -121,7 +120,7 @@ def _timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
     if at_s is not None and now_s < at_s:  # the loop's clock is coarser than ours: ask again
         return door, (SetTimer(key=key, at_s=at_s),)
     if key.startswith(LOCK_PREFIX):
-        return replace(door, locks={name: lock for name, lock in door.locks.items() if LOCK_PREFIX + name != key}), ()
+        return door._replace(locks={name: lock for name, lock in door.locks.items() if LOCK_PREFIX + name != key}), ()
     match door.call:
         case Calling() as calling if at_s is not None:
             return given_up(door, calling, EndReason.RING_LIMIT, Outcome.NO_ANSWER, Sound.ENDED)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from firmware.door.access import find
 from firmware.door.events import (
     CardRead,
@@ -28,8 +26,8 @@ def opened(door: Door, unlocked: Unlocked, now_s: float) -> Step:
     """Open the lock for its pulse, within its maximum; `unlocked` says why. Its `duration_s` is filled in here."""
     name = unlocked.lock
     unlocking, duration_s = unlock(door.directory.locks[name], door.locks.get(name), now_s)
-    after = replace(door, locks={**door.locks, name: unlocking})
-    return after, (Record(record=replace(unlocked, duration_s=duration_s)), Unlock(lock=name, duration_s=duration_s))
+    after = door._replace(locks={**door.locks, name: unlocking})
+    return after, (Record(record=unlocked._replace(duration_s=duration_s)), Unlock(lock=name, duration_s=duration_s))
 
 
 def call_opened(door: Door, now_s: float) -> Door:
@@ -38,7 +36,7 @@ def call_opened(door: Door, now_s: float) -> Door:
         return door
     limit_s = door.directory.limits.hangup_after_open_s
     hang_up_at_s = None if limit_s is None else now_s + limit_s
-    return replace(door, call=replace(door.call, opened=True, hang_up_at_s=hang_up_at_s))
+    return door._replace(call=door.call._replace(opened=True, hang_up_at_s=hang_up_at_s))
 
 
 def sounded(door: Door, sound: Sound) -> tuple[Effect, ...]:
@@ -71,10 +69,10 @@ def card_read(door: Door, given: CardRead, now_s: float) -> Step:
     card = find(door.directory.cards, given.card)
     if card is None:
         guard = door.guard.after_wrong(source, door.directory.limits, now_s)
-        return _card_refused(replace(door, guard=guard), given, "", CodeFault.WRONG, guard.locked_for_s(source, now_s))
+        return _card_refused(door._replace(guard=guard), given, "", CodeFault.WRONG, guard.locked_for_s(source, now_s))
     if lock not in card.locks:
         return _card_refused(door, given, card.name, CodeFault.NOT_ALLOWED, 0.0)
-    known = replace(door, guard=door.guard.after_right(source))
+    known = door._replace(guard=door.guard.after_right(source))
     after, effects = opened(known, asked(lock, Grant.CARD, card.name), now_s)
     return after, (*effects, *sounded(after, Sound.OPENED))
 

@@ -7,12 +7,13 @@ they follow from it (`deadlines`, `lit`), so none can be forgotten when a state 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import assert_never
+from types import MappingProxyType
+from typing import NamedTuple, assert_never
 
 from firmware.door.access import Guard, Pad
 from firmware.door.directory import Directory, Target
 from firmware.door.events import ButtonName, CallName, Effect, LampRole, LockName, PressId, Stage, TimerKey
+from firmware.door.kind import kind
 from firmware.door.lock import Unlocking
 
 RING = TimerKey("ring")
@@ -24,8 +25,8 @@ DIGITS = TimerKey("digits")
 LOCK_PREFIX = "lock:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
+@kind
+class Leg(NamedTuple):
     """One call leg, who is at its other end, and whether that phone said that it rings."""
 
     call: CallName
@@ -33,13 +34,13 @@ class Leg:
     rings: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idle:
+@kind
+class Idle(NamedTuple):
     """No call."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calling:
+@kind
+class Calling(NamedTuple):
     """Phones ring. `press` and `button` are None for an operator's call; `failed` says how legs ended that are gone."""
 
     press: PressId | None
@@ -49,8 +50,8 @@ class Calling:
     until_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+@kind
+class Offered(NamedTuple):
     """Somebody calls. Once `accepted` we wait for the call to come up, else for an operator."""
 
     leg: Leg
@@ -58,8 +59,8 @@ class Offered:
     until_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Talking:
+@kind
+class Talking(NamedTuple):
     """A call is up. `warn_at_s` None: the beep before the end has sounded; `hang_up_at_s` None: no opening ends the call."""
 
     leg: Leg
@@ -76,15 +77,15 @@ class Talking:
 CallState = Idle | Calling | Offered | Talking
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+@kind
+class Door(NamedTuple):
     """A whole door. `next_press` continues the journal's numbers, so that a press has one number over all restarts."""
 
     directory: Directory
     next_press: int
-    call: CallState = field(default_factory=Idle)
-    locks: Mapping[LockName, Unlocking] = field(default_factory=dict)  # the open ones
-    guard: Guard = field(default_factory=Guard)
+    call: CallState = Idle()
+    locks: Mapping[LockName, Unlocking] = MappingProxyType({})  # the open ones
+    guard: Guard = Guard()
     next_dial: int = 1
     refused_recorded_at_s: float | None = None
     refused_unrecorded: int = 0

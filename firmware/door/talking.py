@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from firmware.door.access import Pad, find, same_stroke, strike
 from firmware.door.directory import Key
 from firmware.door.events import (
@@ -46,7 +44,7 @@ def talk(door: Door, leg: Leg, press: PressId | None, now_s: float) -> Door:
         opened=False,
         pad=Pad(),
     )
-    return replace(door, call=talking)
+    return door._replace(call=talking)
 
 
 def ended(door: Door, talking: Talking, reason: EndReason | Stage, now_s: float, detail: str = "") -> Step:
@@ -60,23 +58,23 @@ def ended(door: Door, talking: Talking, reason: EndReason | Stage, now_s: float,
         over.append(Record(record=PressEnded(press=talking.press, outcome=outcome)))
     if isinstance(reason, EndReason):
         over.append(End(call=leg.call, reason=reason))
-    return replace(dropped, call=Idle()), (*effects, *over, Play(sound=Sound.ENDED))
+    return dropped._replace(call=Idle()), (*effects, *over, Play(sound=Sound.ENDED))
 
 
 def warned(door: Door, talking: Talking) -> Step:
     """The talk limit is near."""
-    return replace(door, call=replace(talking, warn_at_s=None)), (Play(sound=Sound.BEEP),)
+    return door._replace(call=talking._replace(warn_at_s=None)), (Play(sound=Sound.BEEP),)
 
 
 def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -> Step:
     """A digit: the same stroke by another way, an end mark, or one more digit of a code."""
     known = same_stroke(talking.pad, given.digit, given.way, now_s)
     if known is not None:
-        return replace(door, call=replace(talking, pad=known)), ()
+        return door._replace(call=talking._replace(pad=known)), ()
     pad = strike(talking.pad, given.digit, given.way, now_s)
     if given.digit in CODE_DIGITS:
-        return _compared(door, replace(talking, pad=pad), now_s)
-    talking = replace(talking, pad=replace(pad, digits=talking.pad.digits))
+        return _compared(door, talking._replace(pad=pad), now_s)
+    talking = talking._replace(pad=pad._replace(digits=talking.pad.digits))
     if given.digit == "#" and not talking.pad.digits:
         return _extended(door, talking, now_s)
     return typed_dropped(door, talking, now_s)
@@ -91,21 +89,21 @@ def _typed_dropped(door: Door, talking: Talking, now_s: float, sound: Sound) -> 
     codes = door.directory.codes
     if codes and len(talking.pad.digits) >= min(len(code.secret) for code in codes):
         return _wrong(door, talking, now_s, sound)
-    return replace(door, call=_cleared(talking)), ()
+    return door._replace(call=_cleared(talking)), ()
 
 
 def _cleared(talking: Talking) -> Talking:
-    return replace(talking, pad=replace(talking.pad, digits=""))
+    return talking._replace(pad=talking.pad._replace(digits=""))
 
 
 def _extended(door: Door, talking: Talking, now_s: float) -> Step:
     """`#` alone begins the talk limit anew."""
     if talking.extensions == EXTENSIONS_MAX:
-        return replace(door, call=talking), (Play(sound=Sound.ERROR),)
+        return door._replace(call=talking), (Play(sound=Sound.ERROR),)
     until_s = now_s + door.directory.limits.talk_limit_s
     warn_at_s = max(now_s, until_s - WARNING_S)
-    extended = replace(talking, until_s=until_s, warn_at_s=warn_at_s, extensions=talking.extensions + 1)
-    return replace(door, call=extended), ()
+    extended = talking._replace(until_s=until_s, warn_at_s=warn_at_s, extensions=talking.extensions + 1)
+    return door._replace(call=extended), ()
 
 
 def _compared(door: Door, talking: Talking, now_s: float) -> Step:
@@ -116,9 +114,9 @@ def _compared(door: Door, talking: Talking, now_s: float) -> Step:
     lengths = [len(code.secret) for code in door.directory.codes]
     typed = talking.pad.digits
     if not lengths:
-        return replace(door, call=_cleared(talking)), ()
+        return door._replace(call=_cleared(talking)), ()
     if len(typed) < min(lengths):
-        return replace(door, call=talking), ()
+        return door._replace(call=talking), ()
     if not talking.leg.party.locks:
         return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
     lockout_s = door.guard.locked_for_s(talking.leg.party.name, now_s)
@@ -129,7 +127,7 @@ def _compared(door: Door, talking: Talking, now_s: float) -> Step:
         return _right(door, talking, code, now_s)
     if len(typed) >= max(lengths):
         return _wrong(door, talking, now_s, Sound.ERROR)
-    return replace(door, call=talking), ()
+    return door._replace(call=talking), ()
 
 
 def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:
@@ -137,7 +135,7 @@ def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:
     locks = sorted(code.locks & leg.party.locks)
     if not locks:
         return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
-    after = call_opened(replace(door, call=_cleared(talking), guard=door.guard.after_right(leg.party.name)), now_s)
+    after = call_opened(door._replace(call=_cleared(talking), guard=door.guard.after_right(leg.party.name)), now_s)
     effects: tuple[Effect, ...] = ()
     for lock in locks:
         unlocked = Unlocked(lock=lock, duration_s=0.0, grant=Grant.CODE, who=code.name, party=leg.party.name, call=leg.call)
@@ -149,9 +147,9 @@ def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:
 def _wrong(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:
     party = talking.leg.party.name
     guard = door.guard.after_wrong(party, door.directory.limits, now_s)
-    return _refused(replace(door, guard=guard), talking, CodeFault.WRONG, max(0.0, guard.locked_for_s(party, now_s)), sound)
+    return _refused(door._replace(guard=guard), talking, CodeFault.WRONG, max(0.0, guard.locked_for_s(party, now_s)), sound)
 
 
 def _refused(door: Door, talking: Talking, fault: CodeFault, lockout_s: float, sound: Sound) -> Step:
     refused = CodeRefused(call=talking.leg.call, party=talking.leg.party.name, fault=fault, lockout_s=lockout_s)
-    return replace(door, call=_cleared(talking)), (Record(record=refused), *(() if sound is Sound.SILENCE else (Play(sound=sound),)))
+    return door._replace(call=_cleared(talking)), (Record(record=refused), *(() if sound is Sound.SILENCE else (Play(sound=sound),)))

@@ -4,7 +4,8 @@ import tomllib
 
 import pytest
 
-from firmware.config.locate import Path, lines_of
+from firmware.config.locate import lines_of
+from firmware.config.problems import Path
 
 TEXT = '''# a comment with [brackets] = and "quotes"
 [station]

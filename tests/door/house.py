@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Target
@@ -76,7 +75,7 @@ DIRECTORY = Directory(
 
 
 def with_limits(**changes: float | None) -> Directory:
-    return replace(DIRECTORY, limits=replace(LIMITS, **changes))  # type: ignore[arg-type]  # names and values are those of Limits
+    return DIRECTORY._replace(limits=LIMITS._replace(**changes))  # type: ignore[arg-type]  # names and values are those of Limits
 
 
 T = TypeVar("T")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from firmware.door.events import (
@@ -158,7 +156,7 @@ def test_a_second_press_while_it_rings_is_ignored_but_written_down() -> None:
 
 
 def test_a_second_press_hangs_up_when_configured_so() -> None:
-    scene = Scene(replace(DIRECTORY, second_press_hangs_up=True))
+    scene = Scene(DIRECTORY._replace(second_press_hangs_up=True))
     scene.press()
     news = scene.press()
     assert records(news)[:3] == [
@@ -171,7 +169,7 @@ def test_a_second_press_hangs_up_when_configured_so() -> None:
 
 
 def test_press_cancel_press_in_one_instant_rings_anew() -> None:
-    scene = Scene(replace(DIRECTORY, second_press_hangs_up=True))
+    scene = Scene(DIRECTORY._replace(second_press_hangs_up=True))
     scene.press()
     scene.press()
     news = scene.press()

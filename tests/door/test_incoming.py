@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from firmware.door.directory import AutoAnswer
@@ -52,7 +50,7 @@ def test_the_refusals_are_the_status_codes_of_the_rfc() -> None:
 
 
 def test_nobody_is_listed_until_somebody_is_written_down() -> None:
-    scene = Scene(replace(DIRECTORY, allow=()))
+    scene = Scene(DIRECTORY._replace(allow=()))
     assert only(Refuse, scene.called("desk@pbx")).refusal is Refusal.FORBIDDEN
 
 
@@ -84,7 +82,7 @@ def test_a_flood_of_refused_calls_does_not_fill_the_journal() -> None:
     ],
 )
 def test_a_call_is_answered_by_itself_only_when_configured_so(policy: AutoAnswer, *, wants: bool, accepted: bool) -> None:
-    scene = Scene(replace(DIRECTORY, auto_answer=policy))
+    scene = Scene(DIRECTORY._replace(auto_answer=policy))
     news = scene.called("desk@pbx", wants_auto_answer=wants)
     assert (Accept(call=IN) in news) is accepted
     assert (Play(sound=Sound.BEEP) in news) is accepted, "whoever stands at the panel hears that somebody listens"
@@ -127,7 +125,7 @@ def test_nobody_takes_the_call_in_time() -> None:
 
 
 def test_a_call_that_was_accepted_and_never_came_up_is_hung_up() -> None:
-    scene = Scene(replace(DIRECTORY, auto_answer=AutoAnswer.ALWAYS))
+    scene = Scene(DIRECTORY._replace(auto_answer=AutoAnswer.ALWAYS))
     scene.called("desk@pbx")
     assert only(End, scene.wait(60.0)) == End(call=IN, reason=EndReason.RING_LIMIT)
 
@@ -151,13 +149,13 @@ def test_a_visitor_comes_before_a_caller_who_waits() -> None:
 
 
 def test_a_visitor_does_not_break_a_call_that_is_coming_up() -> None:
-    scene = Scene(replace(DIRECTORY, auto_answer=AutoAnswer.ALWAYS))
+    scene = Scene(DIRECTORY._replace(auto_answer=AutoAnswer.ALWAYS))
     scene.called("desk@pbx")
     assert only(PressEnded, scene.press()).outcome is Outcome.IGNORED
 
 
 def test_an_incoming_call_has_no_press_to_end() -> None:
-    scene = Scene(replace(DIRECTORY, auto_answer=AutoAnswer.ALWAYS))
+    scene = Scene(DIRECTORY._replace(auto_answer=AutoAnswer.ALWAYS))
     scene.called("desk@pbx")
     scene.moved(IN, Stage.ANSWERED)
     assert records(scene.moved(IN, Stage.ENDED)) == [CallEnded(call=IN, party="desk@pbx", reason=Stage.ENDED, talked_s=0.0)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -75,8 +73,8 @@ class DoorMachine(RuleBasedStateMachine):
 
     @initialize(second_press_hangs_up=st.booleans(), auto_answer=st.sampled_from(AutoAnswer), hang_up_s=st.sampled_from([None, 0.0, 5.0]))
     def begin(self, *, second_press_hangs_up: bool, auto_answer: AutoAnswer, hang_up_s: float | None) -> None:
-        directory = replace(
-            with_limits(hangup_after_open_s=hang_up_s), second_press_hangs_up=second_press_hangs_up, auto_answer=auto_answer
+        directory = with_limits(hangup_after_open_s=hang_up_s)._replace(
+            second_press_hangs_up=second_press_hangs_up, auto_answer=auto_answer
         )
         self.door = Door(directory=directory, next_press=1)
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from firmware.door.events import (
@@ -117,7 +115,7 @@ def test_opening_again_prolongs_within_the_maximum() -> None:
 
 def test_an_exit_button_pressed_between_the_end_of_a_pulse_and_its_timer_opens_anew() -> None:
     scene = Scene()
-    scene.door = replace(scene.door, locks={FRONT: Unlocking(since_s=scene.now_s - 5.0, until_s=scene.now_s)})
+    scene.door = scene.door._replace(locks={FRONT: Unlocking(since_s=scene.now_s - 5.0, until_s=scene.now_s)})
     assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
     assert scene.door.locks == {FRONT: Unlocking(since_s=scene.now_s, until_s=scene.now_s + 3.0)}
 
@@ -133,6 +131,6 @@ def test_locks_are_shut_each_at_its_time() -> None:
 
 
 def test_a_pulse_longer_than_the_maximum_is_cut() -> None:
-    lock = replace(DIRECTORY.locks[FRONT], pulse_s=9.0)
+    lock = DIRECTORY.locks[FRONT]._replace(pulse_s=9.0)
     opened = unlock(lock, None, 100.0)
     assert opened == (Unlocking(since_s=100.0, until_s=105.0), 5.0)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from firmware.door.events import Accept, CallName, Offer
+from firmware.door.state import Idle
+
+CALL = CallName("in")
+
+
+def test_values_of_two_kinds_differ_though_their_fields_agree() -> None:
+    accept: object = Accept(call=CALL)
+    offer: object = Offer(call=CALL)
+    assert accept != offer
+    assert not accept == offer  # noqa: SIM201 - both operators are meant
+    assert accept != (CALL,)
+
+
+def test_values_of_one_kind_are_equal_by_their_fields() -> None:
+    assert Accept(call=CALL) == Accept(call=CALL)
+    assert not Accept(call=CALL) != Accept(call=CALL)  # noqa: SIM202 - both operators are meant
+    assert Accept(call=CALL) != Accept(call=CallName("other"))
+    assert Idle() == Idle()
+    assert len({Accept(call=CALL), Accept(call=CALL)}) == 1
