@@ -65,7 +65,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """The answer to a Locate: hops in the order in which to try them (RFC 3263 §4); empty when nothing was found, and `failure` says why."""
+    """The answer to a Locate: hops in the order in which to try them (RFC 3263 §4); without any, `failure` says why."""
 
     query: QueryId
     hops: tuple[Hop, ...]
@@ -74,7 +74,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendFailed:
-    """The shell could not deliver what was sent to `hop` (ICMP error, refused connection). Every transaction using it is told (RFC 3261 §8.1.3.1)."""
+    """What was sent to `hop` was not delivered (ICMP error, refused connection). Every transaction on it is told (RFC 3261 §8.1.3.1)."""
 
     hop: Hop
     reason: str
@@ -325,7 +325,7 @@ class InfoReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDone:
-    """The outcome of Hold, Resume, Reinvite (method INVITE) or SendInfo; `status` 408 or 503 when no answer came, 500 when not even asked."""
+    """The outcome of Hold, Resume, Reinvite (method INVITE) or SendInfo; `status` 408 or 503: no answer came, 500: not even asked."""
 
     call: CallKey
     method: str

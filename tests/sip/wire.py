@@ -20,7 +20,10 @@ BOB = Uri.parse(f"sip:bob@{PEER}")
 MAIN = AccountName("main")
 Kind = TypeVar("Kind", bound=object)
 
-ANSWER = b"v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+ANSWER = (
+    b"v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+    b"m=audio 7000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+)
 NO_COMMON = ANSWER.replace(b"RTP/AVP 0 101", b"RTP/AVP 18")
 
 

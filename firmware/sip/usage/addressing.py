@@ -53,7 +53,7 @@ def preloaded_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str]
 
 
 def request_uri(target: Uri, knowledge: AccountKnowledge | None) -> Uri | None:
-    """The Request-URI for a target; a telephone number becomes a user of the account's domain (§19.1.6). None when nobody could route it."""
+    """The Request-URI for a target; a telephone number becomes a user of the account's domain (§19.1.6). None: nobody could route it."""
     if target.is_sip:
         return target.without_headers()
     if target.scheme == "tel" and knowledge is not None:

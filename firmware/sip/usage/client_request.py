@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from firmware.sip.events import Hop, QueryId, Transport
-from firmware.sip.fields import Headers
+from firmware.sip.header_lines import Headers
 from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response
 from firmware.sip.timers import TRANSACTION_LIFE_S
@@ -123,7 +123,7 @@ class ClientRequest:
         self._finish()
 
     def cancel(self, reason: str | None, now_s: float) -> None:
-        """Take an INVITE back (§9.1), with this Reason. Whatever final response still comes is told as usual; none, if it was never sent."""
+        """Take an INVITE back (§9.1), with this Reason. Whatever final response still comes is told as usual."""
         if self._cancelling is not Cancelling.NO:
             return
         match self._state:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from firmware.ids import IdSource
 from firmware.sip.auth import Credentials, answer, choose, parse_challenges
 from firmware.sip.events import Hop
-from firmware.sip.fields import Headers
+from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response
 from firmware.sip.uri import Uri
 from firmware.sip.usage.endpoint import AccountKnowledge

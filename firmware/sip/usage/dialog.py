@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from firmware.sip.fields import Headers
+from firmware.sip.header_lines import Headers
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
 from firmware.sip.uri import Uri

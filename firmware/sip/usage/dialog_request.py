@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware.sip.events import Hop
-from firmware.sip.fields import Headers
+from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog import Dialog

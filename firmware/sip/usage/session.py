@@ -24,7 +24,7 @@ from firmware.sip.events import (
     Reason,
     RequestDone,
 )
-from firmware.sip.fields import Headers
+from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.acceptance import Acceptance
