@@ -48,6 +48,9 @@ def canonical(name: str) -> str:
     return found or "-".join([part.capitalize() for part in name.split("-")])
 
 
+_COMMON_TRANSPORTS = frozenset(("UDP", "TCP", "TLS", "WS", "WSS", "SCTP"))  # those that need no look at their characters
+
+
 class Via(NamedTuple):
     """One Via value (RFC 3261 §20.42); `transport` in upper case, `host` without brackets."""
 
@@ -62,9 +65,13 @@ class Via(NamedTuple):
         head, semicolon, params = text.partition(";")
         protocol, _, sent_by = head.partition(" ")
         transport = protocol[8:]
-        if protocol[:8] != "SIP/2.0/" or not grammar.is_token(transport):
+        if protocol[:8] != "SIP/2.0/" or transport not in _COMMON_TRANSPORTS:
             transport, sent_by = _spaced_protocol(head)
-        host, port = grammar.host_port(sent_by.strip(grammar.WHITESPACE))
+        host, colon, port_text = sent_by.partition(":")
+        if not host or host.strip(grammar.HOSTNAME):
+            host, port = grammar.host_port(sent_by.strip(grammar.WHITESPACE))  # an IPv6 reference, white space, or nonsense
+        else:
+            port = grammar.port(port_text.strip(grammar.WHITESPACE)) if colon else None
         return cls(transport.upper(), host, port, grammar.parameters(semicolon + params))
 
     @classmethod
@@ -129,7 +136,9 @@ class NameAddr(NamedTuple):
         """Read one value in either form, `"Name" <uri>;params` or `uri;params`."""
         display = ""
         if text[:1] == '"':
-            end = grammar.quoted_end(text)
+            end = text.find('"', 1) + 1 if "\\" not in text else grammar.quoted_end(text)
+            if not end:
+                raise RemoteProtocolError(f"display name without its end: {text[:80]!r}")
             display = grammar.unquote(text[:end])
             text = text[end:].lstrip(grammar.WHITESPACE)
             if text[:1] != "<":
