@@ -166,8 +166,8 @@ class DoorBridge:
 def _in_words(record: door.DoorRecord) -> str:
     """A record as one log line: its name and its fields, without the empty ones."""
     words = [type(record).__name__]
-    for name in record.__slots__:
-        match getattr(record, name):
+    for name, field in record._asdict().items():
+        match field:
             case None | "":
                 continue
             case Enum(value=value):

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.app.calls import Calls
@@ -15,7 +15,7 @@ from firmware.app.line import SipLine
 from firmware.app.sound import SoundSystem
 from firmware.app.wiring.board import board_settings
 from firmware.config.load import load
-from firmware.config.schema import Network, Settings
+from firmware.config.schema import Settings
 from firmware.door import events as door
 from firmware.errors import PorteroError
 from firmware.ids import SystemIds
@@ -64,7 +64,7 @@ class _OneCall:
     def __init__(self, options: CallOptions, settings: Settings) -> None:
         used = tuple(account for account in settings.account if account.name == options.account)
         # Any free port: the daemon may be running beside us.
-        self._settings = replace(settings, account=used, network=Network(bind=settings.network.bind, sip_port=0))
+        self._settings = settings._replace(account=used, network=settings.network._replace(sip_port=0))
         self._options = options
         self._answered = False
         self._began_s = 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import errno
 import json
 import socket
@@ -114,7 +113,7 @@ async def _try_to_register(settings: Settings) -> list[Finding]:
     from firmware.app.line import SipLine
 
     try:
-        line = SipLine(dataclasses.replace(settings, network=dataclasses.replace(settings.network, sip_port=0)), SystemIds())
+        line = SipLine(settings._replace(network=settings.network._replace(sip_port=0)), SystemIds())
         await line.start()
     except PorteroError as error:
         return [fail("registration", str(error), "free the address, or give another `bind` in [network]")]
