@@ -48,7 +48,8 @@ class Key(NamedTuple):
     def __repr__(self) -> str:
         return f"Key(name={self.name!r})"  # the secret must not reach a log line
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 @kind
