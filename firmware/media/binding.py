@@ -66,6 +66,7 @@ __all__ = [
 
 _ffi: Any = _pm.ffi
 _lib: Any = _pm.lib
+_SAMPLES: Final[Any] = _ffi.typeof("int16_t[]")
 
 CALL_RATE_HZ: Final[int] = _lib.PM_CALL_RATE_HZ
 STREAMS_MAX: Final[int] = _lib.PM_STREAMS_MAX
@@ -144,29 +145,24 @@ class Pump:
         self._events = _ffi.new("struct pm_event[]", 16)
         self._stats = _ffi.new("struct pm_stream_stats *")
         self._prompt: Any = None
+        # Made once: the path of a period is paid fifty times a second.
+        self._speaker_view = _ffi.buffer(self._speaker)
+        self._period_out = (self._speaker, self._heard, self._said, self._tap_capacity, self._result)
 
     def period(self, now_ns: int, wall_ns: int, microphone: bytes) -> bytes:
         """Run one period: `microphone` is one period of the card, and so is the result, for the speaker. ValueError for another length."""
         if len(microphone) != self._period_bytes:
             raise ValueError(f"a period has {self._period_bytes} bytes, not {len(microphone)}")
-        status = _lib.pm_pump_period(
-            self._pump,
-            now_ns,
-            wall_ns,
-            _ffi.from_buffer("int16_t[]", microphone),
-            self._speaker,
-            self._heard,
-            self._said,
-            self._tap_capacity,
-            self._result,
-        )
-        _check(status, "period")
-        return bytes(_ffi.buffer(self._speaker))
+        status = _lib.pm_pump_period(self._pump, now_ns, wall_ns, _ffi.from_buffer(_SAMPLES, microphone), *self._period_out)
+        if status < 0:
+            _check(status, "period")
+        speaker: bytes = self._speaker_view[:]
+        return speaker
 
-    @property
     def events_pending(self) -> int:
         """How many events the last period left to be fetched."""
-        return int(self._result.events)
+        pending: int = self._result.events
+        return pending
 
     def events(self) -> list[PumpEvent]:
         """Fetch and forget every pending event, oldest first."""

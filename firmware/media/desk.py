@@ -7,6 +7,8 @@ core comes out as a MediaEvent; figures that are wanted over time are sampled at
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
@@ -34,7 +36,10 @@ from firmware.sdp.offer_answer import MediaSession
 from hw.api import HardwareError, SoundCard, SoundCounters
 
 SAMPLE_EVERY_MS: Final = 100  # the buffer's delay over time: finer than any adaptation, cheap enough to be always on
+LINGER_PERIODS: Final = 15  # the card stays open so long after the last sound: ringback ends and speech begins without a click
 LATE_AFTER_PERIODS: Final = 1.5  # a period that begins half a period late has used up the slack of a two-period device buffer
+
+Command = Callable[["Desk"], None]  # runs on the audio thread, between two periods
 
 
 class _Stream:
@@ -80,37 +85,56 @@ class Desk:
         self._period_ns = self._format.period_samples * 1_000_000_000 // self._format.rate_hz
         self._late_ns = int(LATE_AFTER_PERIODS * self._period_ns)
         self._sample_every = max(1, SAMPLE_EVERY_MS * 1_000_000 // self._period_ns)
-        self._until_sample = self._sample_every
         self._streams: dict[str, _Stream] = {}
         self._playing: dict[Player, str] = {}
         self._recorder: Recorder | None = None
+        self._linger_periods = LINGER_PERIODS
         self.last_period_ns = 0
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything needs the card: a stream or a sound."""
-        return bool(self._streams or self._playing)
+    def run(self, commands: deque[Command]) -> None:
+        """Periods and, between them, commands, until nothing has sounded for LINGER_PERIODS.
 
-    def period(self) -> None:
-        """One turn of the audio thread; blocks in the card's `read` until the period is there."""
-        microphone = self._card.read()
-        now_ns = time.monotonic_ns()
-        pump = self._pump
-        self._card.write(pump.period(now_ns, time.time_ns(), microphone))
+        This is the path whose cost is paid fifty times a second: names are bound once, and nothing is made that can be avoided.
+        """
+        read, write, period, events_pending = self._card.read, self._card.write, self._pump.period, self._pump.events_pending
+        monotonic_ns, wall_ns = time.monotonic_ns, time.time_ns
+        idle_periods = until_sample = 0
+        last_ns = 0
+        while idle_periods <= self._linger_periods:
+            while commands:
+                commands.popleft()(self)
+            microphone = read()
+            self.last_period_ns = now_ns = monotonic_ns()
+            write(period(now_ns, wall_ns(), microphone))
+            if events_pending():
+                self._report(self._pump.events())
+            if self._recorder is not None:
+                self._record()
+            if now_ns - last_ns > self._late_ns and last_ns:
+                self._count_late()
+            last_ns = now_ns
+            until_sample -= 1
+            if until_sample <= 0:
+                until_sample = self._sample_every
+                self._sample()
+            idle_periods = 0 if self._streams or self._playing else idle_periods + 1
+
+    def hurry(self) -> None:
+        """End as soon as nothing sounds."""
+        self._linger_periods = 0
+
+    def _record(self) -> None:
         if self._recorder is not None and self._streams:
-            self._recorder.put(pump.said(), pump.heard())
-        if pump.events_pending:
-            self._report(pump.events())
-        if now_ns - self.last_period_ns > self._late_ns and self.last_period_ns:
-            for stream in self._streams.values():
-                stream.late_periods += 1
-        self.last_period_ns = now_ns
-        self._until_sample -= 1
-        if not self._until_sample:
-            self._until_sample = self._sample_every
-            for stream in self._streams.values():
-                if stream.heard:
-                    stream.history.add(pump.delay_ms(stream.slot))
+            self._recorder.put(self._pump.said(), self._pump.heard())
+
+    def _count_late(self) -> None:
+        for stream in self._streams.values():
+            stream.late_periods += 1
+
+    def _sample(self) -> None:
+        for stream in self._streams.values():
+            if stream.heard:
+                stream.history.add(self._pump.delay_ms(stream.slot))
 
     def start(self, call: str, port: MediaPort, session: MediaSession, identity: StreamIdentity) -> None:
         """Begin to send and receive; the port belongs to the desk from here on."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.ids import IdSource, SystemIds
 from firmware.media.binding import DIGITS_MAX, STREAMS_MAX
-from firmware.media.desk import DESK_DEFAULT, Desk, DeskSettings
+from firmware.media.desk import DESK_DEFAULT, Command, Desk, DeskSettings
 from firmware.media.events import MediaSink
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort
@@ -26,11 +25,8 @@ from firmware.sdp.offer_answer import MediaSession
 from hw.api import SoundCard
 
 COMMANDS_MAX: Final = 64  # a call takes five; more than this waiting means that the audio thread hangs in its card
-LINGER_PERIODS: Final = 15  # the card stays open so long after the last sound: ringback ends and speech begins without a click
 DIGITS: Final = frozenset("0123456789*#ABCD")  # RFC 4733 §3.2
 REALTIME_PRIORITY: Final = 50  # above ordinary work, below the kernel's own watchdog and migration threads (99)
-
-Command = Callable[[Desk], None]
 
 
 class EngineSettings(NamedTuple):
@@ -49,7 +45,6 @@ class Engine:
         self._settings = settings or EngineSettings()
         self._ids = ids or SystemIds()
         self._seed = self._ids.uint32() << 32 | self._ids.uint32()
-        self._linger_periods = LINGER_PERIODS
         self._lock = threading.Lock()  # guards _commands against the thread's decision to end
         self._commands: deque[Command] = deque()
         self._thread: threading.Thread | None = None
@@ -131,7 +126,8 @@ class Engine:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End every stream and sound and wait for the thread. Raises MediaError when the card hangs."""
-        self._linger_periods = 0
+        if self.running:
+            self._submit(lambda desk: desk.hurry())
         for call in tuple(self._sessions):
             self.stop(call)
         self.stop_playing()
@@ -161,23 +157,13 @@ class Engine:
         while True:
             desk = Desk(self._card, self._sink, self._settings.desk, seed=self._seed)
             self._desk = desk
-            self._work(desk)
+            desk.run(self._commands)
             self._desk = None
             desk.close()
             with self._lock:
                 if not self._commands:  # else one came while the card closed: open it again
                     self._thread = None
                     return
-
-    def _work(self, desk: Desk) -> None:
-        """Periods and, between them, commands, until nothing has sounded for a while."""
-        commands = self._commands
-        idle = 0
-        while idle <= self._linger_periods:
-            while commands:
-                commands.popleft()(desk)
-            desk.period()
-            idle = 0 if desk.busy else idle + 1
 
     def _ask_for_priority(self) -> bool:
         priority = self._settings.realtime_priority
