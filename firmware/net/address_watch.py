@@ -17,15 +17,27 @@ READS_MAX: Final = 64  # a turn of the loop
 _log = logging.getLogger(__name__)
 
 
+def _open_netlink() -> socket.socket:
+    """A socket on which the kernel tells of addresses and links, beginning with all addresses that there are."""
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+    try:
+        sock.bind((0, netlink.GROUP_LINK | netlink.GROUP_IPV4_ADDRESS | netlink.GROUP_IPV6_ADDRESS))
+        sock.send(netlink.dump_request())
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 class AddressWatch:
     """Calls `on_change` on the loop, a moment after the last of a burst of changes."""
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], *, open_socket: Callable[[], socket.socket] = _open_netlink) -> None:
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._memory = netlink.NetworkMemory()
         self._settling: asyncio.TimerHandle | None = None
-        self._socket = self._open()
+        self._socket = self._open(open_socket)
 
     @property
     def watching(self) -> bool:
@@ -42,18 +54,12 @@ class AddressWatch:
             self._socket.close()
             self._socket = None
 
-    def _open(self) -> socket.socket | None:
+    def _open(self, open_socket: Callable[[], socket.socket]) -> socket.socket | None:
         try:
-            sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+            sock = open_socket()
         except OSError as error:
-            _log.warning("address changes will go unnoticed until the next registration: no netlink socket (%s)", error.strerror)
-            return None
-        try:
-            sock.bind((0, netlink.GROUP_LINK | netlink.GROUP_IPV4_ADDRESS | netlink.GROUP_IPV6_ADDRESS))
-            sock.send(netlink.dump_request())
-        except OSError as error:
-            sock.close()
-            _log.warning("address changes will go unnoticed until the next registration: %s", error.strerror)
+            # A door without this still registers again when the old registration runs out: worth a line in the log, not a refusal.
+            _log.warning("address changes go unnoticed until the next registration: the kernel gives no netlink socket (%s)", error)
             return None
         self._loop.add_reader(sock, self._read)
         return sock

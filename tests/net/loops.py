@@ -23,6 +23,22 @@ def run(main: Coroutine[None, None, T]) -> T:
     return asyncio.run(bounded())
 
 
+async def turns(count: int = 1) -> None:
+    """Let the loop go round."""
+    loop = asyncio.get_running_loop()
+    for _ in range(count):
+        turned = loop.create_future()
+        loop.call_soon(turned.set_result, None)
+        await turned
+
+
+async def pause(duration_s: float) -> None:
+    """Until so much of the loop's time has passed; for loops whose time flies."""
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(duration_s, passed.set)
+    await passed.wait()
+
+
 class _FlyingSelector(selectors.EpollSelector):
     """Does not wait: when nothing is ready, the time that would have been waited is added to the clock."""
 

@@ -13,7 +13,7 @@ from firmware.net import tcp
 from firmware.net.sockets import open_sockets
 from firmware.net.tcp import TcpTransport
 from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
-from tests.net.loops import run, run_flying
+from tests.net.loops import pause, run, run_flying
 
 PING = b"\r\n\r\n"
 
@@ -441,9 +441,7 @@ def test_a_connection_that_we_opened_is_kept_while_it_is_silent() -> None:
         b, server = await bench(), await Server().start()
         b.tcp.send(b.hop(server.port), b"register")
         reader, writer = await server.accepted.get()
-        later = asyncio.Event()
-        asyncio.get_running_loop().call_later(tcp.IDLE_MAX_S * 5, later.set)
-        await later.wait()
+        await pause(tcp.IDLE_MAX_S * 5)
         b.tcp.send(b.hop(server.port), b"again")
         assert await reader.readexactly(13) == b"registeragain"
         writer.close()
