@@ -16,9 +16,9 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from firmware.door.events import DoorRecord, Outcome, Pressed, PressEnded, PressId
 from firmware.errors import JournalError
@@ -29,7 +29,6 @@ PENDING_MAX = 64  # writes that may wait for such a card; a busy door has one or
 BUSY_LIMIT_S = 1.0  # another process (a backup, a reader) may hold the file so long
 TRIM_EVERY = 256  # rows between two looks at the bounds; the journal exceeds `rows_max` by no more
 QUERY_ROWS_MAX = 1000  # of one query: the answer stays well under a megabyte
-FOLLOW_QUEUE_MAX = 1000  # rows that a slow reader may lag behind; then it is told that it does
 WAL_PAGES_MAX = 256  # about 1 MB of log between checkpoints: little wear, short recovery
 
 # A record row holds the record as JSON. Presses stand in a table of their own, so that the file itself refuses a second outcome.
@@ -56,8 +55,7 @@ BEGIN SELECT RAISE(ABORT, 'this press has its outcome'); END;
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One row as read back: `at_s` is seconds since 1970, `kind` the record's class name, `body` its fields as JSON."""
 
     id: int
@@ -81,7 +79,8 @@ class Journal:
         self._clock = clock
         self._since_trim = 0
         self._pending = 0
-        self._followers: set[asyncio.Queue[Entry]] = set()
+        self._last_row = 0
+        self._followers: set[asyncio.Event] = set()
         self.found_wrong = ""
         with _translated(path):
             self._connection = self._opened()
@@ -112,19 +111,18 @@ class Journal:
             raise JournalError(f"{self._path}: {PENDING_MAX} writes wait already; check the memory card")
         loop = asyncio.get_running_loop()
 
-        def write() -> tuple[Entry, ...]:
-            entries = self._append(records)
-            loop.call_soon_threadsafe(self._tell, entries)
-            return entries
+        def write() -> tuple[int, ...]:
+            rows = self._append(records)
+            loop.call_soon_threadsafe(self._tell_followers)
+            return rows
 
         self._pending += 1
         try:
-            entries = await asyncio.wait_for(loop.run_in_executor(self._writer, write), WRITE_LIMIT_S)
+            return await asyncio.wait_for(loop.run_in_executor(self._writer, write), WRITE_LIMIT_S)
         except TimeoutError as error:
             raise JournalError(f"{self._path}: writing took longer than {WRITE_LIMIT_S:g} s; check the memory card") from error
         finally:
             self._pending -= 1
-        return tuple(entry.id for entry in entries)
 
     async def query(self, *, after: int = 0, kinds: Sequence[str] = (), newest_first: bool = False, limit: int = 100) -> tuple[Entry, ...]:
         """Rows with a number above `after`, of these kinds (none: all), at most `limit` and QUERY_ROWS_MAX. Raises JournalError."""
@@ -142,36 +140,30 @@ class Journal:
     async def follow(self, *, after: int) -> AsyncGenerator[Entry, None]:
         """Every row with a number above `after`: first those written already, then each new one once it is durable.
 
-        Raises JournalError when the reader lags too far behind; it may begin again after the last row that it has seen.
+        A slow reader loses nothing, because rows are read from the file and not queued; only what was trimmed meanwhile is missing.
         """
-        queue: asyncio.Queue[Entry] = asyncio.Queue(FOLLOW_QUEUE_MAX)
-        self._followers.add(queue)
+        news = asyncio.Event()
+        self._followers.add(news)
         try:
-            while past := await self.query(after=after, limit=QUERY_ROWS_MAX):
-                for entry in past:
+            while True:
+                news.clear()
+                entries = await self.query(after=after, limit=QUERY_ROWS_MAX)
+                for entry in entries:
                     after = entry.id
                     yield entry
-            while queue in self._followers or not queue.empty():
-                entry = await queue.get()
-                if entry.id > after:
-                    after = entry.id
-                    yield entry
+                if not entries:
+                    await news.wait()
         finally:
-            self._followers.discard(queue)
-        raise JournalError(f"the reader lags more than {FOLLOW_QUEUE_MAX} rows behind the journal")
+            self._followers.discard(news)
 
     async def close(self) -> None:
         """Finish what is being written and close the file."""
         await asyncio.get_running_loop().run_in_executor(self._writer, self._connection.close)
         self._writer.shutdown()
 
-    def _tell(self, entries: tuple[Entry, ...]) -> None:
-        for queue in tuple(self._followers):
-            try:
-                for entry in entries:
-                    queue.put_nowait(entry)
-            except asyncio.QueueFull:
-                self._followers.discard(queue)  # `follow` hands out what is there and then says so
+    def _tell_followers(self) -> None:
+        for news in self._followers:
+            news.set()
 
     # --- in the writer's thread, or before it runs -----------------------------------------------------------------------
 
@@ -189,9 +181,12 @@ class Journal:
         for suffix in ("-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self.found_wrong = f"the journal could not be read ({why}); it is kept as {aside} and a new one begun"
-        return _connected(self._path)
+        connection = _connected(self._path)
+        # Row numbers go on, or whoever follows would wait for numbers that come again.
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('record', ?)", (self._last_row,))
+        return connection
 
-    def _append(self, records: Sequence[DoorRecord]) -> tuple[Entry, ...]:
+    def _append(self, records: Sequence[DoorRecord]) -> tuple[int, ...]:
         with _translated(self._path):
             try:
                 return self._written(records)
@@ -202,16 +197,17 @@ class Journal:
                 self._connection = self._begun_anew(str(error))
                 return self._written(records)
 
-    def _written(self, records: Sequence[DoorRecord]) -> tuple[Entry, ...]:
+    def _written(self, records: Sequence[DoorRecord]) -> tuple[int, ...]:
         at_s = self._clock()
         with _transaction(self._connection):
-            entries = tuple(_insert(self._connection, record, at_s) for record in records)
-        self._since_trim += len(entries)
+            rows = tuple(_insert(self._connection, record, at_s) for record in records)
+        self._last_row = max(rows, default=self._last_row)
+        self._since_trim += len(rows)
         if self._since_trim >= TRIM_EVERY:
             self._since_trim = 0
             with contextlib.suppress(sqlite3.OperationalError):  # the rows are safe; a full disk or a lock is met again next time
                 self._trim(at_s)
-        return entries
+        return rows
 
     def _trim(self, now_s: float) -> None:
         """Forget what is too old or too much. A press without an outcome stays."""
@@ -262,7 +258,7 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> Entry:
+def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> int:
     kind, body = encoded(record)
     if isinstance(record, Pressed):
         connection.execute("INSERT INTO press (id, at_s, button) VALUES (?, ?, ?)", (record.press, at_s, record.button))
@@ -275,7 +271,7 @@ def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> 
         )
     cursor = connection.execute("INSERT INTO record (at_s, kind, body) VALUES (?, ?, ?)", (at_s, kind, body))
     assert cursor.lastrowid is not None
-    return Entry(id=cursor.lastrowid, at_s=at_s, kind=kind, body=body)
+    return cursor.lastrowid
 
 
 def encoded(record: DoorRecord) -> tuple[str, str]:
