@@ -86,7 +86,8 @@ class HeaderFields:
         return hash((self._start(), self.headers, self.body))
 
     def __repr__(self) -> str:
-        return f"<{self._line()} {self.headers!r} {self.body!r}>"
+        # Neither headers nor body: an Authorization or a door code in an INFO must not reach a log by way of a repr.
+        return f"<{self._line()}: {len(self.headers)} header lines, {len(self.body)} bytes of body>"
 
     # --- headers as text
 

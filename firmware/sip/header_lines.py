@@ -8,6 +8,8 @@ from firmware.sip.headers import CANONICAL, canonical
 
 Headers = tuple[tuple[str, str], ...]
 
+LINE_CHARS_MAX = 8192  # unfolded; the longest in use, a signed Identity (RFC 8224), has about 2 kB
+
 _FOLDS = (" ", "\t")
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all of them but the tab
 
@@ -21,6 +23,8 @@ def read_head(head: bytes, lines_max: int) -> tuple[str, Headers, list[str]]:
     # One pass over the bytes tells that all is well: no control character but two for each line break.
     if len(head) - len(head.translate(None, _CONTROLS)) != 2 * len(lines):
         _check_controls(head)
+    if len(head) > LINE_CHARS_MAX and max(map(len, lines), default=0) > LINE_CHARS_MAX:
+        raise RemoteProtocolError("header line too long", status=513)
     if len(lines) > lines_max:
         raise RemoteProtocolError(f"{len(lines)} header lines", status=513)
     headers: list[tuple[str, str]] = []

@@ -115,7 +115,7 @@ Message = Request | Response
 
 
 class MalformedRequest(RemoteProtocolError):  # noqa: N818 (it names what arrived)
-    """A broken request that can still be answered: `make_response(error.reply_to, error.status, error.reason)`.
+    """A broken request that can still be answered: `make_response(error.reply_to, error.status, to_tag=…)`.
 
     `reply_to` holds the header lines as received, unchecked: only `get` and `headers` are safe on it, its typed properties may raise.
     `via` is its topmost Via when that one is sound; else answer to where the request came from.
@@ -128,10 +128,12 @@ class MalformedRequest(RemoteProtocolError):  # noqa: N818 (it names what arrive
 
 
 def parse_message(data: bytes, *, limits: Limits = LIMITS) -> Message:
-    """Read one datagram, or one message that the framer cut out of a stream.
+    """Read one datagram, or one message that the framer cut out of a stream; line ends in front of it do not count (RFC 3261 §7.5).
 
     Raises MalformedRequest for a broken request that can be answered, RemoteProtocolError for what must be dropped.
     """
+    if data[:1] == b"\r":
+        data = data.lstrip(b"\r\n")
     if len(data) > limits.message_bytes:
         raise RemoteProtocolError(f"message of {len(data)} bytes", status=513)
     end = data.find(b"\r\n\r\n")

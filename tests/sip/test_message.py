@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
+from firmware.sip.header_lines import LINE_CHARS_MAX
 from firmware.sip.message import Limits, MalformedRequest, Request, Response, make_response, parse_message
 from firmware.sip.uri import Uri
 
@@ -148,6 +149,13 @@ def test_every_limit_holds() -> None:
             parse_message(data, limits=limits)
 
 
+def test_a_header_line_has_a_longest_length_folded_or_not() -> None:
+    parse_message(request("X: " + "y" * (LINE_CHARS_MAX - 3)))
+    for line in ("X: " + "y" * (LINE_CHARS_MAX - 2), "X: y" + "\r\n y" * (LINE_CHARS_MAX // 2)):
+        with pytest.raises(RemoteProtocolError):
+            parse_message(request(line), limits=Limits(header_lines=10000))
+
+
 def test_latin_1_in_a_display_name_is_read_as_such() -> None:
     message = parse_message(request().replace(b"<sip:a@h>", b'"M\xfcller" <sip:a@h>'))
     assert message.from_.display == "Müller"
@@ -230,7 +238,19 @@ def test_equal_messages_are_equal_and_hash_alike() -> None:
     assert hash(one) == hash(two)
     assert one != one.adding("X", "y")
     assert one != "INVITE"
-    assert "INVITE" in repr(one)
+
+
+def test_a_repr_shows_no_credentials_and_no_digits() -> None:
+    message = parse_message(request("Authorization: Digest response=abc", body=b"Signal=7"))
+    assert "OPTIONS sip:b@h" in repr(message)
+    assert "abc" not in repr(message)
+    assert "Signal" not in repr(message)
+
+
+def test_line_ends_in_front_of_a_message_do_not_count_and_alone_are_no_message() -> None:
+    assert parse_message(b"\r\n\r\n" + INVITE) == parse_message(INVITE)
+    for data in (b"", b"\r\n", b"\r\n\r\n", b"\x00\x00\x00\x00"):
+        assert not isinstance(refused(data), MalformedRequest)
 
 
 def test_a_body_replaces_type_and_octets() -> None:
