@@ -162,7 +162,10 @@ class Board(Protocol):
     """Everything screwed to the wall."""
 
     def start(self, sink: Sink) -> None:
-        """Begin to report events to `sink`. Raises HardwareError when a configured device is missing."""
+        """Begin to report events to `sink`, first the state of each contact.
+
+        Raises HardwareError when pins cannot be used. A reader that is missing is a `DeviceFault`: the bell works without it.
+        """
         ...
 
     def relay(self, name: str) -> Relay:

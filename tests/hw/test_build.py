@@ -32,6 +32,7 @@ def test_a_wired_board_starts_everything_that_is_configured() -> None:
     assert kinds == {ContactEdge, DeviceFault}  # the contact's first state; the reader that is not there
     assert board.relay("lock").name == "lock"
     assert board.lamp("ring").name == "ring"
+    assert board.sound.counters().reopens == 0
     board.close()
 
 
