@@ -1,0 +1,159 @@
+"""Each verb of `portero ctl` on a whole station: what it does, what it answers, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pytest
+
+from firmware.app.control.protocol import ControlError, Json, Request
+from firmware.app.control.simulated_verbs import simulated_verbs
+from firmware.app.control.verbs import VERBS, perform
+from firmware.door import events as door
+from firmware.sip import events as sip
+from tests.app.house import House, Phone, house, phones, settings
+
+Scenario = Callable[[House, Phone], Coroutine[None, None, None]]
+
+
+def with_house(tmp_path: Path, scenario: Scenario) -> None:
+    async def run() -> None:
+        async with phones("anna") as (anna,), house(settings(tmp_path, anna, allow=("*@127.0.0.1",))) as lived:
+            await scenario(lived, anna)
+
+    asyncio.run(run())
+
+
+async def ask(lived: House, verb: str, *args: str) -> Json:
+    verbs = {**VERBS, **simulated_verbs(lived.board)}
+    return await perform(lived.station, verbs, Request(verb=verb, args=args, id=None))
+
+
+async def refused(lived: House, verb: str, *args: str) -> str:
+    with pytest.raises(ControlError) as caught:
+        await ask(lived, verb, *args)
+    return caught.value.code
+
+
+async def in_call(lived: House, anna: Phone) -> None:
+    await ask(lived, "press", "bell")
+    await lived.until(door.Ringing)
+    anna.answer()
+    await lived.until(door.Answered)
+
+
+def field(value: Json, name: str) -> Json:
+    assert isinstance(value, dict)
+    return value[name]
+
+
+def test_status_tells_the_call_from_idle_to_talking(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        assert field(await ask(lived, "status"), "call") == {"state": "idle"}
+        await ask(lived, "press", "bell")
+        calling = field(await ask(lived, "status"), "call")
+        assert calling == {"state": "calling", "press": 1, "button": "bell", "parties": ["anna"]}
+        await lived.until(door.Ringing)
+        anna.answer()
+        await lived.until(door.Answered)
+        talking = field(await ask(lived, "status"), "call")
+        assert (field(talking, "state"), field(talking, "party")) == ("talking", "anna")
+
+    with_house(tmp_path, scenario)
+
+
+def test_call_dials_a_target_or_an_address_and_hangup_ends_it(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        assert field(await ask(lived, "call", "anna"), "party") == "anna"
+        assert await refused(lived, "call", anna.uri) == "not_now"
+        await lived.until(door.Ringing)
+        assert field(await ask(lived, "hangup"), "reason") == "cancelled"
+        await anna.heard(sip.CallEnded)
+        assert field(await ask(lived, "call", anna.uri), "party") == anna.uri
+        await lived.until(door.Ringing, times=2)
+        anna.answer()
+        await lived.until(door.Answered)
+        assert field(await ask(lived, "hangup"), "reason") == "hung_up"
+        assert await refused(lived, "hangup") == "not_now"
+
+    with_house(tmp_path, scenario)
+
+
+def test_hold_resume_and_reinvite_answer_with_the_final_status(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        assert await refused(lived, "hold") == "not_now"
+        await in_call(lived, anna)
+        for verb in ("hold", "resume", "reinvite"):
+            assert await ask(lived, verb) == {"call": "p1.1", "status": 200}
+
+    with_house(tmp_path, scenario)
+
+
+def test_digits_go_out_both_ways(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        await in_call(lived, anna)
+        assert field(await ask(lived, "dtmf", "info", "1#"), "statuses") == [200, 200]
+        bodies = [event.body for event in anna.events if isinstance(event, sip.InfoReceived)]
+        assert [body.split(b"\r\n")[0] for body in bodies] == [b"Signal=1", b"Signal=#"]
+        assert field(await ask(lived, "dtmf", "rfc4733", "12"), "digits") == "12"
+        assert await refused(lived, "dtmf", "rfc4733", "1x") == "bad_argument"
+        assert await refused(lived, "dtmf", "smoke", "1") == "bad_argument"
+
+    with_house(tmp_path, scenario)
+
+
+def test_an_incoming_call_is_answered_or_refused_with_any_status(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        assert await refused(lived, "answer") == "not_now"
+        anna.dial(lived.station)
+        await lived.until(door.CallReceived)
+        assert await refused(lived, "answer", "99") == "bad_argument"
+        assert await refused(lived, "answer", "183") == "bad_argument"
+        assert field(await ask(lived, "answer", "180"), "status") == 180
+        assert field(await ask(lived, "answer", "606"), "status") == 606
+        await anna.heard(sip.CallEnded)
+        assert [event.status for event in anna.events if isinstance(event, sip.CallEnded)] == [606]
+        await lived.until(door.CallEnded)
+        anna.events.clear()
+        anna.dial(lived.station)
+        await lived.until(door.CallReceived, times=2)
+        assert field(await ask(lived, "answer"), "status") == 200
+        await anna.heard(sip.CallAnswered)
+
+    with_house(tmp_path, scenario)
+
+
+def test_what_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        assert await refused(lived, "dance") == "unknown_verb"
+        assert await refused(lived, "press", "nobody") == "not_found"
+        assert await refused(lived, "press") == "bad_argument"
+        assert await refused(lived, "call", "mailto:x@y") == "bad_argument"
+        assert await refused(lived, "call", "nonsense") == "bad_argument"
+        assert await refused(lived, "register") == "not_found"
+        assert await refused(lived, "unregister", "home") == "not_found"
+        assert await refused(lived, "sim", "dance") == "unknown_verb"
+        assert await refused(lived, "sim", "press") == "bad_argument"
+        assert await refused(lived, "sim", "press", "nobody") == "not_found"
+        assert await refused(lived, "sim", "sound", "louder") == "bad_argument"
+
+    with_house(tmp_path, scenario)
+
+
+def test_the_hands_of_a_simulated_door(tmp_path: Path) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        await ask(lived, "sim", "press", "bell")
+        await lived.until(door.Pressed)
+        assert await ask(lived, "sim", "lamp", "led") == {"on": False}
+        lived.station.inbox.put(door.OpenLock(lock=door.LockName("gate"), by="test"))
+        await lived.until(door.RelayMoved, times=2)
+        relay = await ask(lived, "sim", "relay", "gate")
+        history = field(relay, "history")
+        assert isinstance(history, list)
+        assert [field(edge, "closed") for edge in history] == [True, False]
+        await ask(lived, "sim", "sound", "unplug")
+        await ask(lived, "sim", "sound", "plug-in")
+
+    with_house(tmp_path, scenario)
