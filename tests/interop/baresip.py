@@ -6,12 +6,14 @@ import contextlib
 import json
 import re
 import socket
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.interop.peers import eventually, free_port, process
 
+SPEECH_S = 180
 MODULES = Path("/usr/lib/baresip/modules")
 CONFIG = """\
 poll_method epoll
@@ -31,8 +33,7 @@ module_path {modules}
 module g711.so
 module aufile.so
 module aubridge.so
-module sndfile.so
-module cons.so
+{recorder}module cons.so
 cons_listen {host}:{console_port}
 module_tmp uuid.so
 module_tmp account.so
@@ -51,6 +52,7 @@ class Baresip:
     sip_port: int
     console_port: int
     folder: Path
+    pid: int
     control: socket.socket
 
     @property
@@ -85,20 +87,35 @@ class Baresip:
         return max(self.folder.glob("dump-*-dec.wav"))
 
 
+def loop(speech: Path, into: Path) -> Path:
+    """Three minutes of `speech` again and again: baresip hangs up at the end of its file."""
+    with wave.open(str(speech)) as source, wave.open(str(into), "wb") as sink:
+        sink.setparams(source.getparams())
+        once = source.readframes(source.getnframes())
+        for _ in range(1 + SPEECH_S * source.getframerate() // source.getnframes()):
+            sink.writeframes(once)
+    return into
+
+
 @contextlib.contextmanager
-def baresip(folder: Path, *, host: str, speech: Path, account: str = "", auto_answer: bool = False) -> Iterator[Baresip]:
-    """Start baresip with one account: `account` is its address line, or empty for a phone without a server."""
+def baresip(
+    folder: Path, *, host: str, speech: Path, account: str = "", auto_answer: bool = False, record: bool = True
+) -> Iterator[Baresip]:
+    """Start baresip with one account: `account` is its address line, or empty for a phone without a server.
+
+    It speaks `speech` over and over.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, rtp_first = free_port(host), free_port(host)
     control_port, console_port = free_port(host, socket.SOCK_STREAM), free_port(host)
     values = {
-        "host": host, "sip_port": sip_port, "speech": speech, "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
-        "console_port": console_port, "control_port": control_port, "folder": folder,
+        "host": host, "sip_port": sip_port, "speech": loop(speech, folder / "speech.wav"), "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
+        "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",
     }  # fmt: skip
     (folder / "config").write_text(CONFIG.format(**values))
     line = account or f"<sip:resident@{host}:{sip_port}>;regint=0"
     (folder / "accounts").write_text(f"{line};answermode={'auto' if auto_answer else 'manual'};audio_codecs=PCMU/8000/1\n")
-    with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder):
+    with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder) as phone:
         eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=10, what="baresip starts")
         with socket.create_connection((host, control_port), timeout=5) as control:
-            yield Baresip(host, sip_port, console_port, folder, control)
+            yield Baresip(host, sip_port, console_port, folder, phone.pid, control)

@@ -16,13 +16,14 @@ T = TypeVar("T")
 
 
 def free_port(host: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port that nobody holds at this moment; even, so that it may serve RTP too."""
-    while True:
-        with socket.socket(socket.AF_INET, kind) as probe:
+    """A port that nobody holds at this moment; for datagrams an even one, so that it may serve RTP too."""
+    with contextlib.ExitStack() as held:  # odd ones stay taken until an even one was found
+        while True:
+            probe = held.enter_context(socket.socket(socket.AF_INET, kind))
             probe.bind((host, 0))
             port = int(probe.getsockname()[1])
-        if port % 2 == 0:
-            return port
+            if port % 2 == 0 or kind is socket.SOCK_STREAM:
+                return port
 
 
 def eventually(look: Callable[[], T], *, within_s: float, what: str, account: Callable[[], str] = str) -> T:

@@ -32,7 +32,7 @@ gpio = 27
 pulse_s = 1.0
 [[code]]
 name = "residents"
-code = "7305#"
+code = "7305"
 """
 
 
@@ -90,6 +90,10 @@ class Station:
         reply = self.ask(verb, *args)
         assert reply["ok"], f"{verb} {args}: {reply}\n{self.account()}"
         return reply["result"]
+
+    def registered(self) -> bool:
+        """Whether every account is."""
+        return all(account["registered"] for account in self.ctl("status")["accounts"].values())
 
     def ask(self, verb: str, *args: str) -> Any:
         """One verb; its whole reply."""

@@ -1,0 +1,86 @@
+"""One registered station: idle for a minute, then in a G.711 call with Debian's baresip for another.
+
+Both ends of the call play a file and throw the sound away, so that their processor bills compare.
+
+    python -m tests.bench.bench_call [SECONDS]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.measure import Bill, Row, bill, report
+from tests.interop.baresip import Baresip, baresip
+from tests.interop.kamailio import SECRET, kamailio
+from tests.interop.station import Station, station
+
+FLOOR = ["/usr/bin/python3", "-c", "import asyncio, ssl, sys; print(flush=True); sys.stdin.read()"]
+SPEECH = Path("firmware/demo/speech/visitor.wav")
+ACCOUNT = """\
+[[account]]
+name = "house"
+uri = "sip:door@{server}"
+password = "{secret}"
+"""
+
+
+def floor_rss_kb() -> int:
+    """Resident memory of an interpreter that has imported asyncio and ssl."""
+    with subprocess.Popen(FLOOR, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as floor:
+        assert floor.stdin is not None
+        assert floor.stdout is not None
+        floor.stdout.readline()
+        rss_kb = bill(floor.pid).rss_kb
+        floor.stdin.close()
+    return rss_kb
+
+
+def spent(pid: int, seconds: float) -> tuple[Bill, Bill]:
+    """The bill before and after so many seconds."""
+    before = bill(pid)
+    time.sleep(seconds)
+    return before, bill(pid)
+
+
+def call_bills(door: Station, phone: Baresip, phone_pid: int, seconds: float) -> tuple[float, float, int]:
+    """Processor seconds of door and phone over one call, and the door's resident memory in it."""
+    door.ctl("call", phone.uri)
+    phone.wait_for("Call established")
+    time.sleep(2)
+    door_before, phone_before = bill(door.process.pid), bill(phone_pid)
+    time.sleep(seconds)
+    door_after, phone_after = bill(door.process.pid), bill(phone_pid)
+    door.ctl("hangup")
+    return door_after.cpu_s - door_before.cpu_s, phone_after.cpu_s - phone_before.cpu_s, door_after.rss_kb
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    minutes = seconds / 60
+    with tempfile.TemporaryDirectory() as name, kamailio() as server:
+        folder, account = Path(name), ACCOUNT.format(server=server.address, secret=SECRET)
+        with (
+            station(folder / "door", host="127.0.0.2", config=account, arguments=("--microphone", str(SPEECH))) as door,
+            baresip(folder / "phone", host="127.0.0.3", speech=SPEECH, auto_answer=True, record=False) as phone,
+        ):
+            door.wait_for("Registered")
+            time.sleep(3)
+            idle_before, idle = spent(door.process.pid, seconds)
+            door_s, phone_s, call_rss_kb = call_bills(door, phone, phone.pid, seconds)
+    floor_kb = floor_rss_kb()
+    rows = [
+        Row(what="idle, registered: processor time per minute", value=(idle.cpu_s - idle_before.cpu_s) / minutes, unit="s"),
+        Row(what="idle, registered: wake-ups", value=(idle.switches - idle_before.switches) / seconds, unit="1/s", aim="≤ 0.2"),
+        Row(what="resident memory, registered", value=idle.rss_kb, unit="kB", against="import asyncio, ssl", against_value=floor_kb, aim="≤ 1.5 ×"),
+        Row(what="resident memory, in call", value=call_rss_kb, unit="kB", against="import asyncio, ssl", against_value=floor_kb, aim="≤ 1.5 ×"),
+        Row(what=f"processor time of a {seconds:.0f} s G.711 call", value=door_s, unit="s", against="baresip", against_value=phone_s, aim="≤ 1 ×"),
+    ]  # fmt: skip
+    report("call", rows)
+
+
+if __name__ == "__main__":
+    main()

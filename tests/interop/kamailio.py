@@ -1,0 +1,44 @@
+"""The demo's Kamailio for tests that do not run in an event loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from firmware.demo.kamailio import KamailioServer
+
+SECRET = "m5kq0vtz8rwx"
+
+
+class Kamailio:
+    """A running Kamailio with the accounts `door` and `resident`; `restart` keeps its address and loses every binding."""
+
+    def __init__(self, server: KamailioServer, runner: asyncio.Runner) -> None:
+        self._server = server
+        self._runner = runner
+
+    @property
+    def address(self) -> str:
+        return f"{self._server.host}:{self._server.port}"
+
+    @property
+    def log(self) -> str:
+        return self._server.log()
+
+    def stop(self) -> None:
+        self._runner.run(self._server.stop())
+
+    def start(self) -> None:
+        self._runner.run(self._server.start())
+
+
+@contextlib.contextmanager
+def kamailio(*, host: str = "127.0.0.1", algorithm: str = "MD5", min_expires_s: int = 10) -> Iterator[Kamailio]:
+    with asyncio.Runner() as runner:
+        server = KamailioServer({"door": SECRET, "resident": SECRET}, host=host, algorithm=algorithm, min_expires_s=min_expires_s)
+        runner.run(server.__aenter__())
+        try:
+            yield Kamailio(server, runner)
+        finally:
+            runner.run(server.__aexit__(None, None, None))

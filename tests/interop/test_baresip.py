@@ -1,0 +1,141 @@
+"""A resident's phone that is not ours: Debian's baresip, directly and through Kamailio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.baresip import Baresip, baresip
+from tests.interop.hearing import likeness
+from tests.interop.kamailio import SECRET, kamailio
+from tests.interop.peers import eventually
+from tests.interop.station import Station, station
+
+SPEECH = Path(__file__).resolve().parents[2] / "firmware" / "demo" / "speech"
+VISITOR, RESIDENT = SPEECH / "visitor.wav", SPEECH / "resident.wav"
+HEARD = 0.8  # another recording stays below 0.3; resampling 8 → 16 → 8 kHz shifts by a part of a sample, which costs hisses their likeness
+BUTTON = """\
+[[button]]
+name = "bell"
+gpio = 17
+targets = ["{target}"]
+"""
+BY_SERVER = """\
+[[account]]
+name = "house"
+uri = "sip:door@{server}"
+password = "{secret}"
+[[target]]
+name = "resident"
+uri = "sip:resident@{server}"
+account = "house"
+"""
+CALLS_IN = """\
+[incoming]
+allow = ["resident@127.0.0.3"]
+auto_answer = "always"
+may_open = true
+"""
+
+
+@pytest.fixture(params=["directly", "through kamailio"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Station, Baresip]]:
+    """A door whose bell rings baresip, with or without a server between them."""
+    sound = ("--microphone", str(VISITOR), "--speaker", str(tmp_path / "speaker.wav"))
+    if request.param == "directly":
+        with baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT) as phone:
+            config = BUTTON.format(target=phone.uri)
+            with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=sound) as door:
+                yield door, phone
+        return
+    with kamailio() as server:
+        account = f"<sip:resident@{server.address}>;auth_user=resident;auth_pass={SECRET};regint=60"
+        config = BY_SERVER.format(server=server.address, secret=SECRET) + BUTTON.format(target="resident")
+        with (
+            baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, account=account) as phone,
+            station(tmp_path / "door", host="127.0.0.2", config=config, arguments=sound) as door,
+        ):
+            phone.wait_for("200 OK")
+            eventually(door.registered, within_s=10, what="the door registers")
+            yield door, phone
+
+
+def test_a_press_rings_baresip_both_hear_each_other_and_its_keys_open_the_door(pair: tuple[Station, Baresip], tmp_path: Path) -> None:
+    door, phone = pair
+    door.ctl("sim", "press", "bell")
+    door.wait_for("Ringing")
+    phone.command("accept")
+    door.wait_for("Answered")
+    time.sleep(6)  # let them talk: speech is compared over four of these seconds
+    phone.press_keys("7305#")
+    door.wait_for("RelayMoved", closed=True)
+    assert door.wait_for("Unlocked")["who"] == "residents"
+    door.wait_for("RelayMoved", closed=False)
+    assert door.wait_for("PressEnded", within_s=15)["outcome"] == "opened"
+    phone.wait_for("terminated")
+    door.process.terminate()  # the speaker's recording is complete when the daemon has ended
+    door.process.wait(10)
+    assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
+    assert heard_at_door(tmp_path) > HEARD
+
+
+def heard_at_door(folder: Path) -> float:
+    """The best four seconds: the recording begins with ringback of unknown length."""
+    return max(likeness(RESIDENT, folder / "speaker.wav", from_s=start) for start in (1.0, 2.0, 3.0))
+
+
+@pytest.mark.parametrize(("way", "trace"), [("rfc4733", "received event: '{}' (end=1)"), ("info", "call: received DTMF: '{}'")])
+def test_the_doors_digits_reach_baresip(tmp_path: Path, way: str, trace: str) -> None:
+    with (
+        baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone,
+        station(tmp_path / "door", host="127.0.0.2", config="") as door,
+    ):
+        door.ctl("call", phone.uri)
+        door.wait_for("Answered")
+        door.wait_for("MediaAgreed")
+        door.ctl("dtmf", way, "42")
+        phone.wait_for(trace.format("4"))
+        phone.wait_for(trace.format("2"))
+
+
+def test_baresip_calls_the_door_which_answers_by_itself_and_opens(tmp_path: Path) -> None:
+    with (
+        baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT) as phone,
+        station(tmp_path / "door", host="127.0.0.2", config=CALLS_IN, arguments=("--microphone", str(VISITOR))) as door,
+    ):
+        phone.command("dial", f"sip:door@{door.address}")
+        phone.wait_for("Call established")
+        door.wait_for("Answered")
+        phone.press_keys("7305#")
+        door.wait_for("RelayMoved", closed=True)
+        phone.command("hangup")
+        assert door.wait_for("CallEnded", party="resident@127.0.0.3")["talked_s"] > 0
+
+
+def test_hold_and_resume_reach_baresip_and_the_call_goes_on(tmp_path: Path) -> None:
+    with (
+        baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone,
+        station(tmp_path / "door", host="127.0.0.2", config=BUTTON.format(target=phone.uri), arguments=("--microphone", str(VISITOR))) as door,
+    ):
+        door.ctl("press", "bell")
+        door.wait_for("Answered")
+        for verb in ("hold", "resume", "reinvite"):
+            assert door.ctl(verb)["status"] == 200
+        door.wait_for("MediaAgreed", times=4)
+        phone.press_keys("7305#")
+        door.wait_for("Unlocked")
+        door.ctl("hangup")
+        phone.wait_for("terminated")
+
+
+def test_the_door_gives_up_ringing_at_its_limit_and_baresip_stops(tmp_path: Path) -> None:
+    with baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT) as phone:
+        config = BUTTON.format(target=phone.uri) + "[call]\nring_limit_s = 5\n"
+        with station(tmp_path / "door", host="127.0.0.2", config=config) as door:
+            door.ctl("press", "bell")
+            door.wait_for("Ringing")
+            assert door.wait_for("PressEnded", within_s=15)["outcome"] == "no_answer"
+            phone.wait_for("session closed")

@@ -1,0 +1,51 @@
+"""A real registrar: digest of both kinds, and its restart."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.interop.kamailio import SECRET, kamailio
+from tests.interop.peers import eventually
+from tests.interop.station import station
+
+ACCOUNT = """\
+[[account]]
+name = "house"
+uri = "sip:door@{server}{transport}"
+password = "{secret}"
+"""
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("transport", ["", ";transport=tcp"])
+def test_the_door_registers_with_digest(tmp_path: Path, algorithm: str, transport: str) -> None:
+    with kamailio(algorithm=algorithm) as server:
+        config = ACCOUNT.format(server=server.address, secret=SECRET, transport=transport)
+        with station(tmp_path, host="127.0.0.2", config=config) as door:
+            eventually(door.registered, within_s=10, what="the door registers", account=door.account)
+            assert door.ctl("unregister")["house"]["event"] == "Unregistered"
+            assert door.ctl("register")["house"]["event"] == "Registered"
+
+
+def test_a_wrong_password_is_said_plainly_and_does_not_hammer_the_server(tmp_path: Path) -> None:
+    with kamailio() as server:
+        config = ACCOUNT.format(server=server.address, secret="not the secret", transport="")
+        with station(tmp_path, host="127.0.0.2", config=config) as door:
+            eventually(lambda: "password" in door.ctl("status")["accounts"]["house"]["detail"], within_s=10, what="it says so")
+            assert not door.registered()
+
+
+def test_the_door_is_registered_again_within_five_seconds_of_the_servers_return(tmp_path: Path) -> None:
+    with kamailio() as server:
+        config = ACCOUNT.format(server=server.address, secret=SECRET, transport="")
+        with station(tmp_path, host="127.0.0.2", config=config) as door:
+            eventually(door.registered, within_s=10, what="the door registers")
+            server.stop()
+            eventually(lambda: not door.registered(), within_s=60, what="the door notices that the server is gone", account=door.account)
+            server.start()
+            returned_s = time.monotonic()
+            eventually(door.registered, within_s=5, what="registered again", account=door.account)
+            print(f"registered again {time.monotonic() - returned_s:.1f} s after the server's return")
