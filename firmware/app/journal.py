@@ -79,6 +79,7 @@ class Journal:
         self._clock = clock
         self._since_trim = 0
         self._pending = 0
+        self._writing_since_s: float | None = None  # monotonic; set and cleared by the writer
         self._last_row = 0
         self._followers: set[asyncio.Event] = set()
         self.found_wrong = ""
@@ -105,16 +106,23 @@ class Journal:
     async def append(self, *records: DoorRecord) -> tuple[int, ...]:
         """Write the records in one transaction; returns their row numbers once they are durable.
 
-        Raises JournalError when they could not be written, or not within WRITE_LIMIT_S (then they may still appear). The door works on.
+        Raises JournalError when they could not be written, or not within WRITE_LIMIT_S (then they may still appear), and at once while an
+        earlier write hangs: the door works on, and waits for a sick memory card only once.
         """
+        since_s = self._writing_since_s
+        if since_s is not None and time.monotonic() - since_s >= WRITE_LIMIT_S:
+            raise JournalError(f"{self._path}: an earlier write has not ended; check the memory card")
         if self._pending >= PENDING_MAX:
             raise JournalError(f"{self._path}: {PENDING_MAX} writes wait already; check the memory card")
         loop = asyncio.get_running_loop()
 
         def write() -> tuple[int, ...]:
-            rows = self._append(records)
-            loop.call_soon_threadsafe(self._tell_followers)
-            return rows
+            self._writing_since_s = time.monotonic()
+            try:
+                return self._append(records)
+            finally:
+                self._writing_since_s = None
+                loop.call_soon_threadsafe(self._tell_followers)
 
         self._pending += 1
         try:

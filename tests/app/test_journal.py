@@ -333,8 +333,11 @@ def test_a_card_that_does_not_answer_is_a_journal_error_and_bounds_the_queue(tmp
             assert all(isinstance(result, JournalError) for result in results)
             assert sum("writes wait already" in str(result) for result in results) == 1
             assert sum("took longer" in str(result) for result in results) == PENDING_MAX
-            works_again.set()
+            with pytest.raises(JournalError, match="has not ended"):
+                await journal.append(health(999))
             monkeypatch.setattr(journal_module, "WRITE_LIMIT_S", 60.0)
+            works_again.set()
+            await journal.query()
             await journal.append(health(1000))
             assert "1000" in (await journal.query(newest_first=True, limit=1))[0].body
 
