@@ -1,4 +1,4 @@
-"""Header names and the typed header values that messages are made of: Via, NameAddr, CSeq, MediaType, Reason …
+"""Header names and the typed header values that messages are made of: Via, NameAddr, CSeq.
 
 Every value has `parse` (RemoteProtocolError and nothing else), `__str__` (what goes on the wire), and for list headers `parse_list`.
 They are NamedTuples for the reason given in `uri`.

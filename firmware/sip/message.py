@@ -57,18 +57,6 @@ class Request(HeaderFields):
     def _copy(self, headers: Headers) -> Self:
         return type(self)(self.method, self.uri, headers, self.body)
 
-    def with_raw_body(self, body: bytes) -> Request:
-        """The same request with another body and no other Content-Type."""
-        return Request(self.method, self.uri, self.headers, body)
-
-    def with_uri(self, uri: Uri) -> Request:
-        """The same request to another Request-URI."""
-        return Request(self.method, uri, self.headers, self.body)
-
-    def with_body(self, content_type: str, body: bytes) -> Request:
-        """The same request with this body."""
-        return Request(self.method, self.uri, self.with_header("Content-Type", content_type).headers, body)
-
 
 class Response(HeaderFields):
     """A response (RFC 3261 §7.2)."""
@@ -101,14 +89,6 @@ class Response(HeaderFields):
             except RemoteProtocolError:
                 continue
         return tuple(found)
-
-    def with_raw_body(self, body: bytes) -> Response:
-        """The same response with another body and no other Content-Type."""
-        return Response(self.status, self.reason, self.headers, body)
-
-    def with_body(self, content_type: str, body: bytes) -> Response:
-        """The same response with this body."""
-        return Response(self.status, self.reason, self.with_header("Content-Type", content_type).headers, body)
 
 
 Message = Request | Response
@@ -144,9 +124,9 @@ def parse_message(data: bytes, *, limits: Limits = LIMITS) -> Message:
         if end < 0:
             raise RemoteProtocolError("header section without its end")
         start, headers, lengths = read_head(head, limits.header_lines)
-        message = _start_line(start, headers, data[end + 4 :])
+        message = _start_line(start, headers, _body(data[end + 4 :], lengths))
         _check(message, limits)
-        return _cut_body(message, lengths)
+        return message
     except RemoteProtocolError as error:
         raise _answerable(error, head, limits) from None
 
@@ -190,16 +170,16 @@ def _check(message: Message, limits: Limits) -> None:
         raise RemoteProtocolError("CSeq names another method", status=400 if message.method in METHODS else 501)
 
 
-def _cut_body(message: Message, lengths: list[str]) -> Message:
-    """The body as long as Content-Length says (RFC 3261 §18.3): octets behind it go, missing ones are an error; none means all."""
+def _body(rest: bytes, lengths: list[str]) -> bytes:
+    """As much as Content-Length says (RFC 3261 §18.3): octets behind it go, missing ones are an error, and without it all is body."""
     if not lengths:
-        return message
+        return rest
     if len(lengths) > 1:
         raise RemoteProtocolError("Content-Length more than once")  # nobody can know how much to read (RFC 4475 §3.3.9)
     length = grammar.number(lengths[0], "Content-Length")
-    if length > len(message.body):
-        raise RemoteProtocolError(f"Content-Length {lengths[0][:20]} but {len(message.body)} octets of body")
-    return message if length == len(message.body) else message.with_raw_body(message.body[:length])
+    if length > len(rest):
+        raise RemoteProtocolError(f"Content-Length {lengths[0][:20]} but {len(rest)} octets of body")
+    return rest[:length]
 
 
 _ECHOED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))

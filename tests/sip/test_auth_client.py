@@ -148,6 +148,16 @@ def test_the_secret_shows_in_no_repr() -> None:
     assert "Circle" not in repr(MUFASA)
 
 
+def test_a_challenge_is_written_as_it_was_read() -> None:
+    text = 'Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth,auth-int", opaque="o", stale=true'
+    assert str(Challenge.parse(text)) == text
+
+
+def test_a_challenge_with_far_too_many_parameters_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError):
+        Challenge.parse('Digest realm="r", nonce="n"' + "".join([f", x{number}=y" for number in range(40)]))
+
+
 def test_the_nonce_count_is_eight_hex_digits_from_one() -> None:
     challenge = Challenge("r", "n", "MD5", ("auth",))
     assert "nc=0000001f" in answer(challenge, MUFASA, "INVITE", "sip:x", cnonce="c", nonce_count=31)
