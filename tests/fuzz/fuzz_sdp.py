@@ -1,0 +1,63 @@
+"""Fuzz session descriptions: the reader, the answer that we would give, and the answer read against an offer of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["firmware"]):
+    from firmware.errors import RemoteProtocolError
+    from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT, codecs_of
+    from firmware.sdp.description import parse
+    from firmware.sdp.offer_answer import LocalMedia, make_answer, make_offer, read_answer
+
+from tests.fuzz.runner import run
+
+DATA = Path(__file__).parent.parent / "data" / "sdp"
+LOCALS = tuple(
+    LocalMedia(host=host, rtp_port=4000, codecs=(PCMU, PCMA, TELEPHONE_EVENT), session_id=1) for host in ("192.0.2.1", "2001:db8::1")
+)
+
+
+def one_input(data: bytes) -> None:
+    """The bytes as a session description that a peer sent as offer, and as answer."""
+    try:
+        description = parse(data)
+    except RemoteProtocolError:
+        return
+    assert parse(description.to_bytes()) == description
+    for media in description.media:
+        for codec in codecs_of(media):
+            assert 0 <= codec.payload_type <= 127
+            assert max(codec.events(), default=0) <= 255
+    for local in LOCALS:
+        try:
+            answer, session = make_answer(description, local)
+        except RemoteProtocolError:
+            pass
+        else:
+            assert len(answer.media) == len(description.media)
+            assert parse(answer.to_bytes()) == answer
+            assert session.codec.is_sound
+            again = make_offer(local, previous=answer)
+            assert len(again.media) == len(answer.media)
+        try:
+            session = read_answer(make_offer(local), description, local)
+        except RemoteProtocolError:
+            continue
+        assert 10 <= session.ptime_ms <= 60
+
+
+def seeds() -> list[bytes]:
+    """The corpus of real offers."""
+    return [path.read_bytes() for path in sorted(DATA.glob("*.sdp"))]
+
+
+def main() -> None:
+    """Run the fuzzer."""
+    run("sdp", one_input, seeds())
+
+
+if __name__ == "__main__":
+    main()
