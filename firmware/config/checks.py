@@ -49,4 +49,4 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(names)}"
+    return f"perhaps {near[0]} is meant" if near else f"known are: {', '.join(names)}"

@@ -29,17 +29,18 @@ PLAIN_TYPES = {str: "a text in quotes", int: "a whole number", float: "a number"
 T = TypeVar("T")
 
 
-def load(path: FilePath, *, credentials: str | None = None) -> Settings:
+def load(path: FilePath, *, credentials: str | None = None, outside_service: bool = False) -> Settings:
     """The settings in the file at `path`. Raises ConfigErrors with every mistake.
 
-    `credentials` is the directory of systemd credentials, by default that of this process.
+    `credentials` is the directory of systemd credentials, by default that of this process. Where there is none, a secret that comes from
+    one is a mistake, or with `outside_service` a warning and an empty secret: for checking a file that only the service can use.
     """
     text = _text(path, _read(path))
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _broken(path, text, error) from error
-    reader = _Reader(path.parent, credentials or os.environ.get("CREDENTIALS_DIRECTORY"), Report(text))
+    reader = _Reader(path.parent, credentials or os.environ.get("CREDENTIALS_DIRECTORY"), Report(text), outside_service=outside_service)
     settings = reader.settings(tree)
     if reader.inline_secrets and path.stat().st_mode & 0o004:
         reader.report.warnings.append(f"{path} holds secrets and every user of this machine may read it; run: chmod o-rwx {path}")
@@ -79,7 +80,8 @@ def _broken(path: FilePath, text: str, error: tomllib.TOMLDecodeError) -> Config
 
 
 class _Reader:
-    def __init__(self, directory: FilePath, credentials: str | None, report: Report) -> None:
+    def __init__(self, directory: FilePath, credentials: str | None, report: Report, *, outside_service: bool) -> None:
+        self._outside_service = outside_service
         self._directory = directory
         self._credentials = credentials
         self.report = report
@@ -141,6 +143,9 @@ class _Reader:
         if not _is_secret(kind):
             return self._fitted(kind, raw[key], (*path, key))
         self.report.secret_stands(path, key)
+        if key.endswith("_credential") and self._outside_service and not self._credentials:
+            self.report.leave((*path, key), f"credential {_written(raw[key])} is known to the service only, and was not checked")
+            return Secret("")
         try:
             return self._secret(key, raw[key])
         except ConfigError as error:

@@ -70,6 +70,11 @@ class Report:
         """The key under which the table's secret is written; the table itself when there is none."""
         return self._secrets.get(table, table)
 
+    def leave(self, path: Path, warning: str) -> None:
+        """Let nobody complain about the value at `path`, which could not be looked at; the warning says so."""
+        self._complained.add(path)
+        self.warnings.append(f"{self.shown(path)}: {warning}")
+
     def line(self, path: Path) -> int:
         """The line of the key, or of the nearest table around it. The text is searched only for a mistake."""
         if self._lines is None:

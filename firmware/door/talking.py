@@ -28,6 +28,7 @@ from firmware.door.state import Door, Idle, Leg, Step, Talking
 WARNING_S = 10.0  # the beep sounds so long before the end of the call, as on the panels that people know
 EXTENSIONS_MAX = 10  # a phone that repeats `#` for ever must not hold the door's only line for ever
 CODE_DIGITS = frozenset("0123456789ABCD")
+KEYS = CODE_DIGITS | {"#", "*"}  # what a telephone has; another event, such as a hook flash, is no key
 
 
 def talk(door: Door, leg: Leg, press: PressId | None, now_s: float) -> Door:
@@ -68,6 +69,8 @@ def warned(door: Door, talking: Talking) -> Step:
 
 def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -> Step:
     """A digit: the same stroke by another way, an end mark, or one more digit of a code."""
+    if given.digit not in KEYS:
+        return door, ()
     known = same_stroke(talking.pad, given.digit, given.way, now_s)
     if known is not None:
         return door._replace(call=talking._replace(pad=known)), ()

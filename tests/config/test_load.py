@@ -117,20 +117,20 @@ hangup_after_open_s = "nie"
 [bogus]
 """
     assert mistakes(tmp_path, text) == [
-        "line 2, station.nam: there is no such key; did you mean name?",
+        "line 2, station.nam: there is no such key; perhaps name is meant",
         'line 4, network.sip_port: "5060" is not a whole number; give a whole number',
         "line 5, network.rtp_ports: from 10001 to 10002 is no usable range; begin even, and give at least 4 ports",
         "line 10, account[pbx].password_file: password says the same; keep one of them",
         "line 11, account[pbx].expires_s: 5 is out of range; give a number from 30 to 86400 s",
         "line 12, target[1].name: this key is missing; add: name = …",
         'line 13, target[1].uri: "sip:611" is a number without a server; write sip:611@ and the server\'s name or address',
-        'line 14, target[1].account: there is no account "pbz"; did you mean pbx?',
+        'line 14, target[1].account: there is no account "pbz"; perhaps pbx is meant',
         "line 18, button[front].targets[2]: 7 is not a text in quotes; give a text in quotes",
         'line 18, button[front].targets[1]: there is no target "ana"; add a [[target]] with this name',
         "line 23, lock[door].gpio: this GPIO is used already, in button[front].gpio on line 17; give another",
         "line 24, lock[door].pulse_s: 40 s is longer than max_closed_s, 30 s; shorten it, or raise max_closed_s",
         "line 27, code[all].code: the code is a row of neighbouring keys; choose digits without a pattern, best six or more",
-        'line 28, code[all].locks[1]: there is no lock "dor"; did you mean door?',
+        'line 28, code[all].locks[1]: there is no lock "dor"; perhaps door is meant',
         'line 30, call.second_press: "hangup" is not known here; give "ignore" or "hang_up"',
         'line 31, call.hangup_after_open_s: "nie" is not known here; give a number or "never"',
         "line 32, bogus: there is no such section; known are: station, network, account, target, button, lock, code, card, lamp, contact, "
@@ -292,6 +292,21 @@ def test_secrets_come_from_files_beside_the_configuration_and_from_credentials(t
     )
     assert second.startswith("line 18, code[family].code_file: ")
     assert "chmod o-rwx" in second
+
+
+def test_a_file_for_the_service_can_be_checked_outside_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    file = tmp_path / "portero.toml"
+    file.write_text(GOOD.replace('code = "583216"', 'code_credential = "code"').replace('password = "hush"\n', ""), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="LoadCredential=code:"):
+        load(file)
+    assert load(file, outside_service=True).warnings == (
+        'code[family].code_credential: credential "code" is known to the service only, and was not checked',
+    )
+    (tmp_path / "code").write_text("1111", encoding="utf-8")
+    (tmp_path / "code").chmod(0o600)
+    with pytest.raises(ConfigErrors, match="repeats itself"):
+        load(file, credentials=str(tmp_path), outside_service=True)
 
 
 def test_a_weak_code_in_a_file_is_complained_about_where_it_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from firmware.door.events import (
     CodeFault,
     CodeRefused,
     Dial,
+    DigitHeard,
     DigitWay,
     Effect,
     End,
@@ -393,3 +394,14 @@ def test_a_letter_key_is_a_digit_of_a_code() -> None:
     scene = Scene(DIRECTORY._replace(codes=(Key(name="military", secret="A5B7", locks=frozenset({GARAGE})),)))
     scene.talk_with_anna()
     assert only(Unlock, scene.type("A5B7")).lock == GARAGE
+
+
+@pytest.mark.parametrize("event", ["E", "!", "", "58", "٣"])
+def test_what_is_no_key_of_a_telephone_changes_nothing(event: str) -> None:
+    scene = Scene()
+    scene.talk_with_anna()
+    scene.type("5832")
+    before = scene.door
+    assert scene.tell(DigitHeard(call=CALL, digit=event, way=DigitWay.RTP)) == ()
+    assert scene.door == before
+    assert only(Unlock, scene.type("1")).lock == FRONT
