@@ -91,7 +91,7 @@ def _check(options: argparse.Namespace) -> int:
     from firmware.config.problems import ConfigErrors
 
     try:
-        settings = load(options.file)
+        settings = load(options.file, outside_service=True)
     except ConfigErrors as errors:
         for problem in errors.problems:
             place = f"{options.file}:{problem.line}" if problem.line else str(options.file)
