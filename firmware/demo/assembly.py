@@ -8,12 +8,13 @@ import wave
 from array import array
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Final
 
 from firmware.demo.conductor import CODE, Notes
 from firmware.demo.evidence import DOOR, PBX, PHONE, RATE_HZ, Evidence, Message, Span, Step, Voice
-from firmware.demo.ladder import Note
+from firmware.demo.ladder import Note, method_of
 from firmware.demo.listening import find_again
 from firmware.door import events as door
 from firmware.media import events as media
@@ -66,26 +67,19 @@ def _steps(notes: Notes, messages: tuple[Message, ...]) -> tuple[Step, ...]:
         return next((_ms(notes, report.at_ns / 1e9) for report in notes.reports if report.kind == kind), None)
 
     ended = next((event for _, event in notes.events if isinstance(event, door.PressEnded)), None)
-    answered = next(
-        (
-            each.at_ms
-            for each in messages
-            if each.label.startswith("200") and "CSeq: 1 REG" not in each.text and _is_invite(each) and each.target == DOOR
-        ),
-        None,
-    )
+    answered = (each.at_ms for each in messages if each.target == DOOR and each.label.startswith("200") and method_of(each) == "INVITE")
     target = next((each.text.split(" ", 2)[1] for each in messages if each.label == "INVITE"), "")
     digits = [event for _, event in notes.events if isinstance(event, media.DigitHeard)]
     typed = "".join(event.digit for event in digits)
     closed_ms = of(lambda event: isinstance(event, hw.RelayEdge) and event.closed)
     open_ms = of(lambda event: isinstance(event, hw.RelayEdge) and not event.closed)
     held = f"after {(open_ms - closed_ms) / 1000:.3f} s" if open_ms is not None and closed_ms is not None else ""
-    return (
+    steps = (
         Step("press", 0.0, "a finger on the simulated pin"),
-        Step("button", of(lambda event: isinstance(event, hw.ButtonEdge) and event.pressed), "debounced: the level has lasted 30 ms"),
+        Step("button", of(lambda event: isinstance(event, hw.ButtonEdge) and event.pressed), "its edge; the level must now last 30 ms"),
         Step("INVITE", on_wire("INVITE", DOOR), f"to {target}"),
         Step("180", on_wire("180", DOOR), "the phone rings"),
-        Step("200", answered, "the resident answers"),
+        Step("200", next(answered, None), "the resident answers"),
         Step("first audio at the phone", at_phone("first audio"), "the resident hears the door"),
         Step("first audio", of(lambda event: isinstance(event, media.FirstAudio)), "the visitor hears the flat"),
         Step(
@@ -98,6 +92,7 @@ def _steps(notes: Notes, messages: tuple[Message, ...]) -> tuple[Step, ...]:
         Step("BYE", on_wire("BYE", DOOR), "the door hangs up"),
         Step("ended", of(lambda event: isinstance(event, door.PressEnded)), f"outcome: {ended.outcome.value}" if ended is not None else ""),
     )
+    return tuple(sorted(steps, key=lambda step: inf if step.at_ms is None else step.at_ms))
 
 
 def _messages(notes: Notes) -> Iterator[Message]:
@@ -114,11 +109,6 @@ def _messages(notes: Notes) -> Iterator[Message]:
                 source, target = (PHONE, PBX) if report.facts["sent"] else (PBX, PHONE)
                 entries.append(Message(_ms(notes, report.at_ns / 1e9), source, target, report.facts["text"]))
     yield from sorted((each for each in entries if each.text.strip()), key=lambda each: each.at_ms)
-
-
-def _is_invite(message: Message) -> bool:
-    """Whether a response answers an INVITE."""
-    return any(line.lower().startswith("cseq:") and line.endswith("INVITE") for line in message.text.split("\r\n"))
 
 
 def _voices(notes: Notes, out: Path) -> tuple[Voice, ...]:
@@ -167,7 +157,7 @@ def _quality(notes: Notes) -> dict[str, QualityRecord]:
 
 def _spans(notes: Notes, steps: tuple[Step, ...]) -> Iterator[Span]:
     """Lamps, digits and relay as bars."""
-    names = {"ring": "ringing", "talk": "talking", "open": "open"}
+    names = {"ring": "ring", "talk": "talk", "open": "open"}
     assert notes.board is not None
     for lamp, name in names.items():
         lit: float | None = None
@@ -175,7 +165,7 @@ def _spans(notes: Notes, steps: tuple[Step, ...]) -> Iterator[Span]:
             if move.lamp == lamp and move.on:
                 lit = _ms(notes, move.at_s)
             elif move.lamp == lamp and lit is not None:
-                yield Span("Lamps", name, lit, _ms(notes, move.at_s))
+                yield Span(f"Lamp “{name}”", "", lit, _ms(notes, move.at_s))
                 lit = None
     at = {step.name: step.at_ms for step in steps}
     first_key = next((_ms(notes, report.at_ns / 1e9) for report in notes.reports if report.kind == "digits"), None)

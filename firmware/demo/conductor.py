@@ -18,7 +18,9 @@ from firmware.app.line import SipLine
 from firmware.app.station import Station
 from firmware.app.wiring.board import board_settings
 from firmware.config.load import load
+from firmware.demo.evidence import Message
 from firmware.demo.kamailio import KamailioServer
+from firmware.demo.ladder import CALL_METHODS, method_of
 from firmware.demo.phone import Orders
 from firmware.demo.resident import Report, ResidentPhone
 from firmware.demo.speaking import RESIDENT, VISITOR, SpeakingMicrophone, seconds_of
@@ -212,10 +214,9 @@ class Conductor:
 
     def _on_trace(self, entry: TraceEntry) -> None:
         self._notes.trace.append(entry)
-        first = entry.data.split(b"\r\n", 1)[0].decode("utf-8", "replace")
-        name = first.removeprefix("SIP/2.0 ") if first.startswith("SIP/2.0 ") else first.split(" ", 1)[0]
-        if self._notes.pressed_s:
-            self._heard(("-> " if entry.sent else "<- ") + name, entry.at_s, "")
+        arrow, message = ("->" if entry.sent else "<-"), Message(0.0, "", "", entry.data.decode("utf-8", "replace"))
+        if self._notes.pressed_s and method_of(message) in CALL_METHODS:
+            self._heard(f"{arrow} {message.label}", entry.at_s, "")
 
     def _on_report(self, report: Report) -> None:
         at_s = report.at_ns / 1e9

@@ -20,15 +20,36 @@ class Note(NamedTuple):
     text: str
 
 
+CALL_METHODS: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "INFO", "PRACK", "UPDATE"})
+
+
 def draw_ladder(evidence: Evidence, notes: tuple[Note, ...]) -> str:
-    """Head, rows and notes as one block of HTML."""
+    """Head, rows and notes as one block of HTML. Registrations and probes around the call are there, folded away."""
     lanes = [DOOR, PBX, PHONE] if any(PBX in (each.source, each.target) for each in evidence.messages) else [DOOR, PHONE]
     step = (ROW_WIDTH - 2 * MARGIN) / (len(lanes) - 1)
     at = {lane: MARGIN + number * step for number, lane in enumerate(lanes)}
-    rows: list[tuple[float, str]] = [(message.at_ms, _row(message, at)) for message in evidence.messages]
+    call = [message for message in evidence.messages if method_of(message) in CALL_METHODS]
+    others = [message for message in evidence.messages if method_of(message) not in CALL_METHODS]
+    rows = [(message.at_ms, _row(message, at)) for message in call]
     rows += [(note.at_ms, _note(note, at)) for note in notes]
     rows.sort(key=lambda row: row[0])
-    return f'<div class="ladder">{_head(at)}{"".join(row for _, row in rows)}</div>'
+    return f'<div class="ladder">{_head(at)}{_folded(others, at)}{"".join(row for _, row in rows)}</div>'
+
+
+def method_of(message: Message) -> str:
+    """The method of the request, or of the request that a response answers (its CSeq)."""
+    if not message.text.startswith("SIP/2.0 "):
+        return message.label
+    line = next((line for line in message.text.split("\r\n") if line.lower().startswith("cseq:")), "")
+    return line.rpartition(" ")[2]
+
+
+def _folded(messages: list[Message], at: dict[str, float]) -> str:
+    if not messages:
+        return ""
+    kinds = " and ".join(dict.fromkeys(method_of(message) for message in messages))
+    rows = "".join(_row(message, at) for message in messages)
+    return f'<details class="folded"><summary>{len(messages)} messages before and after the call: {escape(kinds)}</summary>{rows}</details>'
 
 
 def _head(at: dict[str, float]) -> str:

@@ -81,7 +81,7 @@ def _figures(evidence: Evidence) -> str:
     delays = [voice.delay_ms for voice in evidence.voices if voice.delay_ms is not None]
     scores = [record.mos_heard for record in evidence.quality.values()]
     cards = (
-        (_between(evidence, "press", "INVITE"), "ms", "press to INVITE on the wire"),
+        (_between(evidence, "press", "INVITE"), "ms", "press to INVITE, 30 of it debounce"),
         (_between(evidence, "INVITE", "180"), "ms", "INVITE to ringing"),
         (_between(evidence, "200", "first audio"), "ms", "answer to first audio at the door"),
         (_between(evidence, "digit", "relay closed"), "ms", "last digit to relay"),

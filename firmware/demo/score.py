@@ -159,7 +159,7 @@ def _spans(parts: list[str], spans: Iterable[Span], axis: Axis, top: float) -> f
             parts.append(_name(span.track, "", lines[span.track] + 14))
         y = lines[span.track]
         x, end = axis.x(max(span.from_ms, axis.first_ms)), axis.x(min(span.to_ms, axis.last_ms))
-        kind = escape(span.track.lower())
+        kind = escape(span.track.split()[0].lower())
         parts.append(f'<rect class="bar {kind}" x="{x:.1f}" y="{y:.1f}" width="{max(2.0, end - x):.1f}" height="{BAR_HEIGHT}" rx="4"/>')
         inside = len(span.label) * CHARACTER_WIDTH + 12 < end - x
         at = x + 7 if inside else end + 6
