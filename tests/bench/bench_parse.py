@@ -2,7 +2,8 @@
 
     python -m tests.bench.bench_parse
 
-The two take turns, so that a change of the machine's pace meets both; the figure is the median of the turns.
+The two take short turns, so that a change of the machine's pace meets both, and are billed processor time, so that neighbours on the
+machine do not count; the figure is the median of the turns' ratios.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from firmware.sip.message import parse_message
 from tests.bench.measure import Row, median, report
 
 INVITE = (Path(__file__).parent.parent / "data" / "sip" / "invite.dat").read_bytes()
-TURNS = 15
-ROUNDS = 400
+TURNS = 40
+ROUNDS = 150
 
 
 def ours() -> bytes:
@@ -40,10 +41,10 @@ def theirs() -> bytes:
 
 
 def _turn_us(work: Callable[[], bytes]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(ROUNDS):
         work()
-    return (time.perf_counter() - start) / ROUNDS * 1e6
+    return (time.process_time() - start) / ROUNDS * 1e6
 
 
 def main() -> None:
@@ -53,7 +54,8 @@ def main() -> None:
     mine, peer = median([turn[0] for turn in turns]), median([turn[1] for turn in turns])
     rows = [
         Row(what=f"parse + typed headers + serialise, INVITE of {len(INVITE)} bytes", value=mine, unit="µs"),
-        Row(what="times faster", value=peer, unit="µs", against="ours", against_value=mine, aim=">= 2"),
+        Row(what=f"sipmessage {sipmessage.__version__} doing the same", value=peer, unit="µs"),
+        Row(what="times faster", value=median([turn[1] / turn[0] for turn in turns]), unit="×", aim=">= 2"),
     ]
     report("parse", rows)
 
