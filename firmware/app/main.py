@@ -77,8 +77,8 @@ class Run:
         watchdog = Watchdog(self._notifier, interval_s or 0.0, station.vitals, time.monotonic_ns)
         if interval_s is not None:
             watchdog.start()
-        self._notifier.ready(status_line(station))
         log.info("ready on SIP port %d", line.port)
+        self._notifier.ready(status_line(station))
         await station.ended.wait()
         if not self.again:
             self._notifier.stopping()

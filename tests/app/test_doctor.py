@@ -1,0 +1,185 @@
+"""What the doctor says, about machines that are well and machines that are not."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from firmware.app.control.protocol import Json, Request
+from firmware.app.control.server import ControlServer
+from firmware.app.doctor import examination, machine, network
+from firmware.app.doctor.findings import Finding, Level, fail, in_words, ok, warn, worst
+from firmware.config.schema import Account, Control, Journal, Lock, Network, Reader, Settings, Target
+from firmware.config.secrets import Secret
+from hw.api import HardwareError
+
+TODAY_S = 1_900_000_000.0
+
+
+def levels(findings: Iterator[Finding]) -> list[Level]:
+    return [finding.level for finding in findings]
+
+
+def test_every_bad_finding_has_a_remedy_and_the_worst_is_the_exit_code() -> None:
+    assert in_words(ok("clock", "set")) == "ok   clock: set"
+    assert in_words(fail("dns", "x is not found", "spell it")) == "fail dns: x is not found\n     → spell it"
+    assert worst([ok("a", ""), warn("b", "", "r"), ok("c", "")]).value == 1
+    assert worst([fail("a", "", "r"), warn("b", "", "r")]).value == 2
+    assert worst([]).value == 0
+
+
+def test_a_clock_that_was_never_set_fails() -> None:
+    finding = next(machine.clock(0.0))
+    assert (finding.level, finding.text) == (Level.FAIL, "it is 1970-01-01 here")
+
+
+@pytest.mark.parametrize(("kept", "level"), [(True, Level.OK), (False, Level.WARN)])
+def test_a_clock_that_nobody_keeps_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool, level: Level) -> None:
+    monkeypatch.setattr(machine, "SYNCHRONISED", tmp_path if kept else tmp_path / "none")
+    monkeypatch.setattr(machine, "OTHER_CLOCK_KEEPERS", ())
+    assert levels(machine.clock(TODAY_S)) == [level]
+
+
+def test_the_journal_needs_a_directory_and_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = Settings(journal=Journal(path=str(tmp_path / "journal.db")))
+    assert levels(machine.journal(good)) == [Level.OK]
+    assert levels(machine.journal(Settings(journal=Journal(path=str(tmp_path / "none" / "journal.db"))))) == [Level.FAIL]
+    monkeypatch.setattr(machine, "FREE_BYTES_MIN", 1 << 62)
+    assert levels(machine.journal(good)) == [Level.FAIL]
+
+
+def test_a_file_with_secrets_that_everybody_may_read_is_a_warning(tmp_path: Path) -> None:
+    config = tmp_path / "portero.toml"
+    config.touch(mode=0o644)
+    secret = Settings(account=(Account(name="a", uri="sip:a@b", password=Secret("x")),))
+    assert next(machine.rights(secret, config)).level is Level.WARN
+    config.chmod(0o640)
+    assert next(machine.rights(secret, config)).level is Level.OK
+    config.chmod(0o644)
+    assert next(machine.rights(Settings(), config)).level is Level.OK
+
+
+@pytest.mark.parametrize(("hard", "level"), [(0, Level.WARN), (50, Level.OK)])
+def test_the_right_to_real_time_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard: int, level: Level) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (hard, hard))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert levels(machine.rights(Settings(), tmp_path))[1] is level
+
+
+def test_pins_are_asked_for_only_when_something_is_wired(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pins:
+        def close(self) -> None:
+            """Nothing was claimed."""
+
+    wired = Settings(lock=(Lock(name="gate", gpio=5),))
+    monkeypatch.setattr("hw.gpio.board_pins", Pins)
+    assert levels(machine.pins(Settings())) == [Level.WARN]
+    assert levels(machine.pins(wired)) == [Level.OK]
+
+    def none() -> Pins:
+        raise HardwareError("no GPIO pins")
+
+    monkeypatch.setattr("hw.gpio.board_pins", none)
+    assert levels(machine.pins(wired)) == [Level.FAIL]
+
+
+def test_a_card_that_is_not_there_is_said_in_its_drivers_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_settings: object) -> None:
+        raise HardwareError("sound card USB: not found")
+
+    monkeypatch.setattr("hw.alsa.open_duplex", none)
+    finding = next(machine.sound(Settings()))
+    assert (finding.level, finding.text) == (Level.FAIL, "sound card USB: not found")
+
+
+def test_a_reader_needs_its_port(tmp_path: Path) -> None:
+    (tmp_path / "serial").touch()
+    found = [Reader(name="here", port=str(tmp_path / "serial"), lock="x"), Reader(name="gone", port=str(tmp_path / "none"), lock="x")]
+    assert levels(machine.readers(Settings(reader=tuple(found)))) == [Level.OK, Level.FAIL]
+
+
+def test_names_are_looked_up_once_each_and_addresses_need_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def look_up(host: str, _port: None, **_options: object) -> list[object]:
+        asked.append(host)
+        if host == "nowhere.example":
+            raise socket.gaierror(-2, "Name or service not known")
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    settings = Settings(
+        account=(Account(name="a", uri="sip:a@pbx.example"), Account(name="b", uri="sip:b@pbx.example")),
+        target=(Target(name="t", uri="sip:t@nowhere.example"), Target(name="u", uri="sip:1@elsewhere.example", account="a")),
+    )
+    assert levels(network.names(settings)) == [Level.FAIL, Level.OK]
+    assert asked == ["nowhere.example", "pbx.example"]
+
+
+def test_a_machine_without_an_address_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "ELSEWHERE", ((socket.AF_INET, "127.0.0.1"),))
+    assert levels(network.addresses()) == [Level.FAIL]
+
+
+def test_a_port_that_is_taken_is_named_with_who_to_ask() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        udp, tcp = network.sip_port(Settings(network=Network(bind="127.0.0.1", sip_port=port)))
+    assert (udp.level, tcp.level) == (Level.FAIL, Level.OK)
+    assert str(port) in udp.remedy
+
+
+def test_without_a_daemon_an_account_is_tried_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "REGISTER_S_MAX", 0.05)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        account = Account(name="home", uri=f"sip:door@127.0.0.1:{silent.getsockname()[1]}")
+        finding = next(network.registrations(Settings(network=Network(bind="127.0.0.1"), account=(account,)), None))
+        assert silent.recv(65535).startswith(b"REGISTER ")
+    assert (finding.level, finding.text.rpartition(": ")[2]) == (Level.FAIL, "no answer yet")
+
+
+def test_the_running_daemon_is_asked_instead(tmp_path: Path) -> None:
+    status: Json = {
+        "uptime_s": 5,
+        "accounts": {"home": {"registered": True, "detail": "registered for 60 s"}},
+        "health": {"sound": "unplugged", "account home": "no news here"},
+    }
+
+    async def tell(_request: Request) -> Json:
+        return status
+
+    settings = Settings(control=Control(socket=str(tmp_path / "control")), account=(Account(name="home", uri="sip:d@x"),))
+    seen: list[dict[str, object] | None] = []
+
+    async def scenario() -> None:
+        server = ControlServer(tmp_path / "control", tell, lambda: 0.0)
+        await server.start()
+        seen.append(await asyncio.to_thread(network.daemon_status, settings))
+        await server.close()
+
+    asyncio.run(scenario())
+    assert levels(network.registrations(settings, seen[0])) == [Level.OK]
+    assert [(each.level, each.part) for each in network.running(seen[0], settings.control.socket)] == [
+        (Level.OK, "daemon"),
+        (Level.FAIL, "sound"),
+    ]
+    assert network.daemon_status(settings) is None
+    assert levels(network.running(None, settings.control.socket)) == [Level.WARN]
+
+
+def test_a_broken_configuration_is_examined_as_far_as_possible(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "portero.toml"
+    config.write_text("[network]\nsip_prot = 1\n")
+    assert examination.examine(config) == 2
+    out = capsys.readouterr().out
+    assert f"fail config: {config}:2: network.sip_prot" in out
+    assert "clock: " in out
+    assert threading.active_count() == 1
