@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from functools import partial
 
-from firmware.sip.events import AccountName, CallAnswered, CallEnded, CallKey, Event, IncomingCall, Register, Unregister
+from firmware.sip.events import AccountName, CallAnswered, CallEnded, CallKey, EndCause, Event, IncomingCall, Register, Unregister
 from firmware.sip.settings import Account, AgentSettings
 from firmware.sip.uri import Uri
 from tests.sim.network import Node, Weather, World
@@ -24,6 +24,7 @@ from tests.sim.script import Script, direct_call, ended_once, proxied_call
 CALLER, PROXY = "10.0.0.1", "10.0.0.9"
 CALLEES = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
 AT_ONCE = 8  # calls that begin together in one world; below the agents' limit, so that none is refused for lack of room
+TOGETHER_S = 10.0  # how far apart the ends of a call's legs may lie when no message is lost
 QUIET_S = 400.0  # longer than any script talks, or any call rings
 ACCOUNT = Account(
     name=AccountName("main"),
@@ -120,6 +121,8 @@ class Run:
         ended = {event.call for _, event in self.caller.events if isinstance(event, CallEnded)}
         self.problems += [f"{self.caller.host}: {key} has no outcome" for key in sorted(set(self.scripts) - ended)]
         self._check_agreement()
+        if self.world.weather.loss == 0:
+            self._check_togetherness()
 
     def _check_agreement(self) -> None:
         """What the callee saw acknowledged, the caller saw answered, unless it had hung up by then."""
@@ -129,6 +132,20 @@ class Run:
             for _, event in callee.events:
                 if isinstance(event, CallAnswered) and self._legs[callee.host, event.call].key not in answered | cancelled:
                     self.problems.append(f"{self._legs[callee.host, event.call].key}: acknowledged, but its caller knows of no answer")
+
+    def _check_togetherness(self) -> None:
+        """Where nothing is lost, no callee's leg outlives its caller's, every 200 is acknowledged, and a direct call ends for both."""
+        ends = {event.call: at_s for at_s, event in self.caller.events if isinstance(event, CallEnded)}
+        for callee in self.callees:
+            for at_s, event in callee.events:
+                if not isinstance(event, CallEnded):
+                    continue
+                key = self._legs[callee.host, event.call].key
+                gap_s = at_s - ends.get(key, at_s)
+                if gap_s > TOGETHER_S or (gap_s < -TOGETHER_S and not self.is_proxied):
+                    self.problems.append(f"{key}: ended at {ends[key]:.1f} s here and at {at_s:.1f} s at {callee.host}")
+                if event.cause is EndCause.TIMEOUT and event.status == 408:
+                    self.problems.append(f"{key}: {event.text}")
 
 
 def ladder(run: Run, problem: str) -> str:

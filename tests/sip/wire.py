@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
+from firmware.errors import RemoteProtocolError
 from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
 from firmware.sdp.offer_answer import LocalMedia
@@ -116,8 +117,9 @@ class Wire:
     ) -> Request:
         """A request of the peer outside a dialog; fed to the agent and returned."""
         self._serial += 1
+        branch = branch or f"z9hG4bKpeer{self._serial}"
         text = (
-            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {PEER};branch={branch or f'z9hG4bKpeer{self._serial}'};rport\r\nMax-Forwards: 70\r\n"
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {PEER};branch={branch};rport\r\nMax-Forwards: 70\r\n"
             f"From: <sip:bob@{PEER}>;tag=bob\r\nTo: <sip:door@{OURS}>\r\nCall-ID: in-1\r\nCSeq: {cseq} {method}\r\n"
             f"Contact: <sip:bob@{PEER}>\r\n{headers}"
             + ("Content-Type: application/sdp\r\n" if body and "Content-Type" not in headers else "")
@@ -175,13 +177,20 @@ class Wire:
                 case Send(hop=hop, data=data):
                     self.raw.append(data)
                     if data.strip():
-                        self.sent.append(parse_message(data))
-                        self.hops.append(hop)
+                        self._note(data, hop)
                 case Locate():
                     self.locates.append(effect)
                     self.agent.receive(Located(query=effect.query, hops=self._hops(effect)), self.now_s)
                 case _:
                     self.events.append(effect)
+
+    def _note(self, data: bytes, hop: Hop) -> None:
+        try:
+            message = parse_message(data)
+        except RemoteProtocolError:
+            return  # a refusal that repeats the broken headers of its request
+        self.sent.append(message)
+        self.hops.append(hop)
 
     def _hops(self, locate: Locate) -> tuple[Hop, ...]:
         if locate.transport is Transport.TCP:
