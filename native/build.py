@@ -1,4 +1,4 @@
-"""Builds the media core as the extension module `firmware.media._pm` (cffi API mode, stable ABI: one build serves every Python from 3.11 on).
+"""Builds the media core as the extension module `firmware.media._pm`: cffi API mode, stable ABI, one build for every Python from 3.11 on.
 
 setuptools calls `BuildCore` through `[tool.setuptools.cmdclass]`. The declarations that the interpreter sees are `include/pm_types.h`, read
 as it stands, and `pm.cdef.h`; the compiler checks both against the C sources.

@@ -60,7 +60,7 @@ static int16_t *pending_end(struct pm_playout *p) {
 static void add_concealment(struct pm_playout *p, size_t n) {
     pm_conceal_extend(&p->conceal, pending_end(p), pending_end(p), n);
     p->pending += n;
-    p->concealed += n;
+    p->concealed += p->excused ? 0 : n;
 }
 
 static void add_packet(struct pm_playout *p, const struct pm_jitter_frame *f) {

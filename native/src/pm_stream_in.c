@@ -1,6 +1,9 @@
 #include "pm_stream.h"
 #include <string.h>
 
+/* Sound comes back this long after a digit's last packet at the latest: the end packets and a pause are over. */
+#define AFTER_DIGIT_NS INT64_C(100000000)
+
 static void tell(struct pm_stream *s, struct pm_events *events, enum pm_event_kind kind, int64_t at_ns, uint32_t value) {
     pm_events_push(events, (struct pm_event){.at_ns = at_ns, .kind = (uint8_t)kind, .stream = s->slot, .value = value});
 }
@@ -132,6 +135,7 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
 
 void pm_stream_render(struct pm_stream *s, int16_t *out, size_t n, int64_t now_ns, struct pm_events *events) {
     /* Rendered even while nothing may be heard, so that what was buffered before a hold is gone after it. */
+    s->playout.excused = s->digit_in.known && (s->digit_in.pressed || now_ns - s->digit_in.last_ns < AFTER_DIGIT_NS);
     (void)pm_playout_render(&s->playout, out, n);
     if (!s->config.receives) {
         memset(out, 0, n * sizeof *out);

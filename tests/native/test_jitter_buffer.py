@@ -86,13 +86,11 @@ def test_without_jitter_every_packet_is_played_across_both_wraps() -> None:
 
 def test_the_delay_follows_the_network_up_and_comes_back() -> None:
     playout, delays = Playout(), []
-    index = 0
     for tick in range(3000):
-        late_ms = 80 * (index % 3 == 0) if 500 <= tick < 1000 else 0
+        late_ms = 80 * (tick % 3 == 0) if 500 <= tick < 1000 else 0
         p = JitterPacket(tick, tick * FRAME, b"\xff" * FRAME, (20 * tick + late_ms) * MS, (20 * tick + late_ms) * MS)
         playout.put(p)
         playout.render(FRAME)
-        index += 1
         delays.append(playout.stats().delay_target_ms)
     assert max(delays[:490]) == 20
     assert max(delays[500:1010]) >= 80
