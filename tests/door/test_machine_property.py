@@ -273,4 +273,4 @@ class DoorMachine(RuleBasedStateMachine):
 
 
 TestDoor = DoorMachine.TestCase
-TestDoor.settings = settings(max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestDoor.settings = settings(max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
