@@ -36,6 +36,7 @@ from firmware.sdp.offer_answer import MediaSession
 from hw.api import HardwareError, SoundCard, SoundCounters
 
 SAMPLE_EVERY_MS: Final = 100  # the buffer's delay over time: finer than any adaptation, cheap enough to be always on
+SAMPLES_AFTER_KEY: Final = 3  # its end is told three times over 40 ms (RFC 4733 §2.5.1.4), then the buffer has to fill again
 LINGER_PERIODS: Final = 15  # the card stays open so long after the last sound: ringback ends and speech begins without a click
 LATE_AFTER_PERIODS: Final = 1.5  # a period that begins half a period late has used up the slack of a two-period device buffer
 
@@ -54,6 +55,8 @@ class _Stream:
         self.started_ns = time.monotonic_ns()
         self.late_periods = 0
         self.heard = False
+        self.pressed = False  # a key of the other side is down
+        self.keys = 0  # samples until sound has come back after a key
         self.silence_told = False
         self.history = DelayHistory(SAMPLE_EVERY_MS)
 
@@ -133,8 +136,12 @@ class Desk:
 
     def _sample(self) -> None:
         for stream in self._streams.values():
-            if stream.heard:
+            if stream.heard and not stream.keys:
                 stream.history.add(self._pump.delay_ms(stream.slot))
+            elif stream.heard:
+                # Keys take the place of sound (RFC 4733 §2.5.1.1): the buffer waits, but no sound is delayed by it.
+                stream.keys -= not stream.pressed
+                stream.history.repeat()
 
     def start(self, call: str, port: MediaPort, session: MediaSession, identity: StreamIdentity) -> None:
         """Begin to send and receive; the port belongs to the desk from here on."""
@@ -240,7 +247,10 @@ class Desk:
         if event.kind is EventKind.FIRST_AUDIO:
             stream.heard = True
             return FirstAudio(call=call, at_ns=event.at_ns)
-        if event.kind is EventKind.DIGIT_END:
+        if event.kind is EventKind.DIGIT_BEGIN:
+            stream.pressed, stream.keys = True, SAMPLES_AFTER_KEY
+        elif event.kind is EventKind.DIGIT_END:
+            stream.pressed = False
             return DigitHeard(call=call, digit=event.digit, duration_ms=event.value, at_ns=event.at_ns)
         if event.kind is EventKind.RESUMED:
             stream.silence_told = False

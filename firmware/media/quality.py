@@ -177,6 +177,10 @@ class DelayHistory:
         self._tenths.append(min(65_535, max(0, round(delay_ms * 10))))
         self._skip = self._stride - 1
 
+    def repeat(self) -> None:
+        """Take the last sample again, for an interval in which there is nothing to measure."""
+        self.add(self._tenths[-1] / 10 if self._tenths else 0.0)
+
     def samples_ms(self) -> tuple[float, ...]:
         """The curve so far, one sample every `interval_ms`."""
         return tuple(value / 10 for value in self._tenths)

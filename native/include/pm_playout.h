@@ -18,9 +18,8 @@ struct pm_playout {
     struct pm_conceal conceal;
     struct pm_payload payloads[PM_PAYLOADS_MAX];
     size_t payload_count;
-    bool heard;          /* a packet has been decoded */
-    bool events_instead; /* the peer sends telephone events now: sound that does not come is not lost */
-    bool excused;        /* the sender has something else to send than sound: what fills the gap is not counted as loss */
+    bool heard;   /* a packet has been decoded */
+    bool excused; /* the sender has something else to send than sound: what fills the gap is not counted as loss */
     uint8_t advice;
     unsigned attempts; /* to stretch, without a match good enough, one after the other */
     size_t pending;    /* samples decoded and not yet rendered, behind the history */

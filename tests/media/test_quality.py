@@ -79,6 +79,14 @@ def test_a_short_history_is_kept_as_it_is() -> None:
     assert history.interval_ms == 100
 
 
+def test_an_interval_without_a_measure_repeats_the_last_one() -> None:
+    history = DelayHistory(100)
+    history.repeat()
+    history.add(31.4)
+    history.repeat()
+    assert history.samples_ms() == (0.0, 31.4, 31.4)
+
+
 def test_percent_of_nothing_is_zero_and_more_than_all_is_all() -> None:
     assert percent(5, 0) == 0.0
     assert percent(1, 4) == 25.0
