@@ -215,7 +215,7 @@ class Runner:
         if carrier is None:
             self._deliver(SendFailed(hop=send.hop, reason=f"{send.hop.transport.value} is not switched on here"))
             return
-        if self._on_trace is not None:
+        if self._on_trace is not None and not send.data.isspace():  # keep-alives are no messages
             self._on_trace(TraceEntry(self._loop.time(), sent=True, hop=send.hop, data=send.data))
         carrier.send(send.hop, send.data)
 

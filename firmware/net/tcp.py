@@ -33,7 +33,7 @@ class TcpTransport:
     `bind_host`, unless a wildcard, is also where our own connections start; `admit` says whether a source is to be heard.
     """
 
-    transport: Final = Transport.TCP
+    transport = Transport.TCP  # what the hops of its connections say
 
     def __init__(
         self,

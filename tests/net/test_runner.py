@@ -108,6 +108,18 @@ def test_a_request_is_received_answered_and_traced() -> None:
     run(main())
 
 
+def test_a_keep_alive_is_sent_and_not_traced() -> None:
+    async def main() -> None:
+        b = await bench()
+        b.agent.on_command = lambda command: b.agent.effects.append(Send(hop=b.hop(), data=b"\r\n\r\n"))
+        b.runner.command(REGISTER)
+        assert b.peer.recv(100) == b"\r\n\r\n"
+        assert b.trace == []
+        await b.close()
+
+    run(main())
+
+
 def test_tcp_shares_the_port_of_udp() -> None:
     async def main() -> None:
         b = await bench()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from firmware.net.sockets import SipSockets, local_host_towards, open_sockets
+from firmware.net.sockets import IP_RECVERR, SipSockets, local_host_towards, open_sockets
 from firmware.net.udp import BATCH_MAX, HOPS_MAX, UdpTransport
 from firmware.sip.events import Hop, Input, Received, SendFailed, Transport
 from tests.net.loops import run
@@ -148,6 +150,22 @@ def test_nobody_listening_is_told_with_the_hop_that_was_used() -> None:
     run(main())
 
 
+def test_nobody_listening_on_ipv6_is_told_too() -> None:
+    async def main() -> None:
+        opened = open_sockets("::1", 0, dscp=24, tcp=False)
+        news: asyncio.Queue[Input] = asyncio.Queue()
+        udp = UdpTransport(opened.udp, local_host=local_host_towards, admit=lambda source: True, deliver=news.put_nowait)
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+            taken.bind(("::1", 0))
+            port = taken.getsockname()[1]
+        hop = Hop(transport=Transport.UDP, host="::1", port=port, local_host="::1", local_port=opened.port)
+        udp.send(hop, b"anyone there?")
+        assert await news.get() == SendFailed(hop=hop, reason="nobody listens there (ICMP port unreachable)")
+        await udp.close()
+
+    run(main())
+
+
 def test_an_error_of_one_destination_does_not_swallow_what_goes_to_another() -> None:
     async def main() -> None:
         b = bench()
@@ -258,6 +276,67 @@ def test_ipv6_and_ipv4_are_heard_on_one_port() -> None:
                 assert (item.source.host, item.source.local_host) == (host, host)
                 udp.send(item.source, b"back")
                 assert peer.recv(100) == b"back"
+        await udp.close()
+
+    run(main())
+
+
+class Obstinate(socket.socket):
+    """A socket whose next sends fail as the test says."""
+
+    def __init__(self) -> None:
+        super().__init__(socket.AF_INET, socket.SOCK_DGRAM)
+        self.bind(("127.0.0.1", 0))
+        self.settimeout(0)
+        self.failures: list[OSError] = []
+        self.reports: list[bytes] = []  # error queue: the ancillary data of each entry
+
+    def sendto(self, data: object, *rest: object) -> int:
+        if self.failures:
+            raise self.failures.pop(0)
+        return 0
+
+    def recvmsg(self, *sizes: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, object]:
+        if not self.reports:
+            raise BlockingIOError
+        return b"", [(0, IP_RECVERR, self.reports.pop(0))], 0, ("127.0.0.1", 5099)
+
+
+def icmp(number: int) -> bytes:
+    return number.to_bytes(4, sys.byteorder) + bytes(12)
+
+
+@pytest.mark.parametrize(
+    ("failures", "reports", "told", "dropped"),
+    [
+        ([BlockingIOError()], [], [], 1),
+        ([OSError(errno.ENETUNREACH, "")], [], ["there is no route to that network"], 0),
+        ([OSError(errno.EPERM, "")], [], ["Operation not permitted"], 0),
+        # The failure belongs to an earlier datagram: that one is told, this one sent again.
+        ([OSError(errno.EHOSTUNREACH, "")], [errno.EHOSTUNREACH], ["the host cannot be reached"], 0),
+        ([OSError(errno.EHOSTUNREACH, ""), BlockingIOError()], [errno.EHOSTUNREACH], ["the host cannot be reached"], 1),
+        (
+            [OSError(errno.EHOSTUNREACH, ""), OSError(errno.ENETUNREACH, "")],
+            [errno.EHOSTUNREACH],
+            ["the host cannot be reached", "there is no route to that network"],
+            0,
+        ),
+        # The kernel learned of a narrower way and sends in fragments from now on.
+        ([OSError(errno.EMSGSIZE, "")], [errno.EMSGSIZE], [], 0),
+    ],
+)
+def test_what_becomes_of_a_failed_send(failures: list[OSError], reports: list[int], told: list[str], dropped: int) -> None:
+    async def main() -> None:
+        obstinate = Obstinate()
+        obstinate.failures = list(failures)
+        obstinate.reports = [icmp(number) for number in reports]
+        news: list[Input] = []
+        udp = UdpTransport({socket.AF_INET: obstinate}, local_host=lambda host: "127.0.0.1", admit=lambda source: True, deliver=news.append)
+        udp.send(Hop(transport=Transport.UDP, host="127.0.0.1", port=9, local_host="127.0.0.1", local_port=1), b"x")
+        assert [item.reason for item in news if isinstance(item, SendFailed)] == told
+        assert udp.dropped == dropped
+        assert not obstinate.failures
+        assert not obstinate.reports
         await udp.close()
 
     run(main())
