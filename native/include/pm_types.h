@@ -29,6 +29,8 @@
 /* A packet carries 10 to 60 ms (issue of one frame to three G.711 frames of 20 ms). */
 #define PM_PTIME_MIN_MS 10
 #define PM_PTIME_MAX_MS 60
+/* Largest playout delay that may be asked for: beyond half a second nobody converses. */
+#define PM_DELAY_MAX_MS 500
 /* Largest audio period of a card that the pump accepts. */
 #define PM_PERIOD_MAX_MS 60
 
@@ -79,7 +81,7 @@ struct pm_stream_config {
     uint32_t first_timestamp;
     uint16_t first_sequence;
     uint32_t latch_ms;     /* how long symmetric RTP may move the remote address; 0: never */
-    uint16_t delay_min_ms; /* bounds of the playout delay that the buffer may choose */
+    uint16_t delay_min_ms; /* bounds of the playout delay that the buffer may choose, up to PM_DELAY_MAX_MS */
     uint16_t delay_max_ms;
     char cname[PM_CNAME_MAX + 1]; /* zero-terminated */
 };

@@ -36,7 +36,7 @@ static const struct pm_jitter_slot *head_of(const struct pm_jitter *j) {
 
 int pm_jitter_init(struct pm_jitter *j, const struct pm_jitter_config *config) {
     if (config->clock_rate_hz < 8000 || config->clock_rate_hz > 48000 || config->frame == 0 ||
-        config->frame > config->clock_rate_hz / 1000 * PM_PTIME_MAX_MS || config->delay_max_ms > 500 ||
+        config->frame > config->clock_rate_hz / 1000 * PM_PTIME_MAX_MS || config->delay_max_ms > PM_DELAY_MAX_MS ||
         config->delay_min_ms > config->delay_max_ms) {
         return PM_EARG;
     }
@@ -53,7 +53,8 @@ double pm_jitter_target_ms(const struct pm_jitter *j) {
 }
 
 double pm_jitter_delay_ms(const struct pm_jitter *j) {
-    return ms_of_units(j, j->delay_units);
+    /* While nothing is here to play the delay of what is played does not change: it is known when the packet comes. */
+    return ms_of_units(j, j->delay_units - j->held);
 }
 
 static void forget_all(struct pm_jitter *j) {
@@ -246,6 +247,7 @@ static int hold(struct pm_jitter *j, uint32_t units, struct pm_jitter_frame *f) 
     j->delay_units += units;
     if (j->held > units_of_ms(j, STARVED_MS)) {
         j->state = PM_JITTER_IDLE;
+        j->delay_units -= j->held;
         j->held = 0;
     }
     return PM_GET_HOLD;

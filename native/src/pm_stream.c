@@ -9,7 +9,8 @@ static bool is_valid(const struct pm_stream_config *c) {
     bool ok = c->receive_count <= PM_PAYLOADS_MAX && c->digit_receive_count <= PM_DIGIT_PAYLOADS_MAX &&
               c->send.codec <= PM_CODEC_PCMA && c->send.payload_type <= 127 && c->digit_send_type <= 127 &&
               c->ptime_ms >= PM_PTIME_MIN_MS && c->ptime_ms <= PM_PTIME_MAX_MS && c->ptime_ms % 10 == 0 &&
-              c->latch_ms <= LATCH_MAX_MS && memchr(c->cname, 0, sizeof c->cname) != NULL;
+              c->latch_ms <= LATCH_MAX_MS && c->delay_min_ms <= c->delay_max_ms && c->delay_max_ms <= PM_DELAY_MAX_MS &&
+              memchr(c->cname, 0, sizeof c->cname) != NULL;
     for (unsigned i = 0; ok && i < c->digit_receive_count; i++) {
         ok = c->digit_receive_types[i] <= 127;
     }
@@ -45,6 +46,8 @@ int pm_stream_update(struct pm_stream *s, const struct pm_stream_config *c, bool
     s->config.rtp_fd = before.rtp_fd;
     s->config.rtcp_fd = before.rtcp_fd;
     s->config.ssrc = before.ssrc;
+    s->playout.jitter.config.delay_min_ms = c->delay_min_ms;
+    s->playout.jitter.config.delay_max_ms = c->delay_max_ms;
     bool same = (c->remote_rtp.family == PM_FAMILY_NONE && before.remote_rtp.family == PM_FAMILY_NONE) ||
                 pm_address_equal(&c->remote_rtp, &before.remote_rtp);
     if (!same || relatch) {

@@ -163,6 +163,48 @@ def test_speech_without_loss_comes_out_as_it_went_in() -> None:
     assert heard[first:] == sent[: len(heard) - first]
 
 
+@pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 60])
+def test_packets_of_any_length_play_without_a_gap(ptime_ms: int) -> None:
+    octets = encode_g711(MediaCodec.PCMU, speech().tobytes())
+    playout, heard, size = Playout(), array("h"), 8 * ptime_ms
+    for tick in range(300):  # periods of 10 ms
+        if tick * 10 % ptime_ms == 0:
+            i = tick * 10 // ptime_ms
+            playout.put(JitterPacket(i, i * size, octets[i * size : (i + 1) * size], tick * 10 * MS))
+        heard.frombytes(playout.render(80))
+    stats = playout.stats()
+    assert stats.samples_concealed == stats.packets_late == stats.packets_discarded == 0
+    sent = array("h", decode_g711(MediaCodec.PCMU, octets))
+    lead = len(heard) - stats.samples_played
+    assert any(heard[i : i + 8000] == sent[:8000] for i in range(lead, lead + 480))
+
+
+def test_the_codec_may_change_between_two_packets() -> None:
+    samples = speech()
+    playout, heard = Playout(), array("h")
+    for i in range(100):
+        codec = MediaCodec.PCMA if i % 7 > 3 else MediaCodec.PCMU
+        piece = samples[i * FRAME : (i + 1) * FRAME].tobytes()
+        playout.put(JitterPacket(i, i * FRAME, encode_g711(codec, piece), 20 * i * MS, payload_type=8 * codec))
+        heard.frombytes(playout.render(FRAME))
+    lead = next(i for i in range(800) if sum(abs(a - b) for a, b in zip(heard[i : i + 8000], samples, strict=False)) < 8000 * 60)
+    assert lead <= 480
+
+
+def test_a_gap_is_not_counted_into_the_delay_before_it_ends() -> None:
+    playout = Playout()
+    for i in range(50):
+        playout.put(JitterPacket(i, i * FRAME, b"\xff" * FRAME, 20 * i * MS))
+        playout.render(FRAME)
+    before_ms = playout.stats().delay_ms
+    for _ in range(10):
+        playout.render(FRAME)
+    assert playout.stats().delay_ms == pytest.approx(before_ms, abs=0.01)
+    playout.put(JitterPacket(50, 50 * FRAME, b"\xff" * FRAME, 1200 * MS))
+    playout.render(FRAME)
+    assert playout.stats().delay_ms == pytest.approx(200, abs=20)
+
+
 def test_lost_speech_is_concealed_and_counted() -> None:
     lost = set(range(20, 400, 20))
     _, playout = play_speech(lost)
