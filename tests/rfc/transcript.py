@@ -1,0 +1,119 @@
+"""Call flows as text: what the door sends is matched line by line, what the peer sends is fed in.
+
+A flow is a file of blocks, each headed by a line that begins with `===`:
+
+    === command NAME            the program wants something (see COMMANDS)
+    === door                    the door sends this message next; `{name}` captures a value, or repeats one captured before
+    === peer                    the peer sends this message; `{name}` puts a captured value in
+    === wait SECONDS            time passes
+    === silence                 the door has sent nothing more
+    === event NAME              the program is told this next
+
+Of a message of the door every line that is written must be there; headers that are not written are not looked at. `{?}` matches
+anything. A block `sdp` below a message of the peer is its body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware.sip.agent import AgentSettings
+from firmware.sip.events import Answer, CallKey, Command, HangUp, Hold, IncomingCall, Register, Ring, Unregister
+from firmware.sip.uri import Uri
+from tests.sip.wire import CALL, HOP, MAIN, Wire, account, invite, media
+
+SDP = "v=0\r\no=bob 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+FLAT = Uri.parse("sip:flat@door.example")
+
+COMMANDS: dict[str, Callable[[Wire], Command]] = {
+    "register": lambda _: Register(account=MAIN),
+    "unregister": lambda _: Unregister(account=MAIN),
+    "invite": lambda _: invite(),
+    "invite by account": lambda _: invite(FLAT, account=MAIN),
+    "hang up": lambda wire: HangUp(call=_call(wire)),
+    "busy": lambda wire: HangUp(call=_call(wire), status=486),
+    "unavailable": lambda wire: HangUp(call=_call(wire), status=480),
+    "ring": lambda wire: Ring(call=_call(wire)),
+    "answer": lambda wire: Answer(call=_call(wire), media=media()),
+    "hold": lambda wire: Hold(call=_call(wire)),
+}
+
+
+def _call(wire: Wire) -> CallKey:
+    calls = wire.told(IncomingCall)
+    return calls[-1].call if calls else CALL
+
+
+class Transcript:
+    """One flow being played."""
+
+    def __init__(self, path: Path) -> None:
+        self._blocks = [block.strip("\n").split("\n") for block in re.split(r"(?m)^=== ", path.read_text())[1:]]
+        self._wire = Wire(AgentSettings(accounts=(account(),)))
+        self._values: dict[str, str] = {}
+        self._sent = 0
+        self._told = 0
+
+    def play(self) -> None:
+        """Every block in order; an assertion fails at the first difference."""
+        for head, *lines in self._blocks:
+            verb, _, rest = head.partition(" ")
+            match verb:
+                case "command":
+                    self._wire.command(COMMANDS[rest](self._wire))
+                case "door":
+                    self._expect(lines)
+                case "peer":
+                    self._feed(lines)
+                case "wait":
+                    self._wire.advance(float(rest))
+                case "silence":
+                    assert self._wire.raw[self._sent :] == [], f"after {self._sent} messages"
+                case "event":
+                    event = self._wire.events[self._told]
+                    assert type(event).__name__ == rest, event
+                    self._told += 1
+                case _:
+                    raise AssertionError(f"no such block: {head}")
+
+    def _expect(self, lines: list[str]) -> None:
+        assert len(self._wire.raw) > self._sent, f"the door sent nothing, expected {lines[0]}"
+        text = self._wire.raw[self._sent].decode()
+        self._sent += 1
+        have = text.partition("\r\n\r\n")[0].split("\r\n")
+        self._match(lines[0], have[:1])
+        for line in lines[1:]:
+            self._match(line, have[1:])
+
+    def _match(self, wanted: str, have: list[str]) -> None:
+        pattern, names = self._pattern(wanted)
+        for line in have:
+            found = re.fullmatch(pattern, line)
+            if found is not None:
+                self._values.update(zip(names, found.groups(), strict=True))
+                return
+        raise AssertionError(f"message {self._sent}: no line {wanted!r} in\n" + "\n".join(have))
+
+    def _pattern(self, wanted: str) -> tuple[str, list[str]]:
+        pattern, names = "", []
+        for part in re.split(r"(\{[^}]*\})", wanted):
+            name = part[1:-1]
+            if not part.startswith("{"):
+                pattern += re.escape(part)
+            elif name == "?":
+                pattern += ".*"
+            elif name in self._values:
+                pattern += re.escape(self._values[name])
+            else:
+                pattern += r"([^;>\s\"]+)"
+                names.append(name)
+        return pattern, names
+
+    def _feed(self, lines: list[str]) -> None:
+        body = ""
+        if lines[-1] == "sdp":
+            lines, body = [*lines[:-1], "Content-Type: application/sdp"], SDP
+        head = "\r\n".join(re.sub(r"\{([^}]*)\}", lambda match: self._values[match[1]], line) for line in lines)
+        self._wire.receive(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}", HOP)
