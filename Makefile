@@ -81,6 +81,23 @@ interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, PulseAudio
 	$(call say,interoperability with real peers)
 	@$(BIN)/python -m pytest -q tests/interop
 
+fuzz: apt-all $(VENV)/.dev ## every parser, SECONDS each: make fuzz SECONDS=60
+	$(call say,fuzzing for $(SECONDS) s each)
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[fuzz]'
+	@for target in tests/fuzz/fuzz_*.py; do \
+	  name=$$(basename $$target .py); echo "== $$name, $(SECONDS) s"; \
+	  $(BIN)/python -m tests.fuzz.$$name $(SECONDS) > $(VENV)/$$name.log 2>&1 || { tail -40 $(VENV)/$$name.log; exit 1; }; \
+	  grep -h 'Done ' $(VENV)/$$name.log; done
+	@$(MAKE) --no-print-directory -s -C native fuzz SECONDS=$(SECONDS)
+
+bench: apt-all $(VENV)/.dev ## speed and memory against peers and floors; JSON in out/bench
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[bench]'
+	@for name in parse start press call; do $(BIN)/python -m tests.bench.bench_$$name || exit 1; done
+	@$(MAKE) --no-print-directory -s -C native bench
+
+install: ## on a board: program, unit, user, device rules, example configuration (root)
+	@PYTHON=$(PYTHON) sh systemd/install.sh
+
 clean: ## remove what was built
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -o -name '*.so' -path './firmware/*' | xargs rm -rf

@@ -109,7 +109,8 @@ def baresip(
     sip_port, rtp_first = free_port(host), free_port(host)
     control_port, console_port = free_port(host, socket.SOCK_STREAM), free_port(host)
     values = {
-        "host": host, "sip_port": sip_port, "speech": loop(speech, folder / "speech.wav"), "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
+        "host": host, "sip_port": sip_port, "speech": loop(speech, folder / "speech.wav"),
+        "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
         "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",
     }  # fmt: skip
     (folder / "config").write_text(CONFIG.format(**values))

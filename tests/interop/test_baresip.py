@@ -118,7 +118,9 @@ def test_baresip_calls_the_door_which_answers_by_itself_and_opens(tmp_path: Path
 def test_hold_and_resume_reach_baresip_and_the_call_goes_on(tmp_path: Path) -> None:
     with (
         baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone,
-        station(tmp_path / "door", host="127.0.0.2", config=BUTTON.format(target=phone.uri), arguments=("--microphone", str(VISITOR))) as door,
+        station(
+            tmp_path / "door", host="127.0.0.2", config=BUTTON.format(target=phone.uri), arguments=("--microphone", str(VISITOR))
+        ) as door,
     ):
         door.ctl("press", "bell")
         door.wait_for("Answered")
