@@ -75,8 +75,7 @@ def _steps(notes: Notes, messages: tuple[Message, ...]) -> tuple[Step, ...]:
     open_ms = of(lambda event: isinstance(event, hw.RelayEdge) and not event.closed)
     held = f"after {(open_ms - closed_ms) / 1000:.3f} s" if open_ms is not None and closed_ms is not None else ""
     steps = (
-        Step("press", 0.0, "a finger on the simulated pin"),
-        Step("button", of(lambda event: isinstance(event, hw.ButtonEdge) and event.pressed), "its edge; the level must now last 30 ms"),
+        Step("press", 0.0, "the pin's edge; debounce takes 30 ms"),
         Step("INVITE", on_wire("INVITE", DOOR), f"to {target}"),
         Step("180", on_wire("180", DOOR), "the phone rings"),
         Step("200", next(answered, None), "the resident answers"),

@@ -34,7 +34,7 @@ FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
     ("Jitter buffer, mean · highest", lambda q: f"{q.buffer_ms_mean:.0f} · {q.buffer_ms_max:.0f} ms"),
     ("Concealed", lambda q: f"{q.concealed_ms} ms"),
     ("Round trip (RTCP)", lambda q: "no report yet" if q.round_trip_ms is None else f"{q.round_trip_ms:.2f} ms"),
-    ("Mouth to ear, estimated", lambda q: f"{q.mouth_to_ear_ms:.0f} ms"),
+    ("Mouth to ear with a card, estimated", lambda q: f"{q.mouth_to_ear_ms:.0f} ms"),
     ("Late audio periods · overruns · underruns", lambda q: f"{q.late_periods} · {q.overruns} · {q.underruns}"),
 )
 
@@ -52,9 +52,10 @@ def render_report(evidence: Evidence, notes: tuple[Note, ...]) -> str:
         f'<div class="figures">{_figures(evidence)}</div>',
         _section("The call over time", ABOUT_SCORE, draw_score(evidence)),
         '<div class="pair">',
-        _section("Steps", "Milliseconds since the press.", _steps(evidence.steps) + _sound()),
+        _section("Steps", "Milliseconds since the press.", _steps(evidence.steps)),
         _section("Call quality", "As each end measured it.", _quality(evidence)),
         "</div>",
+        _section("Listen", "Both sides recorded the call: left what they said, right what they heard.", _sound()),
         _section("On the wire", "Every SIP message, as it was sent. Click one to read it.", draw_ladder(evidence, notes)),
         f"<footer>{_versions(evidence)}</footer></main></body></html>\n",
     ))  # fmt: skip
@@ -85,7 +86,7 @@ def _figures(evidence: Evidence) -> str:
         (_between(evidence, "INVITE", "180"), "ms", "INVITE to ringing"),
         (_between(evidence, "200", "first audio"), "ms", "answer to first audio at the door"),
         (_between(evidence, "digit", "relay closed"), "ms", "last digit to relay"),
-        (f"{max(delays):.0f}" if delays else "–", "ms", "microphone to speaker, measured"),
+        (f"{max(delays):.0f}" if delays else "–", "ms", "mic to speaker, measured"),
         (f"{100 * likeness:.1f}", "%", "of the speech found again"),
         (f"{min(scores):.2f}" if scores else "–", "MOS", "estimated, both ways"),
     )
@@ -119,12 +120,13 @@ def _quality(evidence: Evidence) -> str:
 
 
 def _sound() -> str:
-    parts = []
-    for end in (DOOR, PHONE):
+    def player(end: str) -> str:
         name = f"{end}.wav"
-        parts.append(f'<div class="sound"><b>Recorded at the {end}</b> · left: said, right: heard · <a href="{name}">{name}</a></div>')
-        parts.append(f'<audio controls preload="none" src="{name}"></audio>')
-    return "".join(parts)
+        return (
+            f'<div><b class="{end}">At the {end}</b> <a href="{name}">{name}</a><audio controls preload="none" src="{name}"></audio></div>'
+        )
+
+    return f'<div class="sound">{player(DOOR)}{player(PHONE)}</div>'
 
 
 def _versions(evidence: Evidence) -> str:
