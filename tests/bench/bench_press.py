@@ -1,4 +1,4 @@
-"""The visitor's press to the INVITE on the wire, against what no door that keeps its promise can go below: the debounce time and one durable
+"""The visitor's press to the INVITE on the wire, against what no door that keeps its promise can beat: the debounce time and one durable
 write of the journal.
 
     python -m tests.bench.bench_press
