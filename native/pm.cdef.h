@@ -38,3 +38,6 @@ int pm_g711_encode(uint8_t codec, const int16_t *samples, size_t count, uint8_t 
 uint16_t pm_seq_distance(uint16_t newer, uint16_t older);
 bool pm_seq_lt(uint16_t a, uint16_t b);
 int32_t pm_ts_diff(uint32_t a, uint32_t b);
+
+/* The system's own, sys/mman.h: keeps what the audio thread touches in memory. */
+int mlockall(int flags);
