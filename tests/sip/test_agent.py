@@ -260,6 +260,18 @@ def test_a_late_answer_of_the_name_look_up_is_dropped(wire: Wire) -> None:
     assert wire.agent.take_effects() == ()
 
 
+def test_a_name_look_up_that_never_answers_is_given_up() -> None:
+    agent = Agent(AgentSettings(), SeededIds(1), 0.0)
+    agent.command(QueryOptions(key="k", target=BOB), 0.0)
+    agent.take_effects()
+    assert agent.next_deadline() == 32.0
+    agent.handle_timer(32.0)
+    (event,) = agent.take_effects()
+    assert isinstance(event, OptionsAnswered)
+    assert event.status == 503
+    assert not any(agent.census().values())
+
+
 def test_an_incoming_call_names_the_account_whose_server_sent_it() -> None:
     wire = Wire(AgentSettings(accounts=(account(),)))
     wire.command(Register(account=MAIN))

@@ -329,6 +329,21 @@ def test_a_server_that_drops_idle_connections_is_probed_instead() -> None:
     assert [message.via.transport for message in wire.sent] == ["UDP"]
 
 
+def test_a_connection_is_tried_again_after_an_hour_of_probing() -> None:
+    wire = watched()
+    wire.fail(TCP)
+    wire.advance(9)
+    wire.agent.receive(NetworkChanged(), wire.now_s)  # any later success
+    wire.advance(0)
+    accept(wire)
+    assert all(hop.transport is Transport.UDP for hop in wire.hops[2:])
+    wire.now_s += 3600
+    wire.agent.receive(NetworkChanged(), wire.now_s)
+    wire.advance(0)
+    accept(wire)
+    assert wire.hops[-1].transport is Transport.TCP
+
+
 def test_crlf_keeps_a_nat_open_when_asked_to() -> None:
     wire = registered(keepalive_s=25.0)
     wire.raw.clear()

@@ -74,7 +74,7 @@ class Acknowledgement:
         if self._wire is not None:
             self._endpoint.emit(self._wire)
         elif self._query is None:
-            self._query = self._endpoint.locate(self._uri, self)
+            self._query = self._endpoint.locate(self._uri, self, now_s)
 
     def receive_hops(self, hops: tuple[Hop, ...], failure: str, now_s: float) -> None:
         """The answer of the look-up. Without a hop there is no ACK; the next 2xx asks anew."""

@@ -107,7 +107,7 @@ class ClientRequest:
         """Send it towards `uri`: the first route or the Request-URI (§8.1.2). `hop` spares the look-up when it is known."""
         self._uri = uri
         if hop is None:
-            self._state = Locating(self._endpoint.locate(uri, self), ())
+            self._state = Locating(self._endpoint.locate(uri, self, now_s), ())
         else:
             self._try((hop,), now_s)
 
@@ -206,7 +206,7 @@ class ClientRequest:
         if hop.transport is Transport.UDP and not self._is_large and len(request.to_bytes()) > UDP_REQUEST_BYTES_MAX:
             # §18.1.1: such a request must go over a congestion controlled transport.
             self._is_large = True
-            self._state = Locating(endpoint.locate(self._uri, self, Transport.TCP), hops)
+            self._state = Locating(endpoint.locate(self._uri, self, now_s, Transport.TCP), hops)
             return
         if endpoint.layer.is_full:
             self._finish()

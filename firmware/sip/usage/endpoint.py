@@ -15,6 +15,7 @@ from firmware.sip.uri import Uri
 from firmware.sip.usage.dialog import DialogId
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+LOCATE_MAX_S = 32.0  # as long as a request may wait for its response; the resolver's own patience is shorter
 HOSTS_MAX = 16  # numeric addresses remembered of one account's servers
 KNOWN_METHODS = frozenset(ALLOW.split(", "))
 
@@ -101,11 +102,12 @@ class Endpoint:
         effects, self._effects = tuple(self._effects), []
         return effects
 
-    def locate(self, uri: Uri, user: LocateUser, transport: Transport | None = None) -> QueryId:
+    def locate(self, uri: Uri, user: LocateUser, now_s: float, transport: Transport | None = None) -> QueryId:
         """Ask for the hops to `uri`; the answer comes by `user.receive_hops`. Each user has one question open at most."""
         self._query_serial += 1
         query = QueryId(self._query_serial)
         self._queries[query] = user
+        self.timers.set(self, str(query), now_s + LOCATE_MAX_S)
         self.emit(Locate(query=query, uri=uri, transport=transport))
         return query
 
@@ -113,11 +115,17 @@ class Endpoint:
         """The shell's answer to a Locate; late answers to withdrawn questions are dropped."""
         user = self._queries.pop(located.query, None)
         if user is not None:
+            self.timers.clear(self, str(located.query))
             user.receive_hops(located.hops, located.failure, now_s)
 
     def withdraw(self, query: QueryId) -> None:
         """The answer is not wanted any more."""
         self._queries.pop(query, None)
+        self.timers.clear(self, str(query))
+
+    def handle_timer(self, name: str, now_s: float) -> None:
+        """A look-up has taken too long; whoever asked goes on without it."""
+        self.located(Located(query=QueryId(int(name)), hops=(), failure="the name look-up took too long"), now_s)
 
     def knowledge(self, account: AccountName | None) -> AccountKnowledge | None:
         """The account of that name, None for a direct call."""

@@ -25,6 +25,7 @@ from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 KEEPALIVE = b"\r\n\r\n"  # RFC 5626 §3.5.1
 SHORT_LIFE_S = 60.0  # a sentinel that is closed sooner was closed for idleness, not by a restart …
 SHORT_LIVES_MAX = 3  # … if it happens this often in a row
+SENTINEL_AGAIN_S = 3600.0  # after which a connection is tried again where none could be had
 
 
 class LivenessUser(Protocol):
@@ -55,6 +56,7 @@ class Liveness:
         self._flow: FlowId | None = None
         self._opened_s = 0.0
         self._short_lives = 0
+        self._sentinel_again_s = 0.0
         self._request: ClientRequest | None = None
         self._call_id = endpoint.ids.call_id()
         self._tag = endpoint.ids.tag()
@@ -68,7 +70,7 @@ class Liveness:
             return
         if self._flow is not None:
             self._way = Way.SENTINEL
-        elif self._short_lives >= SHORT_LIVES_MAX:
+        elif now_s < self._sentinel_again_s:
             self._begin_probing(now_s)
         else:
             self._way = Way.OPENING
@@ -91,6 +93,8 @@ class Liveness:
             return
         self._flow = None
         self._short_lives = self._short_lives + 1 if now_s - self._opened_s < SHORT_LIFE_S else 0
+        if self._short_lives >= SHORT_LIVES_MAX:
+            self._give_up_sentinel(now_s)
         if self._way is Way.SENTINEL:
             self._user.registrar_lost(now_s)
 
@@ -133,10 +137,14 @@ class Liveness:
         """No answer: over TCP it only means that there is no TCP; else the registrar is away."""
         self._request = None
         if self._way is Way.OPENING:
-            self._short_lives = SHORT_LIVES_MAX
+            self._give_up_sentinel(now_s)
             self._begin_probing(now_s)
         elif self._way is Way.PROBE:
             self._user.registrar_lost(now_s)
+
+    def _give_up_sentinel(self, now_s: float) -> None:
+        self._short_lives = 0
+        self._sentinel_again_s = now_s + SENTINEL_AGAIN_S
 
     def _begin_probing(self, now_s: float) -> None:
         self._way = Way.PROBE
