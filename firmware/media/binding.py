@@ -59,6 +59,7 @@ __all__ = [
     "ToneStep",
     "decode_g711",
     "encode_g711",
+    "lock_memory",
     "sequence_before",
     "sequence_distance",
     "timestamp_difference",
@@ -66,6 +67,7 @@ __all__ = [
 
 _ffi: Any = _pm.ffi
 _lib: Any = _pm.lib
+_MCL_CURRENT, _MCL_ONFAULT = 1, 4  # sys/mman.h, the same on every architecture that boards have
 _SAMPLES: Final[Any] = _ffi.typeof("int16_t[]")
 
 CALL_RATE_HZ: Final[int] = _lib.PM_CALL_RATE_HZ
@@ -335,6 +337,14 @@ class Playout:
         """Only the figures of playing are filled."""
         _lib.pm_playout_stats(self._playout, self._stats)
         return _read_stats(self._stats)
+
+
+def lock_memory() -> bool:
+    """Ask that pages, once touched, are never taken back: an audio thread that waits for the SD card is heard. False when not allowed.
+
+    What is mapped later is left alone: locking it too would make a limited process run out of memory (mlockall(2)).
+    """
+    return bool(_lib.mlockall(_MCL_CURRENT | _MCL_ONFAULT) == 0)
 
 
 def decode_g711(codec: MediaCodec, octets: bytes) -> bytes:

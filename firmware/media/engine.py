@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.ids import IdSource, SystemIds
-from firmware.media.binding import DIGITS_MAX, STREAMS_MAX
+from firmware.media.binding import DIGITS_MAX, STREAMS_MAX, lock_memory
 from firmware.media.desk import DESK_DEFAULT, Command, Desk, DeskSettings
 from firmware.media.events import MediaSink
 from firmware.media.recorder import Recorder
@@ -30,7 +30,7 @@ REALTIME_PRIORITY: Final = 50  # above ordinary work, below the kernel's own wat
 
 
 class EngineSettings(NamedTuple):
-    """`realtime_priority` 0 asks for none; refusal by the system is no error (`Engine.realtime` tells)."""
+    """`realtime_priority` 0 asks for none; refusal by the system is no error (`Engine.realtime` and `memory_locked` tell)."""
 
     desk: DeskSettings = DESK_DEFAULT
     realtime_priority: int = REALTIME_PRIORITY
@@ -50,7 +50,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._desk: Desk | None = None
         self._sessions: dict[str, MediaSession] = {}
-        self.realtime = False
+        self.realtime = self.memory_locked = False
 
     @property
     def running(self) -> bool:
@@ -173,4 +173,5 @@ class Engine:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))  # 0: this thread alone (sched_setscheduler(2))
         except OSError:
             return False  # not allowed: on a PC, or without CAP_SYS_NICE; the call works, a busy machine may be heard
+        self.memory_locked = lock_memory()
         return True

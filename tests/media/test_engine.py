@@ -364,3 +364,14 @@ def test_a_system_that_forbids_real_time_is_no_error(monkeypatch: pytest.MonkeyP
     bench.card.step(1)
     assert not bench.engine.realtime
     bench.close()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_memory_is_locked_where_the_system_allows_it(monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None)
+    monkeypatch.setattr("firmware.media.engine.lock_memory", lambda: allowed)
+    bench = Bench(EngineSettings())
+    bench.engine.play(tones.BEEP)
+    bench.card.step(1)
+    assert (bench.engine.realtime, bench.engine.memory_locked) == (True, allowed)
+    bench.close()
