@@ -77,4 +77,4 @@ class SeededIds(_RandomIds):
     """Identifiers that repeat for the same seed; for tests and the simulator only."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__(random.Random(seed))
+        super().__init__(random.Random(seed))  # noqa: S311  # repeatable on purpose, for tests only
