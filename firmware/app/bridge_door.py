@@ -21,7 +21,7 @@ from firmware.door import events as door
 from firmware.door.machine import handle
 from firmware.door.state import Door, Idle
 from firmware.errors import JournalError
-from hw.api import HardwareError, Lamp, Relay
+from hw.api import HardwareError, Lamp
 
 log = logging.getLogger("portero.door")
 
@@ -38,10 +38,16 @@ class Phone(Protocol):
     def refuse(self, effect: door.Refuse) -> None: ...
 
 
+class Opener(Protocol):
+    """What the door does with a relay; the driver does the rest."""
+
+    def pulse(self, duration_s: float) -> None: ...
+
+
 class Panel:
     """What the door can move and sound at the wall. `play` starts the sound, or stops what plays."""
 
-    def __init__(self, relays: Mapping[str, Relay], lamps: Mapping[door.LampRole, LampGroup], play: Callable[[door.Sound], None]) -> None:
+    def __init__(self, relays: Mapping[str, Opener], lamps: Mapping[door.LampRole, LampGroup], play: Callable[[door.Sound], None]) -> None:
         self.relays = relays
         self.lamps = lamps
         self.play = play

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from firmware.app.call_stages import NO_SOUND, reason_header, stage_of_end
 from firmware.door import events as door
-from firmware.errors import MediaError
+from firmware.errors import MediaError, RemoteProtocolError
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.offer_answer import LocalMedia, MediaSession
@@ -88,14 +88,15 @@ class Calls:
         """Place a call. What keeps it from being placed is told to the door as an unreachable phone."""
         leg = Leg(sip.CallKey(effect.call), incoming=False)
         try:
+            target = Uri.parse(effect.uri)
             media = self._local_media(leg)
-        except MediaError as error:
+        except (MediaError, RemoteProtocolError) as error:
             log.error("call %s cannot be placed: %s", effect.call, error)
             self._moved(leg, door.Stage.UNREACHABLE, str(error))
             return
         self._legs[leg.key] = leg
         account = None if effect.account is None else sip.AccountName(effect.account)
-        self._command(sip.Invite(call=leg.key, target=Uri.parse(effect.uri), account=account, media=media))
+        self._command(sip.Invite(call=leg.key, target=target, account=account, media=media))
 
     def end(self, effect: door.End) -> None:
         """End a leg in any state; one that has ended already is no error, both sides may hang up at once."""

@@ -15,12 +15,12 @@ def parser(config: str) -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="the daemon")
-    _config_option(run, config)
+    run.add_argument("--config", type=Path, metavar="FILE", help=f"the configuration (default: {config}; simulated: one that is made)")
     run.add_argument("--simulate", action="store_true", help="with a door in memory instead of pins and sound card")
     run.add_argument("--microphone", type=Path, metavar="WAV", help="what the simulated microphone hears")
     run.add_argument("--speaker", type=Path, metavar="WAV", help="where the simulated speaker's sound goes")
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, installed=Path(config))
 
     demo = commands.add_parser("demo", help="a press, a call and an opened door on this machine, with a report")
     demo.add_argument(
@@ -48,7 +48,11 @@ def parser(config: str) -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
 
     ctl = commands.add_parser("ctl", help="drive a running daemon", description="See docs/ctl.md. `portero ctl status` is a start.")
-    ctl.add_argument("--socket", metavar="PATH", help=f"the daemon's control socket (default: $PORTERO_CONTROL or {CONTROL_SOCKET})")
+    ctl.add_argument(
+        "--socket",
+        metavar="PATH",
+        help=f"the daemon's control socket (default: $PORTERO_CONTROL, else {CONTROL_SOCKET}, else the simulated door's)",
+    )
     ctl.add_argument("verb", metavar="VERB")
     ctl.add_argument("words", nargs="*", metavar="…")
     ctl.set_defaults(command=_ctl)
@@ -68,10 +72,11 @@ def _config_option(command: argparse.ArgumentParser, default: str | None) -> Non
 
 def _run(options: argparse.Namespace) -> int:
     from firmware.app.main import RunOptions, run
+    from firmware.app.simulation import configuration
 
     return run(
         RunOptions(
-            config=options.config,
+            config=options.config or (configuration() if options.simulate else options.installed),
             simulate=options.simulate,
             microphone=options.microphone,
             speaker=options.speaker,
@@ -128,8 +133,11 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _ctl(options: argparse.Namespace) -> int:
     from firmware.app.control.client import control
+    from firmware.app.simulation import folder
 
-    socket = options.socket or os.environ.get("PORTERO_CONTROL") or CONTROL_SOCKET
+    simulated = folder(os.environ) / "control.sock"
+    default = str(simulated) if simulated.exists() and not Path(CONTROL_SOCKET).exists() else CONTROL_SOCKET
+    socket = options.socket or os.environ.get("PORTERO_CONTROL") or default
     try:
         return control(Path(socket), options.verb, tuple(options.words))
     except KeyboardInterrupt:  # the way to end `events`

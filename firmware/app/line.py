@@ -129,6 +129,8 @@ class SipLine:
 
     def _note(self, account: str, *, working: bool, detail: str) -> None:
         registration = self.registrations.setdefault(account, Registration())
+        if (registration.working, registration.detail) != (working, detail):
+            log.log(logging.INFO if working else logging.WARNING, "account %s: %s", account, detail)
         registration.working, registration.detail = working, detail
         if working:
             self._registered.add(account)

@@ -170,6 +170,7 @@ def run(options: RunOptions) -> int:
     except PorteroError as error:
         log.critical("%s", error)
         return EXIT_CONFIG
+    log.info("configuration %s", options.config)
     for warning in settings.warnings:
         log.warning("%s", warning)
     notifier = Notifier.from_environment(os.environ)

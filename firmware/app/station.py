@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -90,6 +91,7 @@ class Station:
         """Open the journal, start the board, let the door work. Raises HardwareError when a configured device is missing."""
         first_press, writer = self._open_journal()
         self.loop.set_exception_handler(lambda _loop, context: self.supervisor.loop_exception(context))
+        threading.excepthook = self._thread_died
         self.board.start(self.inbox.put)
         self._bridge = DoorBridge(
             Door(directory=directory(self.settings), next_press=first_press),
@@ -124,6 +126,7 @@ class Station:
                 await self._work
         if self.journal is not None:
             await self.journal.close()
+        threading.excepthook = threading.__excepthook__
 
     @property
     def bridge(self) -> DoorBridge:
@@ -243,6 +246,15 @@ class Station:
     def _work_ended(self, work: asyncio.Task[None]) -> None:
         if not work.cancelled():
             self._give_up("the door's work has ended by itself")
+
+    def _thread_died(self, death: threading.ExceptHookArgs) -> None:
+        """On the dying thread. Sound, relays and readers have one thread each, which nobody here can replace: the process can."""
+        if death.exc_value is not None and death.thread is not None:
+            self.loop.call_soon_threadsafe(self._end_with_thread, death.thread.name, death.exc_value)
+
+    def _end_with_thread(self, name: str, error: BaseException) -> None:
+        self.supervisor.failed(f"thread {name}", error)
+        self._give_up(f"the thread {name} has died")
 
     def _give_up(self, why: str) -> None:
         log.critical("the station gives up and wants to be started anew: %s", why)

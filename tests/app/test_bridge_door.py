@@ -85,9 +85,6 @@ class Rig:
 
 
 class FakeRelay:
-    name = "gate"
-    closed = False
-
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
@@ -95,9 +92,6 @@ class FakeRelay:
         if self._rig.relay_broken:
             raise HardwareError("the line is gone")
         self._rig.happened.append(f"pulse {duration_s:g}")
-
-    def release(self) -> None:
-        self._rig.happened.append("release")
 
 
 class FakeLamp:

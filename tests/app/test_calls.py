@@ -236,6 +236,11 @@ def test_without_a_free_port_the_phone_is_unreachable_and_nothing_is_sent(rig: R
     assert rig.told == [door.CallMoved(call=door.CallName("p1.1"), stage=door.Stage.UNREACHABLE, detail="no free port")]
 
 
+def test_an_address_that_cannot_be_read_is_unreachable(rig: Rig) -> None:
+    rig.calls.ring(door.Ring(call=door.CallName("p1.1"), uri="sip:", account=None))
+    assert (rig.commands, rig.stages(), rig.ports) == ([], [("p1.1", door.Stage.UNREACHABLE)], [])
+
+
 def test_a_call_whose_sound_cannot_be_had_ends(rig: Rig) -> None:
     rig.sound.deaf = {"p1.1"}
     rig.ring()

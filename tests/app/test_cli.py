@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from firmware.app import release
+from firmware.app import release, simulation
+from firmware.app.control.protocol import Json, Request
+from firmware.app.control.server import ControlServer
 from firmware.cli import main
+from firmware.config.load import load
 from hw.api import HardwareError
 from hw.settings import BoardSettings, RelaySettings
 
@@ -87,6 +92,33 @@ def test_a_command_that_does_not_exist_is_explained(capsys: pytest.CaptureFixtur
         main(["dance"])
     assert caught.value.code == 2
     assert "dance" in capsys.readouterr().err
+
+
+def test_ctl_ends_quietly_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+    async def tell(_request: Request) -> Json:
+        return "x" * 1000
+
+    async def scenario() -> tuple[int | None, bytes]:
+        server = ControlServer(tmp_path / "control", tell, lambda: 0.0)
+        await server.start()
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "firmware", "ctl", "--socket", str(tmp_path / "control"), "status"]
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=writing, stderr=asyncio.subprocess.PIPE)
+        os.close(writing)
+        _, errors = await asyncio.wait_for(process.communicate(), 20)
+        await server.close()
+        return process.returncode, errors
+
+    assert asyncio.run(scenario()) == (0, b"")
+
+
+def test_a_simulated_door_needs_no_configuration_and_overwrites_none(tmp_path: Path) -> None:
+    path = simulation.configuration({"XDG_STATE_HOME": str(tmp_path)})
+    settings = load(path)
+    assert (settings.control.socket, settings.warnings) == (str(tmp_path / "portero" / "control.sock"), ())
+    path.write_text("# mine")
+    assert simulation.configuration({"XDG_STATE_HOME": str(tmp_path)}).read_text() == "# mine"
 
 
 # --- release-relays

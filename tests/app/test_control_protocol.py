@@ -22,6 +22,8 @@ from firmware.app.control.protocol import (
     reply_line,
     request_line,
 )
+from firmware.door import events as door
+from firmware.media import events as media
 
 
 class Colour(Enum):
@@ -92,7 +94,18 @@ def test_replies_carry_the_clients_mark() -> None:
 
 def test_an_event_is_named_after_its_type_and_leaves_hidden_fields_out() -> None:
     line = event_line(Lamp(colour=Colour.DARK_RED, secret="1234", marks=(1, 2)), at_s=1.5)
-    assert json.loads(line) == {"event": "Lamp", "at_s": 1.5, "colour": "dark_red", "marks": [1, 2]}
+    assert json.loads(line) == {
+        "event": "Lamp",
+        "room": Lamp.__module__.partition(".")[0],
+        "at_s": 1.5,
+        "colour": "dark_red",
+        "marks": [1, 2],
+    }
+
+
+def test_events_of_one_name_are_told_apart_by_their_room() -> None:
+    heard = media.DigitHeard(call="c", digit="1", duration_ms=100, at_ns=5), door.Press(button=door.ButtonName("front"))
+    assert [json.loads(event_line(event, at_s=0.0))["room"] for event in heard] == ["media", "door"]
 
 
 def test_a_value_with_words_of_its_own_is_shown_by_them() -> None:

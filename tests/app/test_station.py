@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -183,6 +184,19 @@ def test_too_many_bugs_end_the_station_for_a_new_start(tmp_path: Path) -> None:
                     await asyncio.sleep(0)
             await asyncio.wait_for(lived.station.ended.wait(), 5)
             assert lived.station.failed is not None
+
+    run(scenario())
+
+
+def test_the_death_of_a_thread_ends_the_station_for_a_new_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(settings(tmp_path)) as lived:
+            threading.Thread(target=explode, name="reader").start()
+            await asyncio.wait_for(lived.station.ended.wait(), 5)
+            assert lived.station.failed == "the thread reader has died"
+
+    def explode() -> None:
+        raise ZeroDivisionError
 
     run(scenario())
 

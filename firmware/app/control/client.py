@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ def control(path: Path, verb: str, args: tuple[str, ...], out: TextIO | None = N
     except TimeoutError:
         print(f"portero ctl: no reply within {REPLY_TIMEOUT_S:.0f} s", file=sys.stderr)
         return EXIT_UNREACHABLE
+    except _ReaderGoneError:  # `portero ctl events | head`: whoever read us has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter's own last flush must not complain either
+        return EXIT_OK
     except OSError as error:
         reason = error.strerror or error
         print(f"portero ctl: cannot speak to {path}: {reason}. Is `portero run` up, and are you its user or root?", file=sys.stderr)
@@ -60,6 +64,13 @@ def _lines(stream: Iterator[bytes], connection: socket.socket) -> Iterator[bytes
     yield from stream
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads our output any more."""
+
+
 def _show(line: bytes, out: TextIO) -> None:
-    out.write(line.decode())
-    out.flush()
+    try:
+        out.write(line.decode())
+        out.flush()
+    except BrokenPipeError:
+        raise _ReaderGoneError from None

@@ -2,7 +2,7 @@
 
 {"verb": "press", "args": ["front"], "id": 7}    ->    {"id": 7, "ok": true, "result": {...}}
                                                  or    {"id": 7, "ok": false, "error": "not_found", "text": "no button named front …"}
-after `events`                                   ->    {"event": "Pressed", "at_s": 12.3, ...}
+after `events`                                   ->    {"event": "Pressed", "room": "door", "at_s": 12.3, ...}
 """
 
 from __future__ import annotations
@@ -66,9 +66,10 @@ def error_line(mark: int | str | None, error: ControlError) -> bytes:
 
 
 def event_line(value: object, at_s: float) -> bytes:
-    """A record or an event as one line: its type's name under `event`, then its fields."""
+    """A record or an event as one line: its type's name, the room that it comes from, and its fields."""
     fields = as_json(value)
-    body: dict[str, Json] = {"event": type(value).__name__, "at_s": round(at_s, 6)}
+    room = type(value).__module__.removeprefix("firmware.").partition(".")[0]
+    body: dict[str, Json] = {"event": type(value).__name__, "room": room, "at_s": round(at_s, 6)}
     if isinstance(fields, dict):
         body |= {key: item for key, item in fields.items() if key not in body}
     return _line(body)
