@@ -71,6 +71,11 @@ def unescape(text: str) -> str:
     return octets.decode(errors="replace")
 
 
+def escape(text: str) -> str:
+    """`text` as it may stand anywhere in a URI: all but unreserved characters become %HH octets of UTF-8 (RFC 3261 §19.1.2)."""
+    return "".join([char if char in UNRESERVED else "".join([f"%{octet:02X}" for octet in char.encode()]) for char in text])
+
+
 def host(text: str) -> str:
     """A host as it stands in a URI or Via; an IPv6 reference loses its brackets (RFC 3261 §25.1, RFC 5118 §4)."""
     if text[:1] == "[":

@@ -17,13 +17,14 @@ CSEQ_MAX = 2**31 - 1  # "MUST be less than 2**31" (RFC 3261 §8.1.1.5)
 DELTA_SECONDS_MAX = 2**32 - 1  # the range of Expires and its kin (RFC 3261 §20.19); larger values count as this one
 
 _NAMES = (
-    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode Authentication-Info Authorization "
-    "Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion "
-    "Error-Info Event Expires From History-Info Identity In-Reply-To Join Max-Forwards Min-Expires Min-SE MIME-Version Organization "
-    "P-Asserted-Identity P-Associated-URI P-Preferred-Identity Path Priority Privacy Proxy-Authenticate Proxy-Authorization "
-    "Proxy-Require RAck Reason Record-Route Refer-To Referred-By Reject-Contact Replaces Reply-To Request-Disposition Require "
-    "Retry-After Route RSeq Server Service-Route Session-Expires SIP-ETag SIP-If-Match Subject Subscription-State Supported Timestamp "
-    "To Unsupported User-Agent Via Warning WWW-Authenticate X-RTP-Stat"
+    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode Authentication-Info "
+    "Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type CSeq "
+    "Date Diversion Error-Info Event Expires Flow-Timer From History-Info Identity In-Reply-To Join Max-Forwards MIME-Version "
+    "Min-Expires Min-SE Organization P-Asserted-Identity P-Associated-URI P-Called-Party-ID P-Preferred-Identity Path Priority "
+    "Priv-Answer-Mode Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-Sub Refer-To "
+    "Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require Retry-After Route RSeq Server "
+    "Service-Route Session-Expires SIP-ETag SIP-If-Match Subject Subscription-State Supported Target-Dialog Timestamp To Unsupported "
+    "User-Agent Via Warning WWW-Authenticate X-RTP-Stat"
 )
 # Compact forms (RFC 3261 §7.3.3, and the registry's later ones).
 _COMPACT = (
@@ -37,7 +38,7 @@ CANONICAL |= dict([pair.split("=") for pair in _COMPACT.split()])
 _LISTS = (
     "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Call-Info Contact Content-Encoding "
     "Content-Language Diversion Error-Info History-Info In-Reply-To P-Asserted-Identity P-Associated-URI P-Preferred-Identity Path "
-    "Proxy-Require Reason Record-Route Require Route Service-Route Supported Unsupported Via Warning"
+    "Proxy-Require Reason Record-Route Remote-Party-ID Require Route Service-Route Supported Unsupported Via Warning"
 )
 LIST_HEADERS = frozenset(_LISTS.split())
 

@@ -96,6 +96,17 @@ class Uri(NamedTuple):
         """The same URI with that parameter set, as written (escape it before if it needs that); `value` None sets one without value."""
         return self._replace(params=grammar.replaced(self.params, name, value))
 
+    def header(self, name: str) -> str | None:
+        """The value of the ?header `name` (lower case) without escapes, None when absent."""
+        for key, value in self.headers:
+            if grammar.unescape(key).lower() == name:
+                return grammar.unescape(value)
+        return None
+
+    def with_header(self, name: str, value: str) -> Uri:
+        """The same URI with one more ?header, escaped here."""
+        return self._replace(headers=(*self.headers, (name, grammar.escape(value))))
+
     def without_headers(self) -> Uri:
         """The same URI without its ?headers, as a Request-URI must be (RFC 3261 §19.1.1)."""
         return self._replace(headers=()) if self.headers else self
