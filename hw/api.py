@@ -19,6 +19,10 @@ class HardwareError(Exception):
     """A device could not be opened or driven; the text names the device and the remedy."""
 
 
+class RelayBlockedError(HardwareError):
+    """The relay was asked to close while it is blocked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ButtonEdge:
     """A button after debounce: pressed or let go."""
@@ -39,16 +43,35 @@ class ContactEdge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayEdge:
-    """A relay has really switched (also when its driver let go by itself at the maximum)."""
+    """A relay has really switched (also when its driver let go by itself at the maximum).
+
+    `by`: the contact that closed it directly (`InputSettings.opens`), before the program heard of it; None when the program asked, and
+    for every opening.
+    """
 
     relay: str
     closed: bool
     at_ns: int
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRead:
-    """A reader has read a card; `card` is its number in upper-case hexadecimal."""
+    """A reader has read a card that was not there before; `card` is its number in upper-case hexadecimal.
+
+    `bits`: the length of a Wiegand frame of no known format, whose parity could not be checked; `card` is then all of its bits. None for
+    every number that was checked.
+    """
+
+    reader: str
+    card: str
+    at_ns: int
+    bits: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardHeld:
+    """The card of the last `CardRead` has stayed at the reader for the time that its settings call held; once a stay."""
 
     reader: str
     card: str
@@ -57,7 +80,7 @@ class CardRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPressed:
-    """One key of a keypad: `0`-`9`, `*`, `#`, `A`-`D`."""
+    """One key of a keypad, or of the keypad in a reader: `0`-`9`, `*`, `#`, `A`-`D`."""
 
     keypad: str
     key: str
@@ -74,7 +97,7 @@ class DeviceFault:
     at_ns: int
 
 
-HardwareEvent = ButtonEdge | ContactEdge | RelayEdge | CardRead | KeyPressed | DeviceFault
+HardwareEvent = ButtonEdge | ContactEdge | RelayEdge | CardRead | CardHeld | KeyPressed | DeviceFault
 Sink = Callable[[HardwareEvent], None]
 
 
@@ -90,12 +113,34 @@ class Relay(Protocol):
     def pulse(self, duration_s: float) -> None:
         """Close now and let go after `duration_s`, but never later than the driver's maximum; a further pulse extends within it.
 
-        Ignored while the relay rests after its maximum. Raises HardwareError when nobody would let it go again.
+        Ignored while the relay rests after its maximum; a relay that is held stays held. Raises RelayBlockedError while it is blocked,
+        HardwareError when nobody would let it go again.
+        """
+        ...
+
+    def hold(self) -> None:
+        """Close now and stay closed, past the maximum, until `release` or `block`.
+
+        Raises HardwareError unless the settings grant it (`RelaySettings.may_hold`), and as `pulse` does.
         """
         ...
 
     def release(self) -> None:
-        """Let go now. Allowed in any state."""
+        """Let go now, also of a hold. Allowed in any state."""
+        ...
+
+    @property
+    def blocked(self) -> bool: ...
+
+    def block(self, *, exits: bool) -> None:
+        """Lock wins: let go now and refuse to close until `unblock`. Allowed in any state, also before the board is started.
+
+        `exits` True refuses request-to-exit contacts as well (their wires may have been laid bare), False still lets people out.
+        """
+        ...
+
+    def unblock(self) -> None:
+        """Closing is allowed again; nothing closes by this."""
         ...
 
 

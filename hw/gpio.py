@@ -21,6 +21,7 @@ from types import FrameType
 from typing import NoReturn, Protocol
 
 from hw.api import HardwareError, Sink
+from hw.exit import WayOut, way_out
 from hw.input_line import InputKind, InputLine
 from hw.keeper import Keeper
 from hw.relay import TimedRelay
@@ -34,6 +35,7 @@ class Pin(Protocol):
     """What is used of `gpiozero.Pin`."""
 
     state: bool
+    edges: str
     when_changed: Callable[[float, int], None] | None
 
     def output_with_state(self, state: bool) -> None: ...
@@ -107,7 +109,7 @@ def steady_pin(base: type[LgpioPin], lgpio: Lgpio) -> type[LgpioPin]:
 
 
 @contextmanager
-def _naming(what: str, gpio: int) -> Iterator[None]:
+def naming(what: str, gpio: int) -> Iterator[None]:
     """Turn the libraries' errors into ours, with the name of the thing and its pin."""
     from gpiozero import GPIOZeroError
 
@@ -119,12 +121,19 @@ def _naming(what: str, gpio: int) -> Iterator[None]:
         raise HardwareError(f"{what} at GPIO{gpio}: {error}") from error
 
 
+def edge_time_ns(ticks_s: float) -> int:
+    """The kernel's stamp of an edge as monotonic nanoseconds, or now when it is of another clock."""
+    now_ns = time.monotonic_ns()
+    edge_ns = round(ticks_s * 1e9)
+    return edge_ns if 0 <= now_ns - edge_ns < EDGE_AGE_NS_MAX else now_ns
+
+
 class _Wire:
     """An input pin and its line. gpiozero holds callbacks weakly; the board holds this."""
 
-    def __init__(self, pins: PinFactory, settings: InputSettings, kind: InputKind) -> None:
-        self.line = InputLine(settings, kind)
-        with _naming(f"{kind.value} {settings.name}", settings.gpio):
+    def __init__(self, pins: PinFactory, settings: InputSettings, kind: InputKind, opens: WayOut | None = None) -> None:
+        self.line = InputLine(settings, kind, opens)
+        with naming(f"{kind.value} {settings.name}", settings.gpio):
             self._pin = pins.pin(settings.gpio)
             self._pin.input_with_pull(PULLS[settings.pull])
 
@@ -140,9 +149,7 @@ class _Wire:
         return bool(self._pin.state)
 
     def _changed(self, ticks_s: float, level: int) -> None:
-        now_ns = time.monotonic_ns()
-        edge_ns = round(ticks_s * 1e9)
-        self.line.level(bool(level), edge_ns if 0 <= now_ns - edge_ns < EDGE_AGE_NS_MAX else now_ns)
+        self.line.level(bool(level), edge_time_ns(ticks_s))
 
 
 class GpioRelay(TimedRelay):
@@ -151,7 +158,7 @@ class GpioRelay(TimedRelay):
     def __init__(self, pins: PinFactory, settings: RelaySettings) -> None:
         super().__init__(settings, drive=self._move, now_ns=time.monotonic_ns)
         self._active_high = settings.active_high
-        with _naming(f"relay {settings.name}", settings.gpio):
+        with naming(f"relay {settings.name}", settings.gpio):
             self._pin = pins.pin(settings.gpio)
             self._pin.output_with_state(not settings.active_high)
 
@@ -174,7 +181,7 @@ class GpioLamp:
         self._half_ns: int | None = None
         self._next_ns: int | None = None
         self._wake: Callable[[], None] | None = None
-        with _naming(f"lamp {settings.name}", settings.gpio):
+        with naming(f"lamp {settings.name}", settings.gpio):
             self._pin = pins.pin(settings.gpio)
             self._pin.output_with_state(not settings.active_high)
 
@@ -210,7 +217,8 @@ class GpioLamp:
 
 
 class GpioPanel:
-    """Every pin of the board. Relays are kept by a thread of their own, so that nothing else can delay them."""
+    """Buttons, contacts, relays and lamps. Relays are kept by a thread of their own, so that nothing else can delay them, and so are
+    the contacts that let people out."""
 
     def __init__(self, settings: BoardSettings, pins: PinFactory) -> None:
         self._pins = pins
@@ -219,9 +227,13 @@ class GpioPanel:
         self.lamps = {each.name: GpioLamp(pins, each) for each in settings.lamps}
         self._wires = (
             *(_Wire(pins, each, InputKind.BUTTON) for each in settings.buttons),
-            *(_Wire(pins, each, InputKind.CONTACT) for each in settings.contacts),
+            *(_Wire(pins, each, InputKind.CONTACT) for each in settings.contacts if each.opens is None),
+        )
+        self._exits = tuple(
+            _Wire(pins, each, InputKind.CONTACT, way_out(each, self.relays)) for each in settings.contacts if each.opens is not None
         )
         self._relay_keeper = Keeper("relay-keeper", tuple(self.relays.values()), at_end=self._release_all)
+        self._exit_keeper = Keeper("exit-keeper", tuple(wire.line for wire in self._exits))
         self._panel_keeper = Keeper("panel-keeper", (*(wire.line for wire in self._wires), *self.lamps.values()))
 
     def start(self, sink: Sink) -> None:
@@ -229,11 +241,15 @@ class GpioPanel:
         atexit.register(self.close)
         _exit_on_sigterm()
         self._relay_keeper.start()
+        if self._exits:
+            self._exit_keeper.start()
         self._panel_keeper.start()
         for relay in self.relays.values():
             relay.attach(sink, guard=self._relay_keeper.require_alive, wake=self._relay_keeper.wake)
         for lamp in self.lamps.values():
             lamp.attach(self._panel_keeper.wake)
+        for wire in self._exits:
+            wire.begin(sink, self._exit_keeper.wake)
         for wire in self._wires:
             wire.begin(sink, self._panel_keeper.wake)
 
@@ -243,8 +259,9 @@ class GpioPanel:
             return
         self._closed = True
         self._release_all()
-        for wire in self._wires:
+        for wire in (*self._exits, *self._wires):
             wire.end()
+        self._exit_keeper.close()
         self._relay_keeper.close()
         self._panel_keeper.close()
         for relay in self.relays.values():

@@ -8,6 +8,7 @@ from enum import Enum
 
 from hw import debounce
 from hw.api import ButtonEdge, ContactEdge, DeviceFault, Sink
+from hw.exit import WayOut
 from hw.settings import InputSettings
 
 DEBOUNCE_MS_MIN = 10  # contacts of bell buttons bounce for 1 to 10 ms
@@ -20,13 +21,19 @@ class InputKind(Enum):
 
 
 class InputLine:
-    """Turns levels into `ButtonEdge`, `ContactEdge` and `DeviceFault`. Levels may come on any thread; reports leave in order of time."""
+    """Turns levels into `ButtonEdge`, `ContactEdge` and `DeviceFault`. Levels may come on any thread; reports leave in order of time.
 
-    def __init__(self, settings: InputSettings, kind: InputKind) -> None:
+    `way_out` is called for each activity before it is reported; not for a contact that is active when it is first seen: nobody walks
+    out because the station was restarted.
+    """
+
+    def __init__(self, settings: InputSettings, kind: InputKind, way_out: WayOut | None = None) -> None:
+        assert kind is InputKind.CONTACT or settings.opens is None, "a bell button opens nothing"
         assert DEBOUNCE_MS_MIN <= settings.debounce_ms <= DEBOUNCE_MS_MAX
         assert settings.min_active_ms >= 0
         self.settings = settings
         self._kind = kind
+        self._way_out = way_out
         self._timing = debounce.Timing(
             debounce_ns=settings.debounce_ms * 1_000_000,
             min_active_ns=settings.min_active_ms * 1_000_000,
@@ -79,7 +86,10 @@ class InputLine:
     def _tell(self, edges: tuple[debounce.Edge, ...]) -> None:
         assert self._report is not None
         for edge in edges:
+            why_not = self._way_out() if self._way_out is not None and edge.kind is debounce.EdgeKind.ACTIVE else None
             self._report(self._event(edge))
+            if why_not is not None:
+                self._report(DeviceFault(device=self.settings.name, working=False, detail=why_not, at_ns=edge.at_ns))
 
     def _event(self, edge: debounce.Edge) -> ButtonEdge | ContactEdge | DeviceFault:
         name = self.settings.name

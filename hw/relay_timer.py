@@ -8,6 +8,8 @@ a caller that repeats its pulse could keep a strike energised for ever with gaps
     Resting ------------------> Closed ------------------------------------> Resting
        |  ^ too soon after the     | pulse: until = min(now + duration, since + maximum)
        +--+ maximum: ignored       +--> Closed
+
+    Resting, Closed --hold--> Held --release--> Resting          Held alone has no end; whoever may ask for it is not decided here
 """
 
 from __future__ import annotations
@@ -32,7 +34,13 @@ class Closed(NamedTuple):
     until_ns: int
 
 
-RelayState = Resting | Closed
+class Held(NamedTuple):
+    """The contact is closed from `since_ns` until somebody lets it go."""
+
+    since_ns: int
+
+
+RelayState = Resting | Closed | Held
 
 # The clock is never negative, so a relay that was never closed has always rested long enough.
 NEVER_CLOSED = Resting(since_ns=-REST_NS, let_go_ns=-REST_NS)
@@ -42,12 +50,26 @@ def pulse(state: RelayState, now_ns: int, duration_ns: int, max_ns: int) -> Rela
     """The state after a request to be closed for `duration_ns` from now. Both durations are above zero."""
     assert duration_ns > 0
     assert max_ns > 0
+    if isinstance(state, Held):
+        return state
     rested = isinstance(state, Resting) and now_ns - state.let_go_ns >= REST_NS
     first_ns = now_ns if rested else state.since_ns
     limit_ns = first_ns + max_ns
     if now_ns >= limit_ns:
         return release(state, now_ns)
     return Closed(since_ns=first_ns, until_ns=min(now_ns + duration_ns, limit_ns))
+
+
+def extend(state: RelayState, now_ns: int, duration_ns: int, max_ns: int) -> RelayState:
+    """As `pulse`, but a closing that would last longer anyhow is not cut short: a person who leaves shuts the door on nobody."""
+    if isinstance(state, Closed):
+        duration_ns = max(duration_ns, state.until_ns - now_ns)
+    return pulse(state, now_ns, duration_ns, max_ns)
+
+
+def hold(state: RelayState, now_ns: int) -> RelayState:
+    """The state after a request to stay closed. It also holds for a relay that rests after its maximum: a hold knows no maximum."""
+    return Held(since_ns=now_ns if isinstance(state, Resting) else state.since_ns)
 
 
 def expire(state: RelayState, now_ns: int) -> RelayState:
@@ -59,9 +81,9 @@ def expire(state: RelayState, now_ns: int) -> RelayState:
 
 def release(state: RelayState, now_ns: int) -> RelayState:
     """The state after a request to let go now."""
-    if isinstance(state, Closed):
-        return Resting(since_ns=state.since_ns, let_go_ns=now_ns)
-    return state
+    if isinstance(state, Resting):
+        return state
+    return Resting(since_ns=state.since_ns, let_go_ns=now_ns)
 
 
 def deadline_ns(state: RelayState) -> int | None:

@@ -69,7 +69,7 @@ class SerialReader:
 
         try:
             # Exclusive: a second program on the same line would steal half of each card.
-            port = serial.Serial(self._settings.port, self._settings.baud, timeout=None, exclusive=True)
+            port = serial.Serial(self._settings.port, self._settings.baud or 9600, timeout=None, exclusive=True)
         except (OSError, ValueError) as error:  # SerialException is an OSError
             self._state(working=False, detail=f"port {self._settings.port} cannot be opened: {error}")
             return False

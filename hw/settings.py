@@ -25,6 +25,9 @@ class InputSettings:
     `debounce_ms` (10 to 200): how long a level must last unbroken before it counts. `min_active_ms` (0 to 5000): shorter activity is not
     reported at all. `stuck_after_s`: a button that stays active longer is reported as a `DeviceFault`, once; None for contacts, which may
     be active for days.
+
+    `opens` makes a contact a request to exit that needs no program: when it becomes active, the driver itself closes the relay of that
+    name for `opens_s`, within the relay's maximum, and reports afterwards (`RelayEdge.by`).
     """
 
     name: str
@@ -34,16 +37,22 @@ class InputSettings:
     debounce_ms: int = 30
     min_active_ms: int = 0
     stuck_after_s: float | None = None
+    opens: str | None = None
+    opens_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySettings:
-    """A lock's relay. `max_closed_s` is the driver's own limit of one closing, whatever the program asks for."""
+    """A lock's relay. `max_closed_s` is the driver's own limit of one closing, whatever the program asks for.
+
+    `may_hold` grants `Relay.hold`, the one way past the maximum: for a strike or motor that bears current all day.
+    """
 
     name: str
     gpio: int
     active_high: bool = True
     max_closed_s: float = 30.0
+    may_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +78,71 @@ class SoundSettings:
     period_ms: int = 20
 
 
+class ReaderKind(Enum):
+    """What speaks at a serial port, and how."""
+
+    RDM6300 = "rdm6300"
+    PN532 = "pn532"
+    WIEGAND_BRIDGE = "wiegand-bridge"
+    KEYPAD = "keypad"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderSettings:
-    """A card reader at a serial port, which has a stable name such as `/dev/serial0` or `/dev/serial/by-id/...`.
+    """A card reader or keypad at a serial port, which has a stable name such as `/dev/serial0` or `/dev/serial/by-id/...`.
 
-    The same card is reported again only after it was out of the field for `repeat_after_ms`.
+    `baud` None is what such devices are delivered with: 115200 for a PN532, 9600 for the others. The same card is reported again only
+    after it was out of the field for `repeat_after_ms`; a card that stays for `held_after_ms` is reported once more as held (None: never).
     """
 
     name: str
     port: str
-    baud: int = 9600
+    kind: ReaderKind = ReaderKind.RDM6300
+    baud: int | None = None
     repeat_after_ms: int = 1500
+    held_after_ms: int | None = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WiegandSettings:
+    """A Wiegand reader, with or without keys, at two pins; its keys are reported under its name.
+
+    A frame ends with `gap_ms` (10 to 200) of silence. `repeat_after_ms` and `held_after_ms` as in `ReaderSettings`; held needs a reader
+    that repeats its card while it is there.
+    """
+
+    name: str
+    gpio_d0: int
+    gpio_d1: int
+    pull: Pull = Pull.UP
+    gap_ms: int = 50
+    repeat_after_ms: int = 1500
+    held_after_ms: int | None = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypadSettings:
+    """A matrix keypad: `keys` has a line for each row with a character for each column (`"123", "456", "789", "*0#"`).
+
+    `debounce_ms` (10 to 200): how long a key must be down unbroken before it counts, and up before it counts again.
+    """
+
+    name: str
+    gpio_rows: tuple[int, ...]
+    gpio_columns: tuple[int, ...]
+    keys: tuple[str, ...] = ("123", "456", "789", "*0#")
+    debounce_ms: int = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardSettings:
-    """Everything screwed to the wall. Names are unique within each kind, GPIO numbers over all."""
+    """Everything screwed to the wall. Names are unique within each kind (readers, Wiegand and keypads are one), GPIO numbers over all."""
 
     buttons: tuple[InputSettings, ...] = ()
     contacts: tuple[InputSettings, ...] = ()
     relays: tuple[RelaySettings, ...] = ()
     lamps: tuple[LampSettings, ...] = ()
     readers: tuple[ReaderSettings, ...] = ()
+    wiegand: tuple[WiegandSettings, ...] = ()
+    keypads: tuple[KeypadSettings, ...] = ()
     sound: SoundSettings = SoundSettings()

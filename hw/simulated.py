@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hw.api import CardRead, DeviceFault, HardwareEvent, KeyPressed, RelayEdge, Sink
+from hw.exit import way_out
 from hw.input_line import InputKind, InputLine
 from hw.keeper import Keeper, Timed, earliest_ns
 from hw.microphone import Microphone
@@ -109,9 +110,9 @@ class SimulatedBoard:
         self._own_time = now_ns is None
         self._now_ns = now_ns or time.monotonic_ns
         self._sink: Sink | None = None
+        self._relays = {each.name: SimulatedRelay(each, self._now_ns) for each in settings.relays}
         self._buttons = self._inputs(settings.buttons, InputKind.BUTTON)
         self._contacts = self._inputs(settings.contacts, InputKind.CONTACT)
-        self._relays = {each.name: SimulatedRelay(each, self._now_ns) for each in settings.relays}
         self._lamps = {each.name: SimulatedLamp(each) for each in settings.lamps}
         self._readers = {each.name for each in settings.readers}
         self._sound = SimulatedSound(
@@ -200,7 +201,7 @@ class SimulatedBoard:
                 each.expire(first_ns)
 
     def _inputs(self, settings: tuple[InputSettings, ...], kind: InputKind) -> dict[str, SimulatedInput]:
-        return {each.name: SimulatedInput(InputLine(each, kind), self._now_ns) for each in settings}
+        return {each.name: SimulatedInput(InputLine(each, kind, way_out(each, self._relays)), self._now_ns) for each in settings}
 
     def _tell(self, event: HardwareEvent) -> None:
         assert self._sink is not None, "the board was not started"
