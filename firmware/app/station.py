@@ -213,7 +213,7 @@ class Station:
 
     def _open_port(self) -> MediaPort:
         first, last = self.settings.network.rtp_ports
-        return open_port(self.settings.network.bind, range(first, last + 1))
+        return open_port(self.settings.network.bind, range(first, last + 1), dscp=self.settings.network.dscp_rtp)
 
     def _on_line(self, event: sip.Event) -> None:
         self.observe(event)

@@ -14,7 +14,7 @@ from typing import Final
 from firmware.errors import MediaError
 
 SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
-DSCP_EXPEDITED: Final = 0xB8  # EF, 46 << 2: conversational sound (RFC 4594 §4.1, RFC 3246)
+DSCP_EXPEDITED: Final = 46  # EF: conversational sound (RFC 4594 §4.1, RFC 3246)
 PRIORITY_INTERACTIVE: Final = 6  # the highest that an unprivileged process may ask for (socket(7), SO_PRIORITY)
 # Enough for a second of 20 ms packets from one sender and a flood to be dropped by the kernel, not to fill the memory.
 RECEIVE_BUFFER_BYTES: Final = 65_536
@@ -46,11 +46,11 @@ class MediaPort:
         self._rtcp.close()
 
 
-def open_port(bind_host: str, ports: range) -> MediaPort:
+def open_port(bind_host: str, ports: range, *, dscp: int = DSCP_EXPEDITED) -> MediaPort:
     """A free even/odd pair within `ports`.
 
     `bind_host` is a numeric address, or '' for every interface in both families (one IPv6 socket that also speaks IPv4; IPv4 alone
-    where the kernel has no IPv6). The search begins at a random pair, so that stragglers of the last call do not meet the next one.
+    where the kernel has no IPv6). `dscp` marks what is sent (RFC 2474). The search begins at a random pair, so that stragglers of the last call do not meet the next one.
     Raises MediaError when no pair is free or the address is not ours.
     """
     pairs = range(ports.start + ports.start % 2, ports.stop - 1, 2)
@@ -61,28 +61,28 @@ def open_port(bind_host: str, ports: range) -> MediaPort:
     for step in range(min(len(pairs), ATTEMPTS_MAX)):
         port = pairs[(first + step) % len(pairs)]
         try:
-            return _open_pair(bind_host, port)
+            return _open_pair(bind_host, port, dscp)
         except OSError as error:
             failure = error.strerror or str(error)
     where = bind_host or "any address"
     raise MediaError(f"no free RTP port pair on {where} in {ports.start}-{ports.stop - 1}: {failure}")
 
 
-def _open_pair(bind_host: str, port: int) -> MediaPort:
+def _open_pair(bind_host: str, port: int, dscp: int) -> MediaPort:
     with contextlib.ExitStack() as undo:
-        rtp = undo.enter_context(_bound(bind_host, port))
-        rtcp = undo.enter_context(_bound(bind_host, port + 1))
+        rtp = undo.enter_context(_bound(bind_host, port, dscp))
+        rtcp = undo.enter_context(_bound(bind_host, port + 1, dscp))
         undo.pop_all()  # both are bound: keep them open
     return MediaPort(rtp, rtcp)
 
 
-def _bound(bind_host: str, port: int) -> socket.socket:
+def _bound(bind_host: str, port: int, dscp: int) -> socket.socket:
     opened = _socket(bind_host)
     try:
         opened.settimeout(0)  # non-blocking
         opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        _mark(opened)
+        _mark(opened, dscp)
         wildcard = "::" if opened.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 -- '' asks for every interface
         opened.bind((bind_host or wildcard, port))
     except OSError:
@@ -103,11 +103,11 @@ def _socket(bind_host: str) -> socket.socket:
     return both
 
 
-def _mark(opened: socket.socket) -> None:
+def _mark(opened: socket.socket, dscp: int) -> None:
     """Ask the network for low delay. A container may forbid it; the call works without."""
     with contextlib.suppress(OSError):
         if opened.family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, DSCP_EXPEDITED)
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, DSCP_EXPEDITED)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)  # the upper six bits of the octet (RFC 2474 §3)
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
         # After IP_TOS: setting the type of service also resets the priority.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, PRIORITY_INTERACTIVE)

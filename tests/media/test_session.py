@@ -37,7 +37,7 @@ def test_both_sockets_are_non_blocking_stamped_and_marked() -> None:
             with socket.socket(fileno=socket.dup(fd)) as each:
                 assert not os.get_blocking(fd)
                 assert each.getsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS) == 1
-                assert each.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == DSCP_EXPEDITED
+                assert each.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == DSCP_EXPEDITED << 2
 
 
 def test_two_calls_get_different_pairs_until_the_range_is_used_up() -> None:
@@ -81,3 +81,14 @@ def test_closing_twice_is_allowed() -> None:
     port.close()
     port.close()
     assert port.rtp_fd == -1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", ""])
+def test_the_mark_is_the_one_that_is_asked_for_in_both_families(host: str) -> None:
+    port = open_port(host, PORTS, dscp=34)
+    with socket.socket(fileno=socket.dup(port.rtp_fd)) as rtp:
+        if host != "::1":
+            assert rtp.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 34 << 2
+        if rtp.family == socket.AF_INET6:
+            assert rtp.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS) == 34 << 2
+    port.close()
