@@ -37,6 +37,7 @@ class Weather:
     duplication: float = 0.0
     delay_min_s: float = 0.001
     delay_max_s: float = 0.001
+    locate_max_s: float = 0.0  # how long a name look-up may take; 0: answered at once
 
 
 CLEAR = Weather()
@@ -130,11 +131,17 @@ class World:
                     case Send():
                         self._send(node, effect)
                     case Locate():
-                        node.agent.receive(self._locate(node, effect), self.now_s)
+                        self._answer(node, self._locate(node, effect))
                     case _:
                         node.events.append((self.now_s, effect))
                         if node.on_event is not None:
                             node.on_event(effect)
+
+    def _answer(self, node: Node, located: Located) -> None:
+        if self.weather.locate_max_s == 0:
+            node.agent.receive(located, self.now_s)
+        else:
+            self.at(self.random.uniform(0, self.weather.locate_max_s), lambda: self.feed(node, located))
 
     def run(self, until_s: float | None = None) -> None:
         """Let time pass: until nothing is left to happen, or until the clock shows `until_s`."""

@@ -47,6 +47,7 @@ class Run:
             duplication=chance.choice((0.0, 0.1, 0.3)),
             delay_min_s=0.001,
             delay_max_s=chance.choice((0.001, 0.02, 0.3, 1.0)),
+            locate_max_s=chance.choice((0.0, 0.0, 0.01, 1.0)),
         )
         self.scripts: dict[str, Script] = {}
         self.calls = calls

@@ -29,29 +29,29 @@ def test_a_seed_tells_the_same_story_twice() -> None:
     assert stories[0] == stories[1]
 
 
-def broken_seeds() -> list[int]:
-    broken = []
-    for seed in range(6):
+def is_noticed() -> bool:
+    """Whether one of some seeds shows the fault."""
+    for seed in range(40):
         run = Run(seed, 25)
         run.play()
         if run.problems:
-            broken.append(seed)
-    return broken
+            return True
+    return False
 
 
 def test_the_simulator_notices_a_missing_bye_for_a_late_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Farewell, "begin", lambda *_: None)
-    assert broken_seeds()
+    assert is_noticed()
 
 
 def test_the_simulator_notices_a_missing_ack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Acknowledgement, "send", lambda *_: None)
-    assert broken_seeds()
+    assert is_noticed()
 
 
 def test_the_simulator_notices_a_cancel_that_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ClientRequest, "cancel", lambda *_: None)
-    assert broken_seeds()
+    assert is_noticed()
 
 
 # --- the orders of events that break user agents most

@@ -241,6 +241,27 @@ def test_a_phone_that_rings_for_ever_is_cancelled(wire: Wire) -> None:
     assert [end.cause for end in wire.told(CallEnded)] == [EndCause.TIMEOUT]
 
 
+def test_a_call_taken_back_during_the_name_look_up_is_never_sent(wire: Wire) -> None:
+    wire.held = []
+    calling(wire)
+    wire.command(HangUp(call=CALL))
+    assert len(wire.told(CallEnded)) == 1
+    wire.locate()
+    assert wire.take() == []
+    assert not any(wire.agent.census().values())
+
+
+def test_a_200_repeated_during_the_look_up_of_its_ack_needs_one_look_up(wire: Wire) -> None:
+    calling(wire)
+    sent = wire.request()
+    wire.held = []
+    wire.reply(200, sent, body=ANSWER)
+    wire.reply(200, sent, body=ANSWER)
+    assert len(wire.held) == 1
+    wire.locate()
+    assert wire.take() == ["INVITE", "ACK"]
+
+
 # --- forks
 
 

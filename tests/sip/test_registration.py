@@ -238,6 +238,16 @@ def test_unregister_without_a_binding_needs_no_message() -> None:
     assert len(wire.told(Unregistered)) == 1
 
 
+def test_unregister_during_the_name_look_up_sends_nothing() -> None:
+    wire = Wire(AgentSettings(accounts=(account(),)))
+    wire.held = []
+    wire.command(Register(account=MAIN))
+    wire.command(Unregister(account=MAIN))
+    wire.locate()
+    assert wire.take() == []
+    assert not any(wire.agent.census().values())
+
+
 def test_a_registrar_that_does_not_answer_the_removal_is_forgotten() -> None:
     wire = registered()
     wire.command(Unregister(account=MAIN))

@@ -390,3 +390,28 @@ def test_the_phone_that_we_called_gets_no_digest() -> None:
     assert wire.hops[-1].host == "192.0.2.88"
     wire.reply(401, WWW_Authenticate=CHALLENGE)
     assert wire.take() == ["INVITE", "ACK", "BYE"]  # no second BYE with credentials
+
+
+# --- order of our own requests
+
+
+def test_what_still_waits_for_a_name_is_not_sent_after_the_bye(call: Call) -> None:
+    call.wire.held = []
+    call.wire.command(Hold(call=CALL))
+    call.wire.command(SendInfo(call=CALL, content_type="application/dtmf", body=b"1"))
+    call.wire.command(HangUp(call=CALL))
+    call.wire.locate()
+    assert call.wire.take() == ["BYE"]
+    call.wire.settle()
+    assert not any(call.wire.agent.census().values())
+
+
+def test_an_info_that_is_challenged_after_the_bye_is_not_repeated() -> None:
+    wire = Wire(AgentSettings(accounts=(account(),)))
+    wire.command(invite(Uri.parse("sip:flat@door.example"), account=MAIN))
+    wire.reply(200, body=ANSWER)
+    wire.command(SendInfo(call=CALL, content_type="application/dtmf", body=b"1"))
+    info = wire.request("INFO")
+    wire.command(HangUp(call=CALL))
+    wire.reply(407, info, Proxy_Authenticate=CHALLENGE)
+    assert wire.take() == ["INVITE", "ACK", "INFO", "BYE"]

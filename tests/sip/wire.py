@@ -61,6 +61,7 @@ class Wire:
         self.locates: list[Locate] = []
         self.names: dict[str, tuple[Hop, ...]] = {}
         self.tcp: tuple[Hop, ...] = ()
+        self.held: list[Located] | None = None  # a list here keeps the look-ups waiting until `locate`
         self._serial = 0
 
     # --- in
@@ -72,6 +73,13 @@ class Wire:
     def receive(self, message: Message | bytes | str, source: Hop = HOP) -> None:
         data = message.encode() if isinstance(message, str) else message if isinstance(message, bytes) else message.to_bytes()
         self.agent.receive(Received(data=data, source=source), self.now_s)
+        self._carry()
+
+    def locate(self) -> None:
+        """Answer every look-up that was held back."""
+        held, self.held = self.held or [], None
+        for located in held:
+            self.agent.receive(located, self.now_s)
         self._carry()
 
     def fail(self, hop: Hop = HOP) -> None:
@@ -180,7 +188,11 @@ class Wire:
                         self._note(data, hop)
                 case Locate():
                     self.locates.append(effect)
-                    self.agent.receive(Located(query=effect.query, hops=self._hops(effect)), self.now_s)
+                    located = Located(query=effect.query, hops=self._hops(effect))
+                    if self.held is None:
+                        self.agent.receive(located, self.now_s)
+                    else:
+                        self.held.append(located)
                 case _:
                     self.events.append(effect)
 

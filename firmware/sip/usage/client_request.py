@@ -92,6 +92,7 @@ class ClientRequest:
         self._cancelling = Cancelling.NO
         self._cancel_reason: str | None = None
         self._is_large = False
+        self._is_last = False
 
     @property
     def is_done(self) -> bool:
@@ -102,6 +103,10 @@ class ClientRequest:
     def credentials(self) -> Headers:
         """The Authorization headers of the last attempt: the ACK of a 2xx repeats them (§13.2.2.4)."""
         return self._credentials
+
+    @property
+    def _may_retry(self) -> bool:
+        return self._cancelling is Cancelling.NO and not self._is_last
 
     def begin(self, uri: Uri, now_s: float, *, hop: Hop | None = None) -> None:
         """Send it towards `uri`: the first route or the Request-URI (§8.1.2). `hop` spares the look-up when it is known."""
@@ -121,6 +126,15 @@ class ClientRequest:
             case Done():
                 pass
         self._finish()
+
+    def conclude(self) -> None:
+        """No further attempt: what is not sent yet never will be, and has no outcome; what is sent only waits for its response.
+
+        For requests that would follow the BYE of their dialog with a higher number, and so make the BYE stale (§12.2.2).
+        """
+        self._is_last = True
+        if isinstance(self._state, Locating):
+            self.abandon()
 
     def cancel(self, reason: str | None, now_s: float) -> None:
         """Take an INVITE back (§9.1), with this Reason. Whatever final response still comes is told as usual."""
@@ -165,7 +179,7 @@ class ClientRequest:
                 self._send_cancel(transaction, now_s)
             if response.status > 100 and self._cancelling is Cancelling.NO:
                 self._user.receive_provisional(response, now_s)
-        elif self._cancelling is not Cancelling.NO or not self._try_again(state, response, source, now_s):
+        elif not self._may_retry or not self._try_again(state, response, source, now_s):
             self._finish()
             self._user.receive_final(transaction.request, response, source, now_s)
 
@@ -174,7 +188,7 @@ class ClientRequest:
         if not isinstance(self._state, Trying):
             return
         hops = self._state.hops_left
-        if hops and self._cancelling is Cancelling.NO:
+        if hops and self._may_retry:
             # RFC 3263 §4.3: after a time-out or a transport failure the next hop is tried with a new transaction.
             self._try(hops, now_s)
             return

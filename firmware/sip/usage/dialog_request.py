@@ -45,11 +45,20 @@ class DialogRequest:
         self._headers = headers
         self._body = body
         self._done = done
+        self._request = ClientRequest(holder.endpoint, self, holder.knowledge)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the outcome is known."""
+        return self._request.is_done
 
     def begin(self, now_s: float) -> None:
         """Send it to the dialog's next hop."""
-        request = ClientRequest(self._holder.endpoint, self, self._holder.knowledge)
-        request.begin(self._holder.dialog.next_hop, now_s)
+        self._request.begin(self._holder.dialog.next_hop, now_s)
+
+    def conclude(self) -> None:
+        """The dialog ends: see ClientRequest.conclude."""
+        self._request.conclude()
 
     def compose(self, hop: Hop) -> Request:
         """The request for one attempt."""

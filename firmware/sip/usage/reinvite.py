@@ -33,6 +33,12 @@ class Reinvitation:
         self._session.endpoint.timers.set(self, "unanswered", now_s + ANSWER_MAX_S)
         self._request.begin(self._session.dialog.next_hop, now_s)
 
+    def conclude(self) -> None:
+        """The dialog ends: see ClientRequest.conclude."""
+        self._request.conclude()
+        if self._request.is_done:
+            self._session.endpoint.timers.clear(self, "unanswered")
+
     def compose(self, hop: Hop) -> Request:
         """The re-INVITE for one attempt."""
         session = self._session

@@ -37,7 +37,7 @@ from firmware.sip.usage.reinvite import Reinvitation
 from firmware.sip.usage.server_request import refusal
 
 WISHES_MAX = 4  # hold, resume, hold … pressed faster than the network answers; more would only be out of date
-REQUESTS_MAX = 8  # INFO requests of ours on the way at once: more digits than anybody types in 32 s without an answer
+INFOS_MAX = 8  # INFO requests of ours on the way at once: more digits than anybody types in 32 s without an answer
 
 
 class Stable(NamedTuple):
@@ -91,7 +91,7 @@ class Session:
         self.knowledge = knowledge
         self._state: State = STABLE
         self._wishes: deque[Wish] = deque()
-        self._requests = 0
+        self._infos: list[DialogRequest] = []
         endpoint.dialogs[dialog.id] = self
         endpoint.calls[key] = self
 
@@ -137,11 +137,13 @@ class Session:
 
     def send_info(self, content_type: str, body: bytes, now_s: float) -> None:
         """An INFO request (RFC 6086 §4.2.1)."""
-        if self.is_over or self._requests >= REQUESTS_MAX:
+        self._infos = [info for info in self._infos if not info.is_done]
+        if self.is_over or len(self._infos) >= INFOS_MAX:
             self.endpoint.emit(RequestDone(call=self.key, method="INFO", status=500))
             return
-        self._requests += 1
-        DialogRequest(self, "INFO", (("Content-Type", content_type),), body, self._info_done).begin(now_s)
+        info = DialogRequest(self, "INFO", (("Content-Type", content_type),), body, self._info_done)
+        self._infos.append(info)
+        info.begin(now_s)
 
     def hang_up(self, reason: Reason | None, status: int, now_s: float) -> None:
         """End the call."""
@@ -347,7 +349,6 @@ class Session:
     # --- the end
 
     def _info_done(self, status: int, text: str, now_s: float) -> None:
-        self._requests -= 1
         if not self.is_over:
             self.endpoint.emit(RequestDone(call=self.key, method="INFO", status=status))
             self._lost(status, text, now_s)
@@ -360,8 +361,7 @@ class Session:
         return True
 
     def _bye(self, reason: Reason | None, now_s: float) -> None:
-        self.endpoint.timers.clear(self, "collision")
-        self._state = OVER
+        self._conclude()
         headers: Headers = () if reason is None else (("Reason", str(reason)),)
         DialogRequest(self, "BYE", headers, b"", self._bye_done).begin(now_s)
 
@@ -369,9 +369,17 @@ class Session:
         # §15.1.1: whatever the answer, or none, the session is over.
         self._over()
 
-    def _over(self) -> None:
+    def _conclude(self) -> None:
+        """Nothing new is begun in this dialog but BYE."""
+        if isinstance(self._state, Offering):
+            self._state.reinvitation.conclude()
+        for info in self._infos:
+            info.conclude()
         self._state = OVER
         self.endpoint.timers.clear(self, "collision")
+
+    def _over(self) -> None:
+        self._conclude()
         if self.endpoint.dialogs.get(self.dialog.id) is self:
             del self.endpoint.dialogs[self.dialog.id]
 
