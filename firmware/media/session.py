@@ -50,7 +50,8 @@ def open_port(bind_host: str, ports: range, *, dscp: int = DSCP_EXPEDITED) -> Me
     """A free even/odd pair within `ports`.
 
     `bind_host` is a numeric address, or '' for every interface in both families (one IPv6 socket that also speaks IPv4; IPv4 alone
-    where the kernel has no IPv6). `dscp` marks what is sent (RFC 2474). The search begins at a random pair, so that stragglers of the last call do not meet the next one.
+    where the kernel has no IPv6). `dscp` marks what is sent (RFC 2474). The search begins at a random pair, so that stragglers of the
+    last call do not meet the next one.
     Raises MediaError when no pair is free or the address is not ours.
     """
     pairs = range(ports.start + ports.start % 2, ports.stop - 1, 2)
