@@ -18,6 +18,7 @@ from firmware.sdp.description import Attribute, Connection, MediaDescription, Or
 # Profiles whose packets are plain RTP. Feedback (RFC 4585) is only promised by a=rtcp-fb, which we never repeat.
 PLAIN_PROFILES: Final = ("RTP/AVP", "RTP/AVPF")
 FIRST_VERSION: Final = 1
+USERNAME: Final = "door"  # of o=: RFC 8866 §5.2 allows "-" as well, but some peers expect letters there
 PTIME_STEP_MS: Final = 10  # the media core packetises in steps of 10 ms
 PTIME_MIN_MS: Final = 10
 PTIME_MAX_MS: Final = 60  # more costs delay and tears long holes at each lost packet; peers that ask for more play less as well
@@ -186,7 +187,7 @@ def _describe(
     assert is_ipv4(local.host) or is_ipv6(local.host), "whoever asks for a description has put a numeric address in"
     assert not is_null(local.host), "a wildcard is no address that anyone could send to"
     family = "IP6" if ":" in local.host else "IP4"
-    first = Origin(session_id=local.session_id, version=FIRST_VERSION, family=family, host=local.host)
+    first = Origin(username=USERNAME, session_id=local.session_id, version=FIRST_VERSION, family=family, host=local.host)
     description = SessionDescription(
         # RFC 3264 §8: the o= line stays what it was, version aside, though the address may have changed meanwhile: it is a name.
         origin=first if previous is None else previous.origin,

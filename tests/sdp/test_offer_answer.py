@@ -19,7 +19,7 @@ EVENTS_48K = Codec(name="telephone-event", clock_rate_hz=48_000, payload_type=97
 def theirs(*lines: str, host: str = "192.0.2.1") -> SessionDescription:
     """A description by the other side: `lines` follow the session's c= line."""
     family = "IP6" if ":" in host else "IP4"
-    head = (f"o=- 500 1 IN {family} {host}", "s=-", f"c=IN {family} {host}", "t=0 0")
+    head = (f"o=door 500 1 IN {family} {host}", "s=-", f"c=IN {family} {host}", "t=0 0")
     return parse("\r\n".join(("v=0", *head, *lines, "")).encode())
 
 
@@ -33,7 +33,7 @@ def wire(description: SessionDescription) -> list[str]:
 def test_an_offer_lists_our_codecs_in_order_of_preference() -> None:
     assert wire(make_offer(LOCAL)) == [
         "v=0",
-        "o=- 7 1 IN IP4 198.51.100.1",
+        "o=door 7 1 IN IP4 198.51.100.1",
         "s=-",
         "c=IN IP4 198.51.100.1",
         "t=0 0",
@@ -49,7 +49,7 @@ def test_an_offer_lists_our_codecs_in_order_of_preference() -> None:
 
 def test_an_offer_over_ipv6_says_so() -> None:
     lines = wire(make_offer(replace(LOCAL, host="2001:db8::1")))
-    assert "o=- 7 1 IN IP6 2001:db8::1" in lines
+    assert "o=door 7 1 IN IP6 2001:db8::1" in lines
     assert "c=IN IP6 2001:db8::1" in lines
 
 
@@ -70,7 +70,7 @@ def test_holding_raises_the_version_and_resuming_raises_it_again() -> None:
 def test_a_new_address_changes_the_connection_but_not_the_name_of_the_session() -> None:
     # RFC 3264 §8: the origin line is identical to the previous one except for the version.
     moved = make_offer(replace(LOCAL, host="203.0.113.9", rtp_port=4010), previous=make_offer(LOCAL))
-    assert wire(moved)[1] == "o=- 7 2 IN IP4 198.51.100.1"
+    assert wire(moved)[1] == "o=door 7 2 IN IP4 198.51.100.1"
     assert "c=IN IP4 203.0.113.9" in wire(moved)
     assert "m=audio 4010 RTP/AVP 0 8 101" in wire(moved)
 

@@ -222,12 +222,12 @@ def test_hold_and_resume_offer_sendonly_and_sendrecv_with_rising_versions(call: 
     wire.command(Hold(call=CALL))
     held = wire.request("INVITE")
     assert b"a=sendonly" in held.body
-    assert b"o=- 1 2 " in held.body
+    assert b"o=door 1 2 " in held.body
     wire.reply(200, held, body=OFFER + b"a=recvonly\r\n")
     wire.command(Resume(call=CALL))
     resumed = wire.request("INVITE")
     assert b"a=sendrecv" in resumed.body
-    assert b"o=- 1 3 " in resumed.body
+    assert b"o=door 1 3 " in resumed.body
     wire.reply(200, resumed, body=OFFER)
     assert wire.take() == ["INVITE", "ACK", "INVITE", "ACK"]
     assert [done.status for done in wire.told(RequestDone)] == [200, 200]
