@@ -1,0 +1,15 @@
+"""What uses transactions: calls, registrations, queries (RFC 5057 names these usages).
+
+    agent ── outgoing_call ─┬─ client_request ── transaction.layer      how a request of ours finds its way: look-up, next hop,
+          │                 │       └ credentials                        size, challenge, CANCEL (RFC 3261 §8.1, §9.1, §22)
+          ├─ incoming_call ─┤
+          │                 └─ session ── reinvite, dialog_request      an answered call: one dialog, both directions (§12, §14, §15)
+          │                       └ acceptance, negotiation              2xx and ACK (§13); offer and answer (RFC 3264)
+          ├─ registration ── liveness                                   one account kept bound (§10), and its registrar watched
+          ├─ options                                                    §11
+          └─ server_request                                             what every request must pass first (§8.2)
+
+`endpoint` is what all of them share, `dialog` a value, `addressing` says how we are called. A usage changes in three ways: a command,
+a message, a timer that it set; it answers through the endpoint with effects. Each sets a fixed number of timers by name and drops them when
+it is over; `Endpoint.census` counts what is left.
+"""
