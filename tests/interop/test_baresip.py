@@ -16,7 +16,8 @@ from tests.interop.station import Station, station
 
 SPEECH = Path(__file__).resolve().parents[2] / "firmware" / "demo" / "speech"
 VISITOR, RESIDENT = SPEECH / "visitor.wav", SPEECH / "resident.wav"
-HEARD = 0.8  # another recording stays below 0.3; resampling 8 → 16 → 8 kHz shifts by a part of a sample, which costs hisses their likeness
+# Resampling 8 → 16 → 8 kHz shifts by a part of a sample, and a jitter buffer stretches time: both cost likeness, hisses most of all.
+HEARD, STRANGE = 0.6, 0.4
 BUTTON = """\
 [[button]]
 name = "bell"
@@ -79,12 +80,14 @@ def test_a_press_rings_baresip_both_hear_each_other_and_its_keys_open_the_door(p
     door.process.terminate()  # the speaker's recording is complete when the daemon has ended
     door.process.wait(10)
     assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
-    assert heard_at_door(tmp_path) > HEARD
+    assert likeness(RESIDENT, phone.heard(), from_s=1) < STRANGE
+    assert heard_at_door(RESIDENT, tmp_path) > HEARD
+    assert heard_at_door(VISITOR, tmp_path) < STRANGE
 
 
-def heard_at_door(folder: Path) -> float:
+def heard_at_door(said: Path, folder: Path) -> float:
     """The best four seconds: the recording begins with ringback of unknown length."""
-    return max(likeness(RESIDENT, folder / "speaker.wav", from_s=start) for start in (1.0, 2.0, 3.0))
+    return max(likeness(said, folder / "speaker.wav", from_s=start) for start in (1.0, 2.0, 3.0))
 
 
 @pytest.mark.parametrize(("way", "trace"), [("rfc4733", "received event: '{}' (end=1)"), ("info", "call: received DTMF: '{}'")])
