@@ -74,7 +74,7 @@ class TargetDialog(NamedTuple):
 def replaces(message: HeaderFields) -> Replaces | None:
     """The Replaces of an INVITE, None when absent.
 
-    Raises RemoteProtocolError when malformed or repeated ("the UAS MUST reject the request with a 400", RFC 3891 §3).
+    Raises RemoteProtocolError when malformed or repeated: such a request is rejected with 400 (RFC 3891 §3).
     """
     return sole(message, "Replaces", Replaces.parse)
 

@@ -10,7 +10,7 @@ from firmware.sip.header_values import first
 from firmware.sip.headers import DELTA_SECONDS_MAX
 
 OPTION_TAG = "timer"
-INTERVAL_S_MIN = 90  # "the absolute minimum … 90 seconds" (RFC 4028 §4); also what Min-SE means when it is absent (§5)
+INTERVAL_S_MIN = 90  # no interval may be shorter (RFC 4028 §4); also what Min-SE means when it is absent (§5)
 REFRESHERS = ("uac", "uas")
 
 
