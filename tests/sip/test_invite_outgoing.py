@@ -414,6 +414,22 @@ def test_an_outbound_proxy_is_the_next_hop_and_the_first_route() -> None:
     assert wire.request().get("Route") == "<sip:192.0.2.50:5070;lr>"
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "port"),
+    [
+        ("sip:flat@door.example", PEER, 5060),  # the domain itself: the registrar is its proxy
+        ("sip:flat@DOOR.example", PEER, 5060),
+        ("sip:flat@door.example:5070", "door.example", 5070),  # another server at the same host
+        ("sip:bob@192.0.2.66", "192.0.2.66", 5060),
+    ],
+)
+def test_without_a_proxy_only_the_accounts_own_domain_goes_to_its_registrar(target: str, host: str, port: int) -> None:
+    wire = with_account()
+    wire.command(invite(Uri.parse(target), account=MAIN))
+    assert (wire.hops[0].host, wire.hops[0].port) == (host, port)
+    assert wire.request().get("Route") is None
+
+
 def test_a_telephone_number_becomes_a_user_of_the_accounts_domain() -> None:
     wire = with_account()
     wire.command(invite(Uri.parse("tel:+4930123"), account=MAIN))

@@ -42,7 +42,9 @@ def first_hop(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
     if account.outbound_proxy is not None:
         return account.outbound_proxy
     # Registrars commonly bear an address while the domain is only a name for people: the registrar is then the domain's proxy.
-    return account.registrar if target.host.lower() == account.aor.host.lower() else target
+    # Another port at the same host is another server.
+    is_domain = target.host.lower() == account.aor.host.lower() and target.port in (None, account.aor.port)
+    return account.registrar if is_domain else target
 
 
 def preloaded_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:
