@@ -13,28 +13,18 @@ Arrival = door.Input | hw.HardwareEvent | media.MediaEvent
 
 def inputs_of(arrival: Arrival) -> tuple[door.Input, ...]:
     """What the door is told; empty when it is no business of the door."""
-    match arrival:
-        case hw.ButtonEdge() | hw.ContactEdge() | hw.RelayEdge() | hw.CardRead() | hw.KeyPressed() | hw.DeviceFault():
-            return _of_hardware(arrival)
-        case (
-            media.DigitHeard()
-            | media.StreamSilent()
-            | media.SoundFault()
-            | media.FirstAudio()
-            | media.SoundEnded()
-            | media.StreamFault()
-            | media.QualityMeasured()
-        ):
-            return _of_media(arrival)
-        case _:
-            return (arrival,)
+    if isinstance(arrival, hw.HardwareEvent):
+        return _of_hardware(arrival)
+    if isinstance(arrival, media.MediaEvent):
+        return _of_media(arrival)
+    return (arrival,)
 
 
 def _of_hardware(event: hw.HardwareEvent) -> tuple[door.Input, ...]:
     match event:
         case hw.ButtonEdge(button=button, pressed=True):
             return (door.Press(button=door.ButtonName(button)),)
-        case hw.ButtonEdge() | hw.KeyPressed():  # keypads open nothing yet: they are seen and journalled with card readers' PINs
+        case hw.ButtonEdge() | hw.KeyPressed() | hw.CardHeld():  # seen by observers; the door acts on none of them
             return ()
         case hw.ContactEdge(contact=contact, active=active):
             return (door.ContactChanged(contact=contact, active=active),)

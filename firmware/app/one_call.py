@@ -80,7 +80,7 @@ class _OneCall:
             command=line.command,
             tell=self._told,
             sound=sound,
-            open_port=lambda: open_port(self._settings.network.bind, range(first, last + 1)),
+            open_port=lambda: open_port(self._settings.network.bind, range(first, last + 1), dscp=self._settings.network.dscp_rtp),
             codecs=(PCMA, PCMU, TELEPHONE_EVENT),
             ptime_ms=20,
             session_id=ids.uint32,

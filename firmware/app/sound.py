@@ -1,4 +1,7 @@
-"""The sound engine, made when first needed: until somebody rings, the media core is not even loaded, and the card is closed."""
+"""The sound engine, made after the start, when there is time: nothing of it is needed for a REGISTER, all of it for a press.
+
+The card stays closed until something sounds.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from firmware.door.events import Sound
+from firmware.errors import MediaError
 from firmware.media.events import MediaSink
 from firmware.media.session import MediaPort
 from firmware.sdp.offer_answer import MediaSession
@@ -27,11 +31,13 @@ class SoundSystem:
 
     @property
     def engine(self) -> Engine:
-        """The engine; the first use loads the media core. Raises MediaError when there is none on this machine."""
+        """The engine; the first use loads the media core, which takes 30 ms. Raises MediaError when it was not built."""
         if self._engine is None:
-            from firmware.media.desk import DeskSettings
-            from firmware.media.engine import Engine, EngineSettings
-
+            try:
+                from firmware.media.desk import DeskSettings
+                from firmware.media.engine import Engine, EngineSettings
+            except ImportError as error:
+                raise MediaError(f"the media core cannot be loaded ({error}); build it: pip install -e .") from error
             settings = EngineSettings(desk=DeskSettings(silent_after_s=self._silent_after_s))
             self._engine = Engine(self._card(), self._sink, settings=settings)
         return self._engine
@@ -56,6 +62,7 @@ class SoundSystem:
             if self._engine is not None:
                 self._engine.stop_playing()
             return
+        engine = self.engine
         from firmware.media import tones
 
         tone = {
@@ -64,8 +71,8 @@ class SoundSystem:
             Sound.ERROR: tones.ERROR,
             Sound.OPENED: tones.DOOR_OPEN,
             Sound.ENDED: tones.BUSY,
-        }[sound]
-        self.engine.play(tone)
+        }.get(sound, tones.BEEP)
+        engine.play(tone)
 
     def last_period_ns(self, now_ns: int) -> int | None:
         """For the watchdog: when the audio thread last moved; None while there is none. A thread that has not moved yet counts from now."""

@@ -38,6 +38,7 @@ from hw.api import Board, HardwareEvent
 log = logging.getLogger("portero.station")
 
 CALLS_END_S_MAX = 1.5  # how long a stop waits for phones to confirm the end of calls
+WARM_UP_AFTER_S = 1.0  # registered by then, and no visitor is so quick after a power cut
 STEP_S = 0.02  # between two looks at whether they did
 OBSERVERS_MAX = 64  # control clients that wait or follow, outlets, the demo
 
@@ -83,6 +84,7 @@ class Station:
         )
         self.journal: Journal | None = None
         self._bridge: DoorBridge | None = None
+        self._warming: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
 
     # --- life -------------------------------------------------------------------------------------------------------------
@@ -106,9 +108,12 @@ class Station:
         self._work = self.loop.create_task(self._bridge.run())
         self._work.add_done_callback(self._work_ended)
         self.line.attach(self.supervisor.guarded("line", self._on_line))
+        self._warming = self.loop.call_later(WARM_UP_AFTER_S, self._warm_up)
 
     async def stop(self) -> None:
         """Calls ended, relays let go, registrations removed, journal closed; in a few seconds whatever the network does."""
+        if self._warming is not None:
+            self._warming.cancel()
         if self._bridge is not None:
             self.inbox.put(door.Operate(verb=door.Verb.STOP))
             await self._until(lambda: self.bridge.idle and not self.calls.legs, CALLS_END_S_MAX)
@@ -208,6 +213,13 @@ class Station:
     def _play(self, sound: door.Sound) -> None:
         try:
             self.sound.play(sound)
+        except MediaError as error:
+            self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
+
+    def _warm_up(self) -> None:
+        """Load what the first press will need, so that its INVITE waits for nothing."""
+        try:
+            self.sound.engine  # noqa: B018 -- made by being asked for
         except MediaError as error:
             self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Coroutine
 from pathlib import Path
 
+from firmware.config.schema import Contact
 from firmware.door import events as door
 from firmware.media import events as media
 from firmware.sip import events as sip
@@ -94,6 +95,25 @@ def test_the_card_is_closed_before_and_after_a_call(tmp_path: Path) -> None:
             lived.station.sound.close()
             listening.append(lived.board.sound.is_open)
             assert listening == [False, True, False]
+
+    run(scenario())
+
+
+def test_the_exit_button_opens_while_a_call_rings(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with phones("anna") as (anna,):
+            wanted = settings(tmp_path, anna)
+            wanted = wanted._replace(contact=(Contact(name="exit", kind="exit", gpio=9, lock="gate", debounce_ms=10),))
+            async with house(wanted) as lived:
+                lived.board.press("bell", 0.1)
+                await lived.until(door.Ringing)
+                lived.board.set_contact("exit", active=True)
+                await lived.until(door.Unlocked)
+                await lived.until(door.RelayMoved, times=2)
+                assert [(event.lock, event.grant) for event in lived.seen if isinstance(event, door.Unlocked)] == [
+                    ("gate", door.Grant.EXIT)
+                ]
+                assert ended(lived) == []
 
     run(scenario())
 

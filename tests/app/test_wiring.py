@@ -54,6 +54,7 @@ def test_wires_are_what_the_configuration_says() -> None:
     board = board_settings(SETTINGS)
     assert [(each.name, each.gpio, each.stuck_after_s) for each in board.buttons] == [("front", 17, None)]
     assert [(each.name, each.pull) for each in board.contacts] == [("exit", Pull.DOWN), ("leaf", Pull.UP)]
+    assert [(each.opens, each.opens_s) for each in board.contacts] == [("gate", 5.0), (None, 0.0)]
     assert [(each.name, each.gpio, each.active_high) for each in board.relays] == [("gate", 5, False), ("garage", 6, True)]
     assert board.readers[0].port == "/dev/serial0"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from firmware.config.schema import Button, Contact, Settings
 from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, ReaderSettings, RelaySettings, SoundSettings
 
@@ -10,9 +12,10 @@ UNWIRED = -1  # the GPIO of a button that has none: only a simulated board is gi
 
 def board_settings(settings: Settings, *, simulated: bool = False) -> BoardSettings:
     """A button without a GPIO exists on a simulated board alone; on a real one it is pressed through the control socket."""
+    pulses_s = {each.name: each.pulse_s for each in settings.lock}
     return BoardSettings(
         buttons=tuple(_button(each) for each in settings.button if simulated or each.gpio is not None),
-        contacts=tuple(_contact(each) for each in settings.contact),
+        contacts=tuple(_contact(each, pulses_s) for each in settings.contact),
         relays=relay_settings(settings),
         lamps=tuple(LampSettings(name=each.name, gpio=each.gpio, active_high=each.active_high) for each in settings.lamp),
         readers=tuple(
@@ -47,7 +50,9 @@ def _button(button: Button) -> InputSettings:
     )
 
 
-def _contact(contact: Contact) -> InputSettings:
+def _contact(contact: Contact, pulses_s: Mapping[str, float]) -> InputSettings:
+    """An exit button opens in the driver itself: nobody is locked in by a program that hangs. `pulses_s` by lock."""
+    opens = contact.lock if contact.kind == "exit" else None
     return InputSettings(
         name=contact.name,
         gpio=contact.gpio,
@@ -56,4 +61,6 @@ def _contact(contact: Contact) -> InputSettings:
         debounce_ms=contact.debounce_ms,
         # A door may stand open for a day; that is news of the door, not a fault of the line.
         stuck_after_s=None,
+        opens=opens,
+        opens_s=0.0 if opens is None else pulses_s[opens],
     )

@@ -1,0 +1,80 @@
+"""The sound engine's place in the station: made late, watched while it runs, missing without harm."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+from firmware.app.sound import SoundSystem
+from firmware.door.events import Sound
+from firmware.errors import MediaError
+from firmware.media.events import MediaEvent, SoundEnded
+from hw.settings import SoundSettings
+from hw.simulated_sound import SimulatedSound
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.card = SimulatedSound(SoundSettings())
+        self.ended = threading.Event()
+        self.system = SoundSystem(lambda: self.card, self._heard, silent_after_s=30.0)
+
+    def _heard(self, event: MediaEvent) -> None:
+        if isinstance(event, SoundEnded):
+            self.ended.set()
+
+
+@pytest.mark.parametrize("sound", [sound for sound in Sound if sound not in (Sound.RINGBACK, Sound.SILENCE, Sound.ENDED)])
+def test_each_sound_of_the_panel_is_played_to_its_end(sound: Sound) -> None:
+    rig = Rig()
+    rig.system.play(sound)
+    assert rig.ended.wait(10)
+    rig.system.close()
+    assert any(rig.card.heard())
+    assert not rig.card.is_open
+
+
+def test_ringback_sounds_until_silence_is_wanted() -> None:
+    rig = Rig()
+    rig.system.play(Sound.RINGBACK)
+    assert rig.system.running
+    rig.system.play(Sound.SILENCE)
+    rig.system.close()
+    assert not rig.system.running
+
+
+def test_silence_before_any_sound_loads_nothing_and_a_close_neither() -> None:
+    rig = Rig()
+    rig.system.play(Sound.SILENCE)
+    rig.system.close()
+    assert not rig.system.running
+
+
+def test_a_missing_media_core_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "firmware.media.engine", None)
+    with pytest.raises(MediaError, match="build it"):
+        Rig().system.play(Sound.BEEP)
+
+
+def test_the_watchdog_sees_the_thread_while_there_is_one() -> None:
+    rig = Rig()
+    assert rig.system.last_period_ns(1) is None
+    rig.system.play(Sound.BEEP)
+    assert rig.ended.wait(10)
+    last_ns = rig.system.last_period_ns(1)
+    assert last_ns is not None
+    assert last_ns > 1
+    rig.system.close()
+    assert rig.system.last_period_ns(1) is None
+
+
+def test_a_thread_that_has_not_moved_yet_counts_from_when_that_was_first_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck:
+        running = True
+        last_period_ns = 0
+
+    rig = Rig()
+    monkeypatch.setattr(rig.system, "_engine", Stuck())
+    assert [rig.system.last_period_ns(now_ns) for now_ns in (5, 6, 7)] == [5, 5, 5]
