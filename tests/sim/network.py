@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -95,6 +96,8 @@ class World:
         self.now_s = 1000.0
         self.nodes: dict[str, Node] = {}
         self.names: dict[str, tuple[str, ...]] = {}  # a host name, and the addresses behind it
+        self.refuses = True  # whether an address without a listener says so (ICMP), or swallows what is sent there
+        self.wakes: Counter[str] = Counter()  # how often each node's shell had something to do
         self.ladder: list[Passage] = []
         self._serial = 0
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -120,6 +123,7 @@ class World:
 
     def feed(self, node: Node, event: Input) -> None:
         """Let a node's network hear something."""
+        self.wakes[node.host] += 1
         node.agent.receive(event, self.now_s)
         self.flush(node)
 
@@ -157,6 +161,7 @@ class World:
             if event_s is not None and event_s <= self.now_s:
                 heappop(self._queue)[2]()
             elif node is not None:
+                self.wakes[node.host] += 1
                 node.agent.handle_timer(self.now_s)
                 self.flush(node)
 
@@ -184,7 +189,8 @@ class World:
         self.ladder.append(Passage(self.now_s, node.host, send.hop.host, send.data, ("lost", "", "twice")[copies]))
         target = self.nodes.get(send.hop.host) if send.hop.transport is Transport.UDP else None
         if target is None or target.is_down:
-            self.at(0.001, lambda: self.feed(node, SendFailed(hop=send.hop, reason="refused")))
+            if self.refuses or send.hop.transport is not Transport.UDP:
+                self.at(0.001, lambda: self.feed(node, SendFailed(hop=send.hop, reason="refused")))
             return
         source = Hop(transport=send.hop.transport, host=node.host, port=SIP_PORT, local_host=target.host, local_port=SIP_PORT)
         for _ in range(copies):

@@ -6,7 +6,8 @@ which would wake the board all day, there are two ways, and `watch` takes the be
 1. A sentinel: one idle TCP connection to the registrar. When its process ends, the kernel closes the connection, and we register again
    at once. Costs no wake-up. A registrar that closes idle connections by itself causes one registration each time; if that
    happens too often, or TCP is refused, the second way is taken.
-2. A probe: OPTIONS every `probe_s` (10 s: with its answer 0.2 wake-ups a second). It notices every outage that lasts longer than the gap.
+2. A probe: OPTIONS every `probe_s` (10 s: with its answer 0.2 wake-ups a second). It notices every outage that lasts longer than the gap,
+   by the error, or by the answer that comes late.
 
 A registration over a connection needs neither: its own connection is the sentinel. `probe_s` 0 switches both off.
 """
@@ -25,6 +26,7 @@ from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 KEEPALIVE = b"\r\n\r\n"  # RFC 5626 §3.5.1
 SHORT_LIFE_S = 60.0  # a sentinel that is closed sooner was closed for idleness, not by a restart …
 SHORT_LIVES_MAX = 3  # … if it happens this often in a row
+SLOW_ANSWER_S = 1.0  # a probe answered later was repeated at least twice: the registrar may have been away, and have forgotten us
 SENTINEL_AGAIN_S = 3600.0  # after which a connection is tried again where none could be had
 
 
@@ -62,6 +64,7 @@ class Liveness:
         self._tag = endpoint.ids.tag()
         self._cseq = 0
         self._hop: Hop | None = None
+        self._asked_s = 0.0
 
     def watch(self, hop: Hop, now_s: float) -> None:
         """Begin to watch the registrar that is bound over `hop`."""
@@ -126,8 +129,11 @@ class Liveness:
         """Nothing follows from it."""
 
     def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
-        """Any answer at all is a sign of life."""
+        """Any answer at all is a sign of life; a late one is the sign of a return."""
         self._request = None
+        if self._way is Way.PROBE and now_s - self._asked_s > SLOW_ANSWER_S:
+            self._user.registrar_lost(now_s)
+            return
         if self._way is Way.OPENING and source.flow is not None:
             self._way, self._flow = Way.SENTINEL, source.flow
         else:
@@ -151,6 +157,7 @@ class Liveness:
         self._endpoint.timers.set(self, "probe", now_s + self._knowledge.account.probe_s)
 
     def _ask(self, hop: Hop, now_s: float) -> None:
+        self._asked_s = now_s
         # Without the account: a probe's answer matters, not its permission, so a challenge is answer enough.
         self._request = ClientRequest(self._endpoint, self, None)
         self._request.begin(first_hop(self._knowledge.account.registrar, self._knowledge), now_s, hop=hop)
