@@ -115,11 +115,11 @@ class SipLine:
     def _event(self, event: sip.Event) -> None:
         match event:
             case sip.Registered(account=account, expires_s=expires_s):
-                self._note(account, working=True, detail=f"registered for {expires_s} s")
+                self._note(account, working=True, level=logging.INFO, detail=f"registered for {expires_s} s")
             case sip.RegistrationFailed(account=account, detail=detail):
-                self._note(account, working=False, detail=detail)
+                self._note(account, working=False, level=logging.WARNING, detail=detail)
             case sip.Unregistered(account=account):
-                self._note(account, working=False, detail="not registered: so ordered")
+                self._note(account, working=False, level=logging.INFO, detail="not registered: so ordered")
             case _:
                 pass
         if self._on_event is not None:
@@ -127,10 +127,10 @@ class SipLine:
         elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(event)
 
-    def _note(self, account: str, *, working: bool, detail: str) -> None:
+    def _note(self, account: str, *, working: bool, level: int, detail: str) -> None:
         registration = self.registrations.setdefault(account, Registration())
         if (registration.working, registration.detail) != (working, detail):
-            log.log(logging.INFO if working else logging.WARNING, "account %s: %s", account, detail)
+            log.log(level, "account %s: %s", account, detail)
         registration.working, registration.detail = working, detail
         if working:
             self._registered.add(account)

@@ -38,7 +38,7 @@ class Registrar(asyncio.DatagramProtocol):
             self._changed.set()
         if self.status and self._transport is not None:
             response = make_response(request, self.status, to_tag="registrar")
-            if self.status == 200 and _expires(request) != "0":
+            if request.method == "REGISTER" and self.status == 200 and _expires(request) != "0":
                 response = response.with_header("Contact", str(request.contacts[0]))
             self._transport.sendto(response.to_bytes(), addr)
 
