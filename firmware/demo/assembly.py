@@ -21,7 +21,7 @@ from firmware.media import events as media
 from firmware.media.quality import QualityRecord
 from hw import api as hw
 
-ALIKE_MIN: Final = 0.8  # G.711 alone leaves 0.99; each place where a busy machine made the buffer stretch costs some; strangers stay below 0.3
+ALIKE_MIN: Final = 0.8  # G.711 alone leaves 0.99, a busy machine whose buffer stretches costs some; strangers stay below 0.3
 
 
 def assemble(notes: Notes, out: Path) -> tuple[Evidence, tuple[Note, ...]]:
