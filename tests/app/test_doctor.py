@@ -183,3 +183,21 @@ def test_a_broken_configuration_is_examined_as_far_as_possible(tmp_path: Path, c
     assert f"fail config: {config}:2: network.sip_prot" in out
     assert "clock: " in out
     assert threading.active_count() == 1
+
+
+def test_the_whole_examination_looks_at_each_part_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_settings: object) -> None:
+        raise HardwareError("no sound card")
+
+    monkeypatch.setattr("hw.alsa.open_duplex", nothing)
+    config = tmp_path / "portero.toml"
+    sections = (
+        '[network]\nbind = "127.0.0.1"\nsip_port = 0',
+        f'[journal]\npath = "{tmp_path}/journal.db"',
+        f'[control]\nsocket = "{tmp_path}/control"',
+    )
+    config.write_text("\n".join(sections))
+    parts = [finding.part for finding in examination.findings(config)]
+    assert list(dict.fromkeys(parts)) == [
+        "config", "clock", "permissions", "real time", "journal", "network", "daemon", "sip port", "registration", "gpio", "sound",
+    ]  # fmt: skip

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
+
+import pytest
 
 from firmware.config.schema import Contact
 from firmware.door import events as door
@@ -233,5 +236,25 @@ def test_the_vitals_are_well_idle_and_in_a_call(tmp_path: Path) -> None:
             now_ns = round(lived.station.loop.time() * 1e9)
             assert [vital(now_ns) for vital in lived.station.vitals] == [None, None]
             assert lived.station.vitals[0](now_ns + 60 * 10**9) is not None
+
+    run(scenario())
+
+
+def test_a_media_core_that_is_missing_is_known_before_the_first_press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware.app.station.WARM_UP_AFTER_S", 0.0)
+    monkeypatch.setitem(sys.modules, "firmware.media.engine", None)
+
+    async def scenario() -> None:
+        async with house(settings(tmp_path)) as lived:
+            await lived.until(door.HealthChanged)
+            assert "build it" in lived.station.health["sound"]
+
+    run(scenario())
+
+
+def test_who_waits_for_what_does_not_come_is_told_so(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(settings(tmp_path)) as lived:
+            assert await lived.station.wait_for(lambda _event: True, 0.0) is None
 
     run(scenario())
