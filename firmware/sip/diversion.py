@@ -52,7 +52,8 @@ class Diversion(NamedTuple):
 class HistoryEntry(NamedTuple):
     """One History-Info value: a target that the request went to, its place in the tree of targets, and whose target led to it.
 
-    `position` is the parameter index, `mapped_from` the value of the parameters rc, mp or np: the position of the entry that this one follows (RFC 7044 §5).
+    `position` is the parameter index; `mapped_from` is the parameter rc, mp or np: the position of the entry that this one follows
+    (RFC 7044 §5).
     """
 
     address: NameAddr

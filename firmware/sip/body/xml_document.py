@@ -1,0 +1,173 @@
+"""XML bodies: bytes to a small tree of elements and back. The only file here that touches an XML parser.
+
+The parser is expat, which does no more than tell what it reads. A document type declaration is refused, and with it every entity that a
+sender could define: no expansion (billion laughs), no file or address that the parser would open (external entities). What is left is
+bounded by the limits below. No body that RFCs 3680, 3863, 3994, 4235, 4575 and 5168 define needs a declaration.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from xml.parsers import expat
+
+from firmware.errors import RemoteProtocolError
+
+BYTES_MAX = 65535  # no SIP message that we take is larger
+DEPTH_MAX = 16  # the deepest of these formats, conference-info, has 7 levels
+ELEMENTS_MAX = 4096  # a reginfo or conference-info with a hundred entries has about a thousand
+ATTRIBUTES_MAX = 32  # of one element, RFC 3680's contact has 12
+
+Attributes = tuple[tuple[str, str], ...]
+
+_REPLACEMENT = "\ufffd"
+
+
+class Element(NamedTuple):
+    """One element. `text` is all its own character data, that of its children left out.
+
+    Attributes of no namespace bear their name alone, others `namespace name` with a blank between.
+    """
+
+    namespace: str
+    name: str
+    attributes: Attributes = ()
+    text: str = ""
+    children: tuple[Element, ...] = ()
+
+    def attribute(self, name: str) -> str | None:
+        """The value of an attribute without namespace, white space round it removed; None when absent."""
+        for key, value in self.attributes:
+            if key == name:
+                return value.strip()
+        return None
+
+    def all(self, name: str) -> tuple[Element, ...]:
+        """The children of that local name; namespaces do not count, since devices forget to declare them."""
+        return tuple([child for child in self.children if child.name == name])
+
+    def child(self, name: str) -> Element | None:
+        """The first child of that local name, None when there is none."""
+        for child in self.children:
+            if child.name == name:
+                return child
+        return None
+
+    def child_text(self, name: str) -> str | None:
+        """The text of that child without white space round it, None when there is no such child."""
+        child = self.child(name)
+        return None if child is None else child.text.strip()
+
+
+def decode(body: bytes, root: str) -> Element:
+    """Read a document whose outermost element has the local name `root`. Raises RemoteProtocolError.
+
+    The text is UTF-8, or else taken for ISO 8859-1; what the XML declaration says of it does not count.
+    """
+    if len(body) > BYTES_MAX:
+        raise RemoteProtocolError(f"XML of {len(body)} bytes", status=513)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        body = body.decode("latin-1").encode()
+    reader = _Reader()
+    try:
+        reader.parser.Parse(body.strip(), True)  # noqa: FBT003 (expat takes no keywords; this says that the document is whole)
+    except expat.ExpatError as error:
+        raise RemoteProtocolError(f"not XML: {error}") from None
+    document = reader.document()
+    if document.name != root:
+        raise RemoteProtocolError(f"XML of another kind: {document.name[:40]!r} where {root!r} is meant")
+    return document
+
+
+class _Reader:
+    """Builds the tree from what expat tells; one stack of open elements, each a list of its parts."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate("utf-8", " ")
+        self.parser.buffer_text = True
+        self.parser.ordered_attributes = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self._open: list[tuple[str, Attributes, list[str], list[Element]]] = []
+        self._count = 0
+        self._root: Element | None = None
+
+    def document(self) -> Element:
+        """The outermost element."""
+        assert self._root is not None, "expat accepts no document without an element"
+        return self._root
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        self._count += 1
+        if self._count > ELEMENTS_MAX or len(self._open) >= DEPTH_MAX or len(attributes) > 2 * ATTRIBUTES_MAX:
+            raise RemoteProtocolError("XML too large: elements, depth or attributes", status=513)
+        self._open.append((name, tuple(zip(attributes[::2], attributes[1::2], strict=True)), [], []))
+
+    def _characters(self, text: str) -> None:
+        self._open[-1][2].append(text)
+
+    def _end(self, _name: str) -> None:
+        name, attributes, texts, children = self._open.pop()
+        namespace, _, local = name.rpartition(" ")
+        element = Element(namespace, local, attributes, "".join(texts), tuple(children))
+        if self._open:
+            self._open[-1][3].append(element)
+        else:
+            self._root = element
+
+    def _doctype(self, *_: object) -> None:
+        raise RemoteProtocolError("XML with a document type declaration")
+
+
+def encode(root: Element, prefixes: Attributes = ()) -> bytes:
+    """The document in UTF-8, one element a line where elements hold only elements.
+
+    The namespace of `root` is the default one; every other that is used must stand in `prefixes` as (prefix, namespace), all declared at
+    the root. An element of no namespace inherits the default. Characters that XML cannot carry become U+FFFD.
+    """
+    names = {namespace: f"{prefix}:" for prefix, namespace in prefixes}
+    names |= {"http://www.w3.org/XML/1998/namespace": "xml:", root.namespace: "", "": ""}
+    declared = [("xmlns", root.namespace)] if root.namespace else []
+    declared += [(f"xmlns:{prefix}", namespace) for prefix, namespace in prefixes]
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
+    _write(root, names, "".join([f' {name}="{_escaped(value)}"' for name, value in declared]), "", lines)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _write(element: Element, names: dict[str, str], declared: str, indent: str, lines: list[str]) -> None:
+    tag = names[element.namespace] + element.name
+    written = [f' {_attribute_name(name, names)}="{_escaped(value)}"' for name, value in element.attributes]
+    start = f"{indent}<{tag}{declared}{''.join(written)}"
+    text = _escaped(element.text, in_text=True)
+    if not element.children:
+        lines.append(f"{start}>{text}</{tag}>" if text else f"{start}/>")
+        return
+    lines.append(f"{start}>{text}")
+    for child in element.children:
+        _write(child, names, "", indent + "  ", lines)
+    lines.append(f"{indent}</{tag}>")
+
+
+def _attribute_name(name: str, names: dict[str, str]) -> str:
+    namespace, _, local = name.rpartition(" ")
+    return names[namespace] + local
+
+
+def _escaped(text: str, *, in_text: bool = False) -> str:
+    if not text.isalnum():
+        text = "".join([char if _is_char(char) else _REPLACEMENT for char in text])
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+        if not in_text:
+            # An attribute's line ends and tabs would be read back as blanks (XML 1.0 §3.3.3).
+            text = text.replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return text
+
+
+def _is_char(char: str) -> bool:
+    """Whether XML 1.0 §2.2 knows the character."""
+    if char < " ":
+        return char in "\t\n\r"
+    return not ("\ud800" <= char <= "\udfff" or char in "\ufffe\uffff")
