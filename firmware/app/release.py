@@ -42,7 +42,7 @@ def release(config: Path, runtime_directory: str | None) -> int:
 
     try:
         relays = None if runtime_directory is None else noted_relays(Path(runtime_directory))
-        release_relays(BoardSettings(relays=_configured(load(config)) if relays is None else relays))
+        release_relays(BoardSettings(relays=_configured(load(config, outside_service=True)) if relays is None else relays))
     except (PorteroError, HardwareError) as error:
         print(f"portero release-relays: {error}", file=sys.stderr)
         return 1

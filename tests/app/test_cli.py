@@ -141,6 +141,12 @@ def test_release_drives_the_configured_lines(config: Path, released: list[BoardS
     assert [lines(board) for board in released] == [[("gate", 27, False)]]
 
 
+def test_release_needs_no_secret(config: Path, released: list[BoardSettings]) -> None:
+    config.write_text(GOOD + '[[code]]\nname = "family"\ncode_credential = "family"\n')
+    assert release.release(config, None) == 0
+    assert [lines(board) for board in released] == [[("gate", 27, False)]]
+
+
 def test_release_prefers_what_the_dead_daemon_noted_over_a_file_changed_since(
     config: Path, released: list[BoardSettings], tmp_path: Path
 ) -> None:

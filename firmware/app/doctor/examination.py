@@ -24,7 +24,7 @@ def examine(config: Path) -> int:
 def findings(config: Path) -> Iterator[Finding]:
     """Everything that can be found out, lazily: some of it takes seconds."""
     try:
-        settings = load(config)
+        settings = load(config, outside_service=True)
     except ConfigErrors as errors:
         for problem in errors.problems:
             yield fail("config", f"{config}:{problem.line}: {problem.key}: {problem.wrong}", problem.remedy)
