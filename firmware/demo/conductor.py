@@ -281,7 +281,13 @@ def in_words(event: object) -> tuple[str, str] | None:
             return None
 
 
-def quiet() -> None:
-    """The demo speaks for itself: the station's log lines go nowhere."""
-    logging.getLogger("portero").addHandler(logging.NullHandler())
-    logging.getLogger("portero").propagate = False
+def log_into(path: Path) -> logging.Handler:
+    """The demo speaks for itself on the terminal: the station's log lines go to a file, for whoever asks why something is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    log = logging.getLogger("portero")
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    log.propagate = False
+    return handler

@@ -86,9 +86,9 @@ def demo(out: Path, *, pbx: str | None, stream: TextIO | None = None) -> int:
 
 
 async def _demo(out: Path, pbx: str | None, display: Display) -> int:
-    from firmware.demo.conductor import Conductor, quiet
+    from firmware.demo.conductor import Conductor, log_into
 
-    quiet()
+    log = log_into(out / "portero.log")
     display.say("Portero: a visitor presses the button, the resident's phone rings, they talk, a code opens the door.\n")
     spinning = asyncio.create_task(display.spin())
     try:
@@ -96,6 +96,7 @@ async def _demo(out: Path, pbx: str | None, display: Display) -> int:
     finally:
         spinning.cancel()
         await asyncio.gather(spinning, return_exceptions=True)
+        log.close()
     from firmware.demo.assembly import assemble
     from firmware.demo.report import render_report
 
@@ -107,6 +108,8 @@ async def _demo(out: Path, pbx: str | None, display: Display) -> int:
     display.say(f"\nReport      {report.resolve()}\nRecordings  {out / 'door.wav'}  {out / 'phone.wav'}  (left: said, right: heard)")
     for problem in evidence.problems:
         display.verdict(good=False, text=problem)
+    if not evidence.passed:
+        display.say(f"Why, may stand in {out / 'portero.log'}")
     if evidence.passed:
         display.verdict(good=True, text="everything that should happen happened")
     return 0 if evidence.passed else 1
