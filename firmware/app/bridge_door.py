@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 from typing import Protocol, assert_never
 
@@ -21,10 +22,11 @@ from firmware.door import events as door
 from firmware.door.machine import handle
 from firmware.door.state import Door, Idle
 from firmware.errors import JournalError
-from hw.api import HardwareError, Lamp
+from hw.api import HardwareError, Lamp, RelayBlockedError
 
 log = logging.getLogger("portero.door")
 
+RelayEffect = door.Unlock | door.Hold | door.Shut | door.Block | door.Unblock
 LampGroup = tuple[tuple[Lamp, float | None], ...]  # lamps of one role, each with its blink period
 
 
@@ -42,6 +44,10 @@ class Opener(Protocol):
     """What the door does with a relay; the driver does the rest."""
 
     def pulse(self, duration_s: float) -> None: ...
+    def hold(self) -> None: ...
+    def release(self) -> None: ...
+    def block(self, *, exits: bool) -> None: ...
+    def unblock(self) -> None: ...
 
 
 class Panel:
@@ -71,7 +77,9 @@ class DoorBridge:
         timers: Callable[[Callable[[door.TimerKey], None]], Timers[door.TimerKey]],
         supervisor: Supervisor,
         observe: Callable[[object], None],
+        request: Callable[[door.Request], None] | None = None,
         clock_s: Callable[[], float] = time.monotonic,
+        local: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         self._state = state
         self._inbox = inbox
@@ -81,7 +89,9 @@ class DoorBridge:
         self._timers = timers(lambda key: inbox.put(door.TimerFired(key=key)))
         self._supervisor = supervisor
         self._observe = observe
+        self._request = request
         self._clock_s = clock_s
+        self._local = local
         self.busy_since_ns: int | None = None  # for the watchdog: when the arrival that is being worked off was taken
 
     @property
@@ -108,7 +118,7 @@ class DoorBridge:
 
     async def _work_off(self, arrival: Arrival) -> None:
         for given in inputs_of(arrival):
-            self._state, effects = handle(self._state, given, self._clock_s())
+            self._state, effects = handle(self._state, given, self._clock_s(), self._local())
             await self._obey_all(effects)
 
     async def _obey_all(self, effects: Iterable[door.Effect]) -> None:
@@ -145,8 +155,11 @@ class DoorBridge:
                 self._phone.accept(effect)
             case door.Refuse():
                 self._phone.refuse(effect)
-            case door.Unlock():
-                self._unlock(effect)
+            case door.Unlock() | door.Hold() | door.Shut() | door.Block() | door.Unblock():
+                self._move_relay(effect)
+            case door.Request():
+                if self._request is not None:
+                    self._request(effect)
             case door.Light(lamp=role, on=on):
                 for lamp, blink_period_s in self._panel.lamps.get(role, ()):
                     lamp.set(on=on, blink_period_s=blink_period_s)
@@ -161,11 +174,27 @@ class DoorBridge:
             case never:
                 assert_never(never)
 
-    def _unlock(self, effect: door.Unlock) -> None:
+    def _move_relay(self, effect: RelayEffect) -> None:
+        relay = self._panel.relays[effect.lock]
         try:
-            self._panel.relays[effect.lock].pulse(effect.duration_s)
+            match effect:
+                case door.Unlock(duration_s=duration_s):
+                    relay.pulse(duration_s)
+                case door.Hold():
+                    relay.hold()
+                case door.Shut():
+                    relay.release()
+                case door.Block():
+                    relay.block(exits=False)
+                case door.Unblock():
+                    relay.unblock()
+                case never:
+                    assert_never(never)
+        except RelayBlockedError:
+            # Only a request to exit passes by a blocked lock, and its contact has moved the relay already, beside the program.
+            log.info("lock %s is blocked; its exit contact opens it by itself", effect.lock)
         except HardwareError as error:
-            log.error("lock %s did not open: %s", effect.lock, error)
+            log.error("lock %s did not follow %s: %s", effect.lock, type(effect).__name__, error)
             self._inbox.put(door.HealthChanged(part=effect.lock, working=False, detail=str(error)))
 
 

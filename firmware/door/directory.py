@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from firmware.door.events import ButtonName, LockName
 from firmware.door.kind import kind
+from firmware.door.schedule import Holiday, Profile, When, within
 
 
 class AutoAnswer(Enum):
@@ -18,23 +21,125 @@ class AutoAnswer(Enum):
     ALWAYS = "always"
 
 
+class Trigger(Enum):
+    """What a rule waits for; each is one kind of record, and the rule's subject is the name in it."""
+
+    PRESSED = "pressed"  # a button
+    ANSWERED = "answered"  # a target
+    ENDED = "ended"  # a call with a target
+    UNANSWERED = "unanswered"  # a press that nobody answered; without subject
+    OPENED = "opened"  # a lock
+    SHUT = "shut"  # a lock's relay
+    REFUSED = "refused"  # a code, card or right; without subject
+    ACTIVE = "active"  # a contact: a door that opens, an exit button that is pressed
+    INACTIVE = "inactive"  # a contact
+    FORCED = "forced"  # a door contact
+    OPEN_TOO_LONG = "open-too-long"  # a door contact
+    TAMPERED = "tampered"  # a tamper contact
+    FAILED = "failed"  # a part of the station
+    WORKS = "works"  # a part of the station
+    BEGINS = "begins"  # a profile
+    ENDS = "ends"  # a profile
+
+
+class Deed(Enum):
+    """What a rule can do."""
+
+    OPEN = "open"
+    HOLD = "hold"
+    LOCK = "lock"
+    NORMAL = "normal"
+    CALL = "call"
+    HANG_UP = "hang-up"
+    PLAY = "play"
+    REQUEST = "request"
+    WAIT = "wait"
+
+
+class CallKind(Enum):
+    """What the door's one line does: the condition of a rule."""
+
+    IDLE = "idle"
+    CALLING = "calling"
+    OFFERED = "offered"
+    TALKING = "talking"
+
+
+class Chime(Enum):
+    """When the panel chimes in place of the phones."""
+
+    NEVER = "never"
+    UNREACHABLE = "unreachable"  # no phone could be rung
+    UNANSWERED = "unanswered"  # whatever the reason
+
+
+@kind
+class Route(NamedTuple):
+    """One way to somebody: an address, through an account or (None) directly."""
+
+    uri: str
+    account: str | None
+
+
 @kind
 class Target(NamedTuple):
-    """Somebody at the other end of a call. `locks` are those that a code may open in a call with them."""
+    """Somebody at the other end of a call. `locks` are those that a code may open in a call with them.
+
+    `fallbacks` are further ways to the same person, in order. `deputy` names the target that is rung in place of this one when it is busy,
+    away or unreachable, or does not want to be disturbed: while `quiet_when` holds, or when it has said so.
+    """
 
     name: str
     uri: str
     account: str | None
     locks: frozenset[LockName]
+    fallbacks: tuple[Route, ...] = ()
+    deputy: str | None = None
+    quiet_when: When | None = None
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every way to this target, the best first."""
+        return (Route(uri=self.uri, account=self.account), *self.fallbacks)
+
+
+@kind
+class Round(NamedTuple):
+    """One step of a ringing plan: all of `targets` ring at once for `ring_s` (None: the limit of a call); skipped unless `when` holds."""
+
+    targets: tuple[Target, ...]
+    ring_s: float | None = None
+    when: When | None = None
+
+
+Plan = tuple[Round, ...]
 
 
 @kind
 class Lock(NamedTuple):
-    """How long a lock is opened, and the bound of one closing of its relay however often it is opened anew."""
+    """How long a lock is opened, and the bound of one closing of its relay however often it is opened anew.
+
+    While `held_when` holds it stays open. `then` opens another lock `then_after_s` after each opening of this one, by the same right.
+    With `secure_only` no digit opens it in a call that is not encrypted.
+    """
 
     name: LockName
     pulse_s: float
     max_closed_s: float
+    held_when: When | None = None
+    then: LockName | None = None
+    then_after_s: float = 0.0
+    secure_only: bool = False
+
+
+@kind
+class Watch(NamedTuple):
+    """A door contact: the lock whose openings explain that the door opens (None: it may open as it likes), and how long it may stand open
+    (None: for ever).
+    """
+
+    lock: LockName | None
+    open_limit_s: float | None
 
 
 @kind
@@ -64,6 +169,28 @@ class Limits(NamedTuple):
     wrong_limit_global: int
     lockout_s: float  # the first; doubles with each further wrong code
     lockout_max_s: float
+    fallback_after_s: float = 5.0  # a way that shows no sign of ringing for so long is helped by the next one
+
+
+@kind
+class Do(NamedTuple):
+    """One action of a rule. `what` is the verb, `name` its object (a lock, target, plan, sound or webhook); `seconds` belongs to WAIT."""
+
+    what: Deed
+    name: str = ""
+    seconds: float = 0.0
+
+
+@kind
+class Rule(NamedTuple):
+    """When `on` happens (to `subject`, or empty: to anybody) and `when` holds and the call is as `state` says, do `deeds` in order."""
+
+    name: str
+    on: Trigger
+    subject: str
+    deeds: tuple[Do, ...]
+    when: When | None = None
+    state: CallKind | None = None
 
 
 @kind
@@ -71,9 +198,10 @@ class Directory(NamedTuple):
     """Everything this door knows.
 
     `exits` and `readers` name the lock that a contact or reader serves; `allow` holds `user@host` in lower case, `*` in place of either.
+    `plans` are those that rules may call; `watches` are door contacts, `tampers` the contacts of the panel's case.
     """
 
-    buttons: Mapping[ButtonName, tuple[Target, ...]]
+    buttons: Mapping[ButtonName, Plan]
     targets: Mapping[str, Target]
     locks: Mapping[LockName, Lock]
     codes: tuple[Key, ...]
@@ -85,16 +213,32 @@ class Directory(NamedTuple):
     auto_answer: AutoAnswer
     second_press_hangs_up: bool
     limits: Limits
+    plans: Mapping[str, Plan] = MappingProxyType({})
+    profiles: Mapping[str, Profile] = MappingProxyType({})
+    holidays: tuple[Holiday, ...] = ()
+    watches: Mapping[str, Watch] = MappingProxyType({})
+    tampers: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = ()
+    chime: Chime = Chime.NEVER
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""
         return self.targets.get(target) or Target(name=target, uri=target, account=None, locks=frozenset())
 
-    def admitted(self, caller: str) -> Target | None:
-        """The party for an incoming call of `caller` (`user@host`, lower case), or None when nobody allowed it."""
+    def admitted(self, caller: str, *, authenticated: bool = False) -> Target | None:
+        """The party for an incoming call of `caller` (`user@host`, lower case), or None when nobody allowed it.
+
+        Who has not proved to be the caller may talk and open nothing: the name in a request is written by whoever sends it.
+        """
         if not any(_fits(caller, pattern) for pattern in self.allow):
             return None
-        return Target(name=caller, uri=f"sip:{caller}", account=None, locks=self.incoming_locks)
+        return Target(name=caller, uri=f"sip:{caller}", account=None, locks=self.incoming_locks if authenticated else frozenset())
+
+    def holds(self, when: When, local: datetime | None, *, unknown: bool) -> bool:
+        """Whether the condition holds at the wall clock's time; `unknown` while the clock is not set."""
+        if local is None:
+            return unknown
+        return within(self.profiles[when.profile], self.holidays, local) is not when.negated
 
 
 def _fits(caller: str, pattern: str) -> bool:

@@ -31,7 +31,7 @@ REFUSED_RECORD_EVERY_S = 10.0  # a scanner's flood of calls must not fill the jo
 
 def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     """Somebody calls. Only who is listed is let in; while the line is taken everybody is refused as busy (RFC 3261 §21.4.24)."""
-    party = door.directory.admitted(given.caller)
+    party = door.directory.admitted(given.caller, authenticated=given.authenticated)
     if party is None:
         return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
     if not isinstance(door.call, Idle):
@@ -70,7 +70,9 @@ def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) ->
         case Stage.RINGING | Stage.EARLY_MEDIA:
             return door, ()
         case Stage.ANSWERED:
-            return talk(door, leg, None, now_s), (Record(record=Answered(call=leg.call, party=leg.party.name)),)
+            return talk(door, leg._replace(encrypted=given.encrypted), None, now_s), (
+                Record(record=Answered(call=leg.call, party=leg.party.name)),
+            )
         case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
             return door._replace(call=Idle()), (_over(offered, given.stage, given.detail),)
         case never:

@@ -7,13 +7,17 @@ state: `calling`, `incoming`, `talking`, `opening`. Every press ends in exactly 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import assert_never
 
-from firmware.door.calling import dialled, given_up, leg_moved, pressed
+from firmware.door.calling import dialled, helped, leg_moved, pressed, round_over
+from firmware.door.contacts import block_ended, contact_changed, stands_open
 from firmware.door.events import (
     CallMoved,
     CardRead,
+    CardRefused,
     ClearTimer,
+    CodeRefused,
     ContactChanged,
     Dial,
     DigitHeard,
@@ -25,26 +29,41 @@ from firmware.door.events import (
     Input,
     LampRole,
     Light,
+    LockName,
+    OpeningRefused,
     OpenLock,
     Operate,
-    Outcome,
     Press,
     Record,
     Refusal,
     RelayMoved,
+    SetLockMode,
+    SetQuiet,
     SetTimer,
-    Sound,
     Stage,
+    Start,
     TimerFired,
     TimerKey,
-    Verb,
 )
-from firmware.door.incoming import accepted, called, not_taken, offer_moved
-from firmware.door.opening import card_read, contact_changed, opened_by_operator
+from firmware.door.holding import minute_came, mode_set, quiet_set, shut_again, started
+from firmware.door.incoming import called, not_taken, offer_moved
+from firmware.door.opening import card_read, chain_came, opened_by_operator
+from firmware.door.operating import operated
+from firmware.door.ruling import resumed, ruled
 from firmware.door.state import (
+    BLOCK,
+    CHAIN,
     DIGITS,
     HANG_UP,
-    LOCK_PREFIX,
+    LOCK,
+    MINUTE,
+    OFFER,
+    REFUSED,
+    RING,
+    ROUTE,
+    RUN,
+    STANDING,
+    TALK,
     WARNING,
     Calling,
     Door,
@@ -57,15 +76,27 @@ from firmware.door.state import (
 )
 from firmware.door.talking import digit_heard, ended, typed_dropped, warned
 
+ACCOUNT_PART = "account"  # the health of an account is told as that of the part "account NAME"
+CALL_TIMERS = frozenset({RING, ROUTE, OFFER, TALK, WARNING, HANG_UP, DIGITS})
+REFUSALS = (CodeRefused, CardRefused, OpeningRefused)
+REFUSED_S = 2.0  # how long the lamp shows it: long enough to be seen, short enough for the next try
 
-def handle(door: Door, given: Input, now_s: float) -> Step:
-    """The door after `given`, and what to do about it, in order. Raises KeyError for a button, lock or reader that was not configured."""
-    after, effects = _decided(door, given, now_s)
+
+def handle(door: Door, given: Input, now_s: float, local: datetime | None = None) -> Step:
+    """The door after `given`, and what to do about it, in order. Raises KeyError for a button, lock or reader that was not configured.
+
+    `local` is what the wall clock at the door shows, without a zone; None while it is not set, and then no time profile is active.
+    """
+    after, effects = _decided(door._replace(local=local), given, now_s)
+    after, effects = ruled(after, effects, now_s)
+    after = _noted(door, after, effects, now_s)
     return after, (*effects, *_lamps(door, after), *_timers(door, after))
 
 
 def _decided(door: Door, given: Input, now_s: float) -> Step:
     match given:
+        case Start():
+            return started(door, given, now_s)
         case Press():
             return pressed(door, given, now_s)
         case CallMoved():
@@ -81,18 +112,32 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return contact_changed(door, given, now_s)
         case CardRead():
             return card_read(door, given, now_s)
-        case RelayMoved() | HealthChanged():
+        case RelayMoved():
             return door, (Record(record=given),)
+        case HealthChanged():
+            return _health_changed(door, given), (Record(record=given),)
         case TimerFired():
             return _timer_fired(door, given.key, now_s)
         case Dial():
             return dialled(door, given, now_s)
         case OpenLock():
             return opened_by_operator(door, given, now_s)
+        case SetLockMode():
+            return mode_set(door, given)
+        case SetQuiet():
+            return quiet_set(door, given)
         case Operate():
-            return _operated(door, given.verb, now_s)
+            return operated(door, given.verb, now_s)
         case never:
             assert_never(never)
+
+
+def _health_changed(door: Door, given: HealthChanged) -> Door:
+    """An account that does not work is no way to anybody."""
+    part, _, account = given.part.partition(" ")
+    if part != ACCOUNT_PART:
+        return door
+    return door._replace(down=door.down - {account} if given.working else door.down | {account})
 
 
 def _call_moved(door: Door, given: CallMoved, now_s: float) -> Step:
@@ -119,17 +164,42 @@ def _timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
     at_s = deadlines(door).get(key)
     if at_s is not None and now_s < at_s:  # the loop's clock is coarser than ours: ask again
         return door, (SetTimer(key=key, at_s=at_s),)
-    if key.startswith(LOCK_PREFIX):
-        return door._replace(locks={name: lock for name, lock in door.locks.items() if LOCK_PREFIX + name != key}), ()
+    if at_s is None:  # a timer of a state that is over
+        return door, ()
+    return _call_timer_fired(door, key, now_s) if key in CALL_TIMERS else _standing_timer_fired(door, key, now_s)
+
+
+def _standing_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
+    """A timer that belongs to no call."""
+    kind, _, name = key.partition(":")
+    if kind == LOCK:
+        return shut_again(door, LockName(name))
+    if kind == CHAIN:
+        return chain_came(door, LockName(name), now_s)
+    if kind == STANDING:
+        return stands_open(door, name, now_s)
+    if kind == RUN:
+        return resumed(door, int(name), now_s)
+    if key == MINUTE:
+        return minute_came(door, now_s)
+    if key == BLOCK:
+        return block_ended(door, now_s)
+    assert key == REFUSED, f"no such timer: {key}"
+    return door._replace(refused_until_s=None), ()
+
+
+def _call_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
     match door.call:
-        case Calling() as calling if at_s is not None:
-            return given_up(door, calling, EndReason.RING_LIMIT, Outcome.NO_ANSWER, Sound.ENDED)
-        case Offered() as offered if at_s is not None:
+        case Calling() as calling if key == ROUTE:
+            return helped(door, calling, now_s)
+        case Calling() as calling:
+            return round_over(door, calling, now_s)
+        case Offered() as offered:
             return not_taken(door, offered, EndReason.RING_LIMIT, Refusal.UNANSWERED)
-        case Talking() as talking if at_s is not None:
+        case Talking() as talking:
             return _talk_timer_fired(door, talking, key, now_s)
-        case Idle() | Calling() | Offered() | Talking():  # a timer of a state that is over
-            return door, ()
+        case Idle():
+            raise AssertionError(f"a call's timer without a call: {key}")
         case never:
             assert_never(never)
 
@@ -142,25 +212,14 @@ def _talk_timer_fired(door: Door, talking: Talking, key: TimerKey, now_s: float)
     return ended(door, talking, EndReason.DOOR_OPENED if key == HANG_UP else EndReason.TALK_LIMIT, now_s)
 
 
-def _operated(door: Door, verb: Verb, now_s: float) -> Step:
-    stop = verb is Verb.STOP
-    match door.call:
-        case Offered() as offered if verb is Verb.ANSWER:
-            return accepted(door, offered, now_s)
-        case Calling() | Talking() | Idle() if verb is Verb.ANSWER:
-            return door, ()
-        case Calling() as calling if stop:
-            return given_up(door, calling, EndReason.STOPPED, Outcome.INTERRUPTED, Sound.SILENCE)
-        case Calling() as calling:
-            return given_up(door, calling, EndReason.CANCELLED, Outcome.CANCELLED, Sound.ENDED)
-        case Offered() as offered:
-            return not_taken(door, offered, EndReason.STOPPED if stop else EndReason.HUNG_UP, Refusal.BUSY)
-        case Talking() as talking:
-            return ended(door, talking, EndReason.STOPPED if stop else EndReason.HUNG_UP, now_s)
-        case Idle():
-            return door, ()
-        case never:
-            assert_never(never)
+def _noted(before: Door, after: Door, effects: tuple[Effect, ...], now_s: float) -> Door:
+    """What follows from a step whoever took it: when a lock was last open, and that something was refused."""
+    shut = (before.locks.keys() | before.held) - (after.locks.keys() | after.held)
+    if shut:
+        after = after._replace(shut_at_s={**after.shut_at_s, **dict.fromkeys(shut, now_s)})
+    if any(isinstance(effect, Record) and isinstance(effect.record, REFUSALS) for effect in effects):
+        after = after._replace(refused_until_s=now_s + REFUSED_S)
+    return after
 
 
 def _lamps(before: Door, after: Door) -> Iterator[Effect]:

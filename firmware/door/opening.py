@@ -1,16 +1,21 @@
-"""What opens a lock beside a code: a card, the request-to-exit line, an operator."""
+"""Opening: every right to open a lock ends here, and here is decided whether the lock may follow."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from firmware.door.access import find
 from firmware.door.events import (
+    CallName,
     CardRead,
     CardRefused,
     CodeFault,
-    ContactChanged,
     Effect,
     Grant,
+    LockFault,
+    LockMode,
     LockName,
+    OpeningRefused,
     OpenLock,
     Play,
     Record,
@@ -19,19 +24,76 @@ from firmware.door.events import (
     Unlocked,
 )
 from firmware.door.lock import unlock
-from firmware.door.state import Calling, Door, Step, Talking
+from firmware.door.state import Calling, Chained, Door, Step, Talking
 
 
 def opened(door: Door, unlocked: Unlocked, now_s: float) -> Step:
-    """Open the lock for its pulse, within its maximum; `unlocked` says why. Its `duration_s` is filled in here."""
+    """Open the lock for its pulse, within its maximum; `unlocked` says why. Its `duration_s` is filled in here.
+
+    A lock that must stay shut says so instead. One that is held open already is only written down.
+    """
     name = unlocked.lock
-    unlocking, duration_s = unlock(door.directory.locks[name], door.locks.get(name), now_s)
+    fault = _fault(door, unlocked)
+    if fault is not None:
+        return door, (Record(record=_refused(unlocked, fault)),)
+    lock = door.directory.locks[name]
+    unlocking, duration_s = unlock(lock, door.locks.get(name), now_s)
     after = door._replace(locks={**door.locks, name: unlocking})
-    return after, (Record(record=unlocked._replace(duration_s=duration_s)), Unlock(lock=name, duration_s=duration_s))
+    if lock.then is not None:
+        chained = Chained(at_s=now_s + lock.then_after_s, why=unlocked._replace(lock=lock.then))
+        after = after._replace(chained={**after.chained, lock.then: chained})
+    written = Record(record=unlocked._replace(duration_s=duration_s))
+    return after, (written,) if name in door.held else (written, Unlock(lock=name, duration_s=duration_s))
 
 
-def call_opened(door: Door, now_s: float) -> Door:
-    """The call in progress, if one is up, has led to an opening: it ends soon, when the configuration says so."""
+def _fault(door: Door, unlocked: Unlocked) -> LockFault | None:
+    """What keeps the lock shut. Nothing keeps it shut for a request to exit: it is pressed inside, by somebody who must get out, and no
+    operator, no profile and no broken case outside outranks that. Whoever fears for its wires lays them inside.
+    """
+    if unlocked.grant is Grant.EXIT:
+        return None
+    if door.blocked_until_s is not None:
+        return LockFault.TAMPERED
+    if door.modes.get(unlocked.lock) is LockMode.LOCKED:
+        return LockFault.LOCKED
+    if unlocked.call is not None and door.directory.locks[unlocked.lock].secure_only and not _encrypted(door, unlocked.call):
+        return LockFault.NOT_ENCRYPTED
+    return None
+
+
+def _encrypted(door: Door, call: CallName) -> bool:
+    return isinstance(door.call, Talking) and door.call.leg.call == call and door.call.leg.encrypted
+
+
+def _refused(unlocked: Unlocked, fault: LockFault) -> OpeningRefused:
+    return OpeningRefused(lock=unlocked.lock, grant=unlocked.grant, who=unlocked.who, fault=fault, party=unlocked.party, call=unlocked.call)
+
+
+def granted(door: Door, wishes: Iterable[Unlocked], now_s: float) -> Step:
+    """Open every lock that somebody has a right to, and let it be heard: the door has opened, or nothing has.
+
+    A call that led to an opening ends soon, when the configuration says so.
+    """
+    effects: tuple[Effect, ...] = ()
+    any_opened = False
+    for wish in wishes:
+        fault = _fault(door, wish)
+        if fault is None and (wish.call is not None or wish.grant is Grant.OPERATOR):
+            door = _call_opened(door, now_s)
+        any_opened |= fault is None
+        door, more = opened(door, wish, now_s)
+        effects += more
+    return door, (*effects, *sounded(door, Sound.OPENED if any_opened else Sound.ERROR))
+
+
+def chain_came(door: Door, name: LockName, now_s: float) -> Step:
+    """The time of a lock that follows another has come."""
+    why = door.chained[name].why
+    after = door._replace(chained={lock: chained for lock, chained in door.chained.items() if lock != name})
+    return opened(after, why, now_s)
+
+
+def _call_opened(door: Door, now_s: float) -> Door:
     if not isinstance(door.call, Talking):
         return door
     limit_s = door.directory.limits.hangup_after_open_s
@@ -49,16 +111,6 @@ def asked(lock: LockName, grant: Grant, who: str) -> Unlocked:
     return Unlocked(lock=lock, duration_s=0.0, grant=grant, who=who)
 
 
-def contact_changed(door: Door, given: ContactChanged, now_s: float) -> Step:
-    """An exit line opens its lock whatever else happens, and before the journal is asked: a full disk must not lock anybody in."""
-    written = Record(record=given)
-    lock = door.directory.exits.get(given.contact)
-    if lock is None or not given.active:
-        return door, (written,)
-    after, effects = opened(door, asked(lock, Grant.EXIT, given.contact), now_s)
-    return after, (*effects[::-1], written)
-
-
 def card_read(door: Door, given: CardRead, now_s: float) -> Step:
     """A listed card opens the lock of its reader. A strange one counts as a wrong code of that reader."""
     lock = door.directory.readers[given.reader]
@@ -73,8 +125,7 @@ def card_read(door: Door, given: CardRead, now_s: float) -> Step:
     if lock not in card.locks:
         return _card_refused(door, given, card.name, CodeFault.NOT_ALLOWED, 0.0)
     known = door._replace(guard=door.guard.after_right(source))
-    after, effects = opened(known, asked(lock, Grant.CARD, card.name), now_s)
-    return after, (*effects, *sounded(after, Sound.OPENED))
+    return granted(known, (asked(lock, Grant.CARD, card.name),), now_s)
 
 
 def _card_refused(door: Door, given: CardRead, who: str, fault: CodeFault, lockout_s: float) -> Step:
@@ -84,5 +135,4 @@ def _card_refused(door: Door, given: CardRead, who: str, fault: CodeFault, locko
 
 def opened_by_operator(door: Door, given: OpenLock, now_s: float) -> Step:
     """An operator's wish, which the app has authorised."""
-    after, effects = opened(call_opened(door, now_s), asked(given.lock, Grant.OPERATOR, given.by), now_s)
-    return after, (*effects, *sounded(after, Sound.OPENED))
+    return granted(door, (asked(given.lock, Grant.OPERATOR, given.by),), now_s)

@@ -7,12 +7,25 @@ they follow from it (`deadlines`, `lit`), so none can be forgotten when a state 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple, assert_never
 
 from firmware.door.access import Guard, Pad
-from firmware.door.directory import Directory, Target
-from firmware.door.events import ButtonName, CallName, Effect, LampRole, LockName, PressId, Stage, TimerKey
+from firmware.door.directory import Directory, Plan, Route, Rule, Target
+from firmware.door.events import (
+    ButtonName,
+    CallName,
+    DoorRecord,
+    Effect,
+    LampRole,
+    LockMode,
+    LockName,
+    PressId,
+    Stage,
+    TimerKey,
+    Unlocked,
+)
 from firmware.door.kind import kind
 from firmware.door.lock import Unlocking
 
@@ -22,16 +35,30 @@ TALK = TimerKey("talk")
 WARNING = TimerKey("warning")
 HANG_UP = TimerKey("hang-up")
 DIGITS = TimerKey("digits")
-LOCK_PREFIX = "lock:"
+ROUTE = TimerKey("route")
+MINUTE = TimerKey("minute")
+BLOCK = TimerKey("block")
+REFUSED = TimerKey("refused")
+LOCK = "lock"  # before the colon of a key of which there are several
+CHAIN = "chain"
+STANDING = "standing"
+RUN = "run"
 
 
 @kind
 class Leg(NamedTuple):
-    """One call leg, who is at its other end, and whether that phone said that it rings."""
+    """One call leg, who is at its other end, and what that phone has said: that it rings, that the visitor hears it already.
+
+    `routes` are the ways to this party that have not been tried; the next is tried at `next_at_s`, or when this one fails.
+    """
 
     call: CallName
     party: Target
     rings: bool = False
+    early: bool = False
+    encrypted: bool = False
+    routes: tuple[Route, ...] = ()
+    next_at_s: float | None = None
 
 
 @kind
@@ -41,13 +68,21 @@ class Idle(NamedTuple):
 
 @kind
 class Calling(NamedTuple):
-    """Phones ring. `press` and `button` are None for an operator's call; `failed` says how legs ended that are gone."""
+    """Phones ring. `press` and `button` are None for a call of an operator or a rule; `failed` says how legs ended that are gone.
+
+    `until_s` ends this round of the plan, `rounds` come after it. `rung` names everybody who was rung in this round; legs are called by
+    `name` and the number of legs before them.
+    """
 
     press: PressId | None
     button: ButtonName | None
     legs: tuple[Leg, ...]
     failed: tuple[Stage, ...]
     until_s: float
+    name: str = ""
+    rounds: Plan = ()
+    rung: frozenset[str] = frozenset()
+    placed: int = 0
 
 
 @kind
@@ -78,13 +113,53 @@ CallState = Idle | Calling | Offered | Talking
 
 
 @kind
+class Chained(NamedTuple):
+    """A lock that opens at `at_s` because another was opened; `why` is that opening, with this lock's name."""
+
+    at_s: float
+    why: Unlocked
+
+
+@kind
+class Running(NamedTuple):
+    """A rule that waits until `at_s` with the deeds from `next_deed` on still to do. `cause` is the record that set it off."""
+
+    number: int
+    rule: Rule
+    next_deed: int
+    at_s: float
+    cause: DoorRecord
+
+
+@kind
 class Door(NamedTuple):
-    """A whole door. `next_press` continues the journal's numbers, so that a press has one number over all restarts."""
+    """A whole door. `next_press` continues the journal's numbers, so that a press has one number over all restarts.
+
+    `local` is the wall clock at the input in hand, None while it is not set. `held` locks stay open, `modes` holds what operators want of
+    them. `standing` holds since when a door stands open and was not complained about; `contacts` the last word of each.
+    """
 
     directory: Directory
     next_press: int
     call: CallState = Idle()
-    locks: Mapping[LockName, Unlocking] = MappingProxyType({})  # the open ones
+    locks: Mapping[LockName, Unlocking] = MappingProxyType({})  # those opened for a time
+    local: datetime | None = None
+    modes: Mapping[LockName, LockMode] = MappingProxyType({})  # those that are not NORMAL
+    held: frozenset[LockName] = frozenset()
+    barred: frozenset[LockName] = frozenset()  # those whose driver was told to keep them shut
+    chained: Mapping[LockName, Chained] = MappingProxyType({})
+    shut_at_s: Mapping[LockName, float] = MappingProxyType({})  # when each lock was last open
+    contacts: Mapping[str, bool] = MappingProxyType({})
+    standing: Mapping[str, float] = MappingProxyType({})
+    blocked_until_s: float | None = None
+    refused_until_s: float | None = None
+    quiet: frozenset[str] = frozenset()
+    down: frozenset[str] = frozenset()  # accounts that do not work
+    active: frozenset[str] = frozenset()  # profiles, at the last look
+    look_at_s: float | None = None  # when profiles are looked at next
+    running: tuple[Running, ...] = ()
+    ran: tuple[tuple[str, float], ...] = ()  # rules and when they ran, in the last minute
+    next_run: int = 1
     guard: Guard = Guard()
     next_dial: int = 1
     refused_recorded_at_s: float | None = None
@@ -96,18 +171,36 @@ Step = tuple[Door, tuple[Effect, ...]]
 
 def deadlines(door: Door) -> dict[TimerKey, float]:
     """Every time at which this door wants to be told, by key."""
-    found = {TimerKey(LOCK_PREFIX + name): lock.until_s for name, lock in door.locks.items()}
+    found = _standing_deadlines(door)
     match door.call:
         case Idle():
             pass
-        case Calling(until_s=until_s):
+        case Calling(until_s=until_s, legs=legs):
             found[RING] = until_s
+            waiting = [leg.next_at_s for leg in legs if leg.next_at_s is not None]
+            if waiting:
+                found[ROUTE] = min(waiting)
         case Offered(until_s=until_s):
             found[OFFER] = until_s
         case Talking() as talking:
             found.update(_talk_deadlines(talking, door.directory.limits.digit_limit_s))
         case never:
             assert_never(never)
+    return found
+
+
+def _standing_deadlines(door: Door) -> dict[TimerKey, float]:
+    """Those that no call brings or ends."""
+    found = {TimerKey(f"{LOCK}:{name}"): lock.until_s for name, lock in door.locks.items()}
+    found |= {TimerKey(f"{CHAIN}:{name}"): chained.at_s for name, chained in door.chained.items()}
+    for name, since_s in door.standing.items():
+        limit_s = door.directory.watches[name].open_limit_s
+        if limit_s is not None:
+            found[TimerKey(f"{STANDING}:{name}")] = since_s + limit_s
+    found |= {TimerKey(f"{RUN}:{run.number}"): run.at_s for run in door.running}
+    for key, at_s in ((MINUTE, door.look_at_s), (BLOCK, door.blocked_until_s), (REFUSED, door.refused_until_s)):
+        if at_s is not None:
+            found[key] = at_s
     return found
 
 
@@ -124,7 +217,9 @@ def _talk_deadlines(talking: Talking, digit_limit_s: float) -> dict[TimerKey, fl
 
 def lit(door: Door) -> frozenset[LampRole]:
     """The lamps that are on."""
-    lamps = {LampRole.OPEN} if door.locks else set()
+    lamps = {LampRole.OPEN} if door.locks or door.held else set()
+    if door.refused_until_s is not None:
+        lamps.add(LampRole.REFUSED)
     match door.call:
         case Calling() | Offered():
             lamps.add(LampRole.RING)

@@ -22,7 +22,7 @@ from firmware.door.events import (
     Stage,
     Unlocked,
 )
-from firmware.door.opening import call_opened, opened
+from firmware.door.opening import granted
 from firmware.door.state import Door, Idle, Leg, Step, Talking
 
 WARNING_S = 10.0  # the beep sounds so long before the end of the call, as on the panels that people know
@@ -138,13 +138,9 @@ def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:
     locks = sorted(code.locks & leg.party.locks)
     if not locks:
         return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
-    after = call_opened(door._replace(call=_cleared(talking), guard=door.guard.after_right(leg.party.name)), now_s)
-    effects: tuple[Effect, ...] = ()
-    for lock in locks:
-        unlocked = Unlocked(lock=lock, duration_s=0.0, grant=Grant.CODE, who=code.name, party=leg.party.name, call=leg.call)
-        after, more = opened(after, unlocked, now_s)
-        effects += more
-    return after, (*effects, Play(sound=Sound.OPENED))
+    after = door._replace(call=_cleared(talking), guard=door.guard.after_right(leg.party.name))
+    wishes = (Unlocked(lock=lock, duration_s=0.0, grant=Grant.CODE, who=code.name, party=leg.party.name, call=leg.call) for lock in locks)
+    return granted(after, wishes, now_s)
 
 
 def _wrong(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:

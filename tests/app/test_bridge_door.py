@@ -93,6 +93,18 @@ class FakeRelay:
             raise HardwareError("the line is gone")
         self._rig.happened.append(f"pulse {duration_s:g}")
 
+    def hold(self) -> None:
+        self._rig.happened.append("hold")
+
+    def release(self) -> None:
+        self._rig.happened.append("release")
+
+    def block(self, *, exits: bool) -> None:
+        self._rig.happened.append("block the exit as well" if exits else "block")
+
+    def unblock(self) -> None:
+        self._rig.happened.append("unblock")
+
 
 class FakeLamp:
     def __init__(self, name: str, rig: Rig) -> None:

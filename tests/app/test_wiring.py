@@ -65,7 +65,8 @@ def test_only_a_simulated_board_has_a_button_without_a_wire() -> None:
 
 def test_a_button_rings_targets_by_name_and_addresses_as_they_are() -> None:
     known = directory(SETTINGS)
-    anna, stranger = known.buttons[next(name for name in known.buttons if name == "front")]
+    (together,) = known.buttons[next(name for name in known.buttons if name == "front")]
+    anna, stranger = together.targets
     assert (anna.uri, anna.account, anna.locks) == ("sip:anna@192.0.2.1", "home", GATE)
     assert (stranger.uri, stranger.account, stranger.locks) == ("sip:x@192.0.2.2", None, BOTH)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Target
+from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Round, Target
 from firmware.door.events import (
     ButtonName,
     CallMoved,
@@ -55,7 +55,7 @@ BOB = target("bob", FRONT)
 CLARA = target("clara")
 
 DIRECTORY = Directory(
-    buttons={HOUSE: (ANNA, BOB), OFFICE: (CLARA,)},
+    buttons={HOUSE: (Round(targets=(ANNA, BOB)),), OFFICE: (Round(targets=(CLARA,)),)},
     targets={"anna": ANNA, "bob": BOB, "clara": CLARA},
     locks={FRONT: Lock(name=FRONT, pulse_s=3.0, max_closed_s=5.0), GARAGE: Lock(name=GARAGE, pulse_s=1.0, max_closed_s=10.0)},
     codes=(

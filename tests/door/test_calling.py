@@ -110,11 +110,11 @@ def test_nobody_answers_within_the_ring_limit() -> None:
     scene.press()
     assert scene.wait(59.9) == ()
     assert scene.wait(0.1) == (
-        Record(record=PressEnded(press=P1, outcome=Outcome.NO_ANSWER, detail="ring limit reached")),
         Record(record=CallEnded(call=FIRST, party="anna", reason=EndReason.RING_LIMIT, talked_s=0.0)),
         Record(record=CallEnded(call=SECOND, party="bob", reason=EndReason.RING_LIMIT, talked_s=0.0)),
         End(call=FIRST, reason=EndReason.RING_LIMIT),
         End(call=SECOND, reason=EndReason.RING_LIMIT),
+        Record(record=PressEnded(press=P1, outcome=Outcome.NO_ANSWER, detail="ring limit reached")),
         Play(sound=Sound.ENDED),
     )
     assert scene.timers == {}
@@ -205,19 +205,19 @@ def test_a_button_that_was_never_configured_is_our_own_error() -> None:
 def test_an_operator_calls_a_listed_target() -> None:
     scene = Scene()
     assert scene.tell(Dial(target="bob", by="ctl")) == (
-        Record(record=CallPlaced(call=CallName("d1"), press=None, party="bob")),
-        Ring(call=CallName("d1"), uri="sip:bob@pbx", account="pbx"),
+        Record(record=CallPlaced(call=CallName("d1.1"), press=None, party="bob")),
+        Ring(call=CallName("d1.1"), uri="sip:bob@pbx", account="pbx"),
         Play(sound=Sound.RINGBACK),
     )
-    assert scene.moved("d1", Stage.BUSY) == (
-        Record(record=CallEnded(call=CallName("d1"), party="bob", reason=Stage.BUSY, talked_s=0.0)),
+    assert scene.moved("d1.1", Stage.BUSY) == (
+        Record(record=CallEnded(call=CallName("d1.1"), party="bob", reason=Stage.BUSY, talked_s=0.0)),
         Play(sound=Sound.ERROR),
     )
 
 
 def test_an_operator_calls_a_stranger_directly() -> None:
     assert only(Ring, Scene().tell(Dial(target="sip:x@10.0.0.9", by="ctl"))) == Ring(
-        call=CallName("d1"), uri="sip:x@10.0.0.9", account=None
+        call=CallName("d1.1"), uri="sip:x@10.0.0.9", account=None
     )
 
 
@@ -228,7 +228,7 @@ def test_an_operator_call_waits_for_no_other_and_gets_a_name_of_its_own() -> Non
     scene.tell(Operate(verb=Verb.HANG_UP))
     scene.tell(Dial(target="bob", by="ctl"))
     scene.tell(Operate(verb=Verb.HANG_UP))
-    assert only(Ring, scene.tell(Dial(target="bob", by="ctl"))).call == "d2"
+    assert only(Ring, scene.tell(Dial(target="bob", by="ctl"))).call == "d2.1"
 
 
 @pytest.mark.parametrize(

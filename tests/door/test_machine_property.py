@@ -52,7 +52,7 @@ from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, with_limit
 
 CODES = {"58321": {FRONT}, "7744": {GARAGE}, "903817": {FRONT, GARAGE}}
 MAY_OPEN = {"anna": {FRONT, GARAGE}, "bob": {FRONT}}
-CALLS = [CallName(name) for name in ("p1.1", "p1.2", "p2.1", "p2.2", "p3.1", "p3.2", "d1", "d2", "in1", "in2", "in3", "strange")]
+CALLS = [CallName(name) for name in ("p1.1", "p1.2", "p2.1", "p2.2", "p3.1", "p3.2", "d1.1", "d2.1", "in1", "in2", "in3", "strange")]
 SOME_CALL = st.sampled_from(CALLS)
 
 
@@ -147,7 +147,7 @@ class DoorMachine(RuleBasedStateMachine):
     def operate(self, verb: Verb) -> None:
         self.tell(Operate(verb=verb))
 
-    @rule(key=st.sampled_from(["ring", "offer", "talk", "warning", "hang-up", "digits", "lock:front", "no timer"]))
+    @rule(key=st.sampled_from(["ring", "offer", "talk", "warning", "hang-up", "digits", "lock:front", "refused", "no timer"]))
     def fire_early_or_stale(self, key: str) -> None:
         if deadlines(self.door).get(TimerKey(key), self.now_s + 1) > self.now_s:
             before = self.door
@@ -246,7 +246,7 @@ class DoorMachine(RuleBasedStateMachine):
         if isinstance(self.door.call, Idle):
             assert self.open_presses == set()
             assert self.legs == {}
-            assert all(key.startswith("lock:") for key in self.timers)
+            assert all(key.startswith("lock:") or key == "refused" for key in self.timers)
         else:
             assert len(self.legs) >= 1
             assert len(self.up) == isinstance(self.door.call, Talking)

@@ -189,10 +189,10 @@ def test_a_right_code_that_is_not_for_this_party_is_no_wrong_code() -> None:
 def test_no_code_counts_in_a_call_with_a_stranger() -> None:
     scene = Scene()
     scene.tell(Dial(target="sip:stranger@10.9.9.9", by="ctl"))
-    scene.moved("d1", Stage.ANSWERED)
-    news = scene.type("5832", call="d1")
+    scene.moved("d1.1", Stage.ANSWERED)
+    news = scene.type("5832", call="d1.1")
     assert only(CodeRefused, news).fault is CodeFault.NOT_ALLOWED
-    assert scene.type("1", call="d1") == ()
+    assert scene.type("1", call="d1.1") == ()
     assert scene.door.locks == {}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from firmware.config.schema import Call, Settings
-from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Target
+from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Round, Target
 from firmware.door.events import ButtonName, LockName
 
 
@@ -16,9 +18,7 @@ def directory(settings: Settings) -> Directory:
     return Directory(
         # An address that stands in the configuration is as trusted as a target with a name.
         buttons={
-            ButtonName(button.name): tuple(
-                targets.get(name) or Target(name=name, uri=name, account=None, locks=locks) for name in button.targets
-            )
+            ButtonName(button.name): (Round(targets=tuple(_party(name, targets, locks) for name in button.targets)),)
             for button in settings.button
         },
         targets=targets,
@@ -36,6 +36,10 @@ def directory(settings: Settings) -> Directory:
         second_press_hangs_up=settings.call.second_press == "hang_up",
         limits=_limits(settings, settings.call),
     )
+
+
+def _party(name: str, targets: Mapping[str, Target], locks: frozenset[LockName]) -> Target:
+    return targets.get(name) or Target(name=name, uri=name, account=None, locks=locks)
 
 
 def _limits(settings: Settings, call: Call) -> Limits:

@@ -1,0 +1,276 @@
+"""The one vocabulary of what happens at a door. The journal stores records, the web page streams them, metrics count them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from firmware.door.kind import kind
+from firmware.door.words import (
+    ButtonName,
+    CallName,
+    CodeFault,
+    EndReason,
+    Grant,
+    LockFault,
+    LockMode,
+    LockName,
+    Outcome,
+    PressId,
+    Refusal,
+    Stage,
+)
+
+# --- Facts told to the door and written down as they are: these are inputs as well -----------------------------------------
+
+
+@kind
+class ContactChanged(NamedTuple):
+    """A door contact or request-to-exit line became active or inactive, after debounce."""
+
+    contact: str
+    active: bool
+
+
+@kind
+class RelayMoved(NamedTuple):
+    """A lock's relay has really switched."""
+
+    lock: LockName
+    closed: bool
+
+
+@kind
+class HealthChanged(NamedTuple):
+    """A part of the station (an account, the sound card, a reader …) stopped working, or works again. `detail` is one plain sentence."""
+
+    part: str
+    working: bool
+    detail: str
+
+
+# --- What the door itself did, or refused ------------------------------------------------------------------------------------
+
+
+@kind
+class Pressed(NamedTuple):
+    """A button was pressed; written before anything else happens."""
+
+    press: PressId
+    button: ButtonName
+
+
+@kind
+class PressEnded(NamedTuple):
+    """The one outcome of a press."""
+
+    press: PressId
+    outcome: Outcome
+    detail: str = ""
+
+
+@kind
+class CallPlaced(NamedTuple):
+    """A call leg goes out to `party` (a target's name, or a URI). `press` None: an operator asked for it."""
+
+    call: CallName
+    press: PressId | None
+    party: str
+
+
+@kind
+class Ringing(NamedTuple):
+    """The phone of `party` rings."""
+
+    call: CallName
+    party: str
+
+
+@kind
+class Answered(NamedTuple):
+    """A call is up, placed or taken."""
+
+    call: CallName
+    party: str
+
+
+@kind
+class CallReceived(NamedTuple):
+    """Somebody called. `refusal` None: the call is taken or waits to be. `unrecorded` earlier refused calls were only counted."""
+
+    call: CallName
+    caller: str
+    refusal: Refusal | None
+    unrecorded: int = 0
+
+
+@kind
+class CallEnded(NamedTuple):
+    """A leg that was placed or taken is over. `talked_s` is 0 for a leg that was never answered."""
+
+    call: CallName
+    party: str
+    reason: EndReason | Stage
+    talked_s: float
+    detail: str = ""
+
+
+@kind
+class CodeRefused(NamedTuple):
+    """A code in a call opened nothing. `lockout_s` > 0: nothing is accepted from `party` for so long. The digits are never recorded."""
+
+    call: CallName
+    party: str
+    fault: CodeFault
+    lockout_s: float
+
+
+@kind
+class CardRefused(NamedTuple):
+    """A card at a reader opened nothing. `who` is the card's name, or empty for a strange one."""
+
+    reader: str
+    who: str
+    fault: CodeFault
+    lockout_s: float
+
+
+@kind
+class Unlocked(NamedTuple):
+    """A lock is opened for `duration_s`: who (name of code, card, contact or operator), by which right, in which call if any."""
+
+    lock: LockName
+    duration_s: float
+    grant: Grant
+    who: str
+    party: str = ""
+    call: CallName | None = None
+
+
+@kind
+class OpeningRefused(NamedTuple):
+    """Somebody had the right to open this lock, and it stayed shut."""
+
+    lock: LockName
+    grant: Grant
+    who: str
+    fault: LockFault
+    party: str = ""
+    call: CallName | None = None
+
+
+@kind
+class LockModeChanged(NamedTuple):
+    """An operator or a rule (`by`) has changed what a lock does."""
+
+    lock: LockName
+    mode: LockMode
+    by: str
+
+
+@kind
+class LockHeld(NamedTuple):
+    """A lock is held open from now on, or no longer. `why` is one plain sentence."""
+
+    lock: LockName
+    held: bool
+    why: str
+
+
+@kind
+class QuietChanged(NamedTuple):
+    """A target wants to be left alone, or no longer."""
+
+    target: str
+    quiet: bool
+    by: str
+
+
+@kind
+class PartySkipped(NamedTuple):
+    """A target is not rung, because it does not want to be disturbed. `deputy` is rung in its place, if there is one."""
+
+    press: PressId | None
+    party: str
+    deputy: str = ""
+
+
+@kind
+class RelaysBlocked(NamedTuple):
+    """Somebody opened the panel: for so long nothing but a request to exit moves a relay."""
+
+    contact: str
+    for_s: float
+
+
+@kind
+class BlockEnded(NamedTuple):
+    """The relays move again."""
+
+
+@kind
+class DoorForced(NamedTuple):
+    """The door was opened though nobody was let in."""
+
+    contact: str
+    lock: LockName
+
+
+@kind
+class DoorOpenTooLong(NamedTuple):
+    """The door stands open since `open_s`."""
+
+    contact: str
+    open_s: float
+
+
+@kind
+class ProfileChanged(NamedTuple):
+    """A time profile has begun or ended."""
+
+    profile: str
+    active: bool
+
+
+@kind
+class RuleRan(NamedTuple):
+    """A rule has begun to act. `cause` is the kind of record that set it off."""
+
+    rule: str
+    cause: str
+
+
+@kind
+class RuleStopped(NamedTuple):
+    """A rule did not act though it should have. `why` is one plain sentence."""
+
+    rule: str
+    why: str
+
+
+DoorRecord = (
+    Pressed
+    | PressEnded
+    | CallPlaced
+    | Ringing
+    | Answered
+    | CallReceived
+    | CallEnded
+    | CodeRefused
+    | CardRefused
+    | Unlocked
+    | OpeningRefused
+    | LockModeChanged
+    | LockHeld
+    | QuietChanged
+    | PartySkipped
+    | RelaysBlocked
+    | BlockEnded
+    | DoorForced
+    | DoorOpenTooLong
+    | ProfileChanged
+    | RuleRan
+    | RuleStopped
+    | ContactChanged
+    | RelayMoved
+    | HealthChanged
+)
