@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from firmware.errors import RemoteProtocolError
+from firmware.sip import grammar
 
 BYTES_MAX = 65535  # no SIP message that we take is larger
 DEPTH_MAX = 16  # the deepest of these formats, conference-info, has 7 levels
@@ -56,6 +57,34 @@ class Element(NamedTuple):
         """The text of that child without white space round it, None when there is no such child."""
         child = self.child(name)
         return None if child is None else child.text.strip()
+
+
+def given(*pairs: tuple[str, str | int | None]) -> Attributes:
+    """Attributes out of the pairs that have a value."""
+    return tuple([(name, str(value)) for name, value in pairs if value is not None])
+
+
+def texts(namespace: str, *pairs: tuple[str, str | int | None]) -> tuple[Element, ...]:
+    """Elements that hold text alone, out of the pairs that have a value."""
+    return tuple([Element(namespace, name, (), str(value)) for name, value in pairs if value is not None])
+
+
+def whole(text: str | None, what: str, most: int = 2**31 - 1) -> int | None:
+    """A whole number from 0, `most` for a larger one; None stays None. Raises RemoteProtocolError for what is no number."""
+    return None if text is None else min(grammar.number(text.strip(), what), most)
+
+
+def truth(text: str | None) -> bool | None:
+    """An XML boolean; None for anything else."""
+    return {"true": True, "1": True, "false": False, "0": False}.get((text or "").strip())
+
+
+def one_of(text: str | None, allowed: tuple[str, ...], what: str) -> str:
+    """`text` in lower case. Raises RemoteProtocolError when it is not among `allowed`, or absent."""
+    word = (text or "").strip().lower()
+    if word not in allowed:
+        raise RemoteProtocolError(f"{what} is not one of {', '.join(allowed)}: {word[:40]!r}")
+    return word
 
 
 def decode(body: bytes, root: str) -> Element:
