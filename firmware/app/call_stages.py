@@ -15,7 +15,7 @@ NO_SOUND = Reason(protocol="Q.850", cause=41, text="no sound")  # 41: temporary 
 def stage_of_end(event: CallEnded, *, answered: bool, incoming: bool, rang: bool) -> Stage:
     """What the end of a leg, not asked for by the door, means to the door."""
     if answered:
-        return Stage.ENDED if event.cause in (EndCause.REMOTE, EndCause.LOCAL) else Stage.LOST
+        return Stage.ENDED if event.cause in (EndCause.REMOTE, EndCause.LOCAL, EndCause.REPLACED) else Stage.LOST
     if incoming:
         return Stage.ENDED
     match event.cause:
@@ -27,7 +27,7 @@ def stage_of_end(event: CallEnded, *, answered: bool, incoming: bool, rang: bool
             return Stage.NO_ANSWER if rang else Stage.UNREACHABLE
         case EndCause.UNREACHABLE | EndCause.FAILED:
             return Stage.UNREACHABLE
-        case EndCause.LOCAL | EndCause.REMOTE:
+        case EndCause.LOCAL | EndCause.REMOTE | EndCause.REPLACED:
             return Stage.ENDED
 
 

@@ -7,64 +7,39 @@ An Event travels inside the effect list, in order with the sends around it. Time
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import NewType
+from typing import TYPE_CHECKING, NamedTuple
 
+from firmware.kind import kind
 from firmware.sdp.offer_answer import LocalMedia, MediaSession
-from firmware.sip.grammar import quote
 from firmware.sip.headers import NameAddr
+from firmware.sip.names import AccountName as AccountName
+from firmware.sip.names import CallKey as CallKey
+from firmware.sip.names import FlowId as FlowId
+from firmware.sip.names import Hop as Hop
+from firmware.sip.names import QueryId as QueryId
+from firmware.sip.names import Reason as Reason
+from firmware.sip.names import Transport as Transport
 from firmware.sip.uri import Uri
 
-CallKey = NewType("CallKey", str)  # the program's own handle for one call leg, chosen by whoever starts the leg
-AccountName = NewType("AccountName", str)  # the account's name in the configuration
-QueryId = NewType("QueryId", int)  # ties a Located to its Locate
-FlowId = NewType("FlowId", int)  # one connection of a stream transport
-
-
-class Transport(Enum):
-    """How messages travel; `via` is the token of the Via header, `param` that of the URI's transport parameter (RFC 3261 §18, §19.1.1)."""
-
-    UDP = "UDP"
-    TCP = "TCP"
-    TLS = "TLS"
-    SCTP = "SCTP"
-    WS = "WS"
-    WSS = "WSS"
-
-    @property
-    def reliable(self) -> bool:
-        return self is not Transport.UDP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
-    """One way to a neighbour: numeric addresses of both ends; `flow` names the connection when there is one.
-
-    `local_host` and `local_port` are what a Via or Contact may state for it; never a wildcard.
-    """
-
-    transport: Transport
-    host: str
-    port: int
-    local_host: str
-    local_port: int
-    flow: FlowId | None = None
-
+if TYPE_CHECKING:  # only for annotations: most starts never see a value of these
+    from firmware.sip.auto_answer import AutoAnswer
+    from firmware.sip.diversion import Diversion
+    from firmware.sip.replaces import Join, Replaces
 
 # --- Input: from the shell -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+@kind
+class Received(NamedTuple):
     """One datagram, or one message that `framing` cut out of a stream."""
 
     data: bytes
     source: Hop
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+@kind
+class Located(NamedTuple):
     """The answer to a Locate: hops in the order in which to try them (RFC 3263 §4); without any, `failure` says why."""
 
     query: QueryId
@@ -72,23 +47,23 @@ class Located:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendFailed:
+@kind
+class SendFailed(NamedTuple):
     """What was sent to `hop` was not delivered (ICMP error, refused connection). Every transaction on it is told (RFC 3261 §8.1.3.1)."""
 
     hop: Hop
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowClosed:
+@kind
+class FlowClosed(NamedTuple):
     """The connection `flow` is gone."""
 
     flow: FlowId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkChanged:
+@kind
+class NetworkChanged(NamedTuple):
     """An address appeared, vanished or changed: register again at once."""
 
 
@@ -98,60 +73,55 @@ Input = Received | Located | SendFailed | FlowClosed | NetworkChanged
 # --- Command: from the program ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
+@kind
+class Register(NamedTuple):
     """Begin to keep the account registered (RFC 3261 §10)."""
 
     account: AccountName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unregister:
+@kind
+class Unregister(NamedTuple):
     """Remove the account's binding and stop refreshing it."""
 
     account: AccountName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """A Reason header value (RFC 3326): protocol `SIP` or `Q.850`."""
+@kind
+class Invite(NamedTuple):
+    """Place a call. `account` None: a direct call without a registrar. `offerless`: the other side makes the offer, our ACK the answer.
 
-    protocol: str
-    cause: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.protocol};cause={self.cause};text={quote(self.text)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invite:
-    """Place a call. `account` None: a direct call without a registrar. `offerless`: the other side makes the offer, our ACK the answer."""
+    `replaces` and `join` name a dialog at the target that this call shall take over or enter (RFC 3891, RFC 3911); `referred_by` says who
+    asked for the call (RFC 3892).
+    """
 
     call: CallKey
     target: Uri
     account: AccountName | None
     media: LocalMedia
     offerless: bool = False
+    replaces: Replaces | None = None
+    join: Join | None = None
+    referred_by: NameAddr | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
+@kind
+class Ring(NamedTuple):
     """Answer 180 to an incoming call."""
 
     call: CallKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+@kind
+class Answer(NamedTuple):
     """Answer 200 to an incoming call. An unusable offer ends the call with 488 (RFC 3261 §13.3.1.3)."""
 
     call: CallKey
     media: LocalMedia
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HangUp:
+@kind
+class HangUp(NamedTuple):
     """End the leg in whatever state it is: CANCEL, BYE, or refuse an unanswered incoming call with `status`."""
 
     call: CallKey
@@ -159,30 +129,30 @@ class HangUp:
     status: int = 603
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+@kind
+class Hold(NamedTuple):
     """Offer sendonly (RFC 3264 §8.4)."""
 
     call: CallKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+@kind
+class Resume(NamedTuple):
     """Offer sendrecv again."""
 
     call: CallKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reinvite:
+@kind
+class Reinvite(NamedTuple):
     """Offer anew inside the call; `media` replaces the local address, port or codecs when given, else the offer is repeated."""
 
     call: CallKey
     media: LocalMedia | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendInfo:
+@kind
+class SendInfo(NamedTuple):
     """An INFO request inside the call (RFC 6086), such as an `application/dtmf-relay` body."""
 
     call: CallKey
@@ -190,8 +160,8 @@ class SendInfo:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryOptions:
+@kind
+class QueryOptions(NamedTuple):
     """Ask a neighbour for its capabilities (RFC 3261 §11); the answer comes as OptionsAnswered with the same key."""
 
     key: str
@@ -205,16 +175,16 @@ Command = Register | Unregister | Invite | Ring | Answer | HangUp | Hold | Resum
 # --- Effect: to the shell --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+@kind
+class Send(NamedTuple):
     """Put these bytes on this hop."""
 
     hop: Hop
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locate:
+@kind
+class Locate(NamedTuple):
     """Find the hops to `uri` (RFC 3263 §4); `transport` forces one, as for a request too large for UDP (RFC 3261 §18.1.1)."""
 
     query: QueryId
@@ -225,8 +195,8 @@ class Locate:
 # --- Event: to the program -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+@kind
+class Registered(NamedTuple):
     """The account is bound until `expires_s` from now; refreshed by itself."""
 
     account: AccountName
@@ -234,8 +204,8 @@ class Registered:
     expires_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrationFailed:
+@kind
+class RegistrationFailed(NamedTuple):
     """The account is not bound. `status` 0: no answer. `detail` says in plain words what to do.
 
     `retry_in_s` is long when a human must act first (wrong password, forbidden), None when a human must also ask again.
@@ -247,16 +217,21 @@ class RegistrationFailed:
     retry_in_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unregistered:
+@kind
+class Unregistered(NamedTuple):
     """The account's binding was removed because we asked for it."""
 
     account: AccountName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingCall:
-    """An INVITE outside a dialog reached us; nothing has been answered but 100. Answer with Ring, Answer or HangUp under `call`."""
+@kind
+class IncomingCall(NamedTuple):
+    """An INVITE outside a dialog reached us; nothing has been answered but 100. Answer with Ring, Progress, Answer or HangUp under `call`.
+
+    `asserted` is who the caller is according to a server that we trust (RFC 3325), None when no such server says so; `is_private`: the
+    caller wants no name shown or stored. `diversions` tells who sent the call on to us, the last first. `replaces`: our leg whose place
+    the call takes as soon as it is answered; `joins`: our leg whose conversation it wants to enter. Both passed the policy already.
+    """
 
     call: CallKey
     caller: NameAddr
@@ -264,10 +239,17 @@ class IncomingCall:
     source: Hop
     account: AccountName | None
     has_offer: bool
+    asserted: NameAddr | None = None
+    is_private: bool = False
+    auto_answer: AutoAnswer | None = None
+    diversions: tuple[Diversion, ...] = ()
+    referred_by: NameAddr | None = None
+    replaces: CallKey | None = None
+    joins: CallKey | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallProgress:
+@kind
+class CallProgress(NamedTuple):
     """A provisional response (101-199) to our INVITE."""
 
     call: CallKey
@@ -275,16 +257,16 @@ class CallProgress:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswered:
+@kind
+class CallAnswered(NamedTuple):
     """The call is up: our INVITE got its first 2xx, or our 200 got its ACK. `remote` is the other side as the dialog knows it."""
 
     call: CallKey
     remote: NameAddr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaAgreed:
+@kind
+class MediaAgreed(NamedTuple):
     """Offer and answer have met; also after each re-INVITE. `early`: in a provisional response, before the 200."""
 
     call: CallKey
@@ -302,10 +284,11 @@ class EndCause(Enum):
     UNREACHABLE = "no way to the target"
     INCOMPATIBLE = "no common media"
     FAILED = "the protocol was broken"
+    REPLACED = "another call took its place"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded:
+@kind
+class CallEnded(NamedTuple):
     """The leg is over; sent exactly once for each leg. `status` is the SIP code that ended it, 0 when there was none."""
 
     call: CallKey
@@ -314,8 +297,16 @@ class CallEnded:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InfoReceived:
+@kind
+class RemoteChanged(NamedTuple):
+    """Someone else is at the other end now, as its From says (RFC 4916), for instance after a transfer by a server."""
+
+    call: CallKey
+    remote: NameAddr
+
+
+@kind
+class InfoReceived(NamedTuple):
     """An INFO inside a call whose content type we know; the body is for the program to decode."""
 
     call: CallKey
@@ -323,17 +314,17 @@ class InfoReceived:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestDone:
-    """The outcome of Hold, Resume, Reinvite (method INVITE) or SendInfo; `status` 408 or 503: no answer came, 500: not even asked."""
+@kind
+class RequestDone(NamedTuple):
+    """The outcome of Hold, Resume, Reinvite (method INVITE), Update or SendInfo; `status` 408, 503: no answer came, 500: not even asked."""
 
     call: CallKey
     method: str
     status: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptionsAnswered:
+@kind
+class OptionsAnswered(NamedTuple):
     """The final answer to QueryOptions; `status` 408 or 503 when none came (RFC 3261 §8.1.3.1)."""
 
     key: str
@@ -350,6 +341,7 @@ Event = (
     | CallAnswered
     | MediaAgreed
     | CallEnded
+    | RemoteChanged
     | InfoReceived
     | RequestDone
     | OptionsAnswered
