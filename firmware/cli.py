@@ -23,6 +23,11 @@ def main(argv: list[str] | None = None) -> int:
             return _run(config, simulate=False)
         case ["run", "--simulate", "--config", config] | ["run", "--config", config, "--simulate"]:
             return _run(config, simulate=True)
+        case _:
+            return _parsed(words)
+
+
+def _parsed(words: list[str]) -> int:
     from firmware.app.commands import parser
 
     options: argparse.Namespace = parser(CONFIG).parse_args(words)
