@@ -20,7 +20,7 @@ ON_THE_PHONE = "on-the-phone"  # the activity of RFC 4480 §3.2 that lamps show
 
 
 class PresenceTuple(NamedTuple):
-    """One way to reach the presentity: `basic` is open, closed, or None when not told; `contact` is a URI and `timestamp` a time as text."""
+    """One way to reach the presentity: `basic` is open, closed, or None when not told; `contact` (a URI) and `timestamp` are text."""
 
     id: str
     basic: str | None = None
