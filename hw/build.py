@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hw.api import HardwareError, Lamp, Relay, Sink
-from hw.settings import BoardSettings
+from hw.settings import BoardSettings, ReaderKind
 from hw.sound import HealingSound
 
 if TYPE_CHECKING:
+    from hw.decode.sighting import Decoder
     from hw.gpio import GpioPanel, PinFactory
     from hw.serial_port import SerialReader
     from hw.simulated import SimulatedBoard
@@ -57,7 +58,7 @@ class WiredBoard:
 
 def build_board(settings: BoardSettings, *, pins: Callable[[], PinFactory] | None = None) -> WiredBoard:
     """The wired board; relays rest from here on. Raises HardwareError. `pins` replaces the board's own pins."""
-    panel = _panel(settings, pins) if settings.buttons or settings.contacts or settings.relays or settings.lamps else None
+    panel = _panel(settings, pins) if gpios(settings) else None
     from hw.alsa import open_duplex
 
     return WiredBoard(panel, _readers(settings), HealingSound(settings.sound, open_duplex))
@@ -78,25 +79,53 @@ def release_relays(settings: BoardSettings, *, pins: Callable[[], PinFactory] | 
         rest_relays(settings.relays, (pins or board_pins)())
 
 
+def gpios(settings: BoardSettings) -> list[int]:
+    """Every GPIO number that the settings name, as often as they name it."""
+    inputs = [each.gpio for each in (*settings.buttons, *settings.contacts)]
+    outputs = [*(each.gpio for each in settings.relays), *(each.gpio for each in settings.lamps)]
+    wiegand = [gpio for each in settings.wiegand for gpio in (each.gpio_d0, each.gpio_d1)]
+    keypads = [gpio for each in settings.keypads for gpio in (*each.gpio_rows, *each.gpio_columns)]
+    return inputs + outputs + wiegand + keypads
+
+
 def _panel(settings: BoardSettings, pins: Callable[[], PinFactory] | None) -> GpioPanel:
     from hw.gpio import GpioPanel, board_pins
 
-    inputs = (*settings.buttons, *settings.contacts)
-    used = [*(each.gpio for each in inputs), *(each.gpio for each in settings.relays), *(each.gpio for each in settings.lamps)]
+    used = gpios(settings)
     twice = {gpio for gpio in used if used.count(gpio) > 1}
     if twice:
         raise HardwareError("used twice: " + ", ".join(f"GPIO{gpio}" for gpio in sorted(twice)))
-    return GpioPanel(settings, (pins or board_pins)())
+    if not settings.wiegand and not settings.keypads:
+        return GpioPanel(settings, (pins or board_pins)())
+    from hw.gpio_readers import GpioReaders
+
+    return GpioPanel(settings, (pins or board_pins)(), lambda made: GpioReaders(settings, made))
 
 
 def _readers(settings: BoardSettings) -> tuple[SerialReader, ...]:
     if not settings.readers:
         return ()
-    from hw.decode.rdm6300 import Rdm6300
     from hw.serial_port import SerialReader
 
-    def reader(index: int) -> SerialReader:
-        each = settings.readers[index]
-        return SerialReader(each, lambda: Rdm6300(repeat_after_ns=each.repeat_after_ms * 1_000_000))
+    return tuple(SerialReader(each, decoder_of(each.kind)) for each in settings.readers)
 
-    return tuple(reader(index) for index in range(len(settings.readers)))
+
+def decoder_of(kind: ReaderKind) -> Callable[[int], Decoder]:
+    """What makes the decoder of such a reader, given the time."""
+    match kind:
+        case ReaderKind.RDM6300:
+            from hw.decode.rdm6300 import Rdm6300
+
+            return lambda _now_ns: Rdm6300()
+        case ReaderKind.PN532:
+            from hw.decode.pn532 import Pn532
+
+            return Pn532
+        case ReaderKind.WIEGAND_BRIDGE:
+            from hw.decode.wiegand_serial import WiegandBridge
+
+            return lambda _now_ns: WiegandBridge()
+        case ReaderKind.KEYPAD:
+            from hw.decode.keypad import AsciiKeypad
+
+            return lambda _now_ns: AsciiKeypad()

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import NoReturn, Protocol
 
@@ -65,6 +65,13 @@ def board_pins() -> PinFactory:
     factory.pin_class = steady_pin(backend.LGPIOPin, backend.lgpio)
     pins: PinFactory = factory
     return pins
+
+
+class PinReaders(Protocol):
+    """What else lives at the board's pins, see `hw.gpio_readers`."""
+
+    def start(self, sink: Sink) -> None: ...
+    def close(self) -> None: ...
 
 
 class LgpioHandle(Protocol):
@@ -220,7 +227,7 @@ class GpioPanel:
     """Buttons, contacts, relays and lamps. Relays are kept by a thread of their own, so that nothing else can delay them, and so are
     the contacts that let people out."""
 
-    def __init__(self, settings: BoardSettings, pins: PinFactory) -> None:
+    def __init__(self, settings: BoardSettings, pins: PinFactory, readers: Callable[[PinFactory], PinReaders] | None = None) -> None:
         self._pins = pins
         self._closed = False
         self.relays = {each.name: GpioRelay(pins, each) for each in settings.relays}  # first: they are to rest as early as can be
@@ -233,6 +240,7 @@ class GpioPanel:
             _Wire(pins, each, InputKind.CONTACT, way_out(each, self.relays)) for each in settings.contacts if each.opens is not None
         )
         self._relay_keeper = Keeper("relay-keeper", tuple(self.relays.values()), at_end=self._release_all)
+        self._readers = None if readers is None else readers(pins)
         self._exit_keeper = Keeper("exit-keeper", tuple(wire.line for wire in self._exits))
         self._panel_keeper = Keeper("panel-keeper", (*(wire.line for wire in self._wires), *self.lamps.values()))
 
@@ -252,28 +260,35 @@ class GpioPanel:
             wire.begin(sink, self._exit_keeper.wake)
         for wire in self._wires:
             wire.begin(sink, self._panel_keeper.wake)
+        if self._readers is not None:
+            self._readers.start(sink)
 
     def close(self) -> None:
         """Let go of every relay, then of every line. Allowed in any state."""
         if self._closed:
             return
         self._closed = True
-        self._release_all()
-        for wire in (*self._exits, *self._wires):
-            wire.end()
-        self._exit_keeper.close()
-        self._relay_keeper.close()
-        self._panel_keeper.close()
-        for relay in self.relays.values():
-            relay.retire()
-        for lamp in self.lamps.values():
-            lamp.set(on=False)
-        self._pins.close()
-        atexit.unregister(self.close)
+        # Last in, first done; and each is done though one before it fails, as a sink does whose event loop is gone.
+        with ExitStack() as steps:
+            steps.callback(atexit.unregister, self.close)
+            steps.callback(self._pins.close)
+            for lamp in self.lamps.values():
+                steps.callback(lamp.set, on=False)
+            for relay in self.relays.values():
+                steps.callback(relay.retire)
+            steps.callback(self._panel_keeper.close)
+            steps.callback(self._relay_keeper.close)
+            steps.callback(self._exit_keeper.close)
+            if self._readers is not None:
+                steps.callback(self._readers.close)
+            for wire in (*self._exits, *self._wires):
+                steps.callback(wire.end)
+            steps.callback(self._release_all)
 
     def _release_all(self) -> None:
-        for relay in self.relays.values():
-            relay.release()
+        with ExitStack() as steps:  # a sink that fails for one relay must not leave another closed
+            for relay in self.relays.values():
+                steps.callback(relay.release)
 
 
 def rest_relays(relays: Iterable[RelaySettings], pins: PinFactory) -> None:

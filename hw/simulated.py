@@ -20,8 +20,10 @@ from hw.exit import way_out
 from hw.input_line import InputKind, InputLine
 from hw.keeper import Keeper, Timed, earliest_ns
 from hw.microphone import Microphone
+from hw.reader_events import ReaderEvents
 from hw.relay import TimedRelay
-from hw.settings import BoardSettings, InputSettings, LampSettings, RelaySettings
+from hw.settings import BoardSettings, InputSettings, LampSettings, ReaderSettings, RelaySettings, WiegandSettings
+from hw.simulated_reader import SimulatedReader
 from hw.simulated_sound import SimulatedSound
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ class SimulatedBoard:
         self._buttons = self._inputs(settings.buttons, InputKind.BUTTON)
         self._contacts = self._inputs(settings.contacts, InputKind.CONTACT)
         self._lamps = {each.name: SimulatedLamp(each) for each in settings.lamps}
-        self._readers = {each.name for each in settings.readers}
+        self._readers = self._reading(settings)
         self._sound = SimulatedSound(
             settings.sound,
             microphone=microphone,
@@ -124,7 +126,7 @@ class SimulatedBoard:
         )
         inputs = (*self._buttons.values(), *self._contacts.values())
         # The finger before the line it moves: what is due at the same time happens in this order.
-        self._timed: tuple[Timed, ...] = (*self._relays.values(), *inputs, *(each.line for each in inputs))
+        self._timed: tuple[Timed, ...] = (*self._relays.values(), *inputs, *(each.line for each in inputs), *self._readers.values())
         self._keeper: Keeper | None = None
 
     def start(self, sink: Sink) -> None:
@@ -139,6 +141,8 @@ class SimulatedBoard:
         self._sound.attach(sink)
         for relay in self._relays.values():
             relay.attach(sink, guard=guard, wake=wake)
+        for reader in self._readers.values():
+            reader.attach(sink, wake)
         for each in (*self._buttons.values(), *self._contacts.values()):
             each.line.begin(each.level_high, self._now_ns(), sink, wake)
 
@@ -176,10 +180,18 @@ class SimulatedBoard:
         self._contacts[contact].set(active=active)
 
     def card(self, reader: str, card: str) -> None:
-        """A card (upper-case hexadecimal) at the reader. Raises KeyError."""
+        """A card (upper-case hexadecimal) that comes to the reader and goes. Raises KeyError."""
         if reader not in self._readers:
             raise KeyError(reader)
         self._tell(CardRead(reader=reader, card=card, at_ns=self._now_ns()))
+
+    def hold_card(self, reader: str, card: str, duration_s: float) -> None:
+        """A card that is held to the reader. As on the wall, it is not read anew if it was there a moment ago. Raises KeyError."""
+        self._readers[reader].hold(card, round(duration_s * 1e9))
+
+    def wiegand(self, reader: str, bits: str) -> None:
+        """A frame such as `"01…1"` at a Wiegand reader, through the decoder. Raises KeyError."""
+        self._readers[reader].frame(bits)
 
     def key(self, keypad: str, key: str) -> None:
         """One key of a keypad."""
@@ -202,6 +214,14 @@ class SimulatedBoard:
 
     def _inputs(self, settings: tuple[InputSettings, ...], kind: InputKind) -> dict[str, SimulatedInput]:
         return {each.name: SimulatedInput(InputLine(each, kind, way_out(each, self._relays)), self._now_ns) for each in settings}
+
+    def _reading(self, settings: BoardSettings) -> dict[str, SimulatedReader]:
+        def reader(each: ReaderSettings | WiegandSettings, gap_ns: int | None) -> SimulatedReader:
+            events = ReaderEvents(each.name, repeat_after_ms=each.repeat_after_ms, held_after_ms=each.held_after_ms)
+            return SimulatedReader(events, self._now_ns, gap_ns)
+
+        serial = {each.name: reader(each, None) for each in settings.readers}
+        return serial | {each.name: reader(each, each.gap_ms * 1_000_000) for each in settings.wiegand}
 
     def _tell(self, event: HardwareEvent) -> None:
         assert self._sink is not None, "the board was not started"

@@ -7,44 +7,37 @@ times a second.
 
 from __future__ import annotations
 
+from hw.decode.sighting import Listener, Sighting, card
+
 STX = 0x02
 ETX = 0x03
 FRAME_BYTES = 14
 HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
 
 
-class Rdm6300:
-    """Feed it bytes as they come; it answers with the cards that came into the field. Nothing that a line can carry raises."""
+class Rdm6300(Listener):
+    """Feed it bytes as they come; it answers with the cards that are in the field. Nothing that a line can carry raises."""
 
-    def __init__(self, *, repeat_after_ns: int) -> None:
-        """`repeat_after_ns`: a card counts again after it has not been seen for so long."""
-        self._repeat_after_ns = repeat_after_ns
+    def __init__(self) -> None:
         self._partial = b""  # less than a frame, from its STX
-        self._card: str | None = None
-        self._seen_ns = 0
 
-    def feed(self, data: bytes, now_ns: int) -> tuple[str, ...]:
+    def feed(self, data: bytes, _now_ns: int) -> tuple[Sighting, ...]:
         """The cards, ten upper-case hexadecimal digits each, whose frames end in `data`."""
         rest = self._partial + data
-        cards: list[str] = []
+        cards: list[Sighting] = []
         while (start := rest.find(STX)) >= 0:
             rest = rest[start:]
             if len(rest) < FRAME_BYTES:
                 # An STX inside what has come so far would begin a later frame: keep all of it.
                 self._partial = rest
                 return tuple(cards)
-            card = decode_frame(rest[:FRAME_BYTES])
+            number = decode_frame(rest[:FRAME_BYTES])
             # After a broken frame the search goes on behind its STX: the next one may lie within.
-            rest = rest[FRAME_BYTES:] if card is not None else rest[1:]
-            if card is not None and self._is_new(card, now_ns):
-                cards.append(card)
+            rest = rest[FRAME_BYTES:] if number is not None else rest[1:]
+            if number is not None:
+                cards.append(card(number))
         self._partial = b""
         return tuple(cards)
-
-    def _is_new(self, card: str, now_ns: int) -> bool:
-        new = card != self._card or now_ns - self._seen_ns >= self._repeat_after_ns
-        self._card, self._seen_ns = card, now_ns
-        return new
 
 
 def decode_frame(frame: bytes) -> str | None:
@@ -53,7 +46,7 @@ def decode_frame(frame: bytes) -> str | None:
     digits = frame[1:-1]
     if frame[0] != STX or frame[-1] != ETX or not HEX_DIGITS.issuperset(digits):
         return None
-    *card, checksum = bytes.fromhex(digits.decode("ascii"))
-    for byte in card:
+    *number, checksum = bytes.fromhex(digits.decode("ascii"))
+    for byte in number:
         checksum ^= byte
-    return None if checksum else bytes(card).hex().upper()
+    return None if checksum else bytes(number).hex().upper()

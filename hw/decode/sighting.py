@@ -10,6 +10,7 @@ class Kind(Enum):
     CARD = "card"
     KEY = "key"
     BROKEN = "broken"
+    ANSWERS = "answers"
 
 
 class Sighting(NamedTuple):
@@ -17,6 +18,7 @@ class Sighting(NamedTuple):
 
     CARD: `text` is the number in upper-case hexadecimal, seen now (not: new; see `hw.decode.presence`); `bits` as in `hw.api.CardRead`.
     KEY: `text` is one of `0`-`9`, `*`, `#`, `A`-`D`. BROKEN: something came that cannot be used; `text` says what in a few words.
+    ANSWERS: a device that can be asked has answered; `text` is empty.
     """
 
     kind: Kind

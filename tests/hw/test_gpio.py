@@ -103,6 +103,30 @@ def test_close_lets_relays_go_and_pulls_their_lines_to_rest(wall: Wall) -> None:
     assert pins[6].function == "input"
 
 
+def test_every_relay_lets_go_though_nobody_can_be_told_any_more() -> None:
+    # The event loop that the sink hands over to is closed before the exit handlers run.
+    told: list[HardwareEvent] = []
+    loop_is_gone = False
+
+    def sink(event: HardwareEvent) -> None:
+        if loop_is_gone:
+            raise RuntimeError("Event loop is closed")
+        told.append(event)
+
+    pins = MockFactory()
+    relays = tuple(RelaySettings(name=f"lock {gpio}", gpio=gpio) for gpio in (4, 5, 6))
+    panel = GpioPanel(BoardSettings(relays=relays), pins)
+    panel.start(sink)
+    lines = [pins.pin(relay.gpio) for relay in relays]
+    for relay in panel.relays.values():
+        relay.pulse(20.0)
+    assert [line.state for line in lines] == [True] * 3
+    loop_is_gone = True
+    with pytest.raises(RuntimeError, match="Event loop is closed"):
+        panel.close()
+    assert [(line.states[-1].state, line.function) for line in lines] == [(False, "input")] * 3
+
+
 def test_a_lamp_lights_and_blinks(wall: Wall) -> None:
     lamp = wall.panel.lamps["ring"]
     pin = wall.pins.pin(5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hw.api import HardwareError, HardwareEvent, RelayEdge
+from hw.api import HardwareError, HardwareEvent, RelayBlockedError, RelayEdge
 from hw.relay import TimedRelay
 from hw.settings import RelaySettings
 
@@ -14,12 +14,13 @@ S = 1_000_000_000
 class Rig:
     """A relay on a bench: its contact, its clock and what it reports."""
 
-    def __init__(self, *, attach: bool = True) -> None:
+    def __init__(self, *, attach: bool = True, may_hold: bool = False) -> None:
         self.now_ns = 0
         self.moves: list[bool] = []
         self.events: list[HardwareEvent] = []
         self.woken = 0
-        self.relay = TimedRelay(RelaySettings(name="door", gpio=4, max_closed_s=10.0), drive=self.moves.append, now_ns=lambda: self.now_ns)
+        settings = RelaySettings(name="door", gpio=4, max_closed_s=10.0, may_hold=may_hold)
+        self.relay = TimedRelay(settings, drive=self.moves.append, now_ns=lambda: self.now_ns)
         if attach:
             self.relay.attach(self.events.append, guard=lambda: None, wake=self._wake)
 
@@ -106,3 +107,102 @@ def test_a_sink_may_call_the_relay_that_calls_it() -> None:
     rig.relay.pulse(1.0)
     assert rig.moves == [True, False]
     assert [event.closed for event in rig.events if isinstance(event, RelayEdge)] == [True, False]
+
+
+def test_a_hold_that_was_granted_outlasts_the_maximum_until_it_is_released() -> None:
+    rig = Rig(may_hold=True)
+    rig.relay.hold()
+    assert rig.relay.closed
+    assert rig.relay.deadline_ns() is None
+    rig.now_ns = 3600 * S
+    rig.relay.expire(rig.now_ns)
+    rig.relay.pulse(1.0)
+    rig.relay.let_out(1.0, "exit")
+    assert rig.moves == [True]
+    rig.relay.release()
+    assert rig.moves == [True, False]
+
+
+def test_a_pulse_may_turn_into_a_hold() -> None:
+    rig = Rig(may_hold=True)
+    rig.relay.pulse(1.0)
+    rig.relay.hold()
+    rig.now_ns = 3600 * S
+    rig.relay.expire(rig.now_ns)
+    assert rig.moves == [True]
+
+
+def test_a_hold_that_was_not_granted_is_refused_before_the_contact_moves() -> None:
+    rig = Rig()
+    with pytest.raises(HardwareError, match="may not be held"):
+        rig.relay.hold()
+    assert rig.moves == []
+
+
+def test_nothing_is_held_that_nobody_would_release_at_the_end() -> None:
+    rig = Rig(attach=False, may_hold=True)
+    with pytest.raises(HardwareError, match="not started"):
+        rig.relay.hold()
+    assert rig.moves == []
+
+
+@pytest.mark.parametrize("exits", [False, True])
+def test_lock_wins_over_what_is_closed_and_over_every_later_request(exits: bool) -> None:
+    for begin in ("pulse", "hold"):
+        rig = Rig(may_hold=True)
+        rig.relay.pulse(5.0) if begin == "pulse" else rig.relay.hold()
+        rig.relay.block(exits=exits)
+        assert rig.relay.blocked
+        assert rig.moves == [True, False]
+        with pytest.raises(RelayBlockedError, match="relay door is blocked"):
+            rig.relay.pulse(1.0)
+        with pytest.raises(RelayBlockedError, match="relay door is blocked"):
+            rig.relay.hold()
+        assert rig.moves == [True, False]
+
+
+def test_a_block_may_let_people_out_and_tells_who_went() -> None:
+    rig = Rig()
+    rig.relay.block(exits=False)
+    rig.relay.let_out(2.0, "exit")
+    assert rig.events == [RelayEdge(relay="door", closed=True, at_ns=0, by="exit")]
+    rig.now_ns = 2 * S
+    rig.relay.expire(rig.now_ns)
+    assert rig.events[1:] == [RelayEdge(relay="door", closed=False, at_ns=2 * S)]
+
+
+def test_a_block_may_keep_everybody_in() -> None:
+    rig = Rig()
+    rig.relay.block(exits=True)
+    with pytest.raises(RelayBlockedError, match="closes for nobody"):
+        rig.relay.let_out(2.0, "exit")
+    assert rig.moves == []
+
+
+def test_a_relay_can_be_blocked_before_the_board_is_started() -> None:
+    rig = Rig(attach=False)
+    rig.relay.block(exits=True)
+    rig.relay.attach(rig.events.append, guard=lambda: None, wake=rig._wake)
+    with pytest.raises(RelayBlockedError):
+        rig.relay.pulse(1.0)
+
+
+def test_unblocking_closes_nothing_and_allows_everything() -> None:
+    rig = Rig()
+    rig.relay.block(exits=True)
+    rig.relay.unblock()
+    assert not rig.relay.blocked
+    assert rig.moves == []
+    rig.relay.pulse(1.0)
+    assert rig.moves == [True]
+
+
+def test_somebody_who_leaves_does_not_shut_the_door_on_others_and_obeys_the_maximum() -> None:
+    rig = Rig()
+    rig.relay.pulse(8.0)
+    rig.relay.let_out(2.0, "exit")
+    assert rig.relay.deadline_ns() == 8 * S
+    rig.now_ns = 7 * S
+    rig.relay.let_out(9.0, "exit")
+    assert rig.relay.deadline_ns() == 10 * S
+    assert [event.by for event in rig.events if isinstance(event, RelayEdge)] == [None]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw import relay_timer
-from hw.relay_timer import NEVER_CLOSED, REST_NS, Closed, RelayState, Resting
+from hw.relay_timer import NEVER_CLOSED, REST_NS, Closed, Held, RelayState, Resting
 
 S = 1_000_000_000
 MAX = 10 * S
@@ -54,8 +54,39 @@ def test_release_is_allowed_in_any_state_and_open_relays_have_no_deadline() -> N
     assert relay_timer.deadline_ns(NEVER_CLOSED) is None
 
 
+def test_extending_moves_the_end_later_only_and_within_the_maximum() -> None:
+    closed = relay_timer.extend(NEVER_CLOSED, 0, 8 * S, MAX)
+    assert closed == Closed(since_ns=0, until_ns=8 * S)
+    assert relay_timer.extend(closed, S, S, MAX) == closed
+    assert relay_timer.extend(closed, S, 8 * S, MAX) == Closed(since_ns=0, until_ns=9 * S)
+    assert relay_timer.extend(closed, S, 80 * S, MAX) == Closed(since_ns=0, until_ns=MAX)
+
+
+def test_a_hold_has_no_end_of_its_own() -> None:
+    held = relay_timer.hold(NEVER_CLOSED, 5)
+    assert held == Held(since_ns=5)
+    assert relay_timer.deadline_ns(held) is None
+    assert relay_timer.expire(held, 10**18) == held
+    assert relay_timer.pulse(held, 6, S, MAX) == held
+    assert relay_timer.extend(held, 6, S, MAX) == held
+    assert relay_timer.hold(held, 7) == held
+    assert relay_timer.release(held, 9) == Resting(since_ns=5, let_go_ns=9)
+
+
+def test_a_hold_keeps_the_beginning_of_the_closing_that_it_prolongs() -> None:
+    assert relay_timer.hold(Closed(since_ns=3, until_ns=9), 5) == Held(since_ns=3)
+
+
+def test_after_a_long_hold_a_pulse_waits_for_the_rest() -> None:
+    resting = relay_timer.release(relay_timer.hold(NEVER_CLOSED, 0), 2 * MAX)
+    assert relay_timer.pulse(resting, 2 * MAX + 1, S, MAX) == resting
+    assert isinstance(relay_timer.pulse(resting, 2 * MAX + REST_NS, S, MAX), Closed)
+
+
 requests = st.lists(
-    st.tuples(st.integers(1, 3 * S), st.sampled_from(["pulse", "release", "nothing"]), st.integers(1, 20 * S)), min_size=1, max_size=60
+    st.tuples(st.integers(1, 3 * S), st.sampled_from(["pulse", "extend", "release", "nothing"]), st.integers(1, 20 * S)),
+    min_size=1,
+    max_size=60,
 )
 
 
@@ -83,6 +114,8 @@ def test_no_order_of_requests_keeps_a_relay_closed_past_its_maximum(steps: list[
             enter(relay_timer.expire(state, at_ns), at_ns)
         if verb == "pulse":
             enter(relay_timer.pulse(state, now_ns, duration_ns, max_ns), now_ns)
+        elif verb == "extend":
+            enter(relay_timer.extend(state, now_ns, duration_ns, max_ns), now_ns)
         elif verb == "release":
             enter(relay_timer.release(state, now_ns), now_ns)
     final_ns = relay_timer.deadline_ns(state)
