@@ -193,7 +193,8 @@ class _Reader:
         if raw in words:
             return raw
         if words and isinstance(raw, str):
-            self.report.complain(path, f"{_written(raw)} is not known here", f"give a number or {' or '.join(map(_written, words))}")
+            number = "" if get_origin(main) is Literal else "a number or "
+            self.report.complain(path, f"{_written(raw)} is not known here", f"give {number}{' or '.join(map(_written, words))}")
             return words[0]
         return self._fitted(main, raw, path)
 

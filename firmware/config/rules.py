@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from firmware.config.checks import URI_PATTERN, suggestion
 from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
+from firmware.config.references import check_host, check_parties, check_unique, parse_condition, refer
 from firmware.config.schema import Settings
 
-TARGETS_MAX = 16  # of one button: each is a call of its own, and a house has no more phones to ring at once
+WAYS_MAX = 4  # to one target: two accounts, a direct address, and one to spare
 RTP_PORTS_MIN = 4  # the call, and one that is ending while the next begins
 CALLER_PATTERN = r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)"
 CARD_PATTERN = r"[0-9A-F]{4,32}"
-NUMBER_AS_HOST = r"(?i:sips?):\d+(?:[;:?].*)?"
 
 
 def check_rules(settings: Settings, report: Report) -> None:
@@ -24,17 +23,27 @@ def check_rules(settings: Settings, report: Report) -> None:
     _check_gpios(settings, report)
     _check_network(settings, report)
     _check_targets(settings, report)
+    _check_ways(settings, report)
+    _check_conditions(settings, report)
     _check_buttons(settings, report)
     _check_locks(settings, report)
     _check_codes(settings, report)
     _check_cards(settings, report)
     _check_incoming(settings, report)
     _check_call(settings, report)
+    if settings.step or settings.profile or settings.holiday or settings.station.timezone or any(each.plan for each in settings.button):
+        from firmware.config.plans import check_plans  # reads dates: 3 ms that most doors are spared
+
+        check_plans(settings, report)
+    if settings.rule or settings.webhook:
+        from firmware.config.reactions import check_reactions
+
+        check_reactions(settings, report)
 
 
 def _check_names(settings: Settings, report: Report) -> None:
     for kind, names in _names(settings).items():
-        _check_unique(report, (((kind, index, "name"), name) for index, name in enumerate(names) if name), "this name")
+        check_unique(report, (((kind, index, "name"), name) for index, name in enumerate(names) if name), "this name")
 
 
 def _names(settings: Settings) -> dict[str, list[str]]:
@@ -42,25 +51,17 @@ def _names(settings: Settings) -> dict[str, list[str]]:
         "account": [each.name for each in settings.account],
         "target": [each.name for each in settings.target],
         "button": [each.name for each in settings.button],
+        "profile": [each.name for each in settings.profile],
+        "holiday": [each.name for each in settings.holiday],
         "lock": [each.name for each in settings.lock],
         "code": [each.name for each in settings.code],
         "card": [each.name for each in settings.card],
         "lamp": [each.name for each in settings.lamp],
         "contact": [each.name for each in settings.contact],
         "reader": [each.name for each in settings.reader],
+        "webhook": [each.name for each in settings.webhook],
+        "rule": [each.name for each in settings.rule],
     }
-
-
-def _check_unique(report: Report, values: Iterable[tuple[Path, object]], what: str) -> None:
-    first: dict[object, Path] = {}
-    for path, value in values:
-        if not report.sound(path):
-            continue
-        if value in first:
-            before = first[value]
-            report.complain(path, f"{what} is used already, in {report.shown(before)} on line {report.line(before)}", "give another")
-        else:
-            first[value] = path
 
 
 def _check_gpios(settings: Settings, report: Report) -> None:
@@ -73,7 +74,7 @@ def _check_gpios(settings: Settings, report: Report) -> None:
         ("contact", [each.gpio for each in settings.contact]),
     ):
         wires += [((kind, index, "gpio"), gpio) for index, gpio in enumerate(gpios) if gpio is not None]
-    _check_unique(report, wires, "this GPIO")
+    check_unique(report, wires, "this GPIO")
 
 
 def _check_network(settings: Settings, report: Report) -> None:
@@ -104,16 +105,9 @@ def _is_address(text: str) -> bool:
     return False
 
 
-def _refer(report: Report, path: Path, name: str, known: Iterable[str], what: str) -> None:
-    names = [each for each in known if each]
-    if name not in names and report.sound(path):
-        remedy = suggestion(name, names) if names else f"add a [[{what}]] with this name"
-        report.complain(path, f'there is no {what} "{name}"', remedy)
-
-
 def _refer_locks(settings: Settings, report: Report, path: Path, locks: tuple[str, ...] | None) -> None:
     for index, lock in enumerate(locks or ()):
-        _refer(report, (*path, "locks", index), lock, [each.name for each in settings.lock], "lock")
+        refer(report, (*path, "locks", index), lock, [each.name for each in settings.lock], "lock")
 
 
 def _check_targets(settings: Settings, report: Report) -> None:
@@ -121,55 +115,97 @@ def _check_targets(settings: Settings, report: Report) -> None:
     for index, target in enumerate(settings.target):
         path: Path = ("target", index)
         if target.account is not None:
-            _refer(report, (*path, "account"), target.account, accounts, "account")
+            refer(report, (*path, "account"), target.account, accounts, "account")
         _refer_locks(settings, report, path, target.locks)
-        _check_host(report, (*path, "uri"), target.uri)
+        check_host(report, (*path, "uri"), target.uri)
     for index, account in enumerate(settings.account):
-        _check_host(report, ("account", index, "uri"), account.uri)
+        check_host(report, ("account", index, "uri"), account.uri)
         if account.username is None and "@" not in account.uri and report.sound(("account", index, "uri")):
             report.complain(("account", index, "uri"), f'"{account.uri}" names no user', "write sip:user@server, or give a username")
 
 
-def _check_host(report: Report, path: Path, uri: str) -> None:
-    if re.fullmatch(NUMBER_AS_HOST, uri):
-        report.complain(path, f'"{uri}" is a number without a server', f"write {uri}@ and the server's name or address")
+def _check_ways(settings: Settings, report: Report) -> None:
+    accounts = [account.name for account in settings.account]
+    names = [target.name for target in settings.target]
+    for index, target in enumerate(settings.target):
+        path: Path = ("target", index)
+        for number, account in enumerate(target.fallback_accounts):
+            refer(report, (*path, "fallback_accounts", number), account, accounts, "account")
+            if account == target.account or account in target.fallback_accounts[:number]:
+                report.complain((*path, "fallback_accounts", number), f'"{account}" has been tried before', "leave it out")
+        if len(target.fallback_accounts) + (target.fallback_uri is not None) >= WAYS_MAX:
+            report.complain((*path, "fallback_accounts"), "there are too many ways to this target", f"keep to {WAYS_MAX} with its account")
+        if target.deputy == target.name:
+            report.complain((*path, "deputy"), f'"{target.name}" cannot stand in for itself', "name another target")
+        elif target.deputy is not None:
+            refer(report, (*path, "deputy"), target.deputy, names, "target")
+
+
+def _check_conditions(settings: Settings, report: Report) -> None:
+    profiles = [profile.name for profile in settings.profile]
+    conditions: tuple[tuple[Path, str | None], ...] = (
+        *((("step", index, "when"), step.when) for index, step in enumerate(settings.step)),
+        *((("target", index, "quiet_when"), target.quiet_when) for index, target in enumerate(settings.target)),
+        *((("lock", index, "held_when"), lock.held_when) for index, lock in enumerate(settings.lock)),
+        *((("rule", index, "when"), rule.when) for index, rule in enumerate(settings.rule)),
+    )
+    for path, text in conditions:
+        if text is not None:
+            refer(report, path, parse_condition(text)[0], profiles, "profile")
 
 
 def _check_buttons(settings: Settings, report: Report) -> None:
     if not settings.button:
         report.warnings.append("there is no [[button]]: nobody can ring")
-    targets = [target.name for target in settings.target]
     for index, button in enumerate(settings.button):
-        path: Path = ("button", index, "targets")
-        if not button.targets:
-            report.complain(path, "nobody is rung", "name at least one target, or a SIP address")
-        if len(button.targets) > TARGETS_MAX:
-            report.complain(path, f"{len(button.targets)} targets ring at once", f"keep to {TARGETS_MAX}")
-        _check_unique(report, (((*path, number), target) for number, target in enumerate(button.targets)), "this target")
-        for number, target in enumerate(button.targets):
-            if URI_PATTERN.fullmatch(target):
-                _check_host(report, (*path, number), target)
-            else:
-                _refer(report, (*path, number), target, targets, "target")
+        path: Path = ("button", index)
+        if button.plan is None:
+            check_parties(settings, report, (*path, "targets"), button.targets)
+        elif button.targets:
+            report.complain((*path, "plan"), "the button has targets as well", "keep one of them; a plan names its targets in its steps")
 
 
 def _check_locks(settings: Settings, report: Report) -> None:
     locks = [lock.name for lock in settings.lock]
+    following = {lock.name: lock.then for lock in settings.lock}
     for index, lock in enumerate(settings.lock):
         if lock.pulse_s > lock.max_closed_s:
             text = f"{lock.pulse_s:g} s is longer than max_closed_s, {lock.max_closed_s:g} s"
             report.complain(("lock", index, "pulse_s"), text, "shorten it, or raise max_closed_s")
-    for index, contact in enumerate(settings.contact):
-        path: Path = ("contact", index, "lock")
-        if contact.lock is not None:
-            _refer(report, path, contact.lock, locks, "lock")
-        if contact.kind == "exit" and contact.lock is None:
-            report.complain(path, "an exit button needs a lock", 'add: lock = "…"')
-        if contact.kind == "door" and contact.lock is not None:
-            report.complain(path, "a door contact opens nothing", 'leave the key out, or write kind = "exit"')
+        if lock.held_when is not None and not lock.may_hold:
+            text = "the lock may not be held open"
+            report.complain(("lock", index, "held_when"), text, "add may_hold = true, if its strike bears current all day")
+        if lock.then is not None:
+            refer(report, ("lock", index, "then"), lock.then, locks, "lock")
+            if _comes_back(lock.name, following):
+                report.complain(("lock", index, "then"), "the locks open each other in a circle", "leave one of them out")
+    _check_contacts(settings, report, locks)
     for index, reader in enumerate(settings.reader):
-        _refer(report, ("reader", index, "lock"), reader.lock, locks, "lock")
-    _check_unique(report, ((("reader", index, "port"), reader.port) for index, reader in enumerate(settings.reader)), "this port")
+        refer(report, ("reader", index, "lock"), reader.lock, locks, "lock")
+    check_unique(report, ((("reader", index, "port"), reader.port) for index, reader in enumerate(settings.reader)), "this port")
+
+
+def _comes_back(lock: str, following: Mapping[str, str | None]) -> bool:
+    """Whether the locks that open after `lock` come to `lock` again."""
+    coming = following[lock]
+    for _ in following:
+        if coming == lock:
+            return True
+        coming = following.get(coming) if coming is not None else None
+    return False
+
+
+def _check_contacts(settings: Settings, report: Report, locks: list[str]) -> None:
+    for index, contact in enumerate(settings.contact):
+        path: Path = ("contact", index)
+        if contact.lock is not None:
+            refer(report, (*path, "lock"), contact.lock, locks, "lock")
+        if contact.kind == "exit" and contact.lock is None:
+            report.complain((*path, "lock"), "an exit button needs a lock", 'add: lock = "…"')
+        if contact.kind == "tamper" and contact.lock is not None:
+            report.complain((*path, "lock"), "a tamper switch blocks every lock", "leave the key out")
+        if contact.kind != "door" and contact.open_limit_s is not None:
+            report.complain((*path, "open_limit_s"), "only a door can stand open", 'leave the key out, or write kind = "door"')
 
 
 def _check_codes(settings: Settings, report: Report) -> None:
@@ -207,7 +243,7 @@ def _check_cards(settings: Settings, report: Report) -> None:
         _refer_locks(settings, report, ("card", index), card.locks)
         if not re.fullmatch(CARD_PATTERN, card.number):
             report.complain(path, f'"{card.number}" is no card number', "write it as the reader reports it: 4 to 32 of 0-9 and A-F")
-    _check_unique(report, ((("card", index, "number"), card.number) for index, card in enumerate(settings.card)), "this number")
+    check_unique(report, ((("card", index, "number"), card.number) for index, card in enumerate(settings.card)), "this number")
 
 
 def _check_incoming(settings: Settings, report: Report) -> None:

@@ -24,6 +24,7 @@ class Station(NamedTuple):
 
     name: Text = "Portero"  # shown on the phones of accounts and direct calls without a display name of their own
     user_agent: str = "Portero"  # the SIP User-Agent header; empty: none is sent
+    timezone: str | None = None  # "Europe/Berlin"; None: that of this machine
 
 
 class Network(NamedTuple):
@@ -58,19 +59,49 @@ class Target(NamedTuple):
     uri: SipUri
     account: str | None = None  # None: called directly, without a server
     locks: tuple[str, ...] | None = None  # which locks a code may open in a call with this target; None: all
+    fallback_accounts: tuple[str, ...] = ()  # through which `uri` is called when `account` does not get there
+    fallback_uri: SipUri | None = None  # called directly when no account gets there
+    deputy: str | None = None  # the target that is rung when this one is busy, away, unreachable or not to be disturbed
+    quiet_when: Text | None = None  # a profile, or "not PROFILE": not to be disturbed
 
 
 class Button(NamedTuple):
-    """[[button]]: a bell button; `targets` are names of targets, or SIP addresses, rung in parallel."""
+    """[[button]]: a bell button; `targets` are names of targets, or SIP addresses, rung in parallel. A `plan` rings one after another."""
 
     name: Name
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    plan: str | None = None
     gpio: Gpio | None = None  # None: pressed by `portero ctl` alone
     pull: Literal["up", "down", "none"] = "up"
     active_high: bool = False
     debounce_ms: DebounceMs = 30
     min_active_ms: Annotated[int, between(0, 5000, "ms")] = 0
     stuck_after_s: Annotated[float, between(1, 86400, "s")] | Literal["never"] = 60.0
+
+
+class Step(NamedTuple):
+    """[[step]]: one step of a ringing plan; those of one plan follow each other as they stand in the file."""
+
+    plan: Name
+    targets: tuple[str, ...]
+    ring_s: Annotated[float, between(5, 300, "s")] | None = None  # None: call.ring_limit_s
+    when: Text | None = None  # a profile, or "not PROFILE"; None: always
+
+
+class Profile(NamedTuple):
+    """[[profile]]: times of the week under a name. On a holiday only the times of `holiday` (and `daily`) count."""
+
+    name: Name
+    times: tuple[str, ...]  # "mon-fri 08:00-17:30"
+
+
+class Holiday(NamedTuple):
+    """[[holiday]]: a day or a row of days, once or every year, or a day that moves with Easter."""
+
+    name: Name
+    date: str | None = None  # "2026-12-24", or "12-24" for every year
+    until: str | None = None  # the last day of a row
+    easter: Annotated[int, between(-80, 240, "days")] | None = None  # days after Easter Sunday
 
 
 class Lock(NamedTuple):
@@ -81,6 +112,11 @@ class Lock(NamedTuple):
     active_high: bool = True
     pulse_s: Annotated[float, between(0.1, 60, "s")] = 5.0
     max_closed_s: Annotated[float, between(0.1, 120, "s")] = 30.0  # the driver's own limit of one closing, however often it is opened anew
+    may_hold: bool = False  # whether it bears current all day, so that it may be held open
+    held_when: Text | None = None  # a profile, or "not PROFILE": held open
+    then: str | None = None  # the lock that opens after this one …
+    then_after_s: Annotated[float, between(0, 600, "s")] = 0.0  # … so much later
+    secure_only: bool = False  # true: a digit opens it only in a call whose signalling and sound are encrypted
 
 
 class Code(NamedTuple):
@@ -104,18 +140,21 @@ class Lamp(NamedTuple):
 
     name: Name
     gpio: Gpio
-    shows: Literal["ring", "talk", "open"]
+    shows: Literal["ring", "talk", "open", "refused"]
     active_high: bool = True
     blink_period_s: Annotated[float, between(0.1, 10, "s")] | None = None  # None: steady
 
 
 class Contact(NamedTuple):
-    """[[contact]]: an exit button (`kind = "exit"`, opens `lock` whatever else happens) or a door contact (`kind = "door"`)."""
+    """[[contact]]: an exit button (`exit`, opens `lock` whatever else happens), a door contact (`door`, tells when it was opened
+    without `lock`), or the switch in the panel's case (`tamper`, blocks the relays).
+    """
 
     name: Name
-    kind: Literal["exit", "door"]
+    kind: Literal["exit", "door", "tamper"]
     gpio: Gpio
     lock: str | None = None
+    open_limit_s: Annotated[float, between(1, 86400, "s")] | None = None  # of a door: reported when it stands open for so long
     pull: Literal["up", "down", "none"] = "up"
     active_high: bool = False
     debounce_ms: DebounceMs = 30
@@ -129,6 +168,25 @@ class Reader(NamedTuple):
     lock: str
     baud: Annotated[int, between(1200, 115200)] = 9600
     repeat_after_ms: Annotated[int, between(0, 60000, "ms")] = 1500
+
+
+class Webhook(NamedTuple):
+    """[[webhook]]: an HTTP address that rules may tell what has happened."""
+
+    name: Name
+    url: Text
+    token: Secret | None = None  # sent as a bearer token (RFC 6750 §2.1)
+    timeout_s: Annotated[float, between(1, 30, "s")] = 5.0
+
+
+class Rule(NamedTuple):
+    """[[rule]]: when something happens, do something."""
+
+    name: Name
+    on: Text  # "pressed bell", "opened door", "failed"
+    do: tuple[str, ...]  # "call anna", "hold gate", "wait 5", "normal gate"
+    when: Text | None = None  # a profile, or "not PROFILE"
+    state: Literal["idle", "calling", "offered", "talking"] | None = None  # what the door's line does
 
 
 class Audio(NamedTuple):
@@ -148,6 +206,8 @@ class Call(NamedTuple):
     talk_limit_s: Annotated[float, between(15, 3600, "s")] = 180.0
     hangup_after_open_s: Annotated[float, between(0, 60, "s")] | Literal["never"] = 5.0
     second_press: Literal["ignore", "hang_up"] = "ignore"  # of the same button, while it rings; another button always replaces
+    chime: Literal["never", "unreachable", "unanswered"] = "unreachable"  # at the panel, in place of the phones
+    fallback_after_s: Annotated[float, between(2, 30, "s")] = 5.0  # a phone that shows no sign of ringing is called by its next way as well
     silence_limit_s: Annotated[float, between(5, 600, "s")] = 30.0  # a call whose sound stopped arriving for so long is dead
 
 
@@ -191,12 +251,17 @@ class Settings(NamedTuple):
     account: tuple[Account, ...] = ()
     target: tuple[Target, ...] = ()
     button: tuple[Button, ...] = ()
+    step: tuple[Step, ...] = ()
+    profile: tuple[Profile, ...] = ()
+    holiday: tuple[Holiday, ...] = ()
     lock: tuple[Lock, ...] = ()
     code: tuple[Code, ...] = ()
     card: tuple[Card, ...] = ()
     lamp: tuple[Lamp, ...] = ()
     contact: tuple[Contact, ...] = ()
     reader: tuple[Reader, ...] = ()
+    webhook: tuple[Webhook, ...] = ()
+    rule: tuple[Rule, ...] = ()
     audio: Audio = Audio()
     call: Call = Call()
     access: Access = Access()

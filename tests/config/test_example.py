@@ -45,7 +45,19 @@ def test_what_the_example_shows_of_a_plain_section_is_the_default(name: str) -> 
 
 def test_the_optional_keys_of_the_first_table_of_each_kind_are_the_defaults_where_they_are_no_choice() -> None:
     settings = load(EXAMPLE)
-    choices = {"registrar", "proxy", "username", "password", "display_name", "account", "locks", "gpio", "blink_period_s", "lock"}
+    choices = {
+        "registrar",
+        "proxy",
+        "username",
+        "password",
+        "display_name",
+        "account",
+        "locks",
+        "gpio",
+        "blink_period_s",
+        "lock",
+        "targets",
+    }
     for name in ("account", "target", "button", "lock", "lamp", "contact", "reader"):
         table = getattr(settings, name)[0]
         for key, default in table._field_defaults.items():

@@ -183,8 +183,8 @@ hangup_after_open_s = "nie"
             'line 1, contact[x].lock: an exit button needs a lock; add: lock = "…"',
         ),
         (
-            '[[lock]]\nname = "d"\ngpio = 5\n[[contact]]\nname = "x"\nkind = "door"\ngpio = 4\nlock = "d"\n',
-            'line 8, contact[x].lock: a door contact opens nothing; leave the key out, or write kind = "exit"',
+            '[[lock]]\nname = "d"\ngpio = 5\n[[contact]]\nname = "x"\nkind = "tamper"\ngpio = 4\nlock = "d"\n',
+            "line 8, contact[x].lock: a tamper switch blocks every lock; leave the key out",
         ),
         (
             '[[code]]\nname = "c"\ncode = "583216"\n',
@@ -202,7 +202,7 @@ hangup_after_open_s = "nie"
             '[[card]]\nname = "c"\nnumber = "0a1b"\n',
             'line 3, card[c].number: "0a1b" is no card number; write it as the reader reports it: 4 to 32 of 0-9 and A-F',
         ),
-        ('[[button]]\nname = "b"\n', "line 1, button[b].targets: this key is missing; add: targets = …"),
+        ('[[button]]\nname = "b"\n', "line 1, button[b].targets: nobody is rung; name at least one target, or a SIP address"),
         ('[[lamp]]\nname = "l"\ngpio = 5\n', "line 1, lamp[l].shows: this key is missing; add: shows = …"),
         ('[[lock]]\nname = "d"\ngpio = 28\n', "line 3, lock[d].gpio: 28 is out of range; give a number from 0 to 27"),
         ('[[button]]\nname = "b"\ntargets = []\n', "line 3, button[b].targets: nobody is rung; name at least one target, or a SIP address"),
