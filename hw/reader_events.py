@@ -6,6 +6,8 @@ card moved too fast and is not told at all; `BROKEN_IN_A_ROW` of them are a wiri
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from hw.api import CardHeld, CardRead, DeviceFault, HardwareEvent, KeyPressed
 from hw.decode.presence import Presence, Stay
 from hw.decode.sighting import Kind, Sighting
@@ -32,6 +34,8 @@ class ReaderEvents:
             case Kind.BROKEN:
                 self._broken += 1
                 return () if self._broken != BROKEN_IN_A_ROW else (self._fault(sighting.text, at_ns),)
+            case never:
+                assert_never(never)
 
     def ill_wired(self, why: str, at_ns: int) -> DeviceFault:
         """A fault that needs no proof by repetition; it ends with the next card or key."""
@@ -55,3 +59,5 @@ class ReaderEvents:
                 return (CardHeld(reader=self._name, card=sighting.text, at_ns=at_ns),)
             case Stay.STILL:
                 return ()
+            case never:
+                assert_never(never)

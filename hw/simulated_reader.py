@@ -23,7 +23,7 @@ class SimulatedReader:
         self._now_ns = now_ns
         self._wiegand = None if gap_ns is None else Wiegand(gap_ns=gap_ns)
         self._report: Sink | None = None
-        self._wake: Callable[[], None] | None = None
+        self._wake: Callable[[], None] = _asleep
         self._lock = threading.RLock()
         self._card = ""
         self._until_ns = 0
@@ -38,7 +38,7 @@ class SimulatedReader:
             now_ns = self._now_ns()
             self._card, self._until_ns, self._next_ns = number, now_ns + for_ns, now_ns + REPEAT_NS
             self._see((card(number),), now_ns)
-        self._wake_up()
+        self._wake()
 
     def frame(self, bits: str) -> None:
         """The pulses of one frame, the last of them now. Frames want a pause between them."""
@@ -47,7 +47,7 @@ class SimulatedReader:
             now_ns = self._now_ns()
             for place, bit in enumerate(bits):
                 self._see(self._wiegand.pulse(int(bit), now_ns - (len(bits) - 1 - place) * PULSE_PERIOD_NS), now_ns)
-        self._wake_up()
+        self._wake()
 
     def deadline_ns(self) -> int | None:
         frame_ns = None if self._wiegand is None else self._wiegand.deadline_ns()
@@ -71,6 +71,6 @@ class SimulatedReader:
             for event in self._events.of(sighting, at_ns):
                 self._report(event)
 
-    def _wake_up(self) -> None:
-        if self._wake is not None:
-            self._wake()
+
+def _asleep() -> None:
+    """Nobody keeps the deadlines of a board that was not started."""

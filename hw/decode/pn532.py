@@ -16,6 +16,7 @@ that lost its power is noticed.
 from __future__ import annotations
 
 from enum import Enum
+from typing import assert_never
 
 from hw.decode.sighting import Kind, Sighting, broken, card
 
@@ -137,6 +138,8 @@ class Pn532:
                 self._deadline_ns = now_ns + CHECK_NS
             case Step.RESTING:
                 self._deadline_ns = now_ns + REST_NS
+            case never:
+                assert_never(never)
 
 
 def frame(command: bytes) -> bytes:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from hw.api import ButtonEdge, CardRead, ContactEdge, DeviceFault, HardwareEvent, KeyPressed, RelayEdge
-from hw.settings import BoardSettings, InputSettings, LampSettings, ReaderSettings, RelaySettings
+from hw.api import ButtonEdge, CardHeld, CardRead, ContactEdge, DeviceFault, HardwareEvent, KeyPressed, RelayEdge
+from hw.settings import BoardSettings, InputSettings, LampSettings, ReaderSettings, RelaySettings, WiegandSettings
 from hw.simulated import HISTORY_MAX, SimulatedBoard
 
 S = 1_000_000_000
@@ -20,6 +20,7 @@ SETTINGS = BoardSettings(
     relays=(RelaySettings(name="lock", gpio=4, max_closed_s=10.0),),
     lamps=(LampSettings(name="ring", gpio=5),),
     readers=(ReaderSettings(name="cards", port="/dev/serial0"),),
+    wiegand=(WiegandSettings(name="gate", gpio_d0=23, gpio_d1=24, gap_ms=20),),
 )
 
 
@@ -136,9 +137,51 @@ def test_cards_keys_and_faults_are_told_at_once() -> None:
     ]
 
 
+def test_a_card_that_is_held_is_read_and_held_and_read_anew_when_it_comes_back() -> None:
+    house = House()
+    house.board.hold_card("cards", "0A1B", 6.0)
+    house.go(20 * S)
+    house.board.hold_card("cards", "0A1B", 3.0)
+    house.go(40 * S)
+    assert house.events == [
+        CardRead(reader="cards", card="0A1B", at_ns=0),
+        CardHeld(reader="cards", card="0A1B", at_ns=4 * S),
+        CardRead(reader="cards", card="0A1B", at_ns=20 * S),
+    ]
+    assert house.board.next_deadline_ns() is None
+
+
+def test_wiegand_frames_go_through_the_decoder() -> None:
+    house = House()
+    house.now_ns = S
+    house.board.wiegand("gate", "00110001011100011000010000")
+    assert house.events == []
+    house.go(2 * S)
+    house.board.wiegand("gate", "11010010")
+    house.board.card("gate", "FF")
+    house.go(3 * S)
+    assert house.events == [
+        CardRead(reader="gate", card="62E308", at_ns=S + 20 * MS),
+        CardRead(reader="gate", card="FF", at_ns=2 * S),
+        KeyPressed(keypad="gate", key="2", at_ns=2 * S + 20 * MS),
+    ]
+
+
+def test_a_frame_at_another_kind_of_reader_is_our_mistake() -> None:
+    with pytest.raises(AssertionError, match="not a Wiegand reader"):
+        House().board.wiegand("cards", "0101")
+
+
 def test_names_that_were_not_configured_are_key_errors() -> None:
     board = House().board
-    for wrong in (lambda: board.press("x"), lambda: board.card("x", "00"), lambda: board.relay("x"), lambda: board.lamp("x")):
+    for wrong in (
+        lambda: board.press("x"),
+        lambda: board.card("x", "00"),
+        lambda: board.hold_card("x", "00", 1.0),
+        lambda: board.wiegand("x", "0101"),
+        lambda: board.relay("x"),
+        lambda: board.lamp("x"),
+    ):
         with pytest.raises(KeyError):
             wrong()
 
@@ -156,17 +199,21 @@ def test_close_lets_everything_go() -> None:
 
 def test_in_real_time_a_thread_keeps_the_deadlines() -> None:
     board = SimulatedBoard(SETTINGS)
-    pressed, opened = threading.Event(), threading.Event()
+    pressed, opened, keyed = threading.Event(), threading.Event(), threading.Event()
 
     def sink(event: HardwareEvent) -> None:
         if isinstance(event, ButtonEdge) and not event.pressed:
             pressed.set()
         if isinstance(event, RelayEdge) and not event.closed:
             opened.set()
+        if isinstance(event, KeyPressed):
+            keyed.set()
 
     board.start(sink)
+    board.wiegand("gate", "0101")
     board.press("bell", 0.05)
     board.relay("lock").pulse(0.01)
     assert pressed.wait(WITHIN_S)
     assert opened.wait(WITHIN_S)
+    assert keyed.wait(WITHIN_S)
     board.close()
