@@ -77,6 +77,12 @@ methods = st.one_of(st.sampled_from(["INVITE", "OPTIONS", "REGISTER", "BYE"]), t
 plain_text = st.text(st.characters(min_codepoint=33, blacklist_characters="\x7f", blacklist_categories=["Cs", "Cc"]), max_size=10)
 
 
+# Text that an XML document carries unchanged: no controls, nothing that XML 1.0 §2.2 leaves out, and no white space at its ends.
+xml_texts = st.text(
+    st.characters(min_codepoint=32, blacklist_categories=["Cs", "Cc"], blacklist_characters="\ufffe\uffff"), min_size=1, max_size=8
+).filter(lambda text: text == text.strip())
+
+
 @st.composite
 def names(draw: st.DrawFn, long: str, compact: str = "") -> str:
     """A header name in long or compact form and any case."""

@@ -22,6 +22,7 @@ from firmware.sip.body.dialog_info import (
     encode,
     merge,
 )
+from tests.sip.strategies import xml_texts as texts
 
 DOOR = DialogInfo(
     3,
@@ -78,7 +79,6 @@ def test_a_document_without_namespace_and_with_unknown_words_is_read() -> None:
     assert decode(body) == DialogInfo(0, FULL, "", (DialogEntry("1", "early", code=699),))
 
 
-texts = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(lambda t: t == t.strip())
 participants = st.builds(Participant, texts, texts, texts, st.lists(st.tuples(texts, texts), max_size=2).map(tuple))
 entries = st.builds(
     DialogEntry, texts, st.sampled_from(STATES), st.none() | st.sampled_from(EVENTS), st.none() | st.integers(100, 699),

@@ -11,9 +11,7 @@ from firmware.sip.body import is_composing, media_control, pidf
 from firmware.sip.body.is_composing import IsComposing
 from firmware.sip.body.media_control import STREAMS_MAX, MediaControl
 from firmware.sip.body.pidf import CLOSED, ON_THE_PHONE, OPEN, TUPLES_MAX, Presence, PresenceTuple
-
-texts = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(lambda t: t == t.strip())
-
+from tests.sip.strategies import xml_texts as texts
 
 # --- pidf
 

@@ -19,6 +19,7 @@ from firmware.sip.body.reginfo import (
     encode,
     merge,
 )
+from tests.sip.strategies import xml_texts as texts
 
 BODY = """<?xml version="1.0" encoding="UTF-8"?>
 <reginfo xmlns="urn:ietf:params:xml:ns:reginfo" xmlns:gr="urn:ietf:params:xml:ns:gruuinfo" version="1" state="full">
@@ -81,7 +82,6 @@ def test_nonsense_is_refused(inside: bytes) -> None:
         decode(b"<reginfo " + (b'state="full">' if inside else b">") + inside + b"</reginfo>")
 
 
-texts = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(lambda t: t == t.strip())
 seconds = st.none() | st.integers(0, 2**31 - 1)
 contacts = st.builds(
     ContactEntry, texts, texts, st.sampled_from(["active", "terminated"]), st.none() | st.sampled_from(CONTACT_EVENTS), seconds, seconds,
