@@ -4,6 +4,10 @@ One thread of its own writes, so that a slow card never holds up the event loop.
 database is in WAL mode with `synchronous=FULL`, which syncs the log at every commit (https://sqlite.org/pragma.html#pragma_synchronous).
 
 The schema enforces what the door promises: one row a press, at most one outcome each. A press that has none at start was interrupted.
+Rows are chained by hashes (`journal_chain`), so that tampering shows.
+
+What nobody needs at once, such as a relay that has moved, is written with the next row that matters, or LATER_S later: each transaction
+wears the memory card by its pages, however small the row. A power cut may cost such rows, and no other.
 """
 
 from __future__ import annotations
@@ -11,36 +15,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from firmware.door.events import DoorRecord, Outcome, Pressed, PressEnded, PressId
+from firmware.app.journal_chain import GENESIS, Head, anchor, given_numbers, head, link
+from firmware.door.events import Answered, DoorRecord, Outcome, Pressed, PressEnded, PressId, RelayMoved, Ringing
 from firmware.errors import JournalError
 
-SCHEMA_VERSION = 1
+log = logging.getLogger("portero.journal")
+
+SCHEMA_VERSION = 2
 WRITE_LIMIT_S = 2.0  # a visitor waits no longer for a sick memory card: then the door goes on without the row
 PENDING_MAX = 64  # writes that may wait for such a card; a busy door has one or two
 BUSY_LIMIT_S = 1.0  # another process (a backup, a reader) may hold the file so long
 TRIM_EVERY = 256  # rows between two looks at the bounds; the journal exceeds `rows_max` by no more
 QUERY_ROWS_MAX = 1000  # of one query: the answer stays well under a megabyte
 WAL_PAGES_MAX = 256  # about 1 MB of log between checkpoints: little wear, short recovery
+LATER = (Ringing, Answered, RelayMoved)  # what the next row takes along
+LATER_S = 2.0  # or this timer
+LATER_MAX = 64  # a relay that chatters must not fill the memory
 
-# A record row holds the record as JSON. Presses stand in a table of their own, so that the file itself refuses a second outcome.
+# A record row holds the record as JSON. Presses stand in a table of their own, so that the file itself refuses a second outcome. `kept`
+# holds what must outlive the process and is no history. There is no index: each would cost every transaction one more page.
 SCHEMA = """
 CREATE TABLE record (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_s REAL NOT NULL,
     kind TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    hash BLOB NOT NULL
 ) STRICT;
-CREATE INDEX record_at ON record (at_s);
-CREATE INDEX record_kind ON record (kind, id);
 CREATE TABLE press (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_s REAL NOT NULL,
@@ -52,7 +63,13 @@ CREATE TABLE press (
 CREATE INDEX press_open ON press (id) WHERE outcome IS NULL;
 CREATE TRIGGER press_one_outcome BEFORE UPDATE OF outcome ON press WHEN OLD.outcome IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'this press has its outcome'); END;
+CREATE TABLE anchor (row INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+INSERT INTO anchor VALUES (0, zeroblob(32));
+CREATE TABLE kept (name TEXT PRIMARY KEY, at_s REAL NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
+
+
+Stamped = tuple[float | None, DoorRecord]  # with the time at which it happened; None: when it is written
 
 
 class Entry(NamedTuple):
@@ -80,11 +97,15 @@ class Journal:
         self._since_trim = 0
         self._pending = 0
         self._writing_since_s: float | None = None  # monotonic; set and cleared by the writer
-        self._last_row = 0
+        self._head = Head(row=0, hash=GENESIS)
+        self._later: list[Stamped] = []
+        self._later_timer: asyncio.TimerHandle | None = None
+        self._writing_later: set[asyncio.Future[tuple[int, ...]]] = set()
         self._followers: set[asyncio.Event] = set()
         self.found_wrong = ""
         with _translated(path):
             self._connection = self._opened()
+            self._head = self._next_to()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def last_press(self) -> PressId:
@@ -100,15 +121,56 @@ class Journal:
             presses = tuple(PressId(row[0]) for row in rows)
             for press in presses:
                 ended = PressEnded(press=press, outcome=Outcome.INTERRUPTED, detail="the station stopped before this press had its outcome")
-                _insert(self._connection, ended, self._clock())
+                self._head = _insert(self._connection, ended, self._clock(), self._head)
         return presses
 
-    async def append(self, *records: DoorRecord) -> tuple[int, ...]:
-        """Write the records in one transaction; returns their row numbers once they are durable.
+    def kept(self, name: str) -> tuple[float, str] | None:
+        """What was last kept under this name, and the seconds since then by the wall clock, which may have been set meanwhile."""
+        with _translated(self._path):
+            row = self._connection.execute("SELECT at_s, body FROM kept WHERE name = ?", (name,)).fetchone()
+        return None if row is None else (self._clock() - row[0], row[1])
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain: noted elsewhere, it makes every later change of what is before it show."""
+        return self._head
+
+    async def append(self, *records: DoorRecord, kept: Mapping[str, str] | None = None) -> tuple[int, ...]:
+        """Write the records in one transaction, and texts to be kept; returns the rows' numbers once they are durable.
+
+        Records that can wait (LATER) return at once and without numbers. What waits from before is written first.
 
         Raises JournalError when they could not be written, or not within WRITE_LIMIT_S (then they may still appear), and at once while an
         earlier write hangs: the door works on, and waits for a sick memory card only once.
         """
+        if not kept and records and len(self._later) < LATER_MAX and all(isinstance(record, LATER) for record in records):
+            at_s = self._clock()
+            self._later += ((at_s, record) for record in records)
+            if self._later_timer is None:
+                self._later_timer = asyncio.get_running_loop().call_later(LATER_S, self._begin_later)
+            return ()
+        rows = await self._durable([*self._taken_later(), *((None, record) for record in records)], kept or {})
+        return rows[len(rows) - len(records) :]
+
+    def _taken_later(self) -> list[Stamped]:
+        if self._later_timer is not None:
+            self._later_timer.cancel()
+            self._later_timer = None
+        taken, self._later = self._later, []
+        return taken
+
+    def _begin_later(self) -> None:
+        writing = asyncio.ensure_future(self._durable(self._taken_later(), {}))
+        self._writing_later.add(writing)
+        writing.add_done_callback(self._later_written)
+
+    def _later_written(self, writing: asyncio.Future[tuple[int, ...]]) -> None:
+        self._writing_later.discard(writing)
+        error = None if writing.cancelled() else writing.exception()
+        if error is not None:
+            log.error("not in the journal: %s", error)
+
+    async def _durable(self, rows: Sequence[Stamped], kept: Mapping[str, str]) -> tuple[int, ...]:
         since_s = self._writing_since_s
         if since_s is not None and time.monotonic() - since_s >= WRITE_LIMIT_S:
             raise JournalError(f"{self._path}: an earlier write has not ended; check the memory card")
@@ -119,7 +181,7 @@ class Journal:
         def write() -> tuple[int, ...]:
             self._writing_since_s = time.monotonic()
             try:
-                return self._append(records)
+                return self._append(rows, kept)
             finally:
                 self._writing_since_s = None
                 loop.call_soon_threadsafe(self._tell_followers)
@@ -143,6 +205,8 @@ class Journal:
                 rows = self._connection.execute(statement, (after, *kinds, min(limit, QUERY_ROWS_MAX)))
                 return tuple(Entry(id=row[0], at_s=row[1], kind=row[2], body=row[3]) for row in rows)
 
+        if self._later:
+            await self._durable(self._taken_later(), {})
         return await asyncio.get_running_loop().run_in_executor(self._writer, read)
 
     async def follow(self, *, after: int) -> AsyncGenerator[Entry, None]:
@@ -165,7 +229,10 @@ class Journal:
             self._followers.discard(news)
 
     async def close(self) -> None:
-        """Finish what is being written and close the file."""
+        """Finish what is being written, and what waits, and close the file."""
+        if self._later:
+            with contextlib.suppress(JournalError):  # the others said so already
+                await self._durable(self._taken_later(), {})
         await asyncio.get_running_loop().run_in_executor(self._writer, self._connection.close)
         self._writer.shutdown()
 
@@ -190,40 +257,58 @@ class Journal:
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         self.found_wrong = f"the journal could not be read ({why}); it is kept as {aside} and a new one begun"
         connection = _connected(self._path)
-        # Row numbers go on, or whoever follows would wait for numbers that come again.
-        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('record', ?)", (self._last_row,))
+        # Row numbers and the chain go on, or whoever follows would wait for numbers that come again.
+        with _transaction(connection):
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('record', ?)", (self._head.row,))
+            connection.execute("UPDATE anchor SET row = ?, hash = ?", self._head)
         return connection
 
-    def _append(self, records: Sequence[DoorRecord]) -> tuple[int, ...]:
+    def _next_to(self) -> Head:
+        """What the next row follows. Row numbers that were given once are not given again, also when somebody has removed their rows."""
+        last = head(self._connection)
+        return last._replace(row=max(last.row, given_numbers(self._connection)))
+
+    def _append(self, rows: Sequence[Stamped], kept: Mapping[str, str]) -> tuple[int, ...]:
         with _translated(self._path):
             try:
-                return self._written(records)
+                return self._written(rows, kept)
             except sqlite3.DatabaseError as error:
                 if not _unusable(error):
                     raise
                 self._connection.close()
                 self._connection = self._begun_anew(str(error))
-                return self._written(records)
+                return self._written(rows, kept)
 
-    def _written(self, records: Sequence[DoorRecord]) -> tuple[int, ...]:
-        at_s = self._clock()
+    def _written(self, rows: Sequence[Stamped], kept: Mapping[str, str]) -> tuple[int, ...]:
+        at, now_s = self._head, self._clock()
         with _transaction(self._connection):
-            rows = tuple(_insert(self._connection, record, at_s) for record in records)
-        self._last_row = max(rows, default=self._last_row)
+            for at_s, record in rows:
+                at = _insert(self._connection, record, now_s if at_s is None else at_s, at)
+            for name, body in kept.items():
+                self._connection.execute("INSERT OR REPLACE INTO kept (name, at_s, body) VALUES (?, ?, ?)", (name, now_s, body))
+        numbers = tuple(range(self._head.row + 1, at.row + 1))
+        self._head = at
         self._since_trim += len(rows)
         if self._since_trim >= TRIM_EVERY:
             self._since_trim = 0
             with contextlib.suppress(sqlite3.OperationalError):  # the rows are safe; a full disk or a lock is met again next time
-                self._trim(at_s)
-        return rows
+                self._trim(now_s)
+        return numbers
 
     def _trim(self, now_s: float) -> None:
-        """Forget what is too old or too much. A press without an outcome stays."""
+        """Forget what is too old or too much, from the beginning and without gaps; the anchor holds the chain. An open press stays."""
+        oldest_s = now_s - self._keep_s
         with _transaction(self._connection):
-            for table, condition in (("record", ""), ("press", "outcome IS NOT NULL AND")):
-                bounds = (self._rows_max, now_s - self._keep_s)
-                statement = f"DELETE FROM {table} WHERE {condition} (id <= (SELECT max(id) FROM {table}) - ? OR at_s < ?)"  # noqa: S608 - both stand above
-                self._connection.execute(statement, bounds)
+            fresh = self._connection.execute("SELECT id FROM record WHERE at_s >= ? ORDER BY id LIMIT 1", (oldest_s,)).fetchone()
+            last = max(self._head.row - self._rows_max, self._head.row - 1 if fresh is None else fresh[0] - 1)
+            row = self._connection.execute("SELECT id, hash FROM record WHERE id <= ? ORDER BY id DESC LIMIT 1", (last,)).fetchone()
+            if row is not None:
+                self._connection.execute("UPDATE anchor SET row = ?, hash = ?", row)
+                self._connection.execute("DELETE FROM record WHERE id <= ?", (last,))
+            self._connection.execute(
+                "DELETE FROM press WHERE outcome IS NOT NULL AND (id <= (SELECT max(id) FROM press) - ? OR at_s < ?)",
+                (self._rows_max, oldest_s),
+            )
 
 
 class _OtherSchemaError(sqlite3.DatabaseError):
@@ -249,12 +334,35 @@ def _connected(path: Path) -> sqlite3.Connection:
         if version == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
             _sync_directory(path.parent)
+        elif version == 1:
+            _chain_old_rows(connection)
         elif version != SCHEMA_VERSION:
             raise _OtherSchemaError(f"its schema has version {version}, this program knows {SCHEMA_VERSION}")
         connection.execute("SELECT max(id) FROM record").fetchone()
         connection.execute("SELECT max(id) FROM press").fetchone()
+        anchor(connection)
         on_error.pop_all()
     return connection
+
+
+def _chain_old_rows(connection: sqlite3.Connection) -> None:
+    """A journal from before the chain: its rows are believed as they are, and chained from now on."""
+    with _transaction(connection):
+        for statement in (
+            "DROP INDEX record_at",
+            "DROP INDEX record_kind",
+            "ALTER TABLE record ADD COLUMN hash BLOB NOT NULL DEFAULT x''",
+            "CREATE TABLE anchor (row INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
+            "CREATE TABLE kept (name TEXT PRIMARY KEY, at_s REAL NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        ):
+            connection.execute(statement)
+        rows = connection.execute("SELECT id, at_s, kind, body FROM record ORDER BY id").fetchall()
+        before = GENESIS
+        connection.execute("INSERT INTO anchor VALUES (?, ?)", (rows[0][0] - 1 if rows else given_numbers(connection), before))
+        for row, at_s, kind, body in rows:
+            before = link(before, row, at_s, kind, body)
+            connection.execute("UPDATE record SET hash = ? WHERE id = ?", (before, row))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _sync_directory(directory: Path) -> None:
@@ -266,7 +374,7 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> int:
+def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float, before: Head) -> Head:
     kind, body = encoded(record)
     if isinstance(record, Pressed):
         connection.execute("INSERT INTO press (id, at_s, button) VALUES (?, ?, ?)", (record.press, at_s, record.button))
@@ -277,9 +385,10 @@ def _insert(connection: sqlite3.Connection, record: DoorRecord, at_s: float) -> 
             " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, ended_at_s = excluded.ended_at_s",
             (record.press, at_s, record.outcome.name.lower(), at_s),
         )
-    cursor = connection.execute("INSERT INTO record (at_s, kind, body) VALUES (?, ?, ?)", (at_s, kind, body))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    row = before.row + 1
+    digest = link(before.hash, row, at_s, kind, body)
+    connection.execute("INSERT INTO record (id, at_s, kind, body, hash) VALUES (?, ?, ?, ?, ?)", (row, at_s, kind, body, digest))
+    return Head(row=row, hash=digest)
 
 
 def encoded(record: DoorRecord) -> tuple[str, str]:
