@@ -52,7 +52,8 @@ class ReaderEvents:
         return (DeviceFault(device=self._name, working=True, detail=f"reader {self._name} works again", at_ns=at_ns),)
 
     def _card(self, sighting: Sighting, at_ns: int) -> tuple[HardwareEvent, ...]:
-        match self._presence.see(sighting.text, at_ns):
+        # A telephone has another number at every sighting: all of them are one stay, not a flood of strangers.
+        match self._presence.see("random" if sighting.random else sighting.text, at_ns):
             case Stay.NEW:
                 return (CardRead(reader=self._name, card=sighting.text, at_ns=at_ns, bits=sighting.bits),)
             case Stay.HELD:

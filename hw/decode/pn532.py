@@ -33,6 +33,7 @@ FIND_ONE_A = b"\x4a\x01\x00"  # one target, 106 kbit/s type A
 TARGETS = 0x4B
 
 NUMBER_BYTES = frozenset({4, 7, 10})  # ISO 14443-3: single, double and triple size
+RANDOM = 0x08  # ISO 14443-3: a single-size number that begins so is made up by the card whenever it enters a field
 PAYLOAD_BYTES_MAX = 255
 ANSWER_NS = 1_000_000_000  # the chip acknowledges within 15 ms and answers within 50
 REST_NS = 250_000_000
@@ -187,4 +188,4 @@ def read_targets(data: bytes) -> tuple[Sighting, ...]:
     number = data[6 : 6 + size]
     if size not in NUMBER_BYTES or len(number) < size:
         return (broken("a card without a readable number"),)
-    return (card(number.hex().upper()),)
+    return (card(number.hex().upper(), random=size == 4 and number[0] == RANDOM),)

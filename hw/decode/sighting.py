@@ -16,7 +16,8 @@ class Kind(Enum):
 class Sighting(NamedTuple):
     """One thing seen.
 
-    CARD: `text` is the number in upper-case hexadecimal, seen now (not: new; see `hw.decode.presence`); `bits` as in `hw.api.CardRead`.
+    CARD: `text` is the number in upper-case hexadecimal, seen now (not: new; see `hw.decode.presence`); `bits` as in `hw.api.CardRead`;
+    `random`: the card makes up another number each time, as telephones do.
     KEY: `text` is one of `0`-`9`, `*`, `#`, `A`-`D`. BROKEN: something came that cannot be used; `text` says what in a few words.
     ANSWERS: a device that can be asked has answered; `text` is empty.
     """
@@ -24,10 +25,11 @@ class Sighting(NamedTuple):
     kind: Kind
     text: str
     bits: int | None = None
+    random: bool = False
 
 
-def card(number: str, bits: int | None = None) -> Sighting:
-    return Sighting(Kind.CARD, number, bits)
+def card(number: str, bits: int | None = None, *, random: bool = False) -> Sighting:
+    return Sighting(Kind.CARD, number, bits, random)
 
 
 def key(name: str) -> Sighting:

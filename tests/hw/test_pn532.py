@@ -180,6 +180,12 @@ def test_a_card_without_a_readable_number_is_broken(broken: bytes) -> None:
     assert [seen.kind for seen in read_targets(broken)] == [Kind.BROKEN]
 
 
+@pytest.mark.parametrize(("number", "random"), [("08A1B2C3", True), ("04A1B2C3", False), ("08A1B2C3D4E580", False)])
+def test_a_number_that_the_card_makes_up_is_marked(number: str, random: bool) -> None:
+    payloads, _ = split_frames(target(bytes.fromhex(number)))
+    assert read_targets(payloads[0][2:]) == (card(number, random=random),)
+
+
 def test_no_card_is_no_card() -> None:
     assert read_targets(b"") == ()
     assert read_targets(b"\x00") == ()

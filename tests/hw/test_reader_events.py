@@ -25,6 +25,15 @@ def test_a_raw_card_keeps_its_length() -> None:
     assert told((card("0A", 20), 1)) == [CardRead(reader="cards", card="0A", at_ns=MS, bits=20)]
 
 
+def test_a_card_that_makes_up_its_numbers_is_one_card_while_it_stays() -> None:
+    seen = [(card(f"08{at_ms:06X}", random=True), at_ms) for at_ms in range(0, 5000, 250)]
+    assert told(*seen) == [
+        CardRead(reader="cards", card="08000000", at_ns=0),
+        CardHeld(reader="cards", card="08000FA0", at_ns=4000 * MS),
+    ]
+    assert len(told((card("08000001"), 0), (card("08000002"), 1))) == 2  # of other readers the numbers are real
+
+
 def test_every_key_counts() -> None:
     assert told((key("1"), 1), (key("1"), 2)) == [
         KeyPressed(keypad="cards", key="1", at_ns=MS),
