@@ -12,11 +12,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from firmware.door.directory import Key, Limits
-from firmware.door.events import DigitWay
+from firmware.door.events import DigitWay, KeptWrong
 from firmware.door.kind import kind
 
 SAME_DIGIT_WINDOW_S = 1.0  # an INFO may come this much later than the RFC 4733 event of the same key: one retransmission (T1) each way
 HEARD_MAX = 16  # digits remembered for that; a person types fewer in a second
+CODE_DIGITS = frozenset("0123456789ABCD")
+SHORTEST = 4  # digits; fewer are no code anywhere, so typing them is no guess
 SECRET_LENGTH_MAX = 32  # digits of a code, characters of a card number; the longest card UID has 20
 SOURCES_MAX = 256  # parties and readers with wrong codes at one time; beyond it the oldest is forgotten, the global count is not
 FORGET_AFTER_S = 86_400.0  # a day without a wrong code clears the count: typing errors of a year must not add up
@@ -85,6 +87,18 @@ class Guard(NamedTuple):
     def locked_for_s(self, source: str, now_s: float) -> float:
         """Seconds until codes of `source` are compared again; 0 or less when they are."""
         return max((known.until_s - now_s for name in (source, EVERYBODY) if (known := self.wrong.get(name))), default=0.0)
+
+    @classmethod
+    def restored(cls, kept: Iterable[KeptWrong], now_s: float) -> Guard:
+        """The guard of an earlier process, from what it kept."""
+        return cls(wrong={each.source: Wrong(each.times, now_s - each.ago_s, now_s + each.for_s) for each in kept})
+
+    def kept(self, now_s: float) -> tuple[KeptWrong, ...]:
+        """What must outlive this process, in times relative to now."""
+        return tuple(
+            KeptWrong(source=source, times=wrong.times, ago_s=now_s - wrong.last_at_s, for_s=max(0.0, wrong.until_s - now_s))
+            for source, wrong in self.wrong.items()
+        )
 
     def after_wrong(self, source: str, limits: Limits, now_s: float) -> Guard:
         """One more wrong code of `source`."""

@@ -197,7 +197,8 @@ class Rule(NamedTuple):
 class Directory(NamedTuple):
     """Everything this door knows.
 
-    `exits` and `readers` name the lock that a contact or reader serves; `allow` holds `user@host` in lower case, `*` in place of either.
+    `exits`, `readers` and `keypads` name the lock that each serves; a reader with keys is no keypad of its own. `allow` holds `user@host`
+    in lower case, `*` in place of either.
     `plans` are those that rules may call; `watches` are door contacts, `tampers` the contacts of the panel's case.
     """
 
@@ -220,6 +221,7 @@ class Directory(NamedTuple):
     tampers: frozenset[str] = frozenset()
     rules: tuple[Rule, ...] = ()
     chime: Chime = Chime.NEVER
+    keypads: Mapping[str, LockName] = MappingProxyType({})
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""

@@ -16,6 +16,24 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from firmware.door.access_events import (
+    AskId as AskId,
+    CardHeld as CardHeld,
+    CardHeldBy as CardHeldBy,
+    DuressUsed as DuressUsed,
+    KeptWrong as KeptWrong,
+    KeyPressed as KeyPressed,
+    NotVerified as NotVerified,
+    Place as Place,
+    Right as Right,
+    Spend as Spend,
+    Spent as Spent,
+    User as User,
+    UsersChanged as UsersChanged,
+    Verified as Verified,
+    VerifyCard as VerifyCard,
+    VerifyDigits as VerifyDigits,
+)
 from firmware.door.kind import kind
 from firmware.door.records import (
     Answered as Answered,
@@ -30,6 +48,7 @@ from firmware.door.records import (
     DoorOpenTooLong as DoorOpenTooLong,
     DoorRecord as DoorRecord,
     HealthChanged as HealthChanged,
+    KeypadRefused as KeypadRefused,
     LockHeld as LockHeld,
     LockModeChanged as LockModeChanged,
     OpeningRefused as OpeningRefused,
@@ -70,11 +89,15 @@ from firmware.door.words import (
 
 @kind
 class Start(NamedTuple):
-    """The first input, before any other: what outlived the last run. `blocked_for_s`: how long relays stay blocked after tampering."""
+    """The first input, before any other: what outlived the last run. `blocked_for_s`: how long relays stay blocked after tampering.
+
+    `wrong`: who has guessed how often.
+    """
 
     modes: Mapping[LockName, LockMode] = MappingProxyType({})
     quiet: frozenset[str] = frozenset()
     blocked_for_s: float = 0.0
+    wrong: tuple[KeptWrong, ...] = ()
 
 
 @kind
@@ -183,6 +206,12 @@ Input = (
     | DigitHeard
     | ContactChanged
     | CardRead
+    | CardHeld
+    | KeyPressed
+    | Verified
+    | NotVerified
+    | Spent
+    | UsersChanged
     | RelayMoved
     | HealthChanged
     | TimerFired
@@ -289,6 +318,13 @@ class Request(NamedTuple):
 
 
 @kind
+class KeepDoor(NamedTuple):
+    """Write down with the records that follow, in the same transaction, what the next run is to be started with."""
+
+    start: Start
+
+
+@kind
 class Light(NamedTuple):
     """Every lamp of this role on or off."""
 
@@ -319,5 +355,24 @@ class ClearTimer(NamedTuple):
 
 
 Effect = (
-    Record | Ring | End | Offer | Accept | Refuse | Unlock | Hold | Shut | Block | Unblock | Request | Light | Play | SetTimer | ClearTimer
+    Record
+    | Ring
+    | End
+    | Offer
+    | Accept
+    | Refuse
+    | Unlock
+    | Hold
+    | Shut
+    | Block
+    | Unblock
+    | Request
+    | KeepDoor
+    | Light
+    | Play
+    | SetTimer
+    | ClearTimer
+    | VerifyDigits
+    | VerifyCard
+    | Spend
 )

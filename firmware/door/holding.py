@@ -6,6 +6,7 @@ open). Openings for a pulse pass through `opening`; a request to exit passes by 
 
 from __future__ import annotations
 
+from firmware.door.access import Guard
 from firmware.door.events import (
     Block,
     Effect,
@@ -34,7 +35,8 @@ def started(door: Door, given: Start, now_s: float) -> Step:
     blocked_until_s = now_s + given.blocked_for_s if given.blocked_for_s > 0 else None
     modes = {lock: mode for lock, mode in given.modes.items() if lock in door.directory.locks and mode is not LockMode.NORMAL}
     quiet = given.quiet & door.directory.targets.keys()
-    after = _looked(door._replace(modes=modes, quiet=quiet, blocked_until_s=blocked_until_s), now_s)
+    known = door._replace(modes=modes, quiet=quiet, blocked_until_s=blocked_until_s, guard=Guard.restored(given.wrong, now_s))
+    after = _looked(known, now_s)
     return settled(after)
 
 

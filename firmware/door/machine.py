@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 
+from firmware.door.asking import ASK, PAD, SHOWN
 from firmware.door.calling import dialled, helped, leg_moved, pressed, round_over
+from firmware.door.cards import card_held, card_read
 from firmware.door.contacts import block_ended, contact_changed, stands_open
 from firmware.door.events import (
+    AskId,
     CallMoved,
+    CardHeld,
     CardRead,
     CardRefused,
     ClearTimer,
@@ -27,9 +31,13 @@ from firmware.door.events import (
     HealthChanged,
     IncomingCall,
     Input,
+    KeepDoor,
+    KeypadRefused,
+    KeyPressed,
     LampRole,
     Light,
     LockName,
+    NotVerified,
     OpeningRefused,
     OpenLock,
     Operate,
@@ -40,14 +48,18 @@ from firmware.door.events import (
     SetLockMode,
     SetQuiet,
     SetTimer,
+    Spent,
     Stage,
     Start,
     TimerFired,
     TimerKey,
+    UsersChanged,
+    Verified,
 )
 from firmware.door.holding import minute_came, mode_set, quiet_set, shut_again, started
 from firmware.door.incoming import called, not_taken, offer_moved
-from firmware.door.opening import card_read, chain_came, opened_by_operator
+from firmware.door.keypad import card_timed_out, key_pressed, typing_timed_out
+from firmware.door.opening import chain_came, opened_by_operator
 from firmware.door.operating import operated
 from firmware.door.ruling import resumed, ruled
 from firmware.door.state import (
@@ -75,10 +87,11 @@ from firmware.door.state import (
     lit,
 )
 from firmware.door.talking import digit_heard, ended, typed_dropped, warned
+from firmware.door.verifying import ask_given_up, spent, verified
 
 ACCOUNT_PART = "account"  # the health of an account is told as that of the part "account NAME"
 CALL_TIMERS = frozenset({RING, ROUTE, OFFER, TALK, WARNING, HANG_UP, DIGITS})
-REFUSALS = (CodeRefused, CardRefused, OpeningRefused)
+REFUSALS = (CodeRefused, CardRefused, KeypadRefused, OpeningRefused)
 REFUSED_S = 2.0  # how long the lamp shows it: long enough to be seen, short enough for the next try
 
 
@@ -90,6 +103,8 @@ def handle(door: Door, given: Input, now_s: float, local: datetime | None = None
     after, effects = _decided(door._replace(local=local), given, now_s)
     after, effects = ruled(after, effects, now_s)
     after = _noted(door, after, effects, now_s)
+    if not isinstance(given, Start):
+        effects = _kept(door, after, effects, now_s)
     return after, (*effects, *_lamps(door, after), *_timers(door, after))
 
 
@@ -112,6 +127,18 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return contact_changed(door, given, now_s)
         case CardRead():
             return card_read(door, given, now_s)
+        case CardHeld():
+            return card_held(door, given, now_s)
+        case KeyPressed():
+            return key_pressed(door, given, now_s)
+        case Verified():
+            return verified(door, given, now_s)
+        case NotVerified():
+            return ask_given_up(door, given.ask)
+        case Spent():
+            return spent(door, given, now_s)
+        case UsersChanged():
+            return door._replace(asking=door.asking._replace(users=given)), (Record(record=given),)
         case RelayMoved():
             return door, (Record(record=given),)
         case HealthChanged():
@@ -180,6 +207,12 @@ def _standing_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
         return stands_open(door, name, now_s)
     if kind == RUN:
         return resumed(door, int(name), now_s)
+    if kind == ASK:
+        return ask_given_up(door, AskId(int(name)))
+    if kind == PAD:
+        return typing_timed_out(door, name)
+    if kind == SHOWN:
+        return card_timed_out(door, LockName(name))
     if key == MINUTE:
         return minute_came(door, now_s)
     if key == BLOCK:
@@ -210,6 +243,17 @@ def _talk_timer_fired(door: Door, talking: Talking, key: TimerKey, now_s: float)
     if key == DIGITS:
         return typed_dropped(door, talking, now_s)
     return ended(door, talking, EndReason.DOOR_OPENED if key == HANG_UP else EndReason.TALK_LIMIT, now_s)
+
+
+def _kept(before: Door, after: Door, effects: tuple[Effect, ...], now_s: float) -> tuple[Effect, ...]:
+    """What must outlive a restart is written with the first record of the step that changed it."""
+    same = (after.modes, after.quiet, after.blocked_until_s) == (before.modes, before.quiet, before.blocked_until_s)
+    if same and after.guard is before.guard:
+        return effects
+    blocked_for_s = 0.0 if after.blocked_until_s is None else after.blocked_until_s - now_s
+    first = next(index for index, effect in enumerate(effects) if isinstance(effect, Record))
+    keep = KeepDoor(start=Start(modes=after.modes, quiet=after.quiet, blocked_for_s=blocked_for_s, wrong=after.guard.kept(now_s)))
+    return (*effects[:first], keep, *effects[first:])
 
 
 def _noted(before: Door, after: Door, effects: tuple[Effect, ...], now_s: float) -> Door:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from firmware.door.access import find
 from firmware.door.events import (
     CallName,
-    CardRead,
-    CardRefused,
-    CodeFault,
     Effect,
     Grant,
     LockFault,
@@ -109,28 +105,6 @@ def sounded(door: Door, sound: Sound) -> tuple[Effect, ...]:
 def asked(lock: LockName, grant: Grant, who: str) -> Unlocked:
     """An opening outside a call, its duration still open."""
     return Unlocked(lock=lock, duration_s=0.0, grant=grant, who=who)
-
-
-def card_read(door: Door, given: CardRead, now_s: float) -> Step:
-    """A listed card opens the lock of its reader. A strange one counts as a wrong code of that reader."""
-    lock = door.directory.readers[given.reader]
-    source = f"reader {given.reader}"
-    lockout_s = door.guard.locked_for_s(source, now_s)
-    if lockout_s > 0:
-        return _card_refused(door, given, "", CodeFault.LOCKED_OUT, lockout_s)
-    card = find(door.directory.cards, given.card)
-    if card is None:
-        guard = door.guard.after_wrong(source, door.directory.limits, now_s)
-        return _card_refused(door._replace(guard=guard), given, "", CodeFault.WRONG, guard.locked_for_s(source, now_s))
-    if lock not in card.locks:
-        return _card_refused(door, given, card.name, CodeFault.NOT_ALLOWED, 0.0)
-    known = door._replace(guard=door.guard.after_right(source))
-    return granted(known, (asked(lock, Grant.CARD, card.name),), now_s)
-
-
-def _card_refused(door: Door, given: CardRead, who: str, fault: CodeFault, lockout_s: float) -> Step:
-    refused = CardRefused(reader=given.reader, who=who, fault=fault, lockout_s=lockout_s)
-    return door, (Record(record=refused), *sounded(door, Sound.ERROR))
 
 
 def opened_by_operator(door: Door, given: OpenLock, now_s: float) -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from firmware.door.access_events import CardHeldBy, DuressUsed, UsersChanged
 from firmware.door.kind import kind
 from firmware.door.words import (
     ButtonName,
@@ -135,6 +136,16 @@ class CardRefused(NamedTuple):
 
 
 @kind
+class KeypadRefused(NamedTuple):
+    """A PIN at a keypad opened nothing. `who` is the user who is known and may not, or empty."""
+
+    keypad: str
+    who: str
+    fault: CodeFault
+    lockout_s: float
+
+
+@kind
 class Unlocked(NamedTuple):
     """A lock is opened for `duration_s`: who (name of code, card, contact or operator), by which right, in which call if any."""
 
@@ -248,7 +259,11 @@ class RuleStopped(NamedTuple):
 
 
 DoorRecord = (
-    Pressed
+    KeypadRefused
+    | DuressUsed
+    | CardHeldBy
+    | UsersChanged
+    | Pressed
     | PressEnded
     | CallPlaced
     | Ringing

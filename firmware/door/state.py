@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple, assert_never
 
 from firmware.door.access import Guard, Pad
+from firmware.door.asking import Asking
 from firmware.door.directory import Directory, Plan, Route, Rule, Target
 from firmware.door.events import (
     ButtonName,
@@ -161,6 +162,7 @@ class Door(NamedTuple):
     ran: tuple[tuple[str, float], ...] = ()  # rules and when they ran, in the last minute
     next_run: int = 1
     guard: Guard = Guard()
+    asking: Asking = Asking()
     next_dial: int = 1
     refused_recorded_at_s: float | None = None
     refused_unrecorded: int = 0
@@ -201,7 +203,7 @@ def _standing_deadlines(door: Door) -> dict[TimerKey, float]:
     for key, at_s in ((MINUTE, door.look_at_s), (BLOCK, door.blocked_until_s), (REFUSED, door.refused_until_s)):
         if at_s is not None:
             found[key] = at_s
-    return found
+    return found | door.asking.deadlines()
 
 
 def _talk_deadlines(talking: Talking, digit_limit_s: float) -> dict[TimerKey, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from firmware.door.access import Pad, find, same_stroke, strike
+from firmware.door.access import CODE_DIGITS, SHORTEST, Pad, find, same_stroke, strike
+from firmware.door.asking import InCall
 from firmware.door.directory import Key
 from firmware.door.events import (
     CallEnded,
@@ -24,10 +25,10 @@ from firmware.door.events import (
 )
 from firmware.door.opening import granted
 from firmware.door.state import Door, Idle, Leg, Step, Talking
+from firmware.door.verifying import asked
 
 WARNING_S = 10.0  # the beep sounds so long before the end of the call, as on the panels that people know
 EXTENSIONS_MAX = 10  # a phone that repeats `#` for ever must not hold the door's only line for ever
-CODE_DIGITS = frozenset("0123456789ABCD")
 KEYS = CODE_DIGITS | {"#", "*"}  # what a telephone has; another event, such as a hook flash, is no key
 
 
@@ -80,6 +81,8 @@ def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -
     talking = talking._replace(pad=pad._replace(digits=talking.pad.digits))
     if given.digit == "#" and not talking.pad.digits:
         return _extended(door, talking, now_s)
+    if given.digit == "#" and door.asking.users.code_digits and len(talking.pad.digits) >= SHORTEST:
+        return _asked(door, talking, now_s)
     return typed_dropped(door, talking, now_s)
 
 
@@ -115,10 +118,12 @@ def _compared(door: Door, talking: Talking, now_s: float) -> Step:
     A code counts only in a call with a listed party, and only for locks that this party may open. During a lock-out nothing is compared.
     """
     lengths = [len(code.secret) for code in door.directory.codes]
+    of_users = door.asking.users.code_digits
     typed = talking.pad.digits
-    if not lengths:
+    longest = max([*lengths, of_users])
+    if not longest:
         return door._replace(call=_cleared(talking)), ()
-    if len(typed) < min(lengths):
+    if len(typed) < min([*lengths, longest]):
         return door._replace(call=talking), ()
     if not talking.leg.party.locks:
         return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
@@ -128,9 +133,20 @@ def _compared(door: Door, talking: Talking, now_s: float) -> Step:
     code = find(door.directory.codes, typed)
     if code is not None:
         return _right(door, talking, code, now_s)
-    if len(typed) >= max(lengths):
+    if len(typed) >= longest:
+        if of_users:
+            return _asked(door, talking, now_s)
         return _wrong(door, talking, now_s, Sound.ERROR)
     return door._replace(call=talking), ()
+
+
+def _asked(door: Door, talking: Talking, now_s: float) -> Step:
+    """Ask the store of users whose code this is. Such a code is complete with `#`, or with as many digits as the longest has."""
+    leg = talking.leg
+    if not leg.party.locks:
+        return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
+    where = InCall(call=leg.call, party=leg.party.name, locks=leg.party.locks)
+    return asked(door._replace(call=_cleared(talking)), where, talking.pad.digits, now_s)
 
 
 def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:

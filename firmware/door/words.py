@@ -86,6 +86,8 @@ class Grant(Enum):
 
     CODE = "code"
     CARD = "card"
+    PIN = "PIN"
+    CARD_AND_PIN = "card and PIN"
     EXIT = "request to exit"
     OPERATOR = "operator"
     RULE = "rule"
@@ -113,6 +115,10 @@ class CodeFault(Enum):
     WRONG = "wrong"
     LOCKED_OUT = "locked out after wrong codes"
     NOT_ALLOWED = "not allowed here"
+    NOT_NOW = "not at this time"
+    USED_UP = "every use is spent"
+    NO_CARD = "the card was not shown first"
+    UNCHECKED = "could not be checked"
 
 
 class LampRole(Enum):

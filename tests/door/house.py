@@ -17,6 +17,7 @@ from firmware.door.events import (
     Effect,
     IncomingCall,
     Input,
+    KeepDoor,
     Light,
     LockName,
     Press,
@@ -91,7 +92,7 @@ class Scene:
         self.heard: list[Effect] = []  # every effect since the last `tell`
 
     def tell(self, given: Input) -> tuple[Effect, ...]:
-        """The effects of one input, without lamps and timers."""
+        """The effects of one input, without lamps, timers and what is kept for a restart."""
         self.heard = list(self._handled(given))
         return self.news()
 
@@ -107,7 +108,7 @@ class Scene:
         return self.news()
 
     def news(self) -> tuple[Effect, ...]:
-        return tuple(effect for effect in self.heard if not isinstance(effect, SetTimer | ClearTimer | Light))
+        return tuple(effect for effect in self.heard if not isinstance(effect, SetTimer | ClearTimer | Light | KeepDoor))
 
     def _handled(self, given: Input) -> Sequence[Effect]:
         self.door, effects = handle(self.door, given, self.now_s)
