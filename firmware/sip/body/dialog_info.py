@@ -167,9 +167,9 @@ def _dialog(entry: DialogEntry) -> Element:
 
 def _participant(name: str, side: Participant) -> Element:
     children = []
-    if side.identity:
+    if side.identity or side.display:
         children.append(Element(NAMESPACE, "identity", given(("display", side.display or None)), side.identity))
-    if side.target:
+    if side.target or side.target_params:
         params = [Element(NAMESPACE, "param", given(("pname", key), ("pval", value))) for key, value in side.target_params]
         children.append(Element(NAMESPACE, "target", given(("uri", side.target)), "", tuple(params)))
     return Element(NAMESPACE, name, (), "", tuple(children))

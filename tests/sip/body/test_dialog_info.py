@@ -79,7 +79,8 @@ def test_a_document_without_namespace_and_with_unknown_words_is_read() -> None:
     assert decode(body) == DialogInfo(0, FULL, "", (DialogEntry("1", "early", code=699),))
 
 
-participants = st.builds(Participant, texts, texts, texts, st.lists(st.tuples(texts, texts), max_size=2).map(tuple))
+said = st.just("") | texts
+participants = st.builds(Participant, said, said, said, st.lists(st.tuples(texts, texts), max_size=2).map(tuple))
 entries = st.builds(
     DialogEntry, texts, st.sampled_from(STATES), st.none() | st.sampled_from(EVENTS), st.none() | st.integers(100, 699),
     st.none() | st.sampled_from(DIRECTIONS), st.none() | texts, st.none() | texts, st.none() | texts, st.none() | participants,
