@@ -52,8 +52,7 @@ def pulse(state: RelayState, now_ns: int, duration_ns: int, max_ns: int) -> Rela
     assert max_ns > 0
     if isinstance(state, Held):
         return state
-    rested = isinstance(state, Resting) and now_ns - state.let_go_ns >= REST_NS
-    first_ns = now_ns if rested else state.since_ns
+    first_ns = _first_ns(state, now_ns)
     limit_ns = first_ns + max_ns
     if now_ns >= limit_ns:
         return release(state, now_ns)
@@ -69,7 +68,7 @@ def extend(state: RelayState, now_ns: int, duration_ns: int, max_ns: int) -> Rel
 
 def hold(state: RelayState, now_ns: int) -> RelayState:
     """The state after a request to stay closed. It also holds for a relay that rests after its maximum: a hold knows no maximum."""
-    return Held(since_ns=now_ns if isinstance(state, Resting) else state.since_ns)
+    return Held(since_ns=_first_ns(state, now_ns))
 
 
 def expire(state: RelayState, now_ns: int) -> RelayState:
@@ -89,3 +88,9 @@ def release(state: RelayState, now_ns: int) -> RelayState:
 def deadline_ns(state: RelayState) -> int | None:
     """When `expire` must be called, or None."""
     return state.until_ns if isinstance(state, Closed) else None
+
+
+def _first_ns(state: RelayState, now_ns: int) -> int:
+    """When the closing began that one beginning now would belong to."""
+    rested = isinstance(state, Resting) and now_ns - state.let_go_ns >= REST_NS
+    return now_ns if rested else state.since_ns

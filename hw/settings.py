@@ -2,12 +2,15 @@
 
 GPIO numbers are those of the Broadcom chip (BCM numbering, `GPIO17`), never header positions. `active_high` is the level that the
 configuration calls active: a button between pin and ground with a pull-up is active low.
+
+What few stations have is a NamedTuple: every station pays for making the class, and a dataclass costs several times as much.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Pull(Enum):
@@ -103,8 +106,7 @@ class ReaderSettings:
     held_after_ms: int | None = 4000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WiegandSettings:
+class WiegandSettings(NamedTuple):
     """A Wiegand reader, with or without keys, at two pins; its keys are reported under its name.
 
     A frame ends with `gap_ms` (10 to 200) of silence. `repeat_after_ms` and `held_after_ms` as in `ReaderSettings`; held needs a reader
@@ -120,8 +122,7 @@ class WiegandSettings:
     held_after_ms: int | None = 4000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeypadSettings:
+class KeypadSettings(NamedTuple):
     """A matrix keypad: `keys` has a line for each row with a character for each column (`"123", "456", "789", "*0#"`).
 
     `debounce_ms` (10 to 200): how long a key must be down unbroken before it counts, and up before it counts again.

@@ -77,6 +77,13 @@ def test_a_hold_keeps_the_beginning_of_the_closing_that_it_prolongs() -> None:
     assert relay_timer.hold(Closed(since_ns=3, until_ns=9), 5) == Held(since_ns=3)
 
 
+def test_holding_again_and_again_begins_no_new_closing() -> None:
+    # Found by the property test: hold, release, hold, release at the maximum and the next pulse had a maximum of its own.
+    resting = relay_timer.release(relay_timer.hold(NEVER_CLOSED, 0), MAX)
+    again = relay_timer.release(relay_timer.hold(resting, MAX), MAX)
+    assert relay_timer.pulse(again, MAX, S, MAX) == again
+
+
 def test_after_a_long_hold_a_pulse_waits_for_the_rest() -> None:
     resting = relay_timer.release(relay_timer.hold(NEVER_CLOSED, 0), 2 * MAX)
     assert relay_timer.pulse(resting, 2 * MAX + 1, S, MAX) == resting
