@@ -40,3 +40,11 @@ class MediaError(PorteroError):
 
 class JournalError(PorteroError):
     """The journal could not be opened or written; the text names the file."""
+
+
+class UsersError(PorteroError):
+    """The store of users could not be opened, read or changed; the text names the file or the user, and the remedy."""
+
+
+class WebhookError(PorteroError):
+    """A webhook was not delivered; the text names it and the reason."""

@@ -16,6 +16,7 @@ from typing import Protocol, assert_never
 
 from firmware.app.arrivals import Arrival, inputs_of
 from firmware.app.inbox import Inbox
+from firmware.app.kept_door import kept_text
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
 from firmware.door import events as door
@@ -60,7 +61,7 @@ class Panel:
 
 
 class JournalWriter(Protocol):
-    async def append(self, *records: door.DoorRecord) -> object: ...
+    async def append(self, *records: door.DoorRecord, kept: Mapping[str, str] | None = None) -> object: ...
 
 
 class DoorBridge:
@@ -77,6 +78,7 @@ class DoorBridge:
         timers: Callable[[Callable[[door.TimerKey], None]], Timers[door.TimerKey]],
         supervisor: Supervisor,
         observe: Callable[[object], None],
+        ask: Callable[[door.Question], object],
         request: Callable[[door.Request], None] | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         local: Callable[[], datetime | None] = lambda: None,
@@ -89,6 +91,7 @@ class DoorBridge:
         self._timers = timers(lambda key: inbox.put(door.TimerFired(key=key)))
         self._supervisor = supervisor
         self._observe = observe
+        self._ask = ask
         self._request = request
         self._clock_s = clock_s
         self._local = local
@@ -123,20 +126,24 @@ class DoorBridge:
 
     async def _obey_all(self, effects: Iterable[door.Effect]) -> None:
         written: list[door.DoorRecord] = []
+        kept: dict[str, str] = {}
         for effect in effects:
             if isinstance(effect, door.Record):
                 written.append(effect.record)
                 continue
+            if isinstance(effect, door.KeepDoor):
+                kept["door"] = kept_text(effect.start)
+                continue
             if written:
-                await self._write(written)
-                written = []
+                await self._write(written, kept)
+                written, kept = [], {}
             self._supervisor.guarded(f"door: {type(effect).__name__}", self._obey)(effect)
         if written:
-            await self._write(written)
+            await self._write(written, kept)
 
-    async def _write(self, records: list[door.DoorRecord]) -> None:
+    async def _write(self, records: list[door.DoorRecord], kept: Mapping[str, str]) -> None:
         try:
-            await self._journal.append(*records)
+            await self._journal.append(*records, kept=kept)
         except JournalError as error:
             log.error("not in the journal: %s (%s)", ", ".join(type(record).__name__ for record in records), error)
         for record in records:
@@ -169,7 +176,9 @@ class DoorBridge:
                 self._timers.set(key, at_s)
             case door.ClearTimer(key=key):
                 self._timers.clear(key)
-            case door.Record():
+            case door.VerifyDigits() | door.VerifyCard() | door.Spend():
+                self._ask(effect)
+            case door.Record() | door.KeepDoor():
                 raise AssertionError("records are written before this")
             case never:
                 assert_never(never)

@@ -71,6 +71,7 @@ class SoundSystem:
             Sound.ERROR: tones.ERROR,
             Sound.OPENED: tones.DOOR_OPEN,
             Sound.ENDED: tones.BUSY,
+            Sound.CHIME: tones.CHIME,
         }.get(sound, tones.BEEP)
         engine.play(tone)
 

@@ -10,18 +10,21 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from firmware.app.bridge_door import DoorBridge, JournalWriter, LampGroup, Panel
 from firmware.app.calls import Calls
+from firmware.app.hooks import Hooks
 from firmware.app.inbox import Inbox
 from firmware.app.journal import Journal
+from firmware.app.kept_door import start_from
 from firmware.app.line import Line
 from firmware.app.sound import SoundSystem
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
+from firmware.app.wall_clock import WallClock
 from firmware.app.watchdog import Vital, audio_vital, task_vital
 from firmware.app.wiring.directory import directory
 from firmware.config.schema import Settings
@@ -52,7 +55,7 @@ class NoJournal:
     def __init__(self, why: str) -> None:
         self._why = why
 
-    async def append(self, *records: door.DoorRecord) -> None:
+    async def append(self, *records: door.DoorRecord, kept: Mapping[str, str] | None = None) -> None:
         raise JournalError(self._why)
 
 
@@ -82,6 +85,7 @@ class Station:
             ptime_ms=20,
             session_id=ids.uint32,
         )
+        self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
         self.journal: Journal | None = None
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
@@ -92,6 +96,7 @@ class Station:
     async def start(self) -> None:
         """Open the journal, start the board, let the door work. Raises HardwareError when a configured device is missing."""
         first_press, writer = self._open_journal()
+        self.inbox.put(self._door_kept())
         self.loop.set_exception_handler(lambda _loop, context: self.supervisor.loop_exception(context))
         threading.excepthook = self._thread_died
         self.board.start(self.inbox.put)
@@ -104,6 +109,8 @@ class Station:
             timers=lambda fire: Timers(self.loop, fire),
             supervisor=self.supervisor,
             observe=self.observe,
+            request=self.hooks.request,
+            local=WallClock(self.settings.station.timezone).local,
         )
         self._work = self.loop.create_task(self._bridge.run())
         self._work.add_done_callback(self._work_ended)
@@ -119,6 +126,7 @@ class Station:
             await self._until(lambda: self.bridge.idle and not self.calls.legs, CALLS_END_S_MAX)
         for lock in self.settings.lock:
             self.board.relay(lock.name).release()
+        self.hooks.close()
         with suppress(MediaError):  # a card that hangs: the process ends, and its thread with it
             self.sound.close()
         self.board.close()
@@ -201,6 +209,17 @@ class Station:
             log.error("%s", error)
             self.inbox.put(door.HealthChanged(part="journal", working=False, detail=str(error)))
             return 1, NoJournal(str(error))
+
+    def _door_kept(self) -> door.Start:
+        """What of the door the last run has left."""
+        if self.journal is None:
+            return door.Start()
+        try:
+            kept = self.journal.kept("door")
+        except JournalError as error:
+            log.error("%s", error)
+            return door.Start()
+        return door.Start() if kept is None else start_from(kept[1], kept[0])
 
     def _panel(self) -> Panel:
         groups: dict[door.LampRole, LampGroup] = {}

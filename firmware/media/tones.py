@@ -40,7 +40,8 @@ BUSY: Final = Tone("busy", (ToneStep(425, 0, 480), ToneStep(0, 0, 480)), 4)
 ERROR: Final = Tone("error", (ToneStep(425, 0, 200), ToneStep(0, 0, 100), ToneStep(330, 0, 400)))
 BEEP: Final = Tone("beep", (ToneStep(1000, 0, 120),))
 DOOR_OPEN: Final = Tone("door-open", (ToneStep(660, 0, 120), ToneStep(880, 0, 240)))
-TONES: Final = {tone.name: tone for tone in (RINGBACK, BUSY, ERROR, BEEP, DOOR_OPEN)}
+CHIME: Final = Tone("chime", (ToneStep(659, 0, 700), ToneStep(523, 0, 1000)), 2)  # E and C, as house bells do
+TONES: Final = {tone.name: tone for tone in (RINGBACK, BUSY, ERROR, BEEP, DOOR_OPEN, CHIME)}
 
 
 def load_prompt(path: Path, *, repeats: int = 1) -> Prompt:

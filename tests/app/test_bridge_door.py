@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 
 from firmware.app.bridge_door import DoorBridge, Panel
 from firmware.app.inbox import Inbox
@@ -49,7 +49,7 @@ class Rig:
             observe=self.observed.append,
         )
 
-    async def append(self, *records: door.DoorRecord) -> None:
+    async def append(self, *records: door.DoorRecord, kept: Mapping[str, str] | None = None) -> None:
         names = "+".join(type(record).__name__ for record in records)
         self.happened.append(f"writing {names}")
         await asyncio.sleep(0)  # whatever runs meanwhile must not overtake

@@ -33,7 +33,7 @@ def board_settings(settings: Settings, *, simulated: bool = False) -> BoardSetti
 def relay_settings(settings: Settings) -> tuple[RelaySettings, ...]:
     """The relays alone: what has to be let go after a crash."""
     return tuple(
-        RelaySettings(name=each.name, gpio=each.gpio, active_high=each.active_high, max_closed_s=each.max_closed_s)
+        RelaySettings(name=each.name, gpio=each.gpio, active_high=each.active_high, max_closed_s=each.max_closed_s, may_hold=each.may_hold)
         for each in settings.lock
     )
 

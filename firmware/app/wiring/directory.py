@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from firmware.app.wiring.plans import buttons, condition, fallbacks, holidays, plans, profiles, rules
 from firmware.config.schema import Call, Settings
-from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Round, Target
-from firmware.door.events import ButtonName, LockName
+from firmware.config.schema import Lock as ConfiguredLock
+from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Target, Watch
+from firmware.door.events import LockName
 
 
 def directory(settings: Settings) -> Directory:
     """Names that do not fit each other were refused by `config`."""
     locks = frozenset(LockName(each.name) for each in settings.lock)
     targets = {
-        each.name: Target(name=each.name, uri=each.uri, account=each.account, locks=_some(each.locks, locks)) for each in settings.target
+        each.name: Target(
+            name=each.name,
+            uri=each.uri,
+            account=each.account,
+            locks=_some(each.locks, locks),
+            fallbacks=fallbacks(each),
+            deputy=each.deputy,
+            quiet_when=condition(each.quiet_when),
+        )
+        for each in settings.target
     }
-    return Directory(
+
+    def party(name: str) -> Target:
         # An address that stands in the configuration is as trusted as a target with a name.
-        buttons={
-            ButtonName(button.name): (Round(targets=tuple(_party(name, targets, locks) for name in button.targets)),)
-            for button in settings.button
-        },
+        return targets.get(name) or Target(name=name, uri=name, account=None, locks=locks)
+
+    known_plans = plans(settings, party)
+    return Directory(
+        buttons=buttons(settings, known_plans, party),
         targets=targets,
-        locks={
-            LockName(each.name): Lock(name=LockName(each.name), pulse_s=each.pulse_s, max_closed_s=each.max_closed_s)
-            for each in settings.lock
-        },
+        locks={LockName(each.name): _lock(each) for each in settings.lock},
         codes=tuple(Key(name=each.name, secret=each.code.reveal(), locks=_some(each.locks, locks)) for each in settings.code),
         cards=tuple(Key(name=each.name, secret=each.number.upper(), locks=_some(each.locks, locks)) for each in settings.card),
         exits={each.name: LockName(each.lock) for each in settings.contact if each.kind == "exit" and each.lock is not None},
@@ -35,11 +43,30 @@ def directory(settings: Settings) -> Directory:
         auto_answer=AutoAnswer(settings.incoming.auto_answer),
         second_press_hangs_up=settings.call.second_press == "hang_up",
         limits=_limits(settings, settings.call),
+        plans=known_plans,
+        profiles=profiles(settings),
+        holidays=holidays(settings),
+        watches={
+            each.name: Watch(lock=None if each.lock is None else LockName(each.lock), open_limit_s=each.open_limit_s)
+            for each in settings.contact
+            if each.kind == "door"
+        },
+        tampers=frozenset(each.name for each in settings.contact if each.kind == "tamper"),
+        rules=rules(settings),
+        chime=Chime(settings.call.chime),
     )
 
 
-def _party(name: str, targets: Mapping[str, Target], locks: frozenset[LockName]) -> Target:
-    return targets.get(name) or Target(name=name, uri=name, account=None, locks=locks)
+def _lock(lock: ConfiguredLock) -> Lock:
+    return Lock(
+        name=LockName(lock.name),
+        pulse_s=lock.pulse_s,
+        max_closed_s=lock.max_closed_s,
+        held_when=condition(lock.held_when),
+        then=None if lock.then is None else LockName(lock.then),
+        then_after_s=lock.then_after_s,
+        secure_only=lock.secure_only,
+    )
 
 
 def _limits(settings: Settings, call: Call) -> Limits:
@@ -53,6 +80,7 @@ def _limits(settings: Settings, call: Call) -> Limits:
         wrong_limit_global=access.wrong_limit_global,
         lockout_s=access.lockout_s,
         lockout_max_s=access.lockout_max_s,
+        fallback_after_s=call.fallback_after_s,
     )
 
 

@@ -1,0 +1,52 @@
+"""A record told to an HTTP address: one POST with a JSON object, nothing followed, nothing believed.
+
+Blocks, and belongs on a thread of its own. The answer's status is all that is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final
+from urllib.parse import urlsplit
+
+from firmware.config.schema import Webhook
+from firmware.door.events import DoorRecord
+from firmware.errors import WebhookError
+
+BODY_BYTES_MAX: Final = 8192  # a record has a few hundred; names and details come from outside and may be long
+
+
+def body_of(record: DoorRecord, *, rule: str, at_s: float) -> bytes:
+    """The record as JSON: its name, the rule that sends it, the time in seconds since 1970, and its fields. Raises WebhookError."""
+    fields = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in record._asdict().items()}
+    body = json.dumps({"event": type(record).__name__, "rule": rule, "at_s": round(at_s, 3), **fields}, ensure_ascii=False).encode()
+    if len(body) > BODY_BYTES_MAX:
+        raise WebhookError(f"{type(record).__name__} has {len(body)} bytes; at most {BODY_BYTES_MAX} are sent")
+    return body
+
+
+def post(hook: Webhook, body: bytes, user_agent: str) -> None:
+    """Send `body`. Raises WebhookError unless the answer is a 2xx; a redirection is none, because the token is for this address alone.
+
+    Each step (connect, send, answer) may take `timeout_s`. Proxies of the environment are not used.
+    """
+    url = urlsplit(hook.url)
+    kind = HTTPSConnection if url.scheme.lower() == "https" else HTTPConnection
+    headers = {"Content-Type": "application/json"}
+    if user_agent:
+        headers["User-Agent"] = user_agent
+    if hook.token is not None:
+        headers["Authorization"] = f"Bearer {hook.token.reveal()}"
+    try:
+        connection = kind(url.hostname or "", url.port, timeout=hook.timeout_s)
+        try:
+            connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body=body, headers=headers)
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a port that is none, a token that no header may carry
+        raise WebhookError(f"webhook {hook.name}: {str(error) or type(error).__name__}") from error
+    if not 200 <= status <= 299:
+        raise WebhookError(f"webhook {hook.name}: the server answers {status}")
