@@ -18,8 +18,8 @@ DELTA_SECONDS_MAX = 2**32 - 1  # the range of Expires and its kin (RFC 3261 §20
 
 _NAMES = (
     "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode Authentication-Info "
-    "Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type CSeq "
-    "Date Diversion Error-Info Event Expires Flow-Timer From History-Info Identity In-Reply-To Join Max-Forwards MIME-Version "
+    "Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-ID Content-Language Content-Length Content-Type "
+    "CSeq Date Diversion Error-Info Event Expires Flow-Timer From History-Info Identity In-Reply-To Join Max-Forwards MIME-Version "
     "Min-Expires Min-SE Organization P-Asserted-Identity P-Associated-URI P-Called-Party-ID P-Preferred-Identity Path Priority "
     "Priv-Answer-Mode Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-Sub Refer-To "
     "Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require Retry-After Route RSeq Server "

@@ -93,7 +93,7 @@ def seeds() -> list[bytes]:
     endpoint = conference_info.Endpoint("sip:a@b", "A", "connected", "dialed-in", (conference_info.MediaEntry("1", "audio"),))
     metrics = vq_rtcpxr.Metrics(start_s=0, payload_type=0, fmtp="a", loss_percent=0.5, noise_dbm=-50, algorithm="P.564")
     address = vq_rtcpxr.MediaAddress("::1", 4000, 1)
-    part = multipart.Part(MediaType("application", "sdp"), b"v=0\r\n", (("Content-Id", "<1>"),))
+    part = multipart.Part(MediaType("application", "sdp"), b"v=0\r\n", (("Content-ID", "<1>"),))
     return [
         dialog_info.encode(dialog_info.DialogInfo(1, "partial", "sip:a@b", (entry,))),
         reginfo.encode(reginfo.RegInfo(1, "partial", (reginfo.Registration("sip:a@b", "1", "active", (contact,)),))),

@@ -7,7 +7,7 @@ import pytest
 from firmware.errors import RemoteProtocolError
 from firmware.sip.diversion import Diversion, HistoryEntry, diversions, history
 from firmware.sip.entity_tag import entity_tag, if_match
-from firmware.sip.headers import NameAddr
+from firmware.sip.headers import NameAddr, canonical
 from firmware.sip.identity import ANONYMOUS, RemoteParty, asserted_identities, hides_caller, preferred_identities, privacy, remote_parties
 from firmware.sip.message import Request, Response
 from firmware.sip.outbound import flow_timer_s, instance, paths, pub_gruu, reg_id, service_routes, temp_gruu, with_instance
@@ -32,6 +32,11 @@ def test_asserted_and_preferred_identities_are_read() -> None:
     )
     assert [str(item) for item in asserted_identities(message)] == ["<tel:+14085264000>"]
     assert [str(item) for item in preferred_identities(message)] == ["<sip:fluffy@cisco.example>"]
+
+
+def test_names_of_headers_keep_the_spelling_of_their_standards() -> None:
+    names = ["Remote-Party-ID", "Content-ID", "Priv-Answer-Mode", "Refer-Sub", "Target-Dialog", "Flow-Timer", "P-Called-Party-ID"]
+    assert [canonical(name.lower()) for name in names] == names
 
 
 def test_two_asserted_identities_are_enough() -> None:

@@ -39,7 +39,7 @@ class Part(NamedTuple):
     @property
     def content_id(self) -> str | None:
         """Content-ID without angle brackets, as a `cid:` URL names it (RFC 2392); None when absent."""
-        text = self.header("Content-Id")
+        text = self.header("Content-ID")
         return text.strip("<> \t") if text else None
 
 

@@ -70,7 +70,7 @@ def test_the_sdp_is_found_plain_wrapped_and_nested() -> None:
 
 
 def test_a_part_is_found_by_its_id() -> None:
-    proof = Part(MediaType("message", "sipfrag"), b"x", (("Content-Id", "<20398823@referror.example>"),))
+    proof = Part(MediaType("message", "sipfrag"), b"x", (("Content-ID", "<20398823@referror.example>"),))
     body = encode((Part(MediaType("text", "plain"), b""), proof), "b1")
     assert find_by_id(message("multipart/mixed;boundary=b1", body), "20398823@referror.example") == proof
     assert find_by_id(message("multipart/mixed;boundary=b1", body), "other") is None

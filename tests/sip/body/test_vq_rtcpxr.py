@@ -77,7 +77,8 @@ def test_what_others_write_differently_is_read() -> None:
     body = (
         b"\nvqsessionreport : CALLTERM\nCallID:1\nLocalAddr: IP=::1 PORT=5000 SSRC=1a\nRemoteAddr: IP=1.2.3.4\nLocalMetrics :\n"
         b'Signal:  SL=-18\tNL=x RERL=1 New=3\nDelay: RTD="1" IAJ=12345678901 MAJ=--1\nQualityEst: MOSLQ=4.256 MOSCQ=4,1 QoEEstAlg="x"\n'
-        b'SessionDesc: FMTP="a\nTimestamps:START=2004-10-10T18:23:43 STOP=2004-10-10T20:23:43.5+02:00\nX-Own: A=1'
+        b'SessionDesc: FMTP="a\nSessionDesc: PT=1 FMTP="a\nSessionDesc: FMTP=a"b\nTimestamps: START=now\n'
+        b"Timestamps:START=2004-10-10T18:23:43 STOP=2004-10-10T20:23:43.5+02:00\nX-Own: A=1"
     )
     report = decode(body)
     assert (report.kind, report.is_final, report.local_address, report.remote_address) == (
