@@ -14,8 +14,9 @@ from firmware.sip.events import Hop, Locate, Located, Transport
 
 HOPS_MAX: Final = 16  # tried one after another, each for seconds: nobody waits for a seventeenth
 DEFAULT_PORT: Final = 5060
-DEFAULT_TLS_PORT: Final = 5061
+DEFAULT_PORTS: Final = {Transport.TLS: 5061, Transport.WS: 80, Transport.WSS: 443}  # RFC 3261 §19.1.2, RFC 7118 §6
 SECURE: Final = (Transport.TLS, Transport.WSS)
+DOMAIN_MATTERS: Final = (*SECURE, Transport.WS)  # to WebSocket servers it is the Host header (RFC 6455 §4.1)
 
 # NAPTR services (RFC 3263 §4.1, RFC 4168 §5, RFC 7118 §6) and SRV labels of each transport.
 NAPTR_SERVICES: Final = {
@@ -39,11 +40,12 @@ PRIVATE_DOMAINS: Final = (".local", ".localhost")
 
 
 class Target(NamedTuple):
-    """Where to go, before names have become addresses."""
+    """Where to go, before names have become addresses. `domain` is the host of the URI, whatever SRV records made of it."""
 
     transport: Transport
     host: str
     port: int
+    domain: str
 
 
 class Resolver:
@@ -97,8 +99,7 @@ class Resolver:
         # §4.1: with a numeric host or a port, and no transport stated: UDP, for sips TLS. §4.2: neither is looked up by SRV, and a name
         # without SRV records means its own addresses on the default port.
         transport = named or self._default_transport(secure=secure)
-        default_port = DEFAULT_TLS_PORT if transport in SECURE else DEFAULT_PORT
-        return [Target(transport, host, default_port if uri.port is None else uri.port)]
+        return [Target(transport, host, DEFAULT_PORTS.get(transport, DEFAULT_PORT) if uri.port is None else uri.port, host)]
 
     async def _services(self, host: str, named: Transport | None, *, secure: bool) -> list[Target]:
         """Targets from NAPTR and SRV records; none when the domain has neither."""
@@ -115,7 +116,7 @@ class Resolver:
         targets: list[Target] = []
         for transport, name in services[:HOPS_MAX]:
             ordered = order_srv(await self._names.srv(name), self._fraction)
-            targets += [Target(transport, record.target.removesuffix("."), record.port) for record in ordered]
+            targets += [Target(transport, record.target.removesuffix("."), record.port, host) for record in ordered]
         return targets
 
     def _default_transport(self, *, secure: bool) -> Transport:
@@ -154,6 +155,8 @@ class Resolver:
             port=target.port,
             local_host=self._local_host(address),
             local_port=self._ports[target.transport],
+            # RFC 5922 §7.3: what must be proven is the domain of the URI, not the name of a server that a name server told.
+            domain=target.domain if target.transport in DOMAIN_MATTERS else "",
         )
 
 

@@ -11,16 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from firmware.errors import TransportError
 from firmware.ids import IdSource, SystemIds
 from firmware.net.address_watch import AddressWatch
+from firmware.net.carriers import Carriers
 from firmware.net.flood import FloodGate, FloodLimits
 from firmware.net.names import Names
 from firmware.net.resolve import Resolver
-from firmware.net.sockets import is_wildcard, local_host_towards, open_sockets, without_zone
+from firmware.net.settings import StreamSettings
+from firmware.net.sockets import is_wildcard, local_host_towards, without_zone
 from firmware.net.system_names import SystemNames
-from firmware.net.tcp import TcpTransport
-from firmware.net.udp import UdpTransport
 from firmware.sip.events import Command, Effect, Event, Hop, Input, Locate, Located, NetworkChanged, Received, Send, SendFailed, Transport
 
 LOOKUPS_MAX: Final = 32  # questions open at a time: every call and account of a station together ask for less
@@ -41,18 +40,6 @@ class AgentPort(Protocol):
     def next_deadline(self) -> float | None: ...
 
     def take_effects(self) -> tuple[Effect, ...]: ...
-
-
-class Carrier(Protocol):
-    """A transport: whatever takes bytes to a hop. It tells what arrives, and what could not be sent, through the callback it was given."""
-
-    def send(self, hop: Hop, data: bytes) -> None:
-        """Send one message; failures are told, not raised."""
-        ...
-
-    async def close(self) -> None:
-        """Send what is buffered, then close."""
-        ...
 
 
 class TraceEntry(NamedTuple):
@@ -80,6 +67,7 @@ class Runner:
         on_event: Callable[[Event], None],
         on_trace: Callable[[TraceEntry], None] | None = None,
         transports: tuple[Transport, ...] = (Transport.UDP, Transport.TCP),
+        streams: StreamSettings = StreamSettings(),  # noqa: B008 # immutable
         dscp: int = 24,  # CS3, RFC 4594 §4.1
         flood: FloodLimits | None = FloodLimits(),  # noqa: B008 # immutable
         names: Names | None = None,
@@ -92,13 +80,13 @@ class Runner:
         self._on_event = on_event
         self._on_trace = on_trace
         self._transports = transports
-        self._dscp = dscp
         self._gate = None if flood is None else FloodGate(flood)
         self._names = names
         self._ids = ids or SystemIds()
         self._watch_addresses = watch_addresses
-        self._carriers: dict[Transport, Carrier] = {}
-        self._udp: UdpTransport | None = None
+        self._carriers = Carriers(
+            bind_host=bind_host, dscp=dscp, streams=streams, local_host=self._local_host, admit=self._admit, deliver=self._deliver
+        )
         self._resolver: Resolver | None = None
         self._watch: AddressWatch | None = None
         self._lookups: set[asyncio.Task[None]] = set()
@@ -110,8 +98,13 @@ class Runner:
 
     @property
     def local_port(self) -> int:
-        """The port of all our sockets; known after `start`."""
+        """The port of UDP and TCP; known after `start`."""
         return self._sip_port
+
+    @property
+    def ports(self) -> dict[Transport, int]:
+        """The port of each open transport; known after `start`."""
+        return self._carriers.ports
 
     @property
     def refused(self) -> int:
@@ -121,24 +114,10 @@ class Runner:
     async def start(self) -> None:
         """Bind and begin to receive. Raises TransportError that names the address and the remedy."""
         self._loop = asyncio.get_running_loop()
-        udp, tcp = Transport.UDP in self._transports, Transport.TCP in self._transports
-        for transport in self._transports:
-            if transport not in (Transport.UDP, Transport.TCP):
-                raise TransportError(f"{transport.value} is not a transport of this build; take it out of network.transports")
-        sockets = open_sockets(self._bind_host, self._sip_port, dscp=self._dscp, udp=udp, tcp=tcp)
-        self._sip_port = sockets.port
-        if udp:
-            self._udp = UdpTransport(sockets.udp, local_host=self._local_host, admit=self._admit, deliver=self._deliver)
-            self._carriers[Transport.UDP] = self._udp
-        if tcp:
-            listener = TcpTransport(
-                sockets.tcp, port=sockets.port, bind_host=self._bind_host, dscp=self._dscp, admit=self._admit, deliver=self._deliver
-            )
-            self._carriers[Transport.TCP] = listener
-            await listener.start()
+        self._sip_port = await self._carriers.open(self._transports, self._sip_port)
         self._resolver = Resolver(
             self._names or SystemNames(),
-            ports=dict.fromkeys(self._transports, sockets.port),
+            ports=self._carriers.ports,
             local_host=self._local_host,
             fraction=self._ids.fraction,
             now_s=self._loop.time,
@@ -156,8 +135,7 @@ class Runner:
 
     def network_changed(self) -> None:
         """Addresses have changed: forget what depended on them and tell the agent."""
-        if self._udp is not None:
-            self._udp.forget_routes()
+        self._carriers.forget_routes()
         if self._resolver is not None:
             self._resolver.forget()
         self._deliver(NetworkChanged())
@@ -171,9 +149,7 @@ class Runner:
         for task in tuple(self._lookups):
             task.cancel()
         await asyncio.gather(*self._lookups, return_exceptions=True)
-        carriers, self._carriers = tuple(self._carriers.values()), {}
-        for carrier in carriers:
-            await carrier.close()
+        await self._carriers.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -19,6 +19,27 @@ DISCARD_PORT: Final = 9  # where a socket that never sends is connected to
 # Linux values that the socket module does not name (linux/in.h, linux/in6.h).
 IP_RECVERR: Final = 11
 IPV6_RECVERR: Final = 25
+IPPROTO_SCTP: Final = 132
+SCTP_NODELAY: Final = 3
+
+
+class Purpose(NamedTuple):
+    """What a socket is for: `name` and the `setting` of its port are for people, `protocol` 0 is the usual one of the kind."""
+
+    kind: socket.SocketKind
+    name: str
+    setting: str
+    protocol: int = 0
+
+
+UDP: Final = Purpose(socket.SOCK_DGRAM, "UDP", "network.sip_port")
+TCP: Final = Purpose(socket.SOCK_STREAM, "TCP", "network.sip_port")
+TLS: Final = Purpose(socket.SOCK_STREAM, "TLS", "network.tls_port")
+WS: Final = Purpose(socket.SOCK_STREAM, "WebSocket", "network.ws_port")
+WSS: Final = Purpose(socket.SOCK_STREAM, "secure WebSocket", "network.wss_port")
+SCTP: Final = Purpose(socket.SOCK_STREAM, "SCTP", "network.sip_port", IPPROTO_SCTP)  # one-to-one style (RFC 6458 §4)
+
+Tables = list[tuple[Purpose, dict[int, socket.socket]]]  # sockets by address family, for each purpose
 
 
 class SipSockets(NamedTuple):
@@ -40,20 +61,20 @@ def is_wildcard(host: str) -> bool:
 
 
 def open_sockets(bind_host: str, port: int, *, dscp: int, udp: bool = True, tcp: bool = True) -> SipSockets:
-    """Bind all sockets to one port; port 0 finds one that is free for all of them.
+    """Bind the sockets of UDP and TCP to one port; port 0 finds one that is free for all of them.
 
     `bind_host` '' or '::' means every address, IPv4 and IPv6 (only IPv4 where the kernel has no IPv6); '0.0.0.0' every IPv4 address.
     Raises TransportError that names the address and the remedy.
     """
-    if port != 0:
-        return _open_all(bind_host, port, dscp=dscp, udp=udp, tcp=tcp)
-    for attempt in range(ANY_PORT_TRIES):
-        try:
-            return _open_all(bind_host, 0, dscp=dscp, udp=udp, tcp=tcp)
-        except _PortTakenError:
-            if attempt == ANY_PORT_TRIES - 1:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+    opened = SipSockets(port, {}, {})
+    tables = [(purpose, table) for purpose, table, wanted in ((UDP, opened.udp, udp), (TCP, opened.tcp, tcp)) if wanted]
+    return opened._replace(port=_open_somewhere(bind_host, port, dscp, tables) if tables else port)
+
+
+def open_listeners(bind_host: str, port: int, purpose: Purpose, *, dscp: int) -> tuple[int, dict[int, socket.socket]]:
+    """The port, and by address family the listening sockets, of one more stream transport; otherwise as `open_sockets`."""
+    listeners: dict[int, socket.socket] = {}
+    return _open_somewhere(bind_host, port, dscp, [(purpose, listeners)]), listeners
 
 
 def local_host_towards(host: str) -> str:
@@ -74,6 +95,9 @@ def without_zone(host: str) -> str:
 def prepare_stream(sock: socket.socket, dscp: int) -> None:
     """Options of a connection: the kernel tells us of a dead peer, which a silent TCP would hide for hours."""
     _mark(sock, dscp)
+    if sock.proto == IPPROTO_SCTP:
+        sock.setsockopt(IPPROTO_SCTP, SCTP_NODELAY, 1)  # RFC 4168 §7; its heartbeats find dead peers by themselves (RFC 9260 §8.3)
+        return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
@@ -85,30 +109,46 @@ class _PortTakenError(TransportError):
     """Another socket has the port."""
 
 
-def _open_all(bind_host: str, port: int, *, dscp: int, udp: bool, tcp: bool) -> SipSockets:
-    opened = SipSockets(port, {}, {})
+def _open_somewhere(bind_host: str, port: int, dscp: int, tables: Tables) -> int:
+    for attempt in range(ANY_PORT_TRIES):
+        try:
+            return _open_all(bind_host, port, dscp, tables)
+        except _PortTakenError:
+            if port != 0 or attempt == ANY_PORT_TRIES - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _open_all(bind_host: str, port: int, dscp: int, tables: Tables) -> int:
+    """Fill the tables with sockets on one port, and give it; on failure they are empty again."""
     everywhere = bind_host in ("", "::")
     hosts = ("0.0.0.0", "::") if everywhere else (bind_host,)  # noqa: S104 # a station answers on the addresses it is told, here all
     try:
         for host in hosts:
             family = family_of(host)
             try:
-                for kind, table in ((socket.SOCK_DGRAM, opened.udp if udp else None), (socket.SOCK_STREAM, opened.tcp if tcp else None)):
-                    if table is not None:
-                        table[family] = _open(kind, host, port, dscp)
-                        port = table[family].getsockname()[1]
+                for purpose, table in tables:
+                    table[family] = _open(purpose, host, port, dscp)
+                    port = table[family].getsockname()[1]
             except _NoIpv6Error:
                 if not everywhere:
                     raise
     except TransportError:
-        close_sockets(opened)
+        for _, table in tables:
+            _close(table)
+            table.clear()
         raise
-    return opened._replace(port=port)
+    return port
 
 
 def close_sockets(opened: SipSockets) -> None:
     """Close them all."""
-    for sock in (*opened.udp.values(), *opened.tcp.values()):
+    _close(opened.udp)
+    _close(opened.tcp)
+
+
+def _close(table: dict[int, socket.socket]) -> None:
+    for sock in table.values():
         sock.close()
 
 
@@ -116,29 +156,29 @@ class _NoIpv6Error(TransportError):
     """The kernel has no IPv6, or no address of it."""
 
 
-def _open(kind: socket.SocketKind, host: str, port: int, dscp: int) -> socket.socket:
+def _open(purpose: Purpose, host: str, port: int, dscp: int) -> socket.socket:
     family = family_of(host)
     try:
-        sock = socket.socket(family, kind)
+        sock = socket.socket(family, purpose.kind, purpose.protocol)
     except OSError as error:
-        raise _refusal(error, kind, host, port) from error
+        raise _refusal(error, purpose, host, port) from error
     try:
         sock.settimeout(0)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own
         _mark(sock, dscp)
-        if kind == socket.SOCK_STREAM:
+        if purpose.kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else the port stays taken for a minute after a restart
         elif family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         else:
             sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         sock.bind((host, port))
-        if kind == socket.SOCK_STREAM:
+        if purpose.kind == socket.SOCK_STREAM:
             sock.listen(TCP_BACKLOG)
     except OSError as error:
         sock.close()
-        raise _refusal(error, kind, host, port) from error
+        raise _refusal(error, purpose, host, port) from error
     return sock
 
 
@@ -150,19 +190,22 @@ def _mark(sock: socket.socket, dscp: int) -> None:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
 
-def _refusal(error: OSError, kind: socket.SocketKind, host: str, port: int) -> TransportError:
+def _refusal(error: OSError, purpose: Purpose, host: str, port: int) -> TransportError:
     """What the kernel's refusal means for whoever configures the station."""
-    transport = "TCP" if kind == socket.SOCK_STREAM else "UDP"
-    where = f"{transport} port {port} on {host}"
+    where = f"{purpose.name} port {port} on {host}"
     match error.errno:
         case errno.EADDRINUSE:
             return _PortTakenError(
-                f"{where} is taken by another program; stop it (`ss -lnp` shows which) or choose another network.sip_port"
+                f"{where} is taken by another program; stop it (`ss -lnp` shows which) or choose another {purpose.setting}"
             )
         case errno.EADDRNOTAVAIL if host != "::":
             return TransportError(f"this machine has no address {host}; correct network.bind, or leave it empty for all addresses")
         case errno.EACCES | errno.EPERM:
-            return TransportError(f"{where} is not allowed to this user; choose a network.sip_port above 1023")
+            return TransportError(f"{where} is not allowed to this user; choose a {purpose.setting} above 1023")
+        case errno.EPROTONOSUPPORT | errno.ESOCKTNOSUPPORT:
+            return TransportError(
+                f"this kernel has no {purpose.name}; load it (`modprobe {purpose.name.lower()}`), or take it out of network.transports"
+            )
         case errno.EAFNOSUPPORT | errno.EADDRNOTAVAIL:
             return _NoIpv6Error(f"this machine has no IPv6; set network.bind to an IPv4 address instead of {host}")
         case _:

@@ -34,7 +34,8 @@ class Transport(Enum):
 class Hop(NamedTuple):
     """One way to a neighbour: numeric addresses of both ends; `flow` names the connection when there is one.
 
-    `local_host` and `local_port` are what a Via or Contact may state for it; never a wildcard.
+    `local_host` and `local_port` are what a Via or Contact may state for it; never a wildcard. `domain`, for TLS and WebSocket, is the host
+    of the URI before any look-up: the name that the other side must prove (RFC 5922 §7.3) and be asked for; '' where nobody looks.
     """
 
     transport: Transport
@@ -43,6 +44,7 @@ class Hop(NamedTuple):
     local_host: str
     local_port: int
     flow: FlowId | None = None
+    domain: str = ""
 
 
 @kind

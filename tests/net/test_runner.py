@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from firmware.errors import LocalProtocolError, TransportError
+from firmware.net import sockets
 from firmware.net.flood import FloodLimits
 from firmware.net.runner import LOOKUPS_MAX, Runner, TraceEntry
 from firmware.sip.events import (
@@ -263,9 +264,22 @@ def test_a_transport_that_is_switched_off_fails_at_once() -> None:
     run(main())
 
 
-def test_a_transport_that_is_not_built_in_refuses_to_start() -> None:
-    with pytest.raises(TransportError, match=r"SCTP .* network\.transports"):
-        run(bench(transports=(Transport.UDP, Transport.SCTP)))
+def test_when_one_transport_cannot_be_opened_none_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_sctp(bind_host: str, port: int, purpose: sockets.Purpose, *, dscp: int) -> tuple[int, dict[int, socket.socket]]:
+        taken.append(port)
+        raise TransportError("this kernel has no SCTP; take it out of network.transports")
+
+    taken: list[int] = []
+    monkeypatch.setattr(sockets, "open_listeners", no_sctp)
+    with pytest.raises(TransportError, match=r"SCTP.* network\.transports"):
+        run(start_with(Transport.UDP, Transport.TCP, Transport.SCTP))
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as free:
+            free.bind(("127.0.0.1", taken[0]))  # would fail if ours were still there
+
+
+async def start_with(*transports: Transport) -> None:
+    await bench(transports=transports)
 
 
 def test_a_taken_port_refuses_to_start() -> None:

@@ -63,11 +63,11 @@ def test_any_port_is_sought_again_when_one_of_the_four_is_taken(monkeypatch: pyt
     tries: list[int] = []
     real = sockets._open
 
-    def taken_twice(kind: socket.SocketKind, host: str, port: int, dscp: int) -> socket.socket:
-        if kind == socket.SOCK_STREAM and len(tries) < 2:
+    def taken_twice(purpose: sockets.Purpose, host: str, port: int, dscp: int) -> socket.socket:
+        if purpose is sockets.TCP and len(tries) < 2:
             tries.append(port)
-            raise sockets._refusal(OSError(errno.EADDRINUSE, ""), kind, host, port)
-        return real(kind, host, port, dscp)
+            raise sockets._refusal(OSError(errno.EADDRINUSE, ""), purpose, host, port)
+        return real(purpose, host, port, dscp)
 
     monkeypatch.setattr(sockets, "_open", taken_twice)
     opened = open_sockets("127.0.0.1", 0, dscp=24)
@@ -76,8 +76,8 @@ def test_any_port_is_sought_again_when_one_of_the_four_is_taken(monkeypatch: pyt
 
 
 def test_seeking_a_port_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    def always_taken(kind: socket.SocketKind, host: str, port: int, dscp: int) -> socket.socket:
-        raise sockets._refusal(OSError(errno.EADDRINUSE, ""), kind, host, port)
+    def always_taken(purpose: sockets.Purpose, host: str, port: int, dscp: int) -> socket.socket:
+        raise sockets._refusal(OSError(errno.EADDRINUSE, ""), purpose, host, port)
 
     monkeypatch.setattr(sockets, "_open", always_taken)
     with pytest.raises(TransportError, match="taken"):
@@ -95,19 +95,20 @@ def test_an_address_that_is_not_ours_is_named() -> None:
         (errno.EACCES, "127.0.0.1", "above 1023"),
         (errno.EAFNOSUPPORT, "::1", "no IPv6"),
         (errno.ENOBUFS, "127.0.0.1", "cannot be opened"),
+        (errno.EPROTONOSUPPORT, "127.0.0.1", "modprobe sctp"),
     ],
 )
 def test_every_refusal_says_what_to_do(number: int, host: str, words: str) -> None:
-    assert words in str(sockets._refusal(OSError(number, "why"), socket.SOCK_DGRAM, host, 5060))
+    assert words in str(sockets._refusal(OSError(number, "why"), sockets.SCTP, host, 5060))
 
 
 def test_without_ipv6_all_addresses_means_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     real = sockets._open
 
-    def no_ipv6(kind: socket.SocketKind, host: str, port: int, dscp: int) -> socket.socket:
+    def no_ipv6(purpose: sockets.Purpose, host: str, port: int, dscp: int) -> socket.socket:
         if ":" in host:
-            raise sockets._refusal(OSError(errno.EAFNOSUPPORT, ""), kind, host, port)
-        return real(kind, host, port, dscp)
+            raise sockets._refusal(OSError(errno.EAFNOSUPPORT, ""), purpose, host, port)
+        return real(purpose, host, port, dscp)
 
     monkeypatch.setattr(sockets, "_open", no_ipv6)
     opened = open_sockets("", 0, dscp=24)

@@ -1,4 +1,4 @@
-"""firmware/net/tcp.py over loopback: framing, reuse, limits, and patience on a loop whose time flies."""
+"""firmware/net/stream.py and connection.py over loopback: framing, reuse, limits, and patience on a loop whose time flies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from firmware.net import tcp
+from firmware.net import connection, stream
 from firmware.net.sockets import open_sockets
-from firmware.net.tcp import TcpTransport
+from firmware.net.stream import StreamTransport
 from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
 from tests.net.loops import pause, run, run_flying
 
@@ -26,7 +26,7 @@ def message(body: bytes = b"", length: int | None = None) -> bytes:
 class Bench(NamedTuple):
     """A transport under test and what it delivers."""
 
-    tcp: TcpTransport
+    tcp: StreamTransport
     port: int
     news: asyncio.Queue[Input]
 
@@ -47,7 +47,7 @@ class Bench(NamedTuple):
 async def bench(admit: Callable[[str], bool] = lambda source: True, bind_host: str = "127.0.0.1") -> Bench:
     opened = open_sockets(bind_host, 0, dscp=24, udp=False)
     news: asyncio.Queue[Input] = asyncio.Queue()
-    transport = TcpTransport(opened.tcp, port=opened.port, bind_host=bind_host, dscp=24, admit=admit, deliver=news.put_nowait)
+    transport = StreamTransport(opened.tcp, port=opened.port, bind_host=bind_host, dscp=24, admit=admit, deliver=news.put_nowait)
     await transport.start()
     return Bench(transport, opened.port, news)
 
@@ -260,7 +260,7 @@ def test_one_source_opens_only_so_many_connections() -> None:
     async def main() -> None:
         b = await bench()
         writers = []
-        for number in range(tcp.ACCEPTED_PER_SOURCE_MAX):
+        for number in range(stream.ACCEPTED_PER_SOURCE_MAX):
             _, writer = await call(b)
             writer.write(message())
             assert (await b.received()).source.flow == number + 1
@@ -277,7 +277,7 @@ def test_one_source_opens_only_so_many_connections() -> None:
 
 
 def test_we_open_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "OPENED_MAX", 1)
+    monkeypatch.setattr(stream, "OPENED_MAX", 1)
 
     async def main() -> None:
         b, server, other = await bench(), await Server().start(), await Server().start()
@@ -295,11 +295,11 @@ def test_what_waits_for_a_connection_is_bounded() -> None:
     async def main() -> None:
         b, server = await bench(), await Server().start()
         hop = b.hop(server.port)
-        b.tcp.send(hop, b"x" * tcp.WAITING_MAX_BYTES)
+        b.tcp.send(hop, b"x" * connection.WAITING_MAX_BYTES)
         b.tcp.send(hop, b"y")
         assert b.news.get_nowait() == SendFailed(hop=hop, reason="too much is waiting for the connection")
         reader, writer = await server.accepted.get()
-        assert await reader.readexactly(tcp.WAITING_MAX_BYTES) == b"x" * tcp.WAITING_MAX_BYTES
+        assert await reader.readexactly(connection.WAITING_MAX_BYTES) == b"x" * connection.WAITING_MAX_BYTES
         writer.close()
         await b.tcp.close()
         server.close()
@@ -383,10 +383,10 @@ async def lifetime_s(b: Bench, reader: asyncio.StreamReader) -> float:
 @pytest.mark.parametrize(
     ("sent", "limit_s"),
     [
-        (b"", tcp.FIRST_MESSAGE_MAX_S),
-        (message(length=50), tcp.UNFINISHED_MAX_S),
-        (message(), tcp.IDLE_MAX_S),
-        (message(b"whole") + b"OPTIONS sip", tcp.UNFINISHED_MAX_S),
+        (b"", connection.FIRST_MESSAGE_MAX_S),
+        (message(length=50), connection.UNFINISHED_MAX_S),
+        (message(), connection.IDLE_MAX_S),
+        (message(b"whole") + b"OPTIONS sip", connection.UNFINISHED_MAX_S),
     ],
     ids=["silent", "unfinished", "idle", "second unfinished"],
 )
@@ -415,7 +415,7 @@ def test_trickling_octets_do_not_prolong_an_unfinished_message() -> None:
                 loop.call_later(1, trickle)
 
         trickle()
-        assert tcp.UNFINISHED_MAX_S - 1 < await gone < tcp.UNFINISHED_MAX_S + 1
+        assert connection.UNFINISHED_MAX_S - 1 < await gone < connection.UNFINISHED_MAX_S + 1
         writer.close()
         await b.tcp.close()
 
@@ -429,7 +429,7 @@ def test_a_finished_message_gives_new_patience() -> None:
         writer.write(message(b"body")[:-2])
         asyncio.get_running_loop().call_later(5, writer.write, b"dy")
         assert (await b.received()).data == message(b"body")
-        assert await lifetime_s(b, reader) > tcp.IDLE_MAX_S - 1
+        assert await lifetime_s(b, reader) > connection.IDLE_MAX_S - 1
         writer.close()
         await b.tcp.close()
 
@@ -441,7 +441,7 @@ def test_a_connection_that_we_opened_is_kept_while_it_is_silent() -> None:
         b, server = await bench(), await Server().start()
         b.tcp.send(b.hop(server.port), b"register")
         reader, writer = await server.accepted.get()
-        await pause(tcp.IDLE_MAX_S * 5)
+        await pause(connection.IDLE_MAX_S * 5)
         b.tcp.send(b.hop(server.port), b"again")
         assert await reader.readexactly(13) == b"registeragain"
         writer.close()
