@@ -8,7 +8,7 @@ Call `take_effects` after each of the first three. Only `LocalProtocolError` may
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.ids import IdSource
@@ -41,8 +41,10 @@ from firmware.sip.events import (
     Unregister,
 )
 from firmware.sip.message import MalformedRequest, Request, Response, make_response, parse_message
+from firmware.sip.notices import NoticeCommand, Publish, SendMessage, SetPresence, Subscribe, Unpublish, Unsubscribe
 from firmware.sip.settings import Account, AgentSettings
 from firmware.sip.transaction.layer import ServerTransaction, response_hop
+from firmware.sip.usage.admission import Admission
 from firmware.sip.usage.dialog import dialog_id
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.incoming_call import UnansweredCall
@@ -52,8 +54,12 @@ from firmware.sip.usage.registration import Registration
 from firmware.sip.usage.server_request import refusal
 from firmware.sip.usage.session import Session
 
+if TYPE_CHECKING:
+    from firmware.sip.usage.desk import Desk
+
 __all__ = ["Account", "Agent", "AgentSettings"]
 
+DESK_METHODS = frozenset(("MESSAGE", "NOTIFY", "SUBSCRIBE"))
 STEPS_MAX = 10_000  # timers fired in one call: more means that one sets itself again without delay, which would be our bug
 
 
@@ -66,6 +72,10 @@ class Agent:
         self._registrations = {
             knowledge.account.name: Registration(self._endpoint, knowledge) for knowledge in self._endpoint.accounts.values()
         }
+        self._admission = Admission(settings.gate, ids)
+        self._open_desk: Desk | None = None
+        if settings.gate.watchers:
+            self._desk()  # who is watched must see every call from the first on; else the desk opens with its first visitor
         self._incoming_serial = 0
         self._now_s = now_s
 
@@ -104,6 +114,8 @@ class Agent:
                 self._registration(account).unregister(now_s)
             case Invite():
                 self._invite(command, now_s)
+            case SendMessage() | Subscribe() | Unsubscribe() | Publish() | Unpublish() | SetPresence():
+                self._command_desk(command, now_s)
             case QueryOptions():
                 OptionsQuery(self._endpoint, command, self._knowledge(command.account)).begin(now_s)
             case Ring() | Answer() | HangUp() | Hold() | Resume() | Reinvite() | SendInfo():
@@ -127,7 +139,11 @@ class Agent:
 
     def take_effects(self) -> tuple[Effect, ...]:
         """What has to be sent and what happened since the last time, in order."""
-        return self._endpoint.take_effects()
+        effects = self._endpoint.take_effects()
+        if self._open_desk is not None and effects:
+            self._open_desk.heard(effects, self._now_s)
+            effects += self._endpoint.take_effects()
+        return effects
 
     @property
     def is_idle(self) -> bool:
@@ -136,7 +152,7 @@ class Agent:
 
     def census(self) -> dict[str, int]:
         """How many of each thing are kept, for tests, the simulator and people who look for leaks."""
-        return self._endpoint.census()
+        return self._endpoint.census() | ({} if self._open_desk is None else self._open_desk.census())
 
     # --- messages
 
@@ -152,12 +168,22 @@ class Agent:
             registration.sign_of_life(source.host, now_s)
         match message:
             case Request():
-                self._endpoint.layer.receive_request(_stamped(message, source), source, now_s)
+                self._receive_fresh(_stamped(message, source), source, now_s)
             case Response() if len(message.vias) == 1:
                 # A stray 2xx whose INVITE transaction is over (timer M) is dropped: its sender gave up at the same time.
                 self._endpoint.layer.receive_response(message, source, now_s)
             case Response():
                 pass  # §8.1.3.3: a response with more than one Via was misrouted and is discarded
+
+    def _receive_fresh(self, request: Request, source: Hop, now_s: float) -> None:
+        """A request that is whole; what is not wanted here ends before it costs a transaction."""
+        is_server = self._endpoint.is_server(source.host)
+        if not self._admission.is_unwanted(request, self._endpoint.settings.users, is_server=is_server):
+            self._endpoint.layer.receive_request(request, source, now_s)
+            return
+        refusal = self._admission.refusal(request)
+        if refusal is not None:
+            self._endpoint.emit(Send(hop=response_hop(request.via, source), data=refusal.to_bytes()))
 
     def _answer_malformed(self, error: MalformedRequest, source: Hop) -> None:
         """§16.3 item 1, §8.2: what cannot be understood is refused without keeping state."""
@@ -175,21 +201,30 @@ class Agent:
             return
         owner = None if request.to.tag is None else self._endpoint.dialogs.get(dialog_id(request))
         if owner is not None:
+            if isinstance(owner, Session) and request.method in DESK_METHODS and self._desk().receive_within(transaction, owner, now_s):
+                return
             owner.receive_request(transaction, now_s)
             return
         refused = refusal(self._endpoint.settings, request)
+        if refused is None and request.to.tag is not None and self._open_desk is not None and self._open_desk.adopt(transaction, now_s):
+            return
         if refused is None and request.to.tag is not None:
             # §12.2.2: a request for a dialog that does not exist is answered 481.
             refused = make_response(request, 481)
         if refused is None and self._endpoint.layer.merged(request, transaction.key):
             # §8.2.2.2: the same request came another way already.
             refused = make_response(request, 482)
+        if refused is None and self._admission.wants_proof(request, is_server=self._endpoint.is_server(transaction.source.host)):
+            refused = self._admission.prove(request, now_s)
+            transaction.is_authenticated = refused is None
         if refused is not None:
             transaction.respond(self._tagged(refused), now_s)
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
         elif request.method == "OPTIONS":
             transaction.respond(capabilities(request, self._ids.tag()), now_s)
+        elif request.method in DESK_METHODS:
+            self._desk().receive_request(transaction, self._called_account(transaction), now_s)
         else:
             # §15.1.2: a BYE that belongs to no dialog is answered 481; so is an INFO (RFC 6086 §4.2.2).
             transaction.respond(make_response(request, 481, to_tag=self._ids.tag()), now_s)
@@ -244,6 +279,8 @@ class Agent:
         if len(self._endpoint.calls) >= self._endpoint.settings.calls_max:
             self._endpoint.emit(CallEnded(call=command.call, cause=EndCause.FAILED, status=0, text="too many calls at once"))
             return
+        if self._open_desk is not None:
+            self._open_desk.placed(command)
         OutgoingCall(self._endpoint, command, knowledge).begin(now_s)
 
     def _command_leg(self, command: Ring | Answer | HangUp | Hold | Resume | Reinvite | SendInfo, now_s: float) -> None:
@@ -267,6 +304,22 @@ class Agent:
                     self._endpoint.emit(RequestDone(call=command.call, method=method, status=500))
             case _:
                 assert_never(command)
+
+    def _desk(self) -> Desk:
+        """What happens without a call; imported when it first does."""
+        if self._open_desk is None:
+            from firmware.sip.usage.desk import Desk
+
+            self._open_desk = Desk(self._endpoint, self)
+        return self._open_desk
+
+    def _command_desk(self, command: NoticeCommand, now_s: float) -> None:
+        account = None if isinstance(command, Unsubscribe | Unpublish | SetPresence) else command.account
+        self._desk().command(command, self._knowledge(account), now_s)
+
+    def resync(self, account: AccountName, now_s: float) -> None:
+        """A registrar that asks us to read our settings anew may have moved us as well: register again."""
+        self._registration(account).register(now_s)
 
     def _knowledge(self, account: AccountName | None) -> AccountKnowledge | None:
         if account is not None and account not in self._endpoint.accounts:

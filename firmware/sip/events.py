@@ -20,6 +20,7 @@ from firmware.sip.names import Hop as Hop
 from firmware.sip.names import QueryId as QueryId
 from firmware.sip.names import Reason as Reason
 from firmware.sip.names import Transport as Transport
+from firmware.sip.notices import NoticeCommand, NoticeEvent
 from firmware.sip.uri import Uri
 
 if TYPE_CHECKING:  # only for annotations: most starts never see a value of these
@@ -169,7 +170,7 @@ class QueryOptions(NamedTuple):
     account: AccountName | None = None
 
 
-Command = Register | Unregister | Invite | Ring | Answer | HangUp | Hold | Resume | Reinvite | SendInfo | QueryOptions
+Command = Register | Unregister | Invite | Ring | Answer | HangUp | Hold | Resume | Reinvite | SendInfo | QueryOptions | NoticeCommand
 
 
 # --- Effect: to the shell --------------------------------------------------------------------------------------------
@@ -345,5 +346,6 @@ Event = (
     | InfoReceived
     | RequestDone
     | OptionsAnswered
+    | NoticeEvent
 )
 Effect = Send | Locate | Event

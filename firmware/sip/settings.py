@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from firmware.sip.events import AccountName
+from firmware.sip.gate import OPEN_GATE, Gate
 from firmware.sip.uri import Uri
 
 
@@ -42,4 +43,5 @@ class AgentSettings:
     unanswered_max_s: float = 180.0  # how long a call may ring when nobody ends it (the door's own limits are shorter)
     redirects_max: int = 5  # 3xx followed in one call
     targets_max: int = 10  # contacts tried in one call
-    info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf"})
+    info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf", "application/media_control+xml"})
+    gate: Gate = OPEN_GATE

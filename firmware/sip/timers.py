@@ -104,6 +104,10 @@ class TimerQueue:
         """Stop the timer if it runs."""
         self._running.pop((owner, name), None)
 
+    def is_set(self, owner: TimerOwner, name: str) -> bool:
+        """Whether the timer runs."""
+        return (owner, name) in self._running
+
     def next_deadline(self) -> float | None:
         """When to wake up next; None when no timer runs."""
         strict, patient = self._first(self._strict), self._first(self._patient)

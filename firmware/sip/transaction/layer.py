@@ -129,6 +129,7 @@ class ServerTransaction:
         self.source = source
         self.hop = response_hop(request.via, source)
         self.key = key
+        self.is_authenticated = False  # whether the sender has proved a password of ours
         self._layer = layer
         begin = invite_server.begin if request.method == "INVITE" else server.begin
         self._state: invite_server.State | server.State = begin(reliable=source.transport.reliable)[0]

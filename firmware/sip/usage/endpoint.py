@@ -14,7 +14,7 @@ from firmware.sip.transaction.matching import ServerKey
 from firmware.sip.uri import Uri
 from firmware.sip.usage.dialog import DialogId
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, SUBSCRIBE, NOTIFY, MESSAGE"
 LOCATE_MAX_S = 32.0  # as long as a request may wait for its response; the resolver's own patience is shorter
 HOSTS_MAX = 16  # numeric addresses remembered of one account's servers
 KNOWN_METHODS = frozenset(ALLOW.split(", "))
@@ -130,6 +130,10 @@ class Endpoint:
     def knowledge(self, account: AccountName | None) -> AccountKnowledge | None:
         """The account of that name, None for a direct call."""
         return None if account is None else self.accounts[account]
+
+    def is_server(self, host: str) -> bool:
+        """Whether the address is that of a registrar or proxy of any account."""
+        return any(host in knowledge.hosts for knowledge in self.accounts.values())
 
     def census(self) -> dict[str, int]:
         """How many of each thing are kept."""
