@@ -14,7 +14,7 @@ from firmware.sip.reason import ReasonValue
 
 INDEX_LEVELS_MAX = 70  # an index grows by one level a hop at most, and no request passes more hops (RFC 3261 §8.1.1.6)
 
-# Cause of a redirection (RFC 4458 §2, RFC 7544 §5) -> reason of a Diversion (RFC 5806 §4).
+# Cause of a redirection (RFC 4458 §2, RFC 7544) -> reason of a Diversion (RFC 5806 §4).
 _REASONS_BY_CAUSE = {
     302: "unconditional",
     408: "no-answer",
@@ -92,7 +92,7 @@ def history(message: HeaderFields) -> tuple[HistoryEntry, ...]:
 
 
 def diversions(message: HeaderFields) -> tuple[Diversion, ...]:
-    """Who diverted the call on its way here, the last first: Diversion where it is given, else what History-Info tells (RFC 7544 §5)."""
+    """Who diverted the call on its way here, the last first: Diversion where it is given, else what History-Info tells (RFC 7544)."""
     direct = readable(message, "Diversion", Diversion.parse)
     return direct or _from_history(history(message))
 
@@ -102,7 +102,7 @@ def _from_history(entries: tuple[HistoryEntry, ...]) -> tuple[Diversion, ...]:
     found: list[Diversion] = []
     for before, entry in pairwise(entries):
         origin = before if entry.mapped_from is None else by_position.get(entry.mapped_from, before)
-        # RFC 7544 §5: the cause stands at the target that the call was diverted to, and the one who diverted it is the entry before;
+        # RFC 7544: the cause stands at the target that the call was diverted to, and the one who diverted it is the entry before;
         # servers of RFC 4244 put a Reason at the latter instead.
         cause = entry.cause
         if cause is None and origin.failure is not None and origin.failure.protocol.upper() == "SIP":

@@ -16,7 +16,7 @@ def entity_tag(response: HeaderFields) -> str | None:
 
 
 def if_match(request: HeaderFields) -> str | None:
-    """The SIP-If-Match of a PUBLISH, None when absent. Raises RemoteProtocolError when malformed or repeated (§6: answered 400)."""
+    """The SIP-If-Match of a PUBLISH, None when absent. Raises RemoteProtocolError when malformed or repeated."""
     return sole(request, "SIP-If-Match", _tag)
 
 

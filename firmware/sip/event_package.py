@@ -70,7 +70,7 @@ class SubscriptionState(NamedTuple):
 
     @property
     def is_terminated(self) -> bool:
-        """Whether the subscription has ended; an unknown state has not (§4.1.3: such a state is treated as active)."""
+        """Whether the subscription has ended: this word alone ends it (§4.1.3), an extension does not."""
         return self.state == "terminated"
 
 

@@ -1,6 +1,8 @@
 """Replaces, Join and Target-Dialog: headers that name a dialog elsewhere (RFC 3891, RFC 3911, RFC 4538).
 
-Tags are named as the header names them, from the side of whoever is to act: `to_tag` is the tag of the party that receives the header.
+Tags are named as the header names them, from the side of whoever is to act: `to_tag` is the tag of the party that receives the header,
+so the first three fields of Replaces and Join are Call-ID, local tag and remote tag there. The tag `0` also means a dialog whose peer
+gave none (RFC 3891 §3).
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class Replaces(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Join: the new call enters the conversation of this dialog (RFC 3911 §6.1)."""
+    """Join: the new call enters the conversation of this dialog (RFC 3911 §7.1)."""
 
     call_id: str
     to_tag: str
@@ -55,7 +57,7 @@ class Join(NamedTuple):
 
 
 class TargetDialog(NamedTuple):
-    """Target-Dialog: the sender knows this dialog, which may authorize the request (RFC 4538 §7). Local and remote are the receiver's."""
+    """Target-Dialog: the sender knows this dialog, which may authorize the request (RFC 4538). Local and remote are the receiver's."""
 
     call_id: str
     local_tag: str

@@ -10,7 +10,7 @@ from firmware.sip.body.xml_document import Element, texts
 
 CONTENT_TYPE = "application/im-iscomposing+xml"
 NAMESPACE = "urn:ietf:params:xml:ns:im-iscomposing"
-REFRESH_S_DEFAULT = 120  # how long `active` holds without a refresh (§3.3)
+REFRESH_S_DEFAULT = 120  # how long `active` holds without a refresh (§3)
 
 
 class IsComposing(NamedTuple):
@@ -23,7 +23,7 @@ class IsComposing(NamedTuple):
 
 
 def decode(body: bytes) -> IsComposing:
-    """Read a document; a state that we do not know counts as idle (§3.2). Raises RemoteProtocolError."""
+    """Read a document; a state that we do not know counts as idle (§3). Raises RemoteProtocolError."""
     root = xml_document.decode(body, "isComposing")
     state = root.child_text("state")
     if state is None:

@@ -13,7 +13,7 @@ STREAMS_MAX = 16  # as many video lines no call has
 
 
 class MediaControl(NamedTuple):
-    """What the body asks: a whole picture, of the streams with these labels or of all when none is named; or the error it reports (§7)."""
+    """What the body asks: a whole picture, of the streams with these labels or of all when none is named; or the error it reports."""
 
     picture_fast_update: bool = False
     stream_ids: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ def decode(body: bytes) -> MediaControl:
 
 
 def encode(control: MediaControl) -> bytes:
-    """The body; its elements bear no namespace (§5)."""
+    """The body; its elements bear no namespace."""
     children: list[Element] = []
     if control.picture_fast_update:
         encoder = Element("", "to_encoder", (), "", (Element("", "picture_fast_update"),))

@@ -92,7 +92,7 @@ def encode(info: RegInfo) -> bytes:
 
 
 def merge(known: RegInfo | None, update: RegInfo) -> RegInfo | None:
-    """What is known after `update`; None when a document is missing between: refreshing the subscription brings a full one (§4.7.1).
+    """What is known after `update`; None when a document is missing between: refreshing the subscription brings a full one (§5).
 
     A document that is not newer than what is known changes nothing. Registrations and contacts that had ended before are left out.
     """

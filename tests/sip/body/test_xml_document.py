@@ -34,6 +34,10 @@ def test_elements_attributes_and_texts_are_read() -> None:
     assert (root.child_text("c"), root.child("d"), root.child_text("d")) == ("", None, None)
 
 
+def test_a_byte_order_mark_and_line_ends_in_front_are_passed_over() -> None:
+    assert decode(b"\xef\xbb\xbf<a/>", "a") == decode(b"\r\n<a/>", "a") == Element("", "a")
+
+
 def test_a_document_is_written_in_one_form() -> None:
     root = Element("urn:a", "a", (("x", '<"&\n'),), "", (Element("urn:b", "b", (), "1 > 0"), Element("urn:a", "c", (("urn:b y", ""),))))
     assert encode(root, (("p", "urn:b"),)).decode() == (
