@@ -20,7 +20,7 @@ VERIFY_WORDS: Final = {
     9: "its certificate is not valid yet; check the clocks of both machines",
     10: "its certificate has expired; renew it there, or check this machine's clock",
     18: "its certificate is signed by itself; name that certificate in tls.ca",
-    19: "its certificate comes from an authority that nobody here vouches for; name the authority's certificate in tls.ca",
+    19: "its certificate comes from an authority that is not known here; name the authority's certificate in tls.ca",
     20: "its certificate comes from an authority that is not known here; name the authority's certificate in tls.ca",
     21: "it sends its certificate without the authorities between; complete the chain there, or name the authority in tls.ca",
     23: "its certificate has been revoked",
