@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from firmware.sip.body.dialog_info import (
 )
 from tests.sip.strategies import xml_texts as texts
 
+DATA = Path(__file__).parent.parent.parent / "data" / "sip"
 DOOR = DialogInfo(
     3,
     FULL,
@@ -77,6 +80,12 @@ def test_the_early_dialog_of_rfc_4235_is_read() -> None:
 def test_a_document_without_namespace_and_with_unknown_words_is_read() -> None:
     body = b'<dialog-info state="full"><dialog id="1" direction="up"><state event="x" code="9999">early</state><x/></dialog></dialog-info>'
     assert decode(body) == DialogInfo(0, FULL, "", (DialogEntry("1", "early", code=699),))
+
+
+def test_a_target_without_uri_keeps_its_parameters_when_written() -> None:
+    info = decode((DATA / "target-without-uri.xml").read_bytes())  # found by the fuzzer
+    assert info.dialogs[0].local == Participant(display="A", target_params=(("x", "y"),))
+    assert decode(encode(info)) == info
 
 
 said = st.just("") | texts
