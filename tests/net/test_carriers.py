@@ -15,7 +15,7 @@ from firmware.net.carriers import Carriers
 from firmware.net.settings import StreamSettings, TlsSettings
 from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
 from tests.net.authority import Authority
-from tests.net.loops import run, run_flying
+from tests.net.loops import run, run_flying, turns
 
 MESSAGE = b"OPTIONS sip:door@pbx.example SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 ANSWER = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -143,13 +143,18 @@ def test_a_server_that_does_not_speak_tls_is_said_to_be_that(authority: Authorit
 
 def test_a_handshake_that_does_not_end_is_given_up_in_time(authority: Authority) -> None:
     async def main() -> None:
-        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(mute, "127.0.0.1", 0)
         client = await Station(Transport.TLS, tls=TlsSettings(ca=authority.pem)).open()
         begin_s = asyncio.get_running_loop().time()
         client.send(Hop(Transport.TLS, "127.0.0.1", server.sockets[0].getsockname()[1], "127.0.0.1", 5061), MESSAGE)
         assert "no connection within 4 s" in (await client.failed()).reason
         assert asyncio.get_running_loop().time() - begin_s < stream.CONNECT_MAX_S + 1
         await client.carriers.close()
+        await turns(3)
         server.close()
 
     run_flying(main())
@@ -167,6 +172,7 @@ def test_patience_with_a_stranger_who_does_not_shake_hands_ends(pbx: TlsSettings
         assert limit_s - 1 < asyncio.get_running_loop().time() - begin_s < limit_s + 1
         assert server.news.empty()
         writer.close()
+        await turns(2)  # nothing of ours is left to wait for, and the writer needs a moment
         await server.carriers.close()
 
     run_flying(main())
@@ -182,6 +188,7 @@ def test_strangers_who_shake_hands_count_against_the_limit(pbx: TlsSettings) -> 
             await reader.readexactly(1)
         for _, each in (*held, (reader, writer)):
             each.close()
+        await turns(2)
         await server.carriers.close()
 
     run(main())
