@@ -67,6 +67,7 @@ class Desk:
         self._endpoint = endpoint
         self._keeper = keeper
         self._dialog_state = DialogState()
+        self._lamps_serial = 0  # of the calls that the watchers have been told of
         self._presence_state = PresenceState()
         packages: tuple[NotifierPackage, ...] = (self._dialog_state, self._presence_state)
         self._packages = {package.name: package for package in packages}
@@ -153,10 +154,10 @@ class Desk:
 
     def heard(self, effects: tuple[Effect, ...], now_s: float) -> None:
         """What the program is about to be told: calls among it light lamps."""
-        before = self._dialog_state.serial
         for effect in effects:
             self._dialog_state.heard(effect)
-        if self._dialog_state.serial != before:
+        if self._dialog_state.serial != self._lamps_serial:
+            self._lamps_serial = self._dialog_state.serial
             self._tell_watchers(self._dialog_state, now_s)
 
     def _tell_watchers(self, package: NotifierPackage, now_s: float) -> None:

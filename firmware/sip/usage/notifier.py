@@ -64,7 +64,7 @@ class Watcher:
         self._sent_serial: int | None = None
         self._expires_at_s = 0.0
         self._running: DialogRequest | None = None
-        self._is_waiting = False
+        self._next_at_s = 0.0  # before that, news wait
         self._reason = ""
         self._is_told = False
         endpoint.dialogs[self.dialog.id] = self
@@ -124,7 +124,11 @@ class Watcher:
 
     def changed(self, now_s: float) -> None:
         """The package's state has changed."""
-        if not self.is_over and not self._is_waiting:
+        if self.is_over or self._is_notifying:
+            return
+        if now_s < self._next_at_s:
+            self.endpoint.timers.set(self, "news", self._next_at_s)
+        else:
             self._notify(now_s)
 
     def terminate(self, reason: str, now_s: float) -> None:
@@ -140,18 +144,21 @@ class Watcher:
         if name == "expired":
             self.terminate("timeout", now_s)
             return
-        self._is_waiting = False
-        if self._sent_serial != self.package.serial and not self.is_over:
-            self._notify(now_s)
+        self.changed(now_s)
 
     def next_dialog(self) -> Dialog:
         """The dialog with a fresh sequence number."""
         self.dialog = self.dialog.numbered()
         return self.dialog
 
+    @property
+    def _is_notifying(self) -> bool:
+        return self._running is not None and not self._running.is_done
+
     def _notify(self, now_s: float) -> None:
-        if self._running is not None and not self._running.is_done:
+        if self._is_notifying:
             return  # `_done` looks again
+        self.endpoint.timers.clear(self, "news")
         self._version += 1
         left_s = max(0, round(self._expires_at_s - now_s))
         state = SubscriptionState("terminated", self._reason) if self.is_over else SubscriptionState("active", None, left_s)
@@ -175,12 +182,13 @@ class Watcher:
         elif self.is_over:
             self._notify(now_s)
         else:
-            self._is_waiting = True
-            self.endpoint.timers.set(self, "gap", now_s + self.package.gap_s, patient=self._sent_serial == self.package.serial)
+            self._next_at_s = now_s + self.package.gap_s
+            if self._sent_serial != self.package.serial:
+                self.changed(now_s)
 
     def _over(self) -> None:
         self._reason = self._reason or "noresource"
-        for name in ("expired", "gap"):
+        for name in ("expired", "news"):
             self.endpoint.timers.clear(self, name)
         if self.endpoint.dialogs.pop(self.dialog.id, None) is not None:
             self._ended(self)

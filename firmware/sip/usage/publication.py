@@ -120,7 +120,7 @@ class Publication:
             return
         else:
             self._etag = self._held_body = None
-            if status >= 500 and self._expires_s is not None:
+            if 500 <= status < 600 and self._expires_s is not None:
                 self._endpoint.timers.set(self, "again", now_s + RETRY_S)
         self._adjustments = 0
         self._tell(status, response.reason)

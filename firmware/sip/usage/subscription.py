@@ -162,7 +162,7 @@ class Subscription:
             self._send(now_s)
         elif self._phase is Phase.BOUND and status not in _ENDS:
             self._refresh_failed(f"{status} {response.reason}", now_s)
-        elif self._phase is Phase.BOUND or status >= 500 or status in (408, 481):
+        elif self._phase is Phase.BOUND or 500 <= status < 600 or status in (408, 481):
             self._lost(f"{status} {response.reason}", self._backoff_s(), now_s)
         else:
             # Refused for good: 403, 404, 489 and their like will be no other tomorrow.

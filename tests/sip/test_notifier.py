@@ -1,0 +1,201 @@
+"""Those who subscribe to us: lamps and presence (RFC 6665 §4.2, RFC 4235, RFC 3856)."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware.sip.agent import AgentSettings
+from firmware.sip.body import dialog_info, pidf
+from firmware.sip.event_package import subscription_state
+from firmware.sip.events import CallEnded, HangUp
+from firmware.sip.gate import Gate
+from firmware.sip.message import Request, Response, make_response
+from firmware.sip.notices import SetPresence, WatcherChanged
+from firmware.sip.usage.desk import WATCHERS_MAX
+from tests.sip.wire import ANSWER, CALL, Wire, invite
+
+
+def door(*watchers: str) -> Wire:
+    return Wire(AgentSettings(gate=Gate(watchers=watchers or ("bob@*",))))
+
+
+def subscribe(wire: Wire, package: str = "dialog", headers: str = "") -> Response:
+    wire.incoming("SUBSCRIBE", headers=f"Event: {package}\r\n{headers}")
+    return wire.response()
+
+
+def confirm(wire: Wire, status: int = 200) -> Request:
+    """The subscriber's answer to our newest NOTIFY."""
+    notify = wire.request("NOTIFY")
+    wire.receive(make_response(notify, status))
+    return notify
+
+
+def watched(package: str = "dialog") -> Wire:
+    wire = door()
+    subscribe(wire, package)
+    confirm(wire)
+    wire.advance(1)
+    wire.take()
+    return wire
+
+
+def lamp(request: Request) -> list[tuple[str, str | None]]:
+    return [(entry.state, entry.event) for entry in dialog_info.decode(request.body).dialogs]
+
+
+def test_a_subscriber_hears_the_whole_state_at_once() -> None:
+    wire = door()
+    accepted = subscribe(wire, headers="Expires: 900\r\n")
+    assert (accepted.status, accepted.expires) == (200, 900)
+    assert accepted.to.tag
+    notify = wire.request("NOTIFY")
+    assert notify.call_id == accepted.call_id
+    assert notify.from_.tag == accepted.to.tag
+    assert str(subscription_state(notify)) == "active;expires=900"
+    document = dialog_info.decode(notify.body)
+    assert (document.version, document.state, document.dialogs) == (0, "full", ())
+    assert wire.told(WatcherChanged)[0].is_watching
+
+
+def test_a_call_moves_the_lamp_step_by_step() -> None:
+    wire = watched()
+    wire.command(invite())
+    trying = confirm(wire)
+    assert lamp(trying) == [("trying", None)]
+    wire.reply(180, wire.request("INVITE"))
+    wire.advance(1)
+    assert lamp(confirm(wire)) == [("early", None)]
+    wire.reply(200, wire.request("INVITE"), body=ANSWER)
+    wire.advance(1)
+    talking = confirm(wire)
+    assert lamp(talking) == [("confirmed", None)]
+    assert dialog_info.decode(talking.body).state == "partial"
+    wire.command(HangUp(call=CALL))
+    wire.advance(1)
+    over = confirm(wire)
+    assert lamp(over) == [("terminated", "local-bye")]
+    assert wire.told(CallEnded)
+    assert [dialog_info.decode(each.body).version for each in (trying, talking, over)] == [1, 3, 4]
+
+
+def test_the_document_does_not_help_to_take_the_call() -> None:
+    wire = watched()
+    wire.command(invite())
+    (entry,) = dialog_info.decode(wire.request("NOTIFY").body).dialogs
+    assert (entry.call_id, entry.local_tag, entry.remote_tag) == (None, None, None)
+    assert entry.remote is not None
+    assert entry.remote.identity == "sip:bob@192.0.2.9"
+
+
+def test_what_changes_within_a_second_goes_into_one_notify() -> None:
+    wire = watched()
+    wire.command(invite())
+    wire.reply(180, wire.request("INVITE"))
+    confirm(wire)
+    wire.reply(200, wire.request("INVITE"), body=ANSWER)
+    assert wire.take() == ["INVITE", "NOTIFY", "ACK"]
+    wire.advance(1)
+    assert lamp(wire.request("NOTIFY")) == [("confirmed", None)]
+
+
+def test_an_incoming_call_is_shown_too() -> None:
+    wire = watched()
+    wire.incoming("INVITE", body=ANSWER)
+    (entry,) = dialog_info.decode(wire.request("NOTIFY").body).dialogs
+    assert (entry.state, entry.direction) == ("early", "recipient")
+
+
+def test_a_refresh_tells_the_whole_state_again() -> None:
+    wire = watched()
+    wire.command(invite())
+    notify = confirm(wire)
+    wire.take()
+    wire.advance(1)
+    wire.within("SUBSCRIBE", notify, cseq=2, headers="Event: dialog\r\nExpires: 600\r\n", we_called=True)
+    wire.advance(1)
+    document = dialog_info.decode(wire.request("NOTIFY").body)
+    assert (document.state, len(document.dialogs)) == ("full", 1)
+
+
+def test_unsubscribing_and_fetching_get_one_last_notify() -> None:
+    wire = door()
+    subscribe(wire, headers="Expires: 0\r\n")
+    last = confirm(wire)
+    assert str(subscription_state(last)) == "terminated;reason=timeout"
+    assert [event.is_watching for event in wire.told(WatcherChanged)] == [True, False]
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+def test_a_watcher_that_does_not_refresh_is_told_its_end_and_forgotten() -> None:
+    wire = watched()
+    wire.advance(3601)
+    assert str(subscription_state(confirm(wire))) == "terminated;reason=timeout"
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+@pytest.mark.parametrize("status", [481, 404, 500])
+def test_a_notify_that_is_refused_ends_the_subscription(status: int) -> None:
+    wire = door()
+    subscribe(wire)
+    confirm(wire, status)
+    assert [event.is_watching for event in wire.told(WatcherChanged)] == [True, False]
+
+
+def test_a_watcher_that_is_gone_is_forgotten() -> None:
+    wire = door()
+    subscribe(wire)
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Event: as-feature-event\r\n", 489),
+        ("", 489),
+        ("Event: dialog\r\nAccept: text/plain\r\n", 406),
+        ("Event: dialog\r\nExpires: 5\r\n", 423),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(headers: str, status: int) -> None:
+    wire = door()
+    wire.incoming("SUBSCRIBE", headers=headers)
+    assert wire.response().status == status
+    assert wire.response().to.tag
+    assert not wire.told(WatcherChanged)
+
+
+def test_only_those_whom_the_settings_name_may_watch() -> None:
+    wire = door("anna@*")
+    assert subscribe(wire).status == 403
+    assert wire.take() == ["403 SUBSCRIBE"]
+
+
+def test_the_number_of_watchers_is_bounded() -> None:
+    wire = door()
+    for number in range(WATCHERS_MAX + 1):
+        data = (
+            f"SUBSCRIBE sip:door@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKw{number};rport\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:bob@192.0.2.9>;tag=b\r\nTo: <sip:door@192.0.2.1>\r\nCall-ID: watch-{number}\r\nCSeq: 1 SUBSCRIBE\r\n"
+            "Contact: <sip:bob@192.0.2.9>\r\nEvent: dialog\r\nContent-Length: 0\r\n\r\n"
+        )
+        wire.receive(data)
+    assert wire.response().status == 503
+    assert wire.agent.census()["watchers"] == WATCHERS_MAX
+
+
+def test_presence_is_closed_until_the_program_says_otherwise() -> None:
+    wire = door()
+    subscribe(wire, "presence")
+    assert not pidf.decode(confirm(wire).body).is_open
+    wire.command(SetPresence(is_open=True, note="at the door", on_the_phone=True))
+    wire.advance(5)
+    told = pidf.decode(confirm(wire).body)
+    assert (told.is_open, told.activities) == (True, ("on-the-phone",))
+    wire.take()
+    wire.command(SetPresence(is_open=True, note="at the door", on_the_phone=True))
+    wire.advance(60)
+    assert wire.take() == []  # no news
