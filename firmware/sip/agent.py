@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, assert_never
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.ids import IdSource
 from firmware.sip.events import (
+    AcceptTransfer,
     AccountName,
     Answer,
-    CallEnded,
+    AttendedTransfer,
     CallKey,
     Command,
     Effect,
-    EndCause,
     FlowClosed,
     HangUp,
     Hold,
@@ -28,28 +28,32 @@ from firmware.sip.events import (
     Invite,
     Located,
     NetworkChanged,
+    Progress,
     QueryOptions,
     Received,
+    RefuseTransfer,
     Register,
     Reinvite,
-    RequestDone,
     Resume,
     Ring,
     Send,
     SendFailed,
     SendInfo,
+    Transfer,
     Unregister,
+    Update,
 )
 from firmware.sip.message import MalformedRequest, Request, Response, make_response, parse_message
 from firmware.sip.notices import NoticeCommand, Publish, SendMessage, SetPresence, Subscribe, Unpublish, Unsubscribe
 from firmware.sip.settings import Account, AgentSettings
 from firmware.sip.transaction.layer import ServerTransaction, response_hop
 from firmware.sip.usage.admission import Admission
+from firmware.sip.usage.caller import NO_TAKEOVER
 from firmware.sip.usage.dialog import dialog_id
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.incoming_call import UnansweredCall
+from firmware.sip.usage.legs import accept_transfer, command_leg, place, refuse_transfer
 from firmware.sip.usage.options import OptionsQuery, capabilities
-from firmware.sip.usage.outgoing_call import OutgoingCall
 from firmware.sip.usage.registration import Registration
 from firmware.sip.usage.server_request import refusal
 from firmware.sip.usage.session import Session
@@ -118,8 +122,14 @@ class Agent:
                 self._command_desk(command, now_s)
             case QueryOptions():
                 OptionsQuery(self._endpoint, command, self._knowledge(command.account)).begin(now_s)
-            case Ring() | Answer() | HangUp() | Hold() | Resume() | Reinvite() | SendInfo():
-                self._command_leg(command, now_s)
+            case AcceptTransfer():
+                accept_transfer(self._endpoint, command, now_s)
+            case RefuseTransfer():
+                refuse_transfer(self._endpoint, command, now_s)
+            case Ring() | Progress() | Answer() | HangUp() | Update():
+                command_leg(self._endpoint, command, now_s)
+            case Hold() | Resume() | Reinvite() | SendInfo() | Transfer() | AttendedTransfer():
+                command_leg(self._endpoint, command, now_s)
             case _:
                 assert_never(command)
 
@@ -222,7 +232,7 @@ class Agent:
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
         elif request.method == "OPTIONS":
-            transaction.respond(capabilities(request, self._ids.tag()), now_s)
+            transaction.respond(capabilities(self._endpoint.settings, request, self._ids.tag()), now_s)
         elif request.method in DESK_METHODS:
             self._desk().receive_request(transaction, self._called_account(transaction), now_s)
         else:
@@ -255,9 +265,18 @@ class Agent:
             busy = make_response(request, 503, to_tag=self._ids.tag(), headers=(("Retry-After", "10"),))
             transaction.respond(busy, now_s)
             return
+        takeover = NO_TAKEOVER
+        if request.get("Replaces") is not None or request.get("Join") is not None:
+            from firmware.sip.usage.takeover import takeover_of
+
+            wanted = takeover_of(self._endpoint, transaction)
+            if isinstance(wanted, Response):
+                transaction.respond(self._tagged(wanted), now_s)
+                return
+            takeover = wanted
         self._incoming_serial += 1
         key = CallKey(f"incoming-{self._incoming_serial}")
-        UnansweredCall(self._endpoint, key, transaction, self._called_account(transaction)).begin(now_s)
+        UnansweredCall(self._endpoint, key, transaction, self._called_account(transaction), takeover).begin(now_s)
 
     def _called_account(self, transaction: ServerTransaction) -> AccountKnowledge | None:
         """The account that an incoming call came over: sent by its servers, or to its user."""
@@ -275,35 +294,13 @@ class Agent:
     def _invite(self, command: Invite, now_s: float) -> None:
         if command.call in self._endpoint.calls:
             raise LocalProtocolError(f"call key {command.call!r} is in use")
-        knowledge = self._knowledge(command.account)
-        if len(self._endpoint.calls) >= self._endpoint.settings.calls_max:
-            self._endpoint.emit(CallEnded(call=command.call, cause=EndCause.FAILED, status=0, text="too many calls at once"))
+        self._knowledge(command.account)
+        call = place(self._endpoint, command, now_s)
+        if call is None:
             return
         if self._open_desk is not None:
             self._open_desk.placed(command)
-        OutgoingCall(self._endpoint, command, knowledge).begin(now_s)
-
-    def _command_leg(self, command: Ring | Answer | HangUp | Hold | Resume | Reinvite | SendInfo, now_s: float) -> None:
-        """A command for a leg that has ended meanwhile, or that is not in the right state, is late and not wrong: it is dropped."""
-        leg = self._endpoint.calls.get(command.call)
-        match command:
-            case HangUp(reason=reason, status=status):
-                if leg is not None:
-                    leg.hang_up(reason, status, now_s)
-            case Ring():
-                if isinstance(leg, UnansweredCall):
-                    leg.ring(now_s)
-            case Answer(media=media):
-                if isinstance(leg, UnansweredCall):
-                    leg.answer(media, now_s)
-            case Hold() | Resume() | Reinvite() | SendInfo():
-                if isinstance(leg, Session):
-                    _command_session(leg, command, now_s)
-                else:
-                    method = "INFO" if isinstance(command, SendInfo) else "INVITE"
-                    self._endpoint.emit(RequestDone(call=command.call, method=method, status=500))
-            case _:
-                assert_never(command)
+        call.begin(now_s)
 
     def _desk(self) -> Desk:
         """What happens without a call; imported when it first does."""
@@ -330,20 +327,6 @@ class Agent:
         if account not in self._registrations:
             raise LocalProtocolError(f"no account {account!r}")
         return self._registrations[account]
-
-
-def _command_session(session: Session, command: Hold | Resume | Reinvite | SendInfo, now_s: float) -> None:
-    match command:
-        case Hold():
-            session.hold(now_s)
-        case Resume():
-            session.resume(now_s)
-        case Reinvite(media=media):
-            session.reinvite(media, now_s)
-        case SendInfo(content_type=content_type, body=body):
-            session.send_info(content_type, body, now_s)
-        case _:
-            assert_never(command)
 
 
 def _stamped(request: Request, source: Hop) -> Request:

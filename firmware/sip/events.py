@@ -21,6 +21,13 @@ from firmware.sip.names import QueryId as QueryId
 from firmware.sip.names import Reason as Reason
 from firmware.sip.names import Transport as Transport
 from firmware.sip.notices import NoticeCommand, NoticeEvent
+from firmware.sip.transfer_events import AcceptTransfer as AcceptTransfer
+from firmware.sip.transfer_events import AttendedTransfer as AttendedTransfer
+from firmware.sip.transfer_events import RefuseTransfer as RefuseTransfer
+from firmware.sip.transfer_events import Transfer as Transfer
+from firmware.sip.transfer_events import TransferCommand, TransferEvent
+from firmware.sip.transfer_events import TransferProgress as TransferProgress
+from firmware.sip.transfer_events import TransferRequested as TransferRequested
 from firmware.sip.uri import Uri
 
 if TYPE_CHECKING:  # only for annotations: most starts never see a value of these
@@ -114,6 +121,15 @@ class Ring(NamedTuple):
 
 
 @kind
+class Progress(NamedTuple):
+    """Answer 183 (or another provisional status) with our side of the media: sound flows before the call is answered."""
+
+    call: CallKey
+    media: LocalMedia
+    status: int = 183
+
+
+@kind
 class Answer(NamedTuple):
     """Answer 200 to an incoming call. An unusable offer ends the call with 488 (RFC 3261 §13.3.1.3)."""
 
@@ -153,6 +169,14 @@ class Reinvite(NamedTuple):
 
 
 @kind
+class Update(NamedTuple):
+    """Offer anew by UPDATE (RFC 3311), which may also be done before the call is answered; `media` as in Reinvite."""
+
+    call: CallKey
+    media: LocalMedia | None = None
+
+
+@kind
 class SendInfo(NamedTuple):
     """An INFO request inside the call (RFC 6086), such as an `application/dtmf-relay` body."""
 
@@ -170,7 +194,8 @@ class QueryOptions(NamedTuple):
     account: AccountName | None = None
 
 
-Command = Register | Unregister | Invite | Ring | Answer | HangUp | Hold | Resume | Reinvite | SendInfo | QueryOptions | NoticeCommand
+CallCommand = Invite | Ring | Progress | Answer | HangUp | Hold | Resume | Reinvite | Update | SendInfo
+Command = Register | Unregister | CallCommand | TransferCommand | QueryOptions | NoticeCommand
 
 
 # --- Effect: to the shell --------------------------------------------------------------------------------------------
@@ -346,6 +371,7 @@ Event = (
     | InfoReceived
     | RequestDone
     | OptionsAnswered
+    | TransferEvent
     | NoticeEvent
 )
 Effect = Send | Locate | Event

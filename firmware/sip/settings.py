@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
 
 from firmware.sip.events import AccountName
 from firmware.sip.gate import OPEN_GATE, Gate
 from firmware.sip.uri import Uri
+
+
+class Use(Enum):
+    """How much we make of an extension that both sides must know."""
+
+    OFF = "never; who requires it is refused"
+    SUPPORTED = "when the other side wants it"
+    REQUIRED = "always; who cannot do it is no partner"
+
+
+class ReferPolicy(Enum):
+    """Who may ask us to call somebody else, or to replace one of our calls by another. A stranger never may."""
+
+    NEVER = "nobody"
+    ACCOUNT = "the other side of a call that came or went over an account's own server"
+    CALL = "the other side of any call"
+
+
+class CallHabits(NamedTuple):
+    """How calls are made; an account has its own, direct calls have those of the agent."""
+
+    reliable: Use = Use.SUPPORTED  # provisional responses that must be acknowledged (RFC 3262)
+    session_timer: Use = Use.SUPPORTED  # RFC 4028
+    session_expires_s: int = 1800  # RFC 4028 §4 recommends it: a dead call is noticed within half an hour, at two requests an hour
+    session_min_s: int = 90  # RFC 4028 §5: the least that anybody may ask for
+    is_anonymous: bool = False  # hide who calls (RFC 3323); the account's server still learns it, and may charge for it
+    trusts_identity: bool = False  # believe P-Asserted-Identity from the account's servers (RFC 3325 §4)
+
+
+HABITS = CallHabits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +59,7 @@ class Account:
     allow_md5: bool = True
     realm: str | None = None
     keepalive_s: float = 0.0  # gap between CRLF datagrams that keep a NAT binding open; 0: none
+    habits: CallHabits = HABITS
     probe_s: float = 10.0  # gap between OPTIONS that notice a restarted registrar; 0: none (see usage/liveness.py)
 
 
@@ -43,5 +76,7 @@ class AgentSettings:
     unanswered_max_s: float = 180.0  # how long a call may ring when nobody ends it (the door's own limits are shorter)
     redirects_max: int = 5  # 3xx followed in one call
     targets_max: int = 10  # contacts tried in one call
+    habits: CallHabits = HABITS
+    refer: ReferPolicy = ReferPolicy.ACCOUNT
     info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf", "application/media_control+xml"})
     gate: Gate = OPEN_GATE

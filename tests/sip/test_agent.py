@@ -72,7 +72,8 @@ def test_a_neighbour_that_does_not_answer_counts_as_408(wire: Wire) -> None:
     ("method", "status"),
     [
         ("REGISTER", 405),
-        ("PRACK", 405),
+        ("PRACK", 481),
+        ("UPDATE", 481),
         ("NoSuchMethod", 501),
         ("BYE", 481),
         ("INFO", 481),
@@ -100,9 +101,9 @@ def test_only_configured_users_are_answered() -> None:
 
 
 def test_required_extensions_that_we_lack_are_listed(wire: Wire) -> None:
-    wire.incoming("INVITE", headers="Require: 100rel, replaces\r\nRequire: foo\r\nProxy-Require: bar\r\n")
+    wire.incoming("INVITE", headers="Require: 100rel, precondition\r\nRequire: foo\r\nProxy-Require: bar\r\n")
     assert wire.response().status == 420
-    assert wire.response().get_all("Unsupported") == ("100rel", "replaces", "foo")
+    assert wire.response().get_all("Unsupported") == ("precondition", "foo")
 
 
 def test_a_body_of_an_unknown_type_is_415_unless_it_is_optional(wire: Wire) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from firmware.sip.events import Hop, Transport
+from firmware.sip.header_lines import Headers
 from firmware.sip.headers import NameAddr
 from firmware.sip.uri import Uri
-from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
+from firmware.sip.usage.server_request import supported
 
 
 def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Uri:
@@ -61,6 +63,16 @@ def request_uri(target: Uri, knowledge: AccountKnowledge | None) -> Uri | None:
     if target.scheme == "tel" and knowledge is not None:
         return Uri("sip", user=target.user, host=knowledge.account.aor.host, port=knowledge.account.aor.port, params=(("user", "phone"),))
     return None
+
+
+def session_headers(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Headers:
+    """Headers of every message that opens or changes a session: where we are, what we take, what we understand (§12.1.1, §13.2.1)."""
+    return (
+        ("Contact", contact(endpoint, hop, knowledge)),
+        ("Allow", ALLOW),
+        ("Supported", ", ".join(supported(endpoint.settings))),
+        *common_headers(endpoint),
+    )
 
 
 def common_headers(endpoint: Endpoint) -> tuple[tuple[str, str], ...]:

@@ -100,6 +100,11 @@ class ClientRequest:
         return isinstance(self._state, Done)
 
     @property
+    def request(self) -> Request | None:
+        """The request as it was last sent, None before and when it is done."""
+        return self._state.transaction.request if isinstance(self._state, Trying) else None
+
+    @property
     def credentials(self) -> Headers:
         """The Authorization headers of the last attempt: the ACK of a 2xx repeats them (§13.2.2.4)."""
         return self._credentials

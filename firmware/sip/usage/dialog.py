@@ -108,3 +108,8 @@ def as_callee(invite: Request, local_tag: str) -> Dialog:
 def dialog_id(request: Request) -> DialogId:
     """The id under which a request from the other side finds its dialog: its To tag is our tag (§12.2.2)."""
     return request.call_id, request.to.tag or "", request.from_.tag or ""
+
+
+def allows(message: Request | Response, method: str) -> bool:
+    """Whether the sender says that it takes this method in the dialog (§20.5). One that says nothing does not promise it."""
+    return method in message.get_all("Allow")

@@ -1,4 +1,4 @@
-"""A request inside a dialog that is no INVITE: BYE, INFO (RFC 3261 §12.2.1)."""
+"""A request inside a dialog that is no INVITE: BYE, INFO, PRACK, UPDATE, REFER, NOTIFY (RFC 3261 §12.2.1)."""
 
 from __future__ import annotations
 
@@ -36,11 +36,25 @@ class DialogHolder(Protocol):
         ...
 
 
-class DialogRequest:
-    """One such request; `done(status, text, now_s)` is called once with its final status, 408 or 503 when there was no answer."""
+Done = Callable[[int, str, float], None]
 
-    def __init__(self, holder: DialogHolder, method: str, headers: Headers, body: bytes, done: Callable[[int, str, float], None]) -> None:
-        self._holder = holder
+
+class DialogRequest:
+    """One such request; `done(status, text, now_s)` is called once with its final status, 408 or 503 when there was no answer.
+
+    `headers` may depend on the hop, as a Contact does. `response` is the final response, None while or when there is none.
+    """
+
+    def __init__(
+        self,
+        holder: DialogHolder,
+        method: str,
+        headers: Headers | Callable[[Hop], Headers],
+        body: bytes | Callable[[Hop], bytes],
+        done: Done,
+    ) -> None:
+        self.response: Response | None = None
+        self.holder = holder
         self._method = method
         self._headers = headers
         self._body = body
@@ -54,7 +68,7 @@ class DialogRequest:
 
     def begin(self, now_s: float) -> None:
         """Send it to the dialog's next hop."""
-        self._request.begin(self._holder.dialog.next_hop, now_s)
+        self._request.begin(self.holder.dialog.next_hop, now_s)
 
     def conclude(self) -> None:
         """The dialog ends: see ClientRequest.conclude."""
@@ -62,13 +76,16 @@ class DialogRequest:
 
     def compose(self, hop: Hop) -> Request:
         """The request for one attempt."""
-        return self._holder.next_dialog().compose(self._method, self._headers, self._body)
+        headers = self._headers(hop) if callable(self._headers) else self._headers
+        body = self._body(hop) if callable(self._body) else self._body
+        return self.holder.next_dialog().compose(self._method, headers, body)
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
         """Nothing follows from it."""
 
     def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
         """The answer."""
+        self.response = response
         self._done(response.status, response.reason, now_s)
 
     def receive_none(self, status: int, text: str, now_s: float) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from firmware.ids import IdSource
-from firmware.sip.events import AccountName, CallKey, Effect, Hop, Locate, Located, QueryId, Reason, Transport
+from firmware.sip.events import AccountName, CallKey, Effect, EndCause, Hop, Locate, Located, QueryId, Reason, Transport
 from firmware.sip.message import Request
-from firmware.sip.settings import Account, AgentSettings
+from firmware.sip.names import TransferKey
+from firmware.sip.settings import Account, AgentSettings, CallHabits
 from firmware.sip.timers import TimerQueue
 from firmware.sip.transaction.layer import ServerTransaction, ServerUser, TransactionLayer
 from firmware.sip.transaction.matching import ServerKey
 from firmware.sip.uri import Uri
 from firmware.sip.usage.dialog import DialogId
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, SUBSCRIBE, NOTIFY, MESSAGE"
+if TYPE_CHECKING:
+    from firmware.sip.usage.refer import Referral
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY, MESSAGE"
 LOCATE_MAX_S = 32.0  # as long as a request may wait for its response; the resolver's own patience is shorter
 HOSTS_MAX = 16  # numeric addresses remembered of one account's servers
 KNOWN_METHODS = frozenset(ALLOW.split(", "))
@@ -51,7 +55,7 @@ class Cancellable(Protocol):
 class Leg(Protocol):
     """A call leg that the program knows under its key."""
 
-    def hang_up(self, reason: Reason | None, status: int, now_s: float) -> None:
+    def hang_up(self, reason: Reason | None, status: int, now_s: float, cause: EndCause = EndCause.LOCAL) -> None:
         """End it, whatever its state."""
         ...
 
@@ -91,7 +95,9 @@ class Endpoint:
         self.unanswered: dict[ServerKey, Cancellable] = {}
         self._effects: list[Effect] = []
         self._queries: dict[QueryId, LocateUser] = {}
+        self.transfers: dict[TransferKey, Referral] = {}
         self._query_serial = 0
+        self._serial = 0
 
     def emit(self, effect: Effect) -> None:
         """Queue an effect for the shell."""
@@ -101,6 +107,11 @@ class Endpoint:
         """All effects since the last time, in order."""
         effects, self._effects = tuple(self._effects), []
         return effects
+
+    def next_serial(self) -> int:
+        """A number that was never given before."""
+        self._serial += 1
+        return self._serial
 
     def locate(self, uri: Uri, user: LocateUser, now_s: float, transport: Transport | None = None) -> QueryId:
         """Ask for the hops to `uri`; the answer comes by `user.receive_hops`. Each user has one question open at most."""
@@ -131,6 +142,10 @@ class Endpoint:
         """The account of that name, None for a direct call."""
         return None if account is None else self.accounts[account]
 
+    def habits(self, knowledge: AccountKnowledge | None) -> CallHabits:
+        """How calls over that account are made."""
+        return self.settings.habits if knowledge is None else knowledge.account.habits
+
     def is_server(self, host: str) -> bool:
         """Whether the address is that of a registrar or proxy of any account."""
         return any(host in knowledge.hosts for knowledge in self.accounts.values())
@@ -141,6 +156,7 @@ class Endpoint:
             "calls": len(self.calls),
             "dialogs": len(self.dialogs),
             "unanswered": len(self.unanswered),
+            "transfers": len(self.transfers),
             "look-ups": len(self._queries),
             "transactions": len(self.layer),
             "timers": len(self.timers),

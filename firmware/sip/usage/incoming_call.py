@@ -1,4 +1,4 @@
-"""A call that came in, until we answer or it ends (RFC 3261 §13.3, §9.2).
+"""A call that came in, until we answer or it ends (RFC 3261 §13.3, §9.2, RFC 3262 §3).
 
 WAITING --Answer--> ANSWERED (a Session takes over, and waits for the ACK)
    | --refused, cancelled, too late--> ENDED
@@ -10,14 +10,22 @@ from enum import Enum
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.offer_answer import LocalMedia
-from firmware.sip.events import CallEnded, CallKey, EndCause, IncomingCall, Reason
+from firmware.sip.events import CallEnded, CallKey, EndCause, Hop, MediaAgreed, Reason, RequestDone, Update
+from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
+from firmware.sip.rack import OPTION_TAG, rack
+from firmware.sip.settings import Use
 from firmware.sip.transaction.layer import ServerTransaction
-from firmware.sip.usage.addressing import common_headers, contact
-from firmware.sip.usage.dialog import as_callee
-from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, body_of
+from firmware.sip.usage import refresh
+from firmware.sip.usage.addressing import session_headers
+from firmware.sip.usage.caller import NO_TAKEOVER, Takeover, announcement
+from firmware.sip.usage.dialog import Dialog, allows, as_callee
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
+from firmware.sip.usage.reliable import ReliableResponses, understands, wants
+from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
+from firmware.sip.usage.update import Updating, answer_update
 
 REPEAT_PROVISIONAL_S = 60.0  # §13.3.1.1: "the UAS MUST send a non-100 provisional response at every minute"
 
@@ -30,74 +38,140 @@ class Phase(Enum):
     ENDED = "over"
 
 
+class Described(Enum):
+    """How far offer and answer are before the final response."""
+
+    NOTHING = "no description of ours was sent"
+    SAID = "in a response that may have been lost: the 2xx repeats it"
+    SETTLED = "in a reliable response that was acknowledged: the 2xx needs none (RFC 6337 §3.1.1)"
+
+
 class UnansweredCall:
     """One call leg that somebody else placed."""
 
-    def __init__(self, endpoint: Endpoint, key: CallKey, transaction: ServerTransaction, knowledge: AccountKnowledge | None) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        key: CallKey,
+        transaction: ServerTransaction,
+        knowledge: AccountKnowledge | None,
+        takeover: Takeover = NO_TAKEOVER,
+    ) -> None:
+        self.endpoint = endpoint
+        self.knowledge = knowledge
+        self.dialog = as_callee(transaction.request, endpoint.ids.tag())
+        self.negotiation = Negotiation(LocalMedia(rtp_port=0, codecs=(), session_id=0))  # replaced when the program says what it can do
         self._key = key
         self._transaction = transaction
-        self._knowledge = knowledge
+        self._takeover = takeover
+        self._habits = endpoint.habits(knowledge)
         self._phase = Phase.WAITING
-        self._tag = endpoint.ids.tag()
-        self._dialog = as_callee(transaction.request, self._tag)
+        self._described = Described.NOTHING
+        self._body = b""  # our description in a provisional response
         self._ringing: Response | None = None
+        self._reliable = ReliableResponses(endpoint, transaction, self)
+        self._updating: Updating | None = None
+        self._decided: LocalMedia | None = None  # answered by the program while a PRACK or an UPDATE was still open
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended, as far as the program is concerned."""
+        return self._phase is Phase.ENDED
 
     def begin(self, now_s: float) -> None:
         """Tell the program, and the caller that we are at it (§17.2.1: 100 when the answer takes longer than 200 ms)."""
-        endpoint, request = self._endpoint, self._transaction.request
+        endpoint, request = self.endpoint, self._transaction.request
+        refused = self._unfit(request)
+        if refused is not None:
+            self._transaction.respond(refused.with_header("To", str(self.dialog.local)), now_s)
+            return
         endpoint.calls[self._key] = self
         endpoint.unanswered[self._transaction.key] = self
-        endpoint.dialogs[self._dialog.id] = self
+        endpoint.dialogs[self.dialog.id] = self
         self._transaction.respond(make_response(request, 100), now_s)
         limit_s = endpoint.settings.unanswered_max_s
         if request.expires is not None:
             # §13.3.1: when the invitation expires before the callee decides, it is answered 487.
             limit_s = min(limit_s, float(request.expires))
         endpoint.timers.set(self, "expired", now_s + limit_s)
-        endpoint.emit(
-            IncomingCall(
-                call=self._key,
-                caller=request.from_,
-                called=request.uri,
-                source=self._transaction.source,
-                account=None if self._knowledge is None else self._knowledge.account.name,
-                has_offer=bool(request.body),
-            )
-        )
+        endpoint.emit(announcement(self._key, self._transaction, self.knowledge, self._takeover))
+
+    def _unfit(self, request: Request) -> Response | None:
+        if self._habits.reliable is Use.REQUIRED and not understands(request):
+            # §21.4.21: an extension that we insist on is named in Require.
+            return make_response(request, 421, headers=(("Require", OPTION_TAG),))
+        return refresh.too_small(self._habits, request)
 
     # --- what the program asks for
 
     def ring(self, now_s: float) -> None:
         """Answer 180 (§13.3.1.1)."""
-        if self._phase is Phase.WAITING:
-            self._ringing = self._response(180)
-            self._repeat_ringing(self._ringing, now_s)
+        if self._phase is not Phase.WAITING or self._decided is not None:
+            return
+        request = self._transaction.request
+        must = self._may_be_reliable and (wants(request) or self._habits.reliable is Use.REQUIRED)
+        if must and not request.body and self._described is Described.NOTHING:
+            # RFC 3262 §5: the first reliable response to an INVITE without offer makes one; what, the program has not said yet.
+            return
+        self._provide(180, b"", now_s, reliably=must)
+
+    def progress(self, media: LocalMedia, status: int, now_s: float) -> None:
+        """Answer 1xx with our description, so that sound flows before the answer; 488 and the end when nothing fits."""
+        if self._phase is not Phase.WAITING or self._decided is not None:
+            return
+        if self._described is Described.NOTHING and (self._transaction.request.body or self._may_be_reliable):
+            # RFC 3262 §5: only a reliable response can make an offer; else it must wait for the 2xx.
+            try:
+                self._body = self._describe(media)
+            except RemoteProtocolError as error:
+                self._fail(error, now_s)
+                return
+            self._described = Described.SAID
+            self._provide(status, self._body, now_s, reliably=self._may_be_reliable)
+            self.tell_media()
+            return
+        self._provide(status, b"" if self._may_be_reliable else self._body, now_s, reliably=False)
 
     def answer(self, media: LocalMedia, now_s: float) -> None:
         """Answer 200 with our side of the media, or 488 when nothing fits (§13.3.1.3, §13.3.1.4)."""
         if self._phase is not Phase.WAITING:
             return
-        negotiation = Negotiation(media)
-        host = self._transaction.source.local_host
-        try:
-            offer = body_of(self._transaction.request)
-            # §13.3.1: an INVITE without offer is answered with ours.
-            body = negotiation.offer(negotiation.wish, host) if offer is None else negotiation.answer(offer, host)[0]
-        except RemoteProtocolError as error:
-            self._refuse(error.status, now_s)
-            self._tell_ended(EndCause.INCOMPATIBLE, error.status, str(error))
+        if self._reliable.holds_description or self._updating is not None:
+            # RFC 3262 §3: the 2xx waits until a provisional response with a description is acknowledged, as it does for our UPDATE.
+            self._decided = media
             return
+        try:
+            if self._described is Described.NOTHING:
+                self._body = self._describe(media)
+        except RemoteProtocolError as error:
+            self._fail(error, now_s)
+            return
+        body = b"" if self._described is Described.SETTLED else self._body
+        agreed = refresh.choose(self._habits, self._transaction.request)
         self._leave(Phase.ANSWERED)
-        session = Session(self._endpoint, self._key, self._dialog, negotiation, self._knowledge)
-        session.accept(self._transaction, self._response(200, (("Content-Type", SDP),), body), now_s, first=True)
+        session = Session(self.endpoint, self._key, self.dialog, self.negotiation, self.knowledge)
+        session.peer_allows_update = allows(self._transaction.request, "UPDATE")
+        content = (("Content-Type", SDP),) if body else ()
+        session.accept(self._transaction, self._response(200, (*refresh.stated(agreed), *content), body), now_s, first=True)
+        session.refresher.start(agreed, now_s, we_asked=False)
         session.tell_media()
+        self._take_over(now_s)
 
-    def hang_up(self, reason: Reason | None, status: int, now_s: float) -> None:
+    def update(self, command: Update, now_s: float) -> bool:
+        """Offer anew before the answer; False when that cannot be now."""
+        may = self._described is Described.SETTLED and not self.negotiation.is_offering and allows(self._transaction.request, "UPDATE")
+        if self._phase is not Phase.WAITING or not may or self._updating is not None:
+            return False
+        wish = self.negotiation.wish
+        self._updating = Updating(self, Task(wish if command.media is None else Wish(command.media, wish.direction), "UPDATE"))
+        self._updating.begin(now_s)
+        return True
+
+    def hang_up(self, reason: Reason | None, status: int, now_s: float, cause: EndCause = EndCause.LOCAL) -> None:
         """Refuse the call."""
         headers = () if reason is None else (("Reason", str(reason)),)
         self._refuse(status, now_s, headers)
-        self._tell_ended(EndCause.LOCAL, status, "refused by us")
+        self._tell_ended(cause, status, "refused by us")
 
     # --- what the caller does
 
@@ -110,20 +184,37 @@ class UnansweredCall:
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A request inside the early dialog."""
         request = transaction.request
-        if request.method == "BYE":
+        if request.method == "INVITE":
+            # §14.2: a second INVITE before the final response to the first is answered 500 with a random Retry-After of 0 to 10 s.
+            retry_after = str(int(self.endpoint.ids.fraction() * 11))
+            transaction.respond(make_response(request, 500, headers=(("Retry-After", retry_after),)), now_s)
+            return
+        self.dialog, refused = entered(self.endpoint, self.dialog, request)
+        if refused is not None:
+            transaction.respond(refused, now_s)
+        elif request.method == "BYE":
             # §15: the caller may end an early dialog with BYE; §15.1.2: its INVITE then gets 487.
             transaction.respond(make_response(request, 200), now_s)
             self._refuse(487, now_s)
             self._tell_ended(EndCause.REMOTE, 487, "the other side hung up")
-        elif request.method == "INVITE":
-            # §14.2: a second INVITE before the final response to the first is answered 500 with a random Retry-After of 0 to 10 s.
-            retry_after = str(int(self._endpoint.ids.fraction() * 11))
-            transaction.respond(make_response(request, 500, headers=(("Retry-After", retry_after),)), now_s)
+        elif request.method == "PRACK":
+            self._receive_prack(transaction, now_s)
+        elif request.method == "UPDATE":
+            is_offered = self._described is not Described.SETTLED
+            response, is_new = answer_update(self, request, transaction.source, is_offered=is_offered)
+            transaction.respond(response, now_s)
+            if is_new:
+                self.tell_media()
         else:
             transaction.respond(make_response(request, 481), now_s)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing was answered yet: somebody's mistake."""
+
+    def receive_no_prack(self, now_s: float) -> None:
+        """RFC 3262 §3: 64*T1 without PRACK: the INVITE is refused with 5xx."""
+        self._refuse(504, now_s)
+        self._tell_ended(EndCause.TIMEOUT, 504, "our provisional response was not acknowledged")
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """Another minute of ringing, or the end of it."""
@@ -133,33 +224,142 @@ class UnansweredCall:
             self._refuse(487, now_s)
             self._tell_ended(EndCause.TIMEOUT, 487, "nobody answered in time")
 
+    # --- PRACK (RFC 3262 §3, §5)
+
+    def _receive_prack(self, transaction: ServerTransaction, now_s: float) -> None:
+        request = transaction.request
+        try:
+            acknowledged = rack(request)
+            body = body_of(request)
+        except RemoteProtocolError as error:
+            transaction.respond(make_response(request, error.status), now_s)
+            return
+        is_description = self._reliable.holds_description
+        if acknowledged is None or not self._reliable.acknowledge(acknowledged, now_s):
+            # §3: a PRACK that matches no unacknowledged response is answered 481.
+            transaction.respond(make_response(request, 400 if acknowledged is None else 481), now_s)
+            return
+        if self.negotiation.is_offering and self._updating is None:
+            # §5: our offer in the reliable response is answered in its PRACK.
+            transaction.respond(make_response(request, 200), now_s)
+            try:
+                self.negotiation.accept(body or b"")
+            except RemoteProtocolError as error:
+                self._fail(error, now_s)
+                return
+            self.tell_media()
+        elif body is not None and (is_description or self._described is Described.SETTLED):
+            self._described = Described.SETTLED
+            # §5: after our answer the PRACK may make a new offer; its 200 answers.
+            response, is_new = answer_update(self, request, transaction.source, is_offered=False)
+            transaction.respond(response, now_s)
+            if is_new:
+                self.tell_media()
+        else:
+            transaction.respond(make_response(request, 200), now_s)
+        if is_description:
+            self._described = Described.SETTLED
+        self._go_on(now_s)
+
+    def _go_on(self, now_s: float) -> None:
+        self._reliable.go_on(now_s)
+        decided = self._decided
+        if decided is not None and not self._reliable.holds_description:
+            self._decided = None
+            self.answer(decided, now_s)
+
+    # --- for the requests of ours
+
+    def next_dialog(self) -> Dialog:
+        """The dialog with a fresh sequence number."""
+        self.dialog = self.dialog.numbered()
+        return self.dialog
+
+    @property
+    def timer_headers(self) -> Headers:
+        """RFC 4028 §7: the timer begins with the answer."""
+        return ()
+
+    def request_headers(self, hop: Hop) -> Headers:
+        """Headers of a target refresh request, or of its response."""
+        return session_headers(self.endpoint, hop, self.knowledge)
+
+    def offer_done(self, task: Task, status: int, text: str, now_s: float, response: Response | None = None) -> None:
+        """Our UPDATE has its outcome."""
+        self._updating = None
+        if self._phase is not Phase.WAITING:
+            return
+        self.endpoint.emit(RequestDone(call=self._key, method=task.method, status=status))
+        if 200 <= status < 300:
+            self.tell_media()
+        self._go_on(now_s)
+
+    def tell_media(self) -> None:
+        """Offer and answer have met."""
+        if self.negotiation.agreed is not None:
+            self.endpoint.emit(MediaAgreed(call=self._key, session=self.negotiation.agreed, early=True))
+
     # --- the answers
+
+    @property
+    def _may_be_reliable(self) -> bool:
+        return self._habits.reliable is not Use.OFF and understands(self._transaction.request)
+
+    def _describe(self, media: LocalMedia) -> bytes:
+        """Our answer to the INVITE's offer, or our offer when it made none (§13.3.1). Raises RemoteProtocolError."""
+        negotiation = Negotiation(media)
+        host = self._transaction.source.local_host
+        offer = body_of(self._transaction.request)
+        body = negotiation.offer(negotiation.wish, host) if offer is None else negotiation.answer(offer, host)[0]
+        self.negotiation = negotiation
+        return body
+
+    def _provide(self, status: int, body: bytes, now_s: float, *, reliably: bool) -> None:
+        response = self._response(status, (("Content-Type", SDP),) if body else (), body)
+        if reliably:
+            # RFC 3262 §3: reliable responses are not repeated every minute: the caller has acknowledged that it waits.
+            self._reliable.send(response, now_s)
+        else:
+            self._ringing = response
+            self._repeat_ringing(response, now_s)
 
     def _repeat_ringing(self, ringing: Response, now_s: float) -> None:
         self._transaction.respond(ringing, now_s)
-        self._endpoint.timers.set(self, "ringing", now_s + REPEAT_PROVISIONAL_S)
+        self.endpoint.timers.set(self, "ringing", now_s + REPEAT_PROVISIONAL_S)
 
-    def _response(self, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> Response:
+    def _response(self, status: int, headers: Headers = (), body: bytes = b"") -> Response:
         """§12.1.1: a response that makes a dialog bears Contact and copies Record-Route."""
         request = self._transaction.request
         routes = [(name, value) for name, value in request.headers if name == "Record-Route"]
-        where = contact(self._endpoint, self._transaction.source, self._knowledge)
-        own = (("Contact", where), ("Allow", ALLOW), *common_headers(self._endpoint))
-        return make_response(request, status, to_tag=self._tag, headers=(*routes, *own, *headers), body=body)
+        own = session_headers(self.endpoint, self._transaction.source, self.knowledge)
+        return make_response(request, status, to_tag=self.dialog.local.tag, headers=(*routes, *own, *headers), body=body)
 
-    def _refuse(self, status: int, now_s: float, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def _take_over(self, now_s: float) -> None:
+        replaced = None if self._takeover.replaces is None else self.endpoint.calls.get(self._takeover.replaces)
+        if replaced is not None:
+            # RFC 3891 §3: once the new call is accepted, the replaced dialog is ended.
+            replaced.hang_up(None, 487, now_s, EndCause.REPLACED)
+
+    def _fail(self, error: RemoteProtocolError, now_s: float) -> None:
+        self._refuse(error.status, now_s)
+        self._tell_ended(EndCause.INCOMPATIBLE, error.status, str(error))
+
+    def _refuse(self, status: int, now_s: float, headers: Headers = ()) -> None:
         self._leave(Phase.ENDED)
-        response = make_response(self._transaction.request, status, to_tag=self._tag, headers=headers)
+        response = make_response(self._transaction.request, status, to_tag=self.dialog.local.tag, headers=headers)
         self._transaction.respond(response, now_s)
 
     def _leave(self, phase: Phase) -> None:
-        endpoint = self._endpoint
+        endpoint = self.endpoint
         self._phase = phase
+        self._reliable.stop()
+        if self._updating is not None:
+            self._updating.conclude()
         endpoint.timers.clear(self, "ringing")
         endpoint.timers.clear(self, "expired")
         endpoint.unanswered.pop(self._transaction.key, None)
-        endpoint.dialogs.pop(self._dialog.id, None)
+        endpoint.dialogs.pop(self.dialog.id, None)
 
     def _tell_ended(self, cause: EndCause, status: int, text: str) -> None:
-        self._endpoint.calls.pop(self._key, None)
-        self._endpoint.emit(CallEnded(call=self._key, cause=cause, status=status, text=text))
+        self.endpoint.calls.pop(self._key, None)
+        self.endpoint.emit(CallEnded(call=self._key, cause=cause, status=status, text=text))

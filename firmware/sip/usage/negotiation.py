@@ -5,6 +5,7 @@ The arithmetic of descriptions is `firmware.sdp.offer_answer`; this keeps its st
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,6 +24,14 @@ class Wish(NamedTuple):
     direction: Direction
 
 
+class Task(NamedTuple):
+    """An offer to be made: what we wish, the method that carries it, and whether the program is told of the outcome."""
+
+    wish: Wish
+    method: str = "INVITE"
+    is_silent: bool = False
+
+
 class Negotiation:
     """Offer/answer state of one call. Remote descriptions come as bytes; errors are RemoteProtocolError and leave the state as it was."""
 
@@ -33,6 +42,10 @@ class Negotiation:
         self._offer: SessionDescription | None = None  # ours, while it is not answered
         self._offered = self.wish
         self._offered_local = local  # as offered, address included
+
+    def fork(self) -> Negotiation:
+        """The same state once more: each early dialog of a forked INVITE answers the one offer by itself (RFC 6337 §3.1.1)."""
+        return copy(self)
 
     @property
     def is_offering(self) -> bool:

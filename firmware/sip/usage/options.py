@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from firmware.sip.events import Hop, OptionsAnswered, QueryOptions
 from firmware.sip.message import Request, Response, make_response
+from firmware.sip.settings import AgentSettings
 from firmware.sip.usage.addressing import common_headers, contact, first_hop, own_address, preloaded_route, request_uri
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
 from firmware.sip.usage.negotiation import SDP
+from firmware.sip.usage.server_request import supported
 
 
-def capabilities(request: Request, tag: str) -> Response:
+def capabilities(settings: AgentSettings, request: Request, tag: str) -> Response:
     """§11.2: the answer to OPTIONS outside a dialog: 200 with Allow, Accept, Accept-Encoding, Accept-Language, Supported."""
-    headers = (("Allow", ALLOW), ("Accept", SDP), ("Accept-Encoding", "identity"), ("Accept-Language", "en"), ("Supported", ""))
+    headers = (
+        ("Allow", ALLOW),
+        ("Accept", SDP),
+        ("Accept-Encoding", "identity"),
+        ("Accept-Language", "en"),
+        ("Supported", ", ".join(supported(settings))),
+    )
     return make_response(request, 200, to_tag=tag, headers=headers)
 
 

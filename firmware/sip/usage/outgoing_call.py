@@ -8,22 +8,49 @@ In CONNECTED and ENDED it lives on inside its INVITE transaction: each later 2xx
 from __future__ import annotations
 
 from enum import Enum
+from typing import Protocol
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.events import CallEnded, CallProgress, EndCause, Hop, Invite, MediaAgreed, Reason
+from firmware.sip.events import CallEnded, CallProgress, EndCause, Hop, Invite, MediaAgreed, Reason, Update
+from firmware.sip.header_lines import Headers
 from firmware.sip.headers import NameAddr
+from firmware.sip.identity import ANONYMOUS
 from firmware.sip.message import Request, Response
+from firmware.sip.rack import OPTION_TAG
+from firmware.sip.session_timer import session_expires
+from firmware.sip.settings import CallHabits, Use
+from firmware.sip.uri import Uri
+from firmware.sip.usage import refresh
 from firmware.sip.usage.acceptance import Acknowledgement
-from firmware.sip.usage.addressing import common_headers, contact, first_hop, own_address, preloaded_route, request_uri
+from firmware.sip.usage.addressing import first_hop, own_address, preloaded_route, request_uri, session_headers
 from firmware.sip.usage.client_request import ClientRequest
-from firmware.sip.usage.dialog import Dialog, as_caller
+from firmware.sip.usage.dialog import Dialog, allows, as_caller
 from firmware.sip.usage.dialog_request import Farewell
-from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
+from firmware.sip.usage.early_dialog import EarlyDialog
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.negotiation import SDP, Negotiation, body_of
 from firmware.sip.usage.redirection import Targets
+from firmware.sip.usage.reliable import number_of
 from firmware.sip.usage.session import Session
 
 FORKS_MAX = 16  # dialogs acknowledged for one INVITE; a proxy that forks wider than a house has phones is out of order
+TIMER_RETRIES_MAX = 3  # 422 answered with a larger interval; every server on the way may ask once
+
+
+class CallWatcher(Protocol):
+    """Who asked for the call and follows it: a transfer."""
+
+    def call_progressed(self, status: int, text: str, now_s: float) -> None:
+        """A provisional response."""
+        ...
+
+    def call_answered(self, now_s: float) -> None:
+        """The first 2xx."""
+        ...
+
+    def call_failed(self, status: int, text: str, now_s: float) -> None:
+        """The call is over without an answer; `status` 0 when there was none."""
+        ...
 
 
 class Phase(Enum):
@@ -51,6 +78,12 @@ class OutgoingCall:
         self._from: NameAddr | None = None
         self._cseq = 0
         self._early_answer: tuple[str, bytes] | None = None  # To tag and description of the newest early media
+        self._early: dict[str, EarlyDialog] = {}  # by To tag
+        self._habits = endpoint.habits(knowledge)
+        self._interval_s = self._habits.session_expires_s
+        self._interval_min_s = self._habits.session_min_s
+        self._timer_retries = 0
+        self._watcher: CallWatcher | None = None
         self._acks: dict[str, Acknowledgement] = {}  # by To tag
         endpoint.calls[command.call] = self
 
@@ -59,15 +92,15 @@ class OutgoingCall:
         self._endpoint.timers.set(self, "unanswered", now_s + self._endpoint.settings.unanswered_max_s)
         self._try_next(EndCause.UNREACHABLE, 0, f"a {self._command.target.scheme} URI cannot be called", now_s)
 
-    def hang_up(self, reason: Reason | None, status: int, now_s: float) -> None:
+    def hang_up(self, reason: Reason | None, status: int, now_s: float, cause: EndCause = EndCause.LOCAL) -> None:
         """Take the call back (§9.1). The program is told at once; what still comes from the network is dealt with silently."""
-        self._end(EndCause.LOCAL, 487, "cancelled")
+        self._end(cause, 487, "cancelled", now_s)
         self._request.cancel(None if reason is None else str(reason), now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """The call has rung for the longest time that anybody may wish."""
         assert name == "unanswered", name
-        self._end(EndCause.TIMEOUT, 408, "nobody answered in time")
+        self._end(EndCause.TIMEOUT, 408, "nobody answered in time", now_s)
         self._request.cancel(str(Reason(protocol="SIP", cause=408, text="Nobody answered")), now_s)
 
     # --- the INVITE
@@ -75,7 +108,9 @@ class OutgoingCall:
     def compose(self, hop: Hop) -> Request:
         """The INVITE for one attempt: same Call-ID, From and To, next CSeq (§8.1.3.4, §8.1.3.5)."""
         if self._from is None:
-            self._from = own_address(self._endpoint, hop, self._knowledge).with_tag(self._tag)
+            # RFC 3323 §4.1: who wants to stay unknown has no name in From either.
+            address = ANONYMOUS if self._habits.is_anonymous else own_address(self._endpoint, hop, self._knowledge)
+            self._from = address.with_tag(self._tag)
         self._cseq += 1
         headers = (
             ("Max-Forwards", "70"),
@@ -84,9 +119,9 @@ class OutgoingCall:
             ("To", f"<{request_uri(self._command.target, self._knowledge)}>"),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} INVITE"),
-            ("Contact", contact(self._endpoint, hop, self._knowledge)),
-            ("Allow", ALLOW),
-            *common_headers(self._endpoint),
+            *session_headers(self._endpoint, hop, self._knowledge),
+            *invitation_headers(self._command, self._habits, self._knowledge),
+            *refresh.wish(self._habits, self._interval_s, self._interval_min_s),
         )
         if self._command.offerless:
             return Request("INVITE", self._uri, headers)
@@ -97,7 +132,35 @@ class OutgoingCall:
         """101-199: ringing, or early media (§13.2.2.1)."""
         if self._phase is not Phase.CALLING:
             return
+        early = self._early_dialog(response)
+        if early is not None and not early.hear(response):
+            return
         self._endpoint.emit(CallProgress(call=self._command.call, status=response.status, text=response.reason))
+        if self._watcher is not None:
+            self._watcher.call_progressed(response.status, response.reason, now_s)
+        if early is not None and self._habits.reliable is not Use.OFF and number_of(response) is not None:
+            try:
+                early.settle(response, self._local_host(response), now_s)
+            except RemoteProtocolError as error:
+                # RFC 3262 §5: a description that cannot be used: there will be no session, so the call is taken back.
+                self._end(EndCause.INCOMPATIBLE, 488, str(error), now_s)
+                self._request.cancel(None, now_s)
+        elif early is None or not early.is_settled:
+            self._preview(response)
+
+    def _early_dialog(self, response: Response) -> EarlyDialog | None:
+        """§12.1.2: the early dialog of a provisional response, made by its first; None for one without a tag."""
+        tag = response.to.tag
+        if not tag:
+            return None
+        request = self._request.request
+        if tag not in self._early and len(self._early) < FORKS_MAX and request is not None:
+            dialog = as_caller(request, response)
+            self._early[tag] = EarlyDialog(self._endpoint, self._command.call, dialog, self._negotiation.fork(), self._knowledge)
+        return self._early.get(tag)
+
+    def _preview(self, response: Response) -> None:
+        """Early media in a response that may be lost: played, but the 2xx decides (§13.2.1)."""
         if not self._negotiation.is_offering:
             return
         try:
@@ -108,6 +171,14 @@ class OutgoingCall:
         if body is not None and session is not None and self._early_answer != (response.to.tag or "", body):
             self._early_answer = (response.to.tag or "", body)
             self._endpoint.emit(MediaAgreed(call=self._command.call, session=session, early=True))
+
+    def update(self, command: Update, now_s: float) -> bool:
+        """Offer anew before the answer, in the newest early dialog that can; False when none can."""
+        return any(early.update(command, now_s) for early in reversed(self._early.values()))
+
+    def watch(self, watcher: CallWatcher) -> None:
+        """Tell `watcher` how the call goes until it is answered or over."""
+        self._watcher = watcher
 
     def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
         """The outcome of one target; further 2xx after it."""
@@ -125,6 +196,8 @@ class OutgoingCall:
 
     def _refused(self, response: Response, now_s: float) -> None:
         status, text = response.status, response.reason
+        if status == 422 and self._retry_timer(response, now_s):
+            return
         if status < 400:
             # §8.1.3.4: the contacts of a redirection are tried in the order of their q value.
             self._targets.redirect(response.contacts)
@@ -136,19 +209,33 @@ class OutgoingCall:
             text = f"{text}: no credentials for what {source_of(response)} asks"
         if status >= 600:
             # §21.6: a global failure: no other place is worth trying.
-            self._end(cause, status, text)
+            self._end(cause, status, text, now_s)
         else:
             self._try_next(cause, status, text, now_s)
+
+    def _retry_timer(self, response: Response, now_s: float) -> bool:
+        """RFC 4028 §7.3: an interval that was too small for somebody on the way is raised, and the call placed again."""
+        larger_s = refresh.raised(response, max(self._interval_s, self._interval_min_s))
+        if larger_s is None or self._timer_retries >= TIMER_RETRIES_MAX:
+            return False
+        self._timer_retries += 1
+        self._interval_s = self._interval_min_s = larger_s
+        self._call(self._uri, now_s)
+        return True
 
     def _try_next(self, cause: EndCause, status: int, text: str, now_s: float) -> None:
         """Call the next target; end with this reason when there is none."""
         target = self._targets.next()
         uri = None if target is None else request_uri(target, self._knowledge)
         if uri is None:
-            self._end(cause, status, text)
+            self._end(cause, status, text, now_s)
             return
+        self._call(uri, now_s)
+
+    def _call(self, uri: Uri, now_s: float) -> None:
         self._uri = uri
         self._negotiation.withdraw()
+        self._leave_early()
         self._request = ClientRequest(self._endpoint, self, self._knowledge)
         self._request.begin(first_hop(uri, self._knowledge), now_s)
 
@@ -162,62 +249,104 @@ class OutgoingCall:
             return
         if len(self._acks) >= FORKS_MAX:
             return
-        dialog = as_caller(request, response)
+        dialog, early = as_caller(request, response), self._early.get(tag)
+        if early is not None:
+            # §13.2.2.4: the early dialog becomes this one; route set and target are those of the 2xx, the numbers go on.
+            dialog = dialog._replace(local_cseq=early.dialog.local_cseq, remote_cseq=early.dialog.remote_cseq)
         if self._phase is Phase.CALLING:
-            self._connect(dialog, response, now_s)
+            self._connect(request, dialog, early, response, now_s)
             return
         # §13.2.2.4, §9.1: an answer from another fork, or one that crossed our CANCEL: ACK it, then end it.
-        self._acknowledge(dialog, b"", now_s)
+        self._acknowledge(request, dialog, b"", now_s)
         Farewell(self._endpoint, dialog, self._knowledge).begin((), now_s)
 
-    def _connect(self, dialog: Dialog, response: Response, now_s: float) -> None:
+    def _connect(self, request: Request, dialog: Dialog, early: EarlyDialog | None, response: Response, now_s: float) -> None:
         self._phase = Phase.CONNECTED
         self._endpoint.timers.clear(self, "unanswered")
-        session = Session(self._endpoint, self._command.call, dialog, self._negotiation, self._knowledge)
+        self._leave_early()
+        negotiation = self._negotiation if early is None else early.negotiation
+        session = Session(self._endpoint, self._command.call, dialog, negotiation, self._knowledge)
+        session.peer_allows_update = allows(response, "UPDATE")
         answer, problem = b"", ""
         try:
-            answer = self._negotiate(response)
+            answer = self._negotiate(response, negotiation, early)
         except RemoteProtocolError as error:
             problem = str(error)
-        self._acknowledge(dialog, answer, now_s)
+        self._acknowledge(request, dialog, answer, now_s)
+        if self._watcher is not None:
+            self._watcher.call_answered(now_s)
         if problem:
             # §13.2.2.4: an unusable answer: acknowledge, then end the session with BYE.
             session.end(EndCause.INCOMPATIBLE, 488, problem, now_s)
             return
         session.tell_answered()
         session.tell_media()
+        if self._habits.session_timer is not Use.OFF:
+            session.refresher.start(session_expires(response), now_s, we_asked=True)
+        if early is not None:
+            early.become(session)
 
-    def _negotiate(self, response: Response) -> bytes:
+    def _negotiate(self, response: Response, negotiation: Negotiation, early: EarlyDialog | None) -> bytes:
         """What the 2xx says about media; the answer that its ACK must carry, b"" for none (§13.2.2.4)."""
+        if early is not None and early.is_settled:
+            return b""  # RFC 6337 §3.1.1: after a reliable answer a description in the 2xx repeats it, and is ignored
         body = body_of(response)
         if self._command.offerless:
             if body is None:
                 raise RemoteProtocolError("the 200 to an INVITE without offer holds no offer")
-            return self._negotiation.answer(body, self._local_host(response))[0]
-        early = self._early_answer
-        if body is None and early is not None and early[0] == (response.to.tag or ""):
+            return negotiation.answer(body, self._local_host(response))[0]
+        said = self._early_answer
+        if body is None and said is not None and said[0] == (response.to.tag or ""):
             # The 2xx should repeat the description of the 18x (RFC 6337 §3.1.1); some peers do not, and mean it all the same.
-            body = early[1]
+            body = said[1]
         if body is None:
             raise RemoteProtocolError("the 200 holds no answer to our offer")
-        self._negotiation.accept(body)
+        negotiation.accept(body)
         return b""
 
     def _local_host(self, response: Response) -> str:
         """Our address as our own Via states it."""
         return response.via.host
 
-    def _acknowledge(self, dialog: Dialog, answer: bytes, now_s: float) -> None:
+    def _acknowledge(self, request: Request, dialog: Dialog, answer: bytes, now_s: float) -> None:
         headers = (*self._request.credentials, ("Content-Type", SDP)) if answer else self._request.credentials
-        ack = dialog.compose("ACK", headers, answer)
+        ack = dialog.compose("ACK", headers, answer, cseq=request.cseq.number)
         acknowledgement = self._acks[dialog.remote.tag or ""] = Acknowledgement(self._endpoint, ack, dialog.next_hop)
         acknowledgement.send(now_s)
 
-    def _end(self, cause: EndCause, status: int, text: str) -> None:
+    def _end(self, cause: EndCause, status: int, text: str, now_s: float) -> None:
         self._phase = Phase.ENDED
         self._endpoint.timers.clear(self, "unanswered")
         self._endpoint.calls.pop(self._command.call, None)
+        self._leave_early()
+        if self._watcher is not None:
+            self._watcher.call_failed(status, text, now_s)
         self._endpoint.emit(CallEnded(call=self._command.call, cause=cause, status=status, text=text))
+
+    def _leave_early(self) -> None:
+        """No early dialog waits any more. They are kept for their numbers: a late 2xx of one of them still needs ACK and BYE."""
+        for early in self._early.values():
+            early.leave()
+
+
+def invitation_headers(command: Invite, habits: CallHabits, knowledge: AccountKnowledge | None) -> Headers:
+    """What an INVITE says beyond what every message of a session says."""
+    headers: list[tuple[str, str]] = []
+    if habits.reliable is Use.REQUIRED:
+        headers.append(("Require", OPTION_TAG))  # RFC 3262 §4
+    if command.replaces is not None:
+        # RFC 3891 §4: whoever does not understand would ring for a call that nobody expects.
+        headers += [("Replaces", str(command.replaces)), ("Require", "replaces")]
+    if command.join is not None:
+        headers += [("Join", str(command.join)), ("Require", "join")]
+    if command.referred_by is not None:
+        headers.append(("Referred-By", str(command.referred_by)))
+    if habits.is_anonymous:
+        headers.append(("Privacy", "id"))
+        if knowledge is not None:
+            # RFC 3325 §9.2: the server may know who we are, and is asked not to tell.
+            headers.append(("P-Preferred-Identity", f"<{knowledge.account.aor}>"))
+    return tuple(headers)
 
 
 def source_of(response: Response) -> str:

@@ -10,7 +10,7 @@ from firmware.sip.message import Request, Response
 from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
-from firmware.sip.usage.negotiation import SDP, Wish, body_of
+from firmware.sip.usage.negotiation import SDP, Task, body_of
 
 if TYPE_CHECKING:
     from firmware.sip.usage.session import Session
@@ -22,9 +22,9 @@ ANSWER_MAX_S = 2 * TRANSACTION_LIFE_S  # no human decides about a re-INVITE; a p
 class Reinvitation:
     """One re-INVITE. It outlives the session where a late 2xx needs its ACK."""
 
-    def __init__(self, session: Session, wish: Wish) -> None:
+    def __init__(self, session: Session, task: Task) -> None:
         self._session = session
-        self._wish = wish
+        self._task = task
         self._request = ClientRequest(session.endpoint, self, session.knowledge)
         self._ack: Acknowledgement | None = None
 
@@ -42,8 +42,8 @@ class Reinvitation:
     def compose(self, hop: Hop) -> Request:
         """The re-INVITE for one attempt."""
         session = self._session
-        offer = session.negotiation.offer(self._wish, hop.local_host)
-        headers = (*session.request_headers(hop), ("Content-Type", SDP))
+        offer = session.negotiation.offer(self._task.wish, hop.local_host)
+        headers = (*session.request_headers(hop), *session.timer_headers, ("Content-Type", SDP))
         return session.next_dialog().compose("INVITE", headers, offer)
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
@@ -56,7 +56,7 @@ class Reinvitation:
         if response.status >= 300:
             session.negotiation.withdraw()
             # §14.1: after a non-2xx the session stays as if there had been no re-INVITE.
-            session.offer_done(self._wish, response.status, response.reason, now_s)
+            session.offer_done(self._task, response.status, response.reason, now_s, response)
             return
         if self._ack is not None:
             self._ack.send(now_s)
@@ -71,15 +71,15 @@ class Reinvitation:
             session.negotiation.accept(body_of(response) or b"")
         except RemoteProtocolError:
             # The 2xx holds no answer that we can use; as after a refusal, the session stays as it was.
-            session.offer_done(self._wish, 488, "the answer could not be used", now_s)
+            session.offer_done(self._task, 488, "the answer could not be used", now_s, response)
             return
-        session.offer_done(self._wish, response.status, response.reason, now_s)
+        session.offer_done(self._task, response.status, response.reason, now_s, response)
 
     def receive_none(self, status: int, text: str, now_s: float) -> None:
         """No answer."""
         self._session.endpoint.timers.clear(self, "unanswered")
         self._session.negotiation.withdraw()
-        self._session.offer_done(self._wish, status, text, now_s)
+        self._session.offer_done(self._task, status, text, now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """Something answered 100 and then nobody answered at all; §14.1 treats that like a 408."""

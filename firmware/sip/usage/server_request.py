@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from firmware.sip.message import METHODS, Request, Response, make_response
-from firmware.sip.settings import AgentSettings
-from firmware.sip.usage.endpoint import ALLOW, KNOWN_METHODS
+from firmware.sip.settings import AgentSettings, Use
+from firmware.sip.usage.dialog import Dialog
+from firmware.sip.usage.endpoint import ALLOW, KNOWN_METHODS, Endpoint
 from firmware.sip.usage.negotiation import SDP
 
-SUPPORTED: frozenset[str] = frozenset()  # option tags; later rooms add theirs
+# Option tags: RFC 3262, RFC 4028, RFC 3891, RFC 3911, RFC 4488, RFC 4916, RFC 5373.
+SUPPORTED = ("100rel", "timer", "replaces", "join", "norefersub", "from-change", "answermode")
+
+
+def supported(settings: AgentSettings) -> tuple[str, ...]:
+    """The extensions that we understand and that the settings do not forbid."""
+    habits = (settings.habits, *[account.habits for account in settings.accounts])
+    off = {"100rel"} if all(each.reliable is Use.OFF for each in habits) else set()
+    if all(each.session_timer is Use.OFF for each in habits):
+        off.add("timer")
+    return tuple([tag for tag in SUPPORTED if tag not in off])
 
 
 def refusal(settings: AgentSettings, request: Request) -> Response | None:
@@ -18,7 +29,8 @@ def refusal(settings: AgentSettings, request: Request) -> Response | None:
         return make_response(request, 405 if method in METHODS else 501, headers=(("Allow", ALLOW),))
     if method == "CANCEL":
         return None
-    required = [tag for tag in request.get_all("Require") if tag.lower() not in SUPPORTED]
+    known = supported(settings)
+    required = [tag for tag in request.get_all("Require") if tag.lower() not in known]
     if not request.uri.is_sip:
         # §8.2.2.1: a scheme that we do not support is 416.
         return make_response(request, 416)
@@ -31,9 +43,21 @@ def refusal(settings: AgentSettings, request: Request) -> Response | None:
     return _body_refusal(settings, request)
 
 
+def entered(endpoint: Endpoint, dialog: Dialog, request: Request) -> tuple[Dialog, Response | None]:
+    """A request inside a dialog: the dialog after it, and the response that refuses it, None when it may be processed."""
+    if dialog.is_stale(request.cseq.number):
+        # §12.2.2: a sequence number below the last one is out of order.
+        return dialog, make_response(request, 500, "Request out of order")
+    return dialog.heard(request.cseq.number), refusal(endpoint.settings, request)
+
+
 def _body_refusal(settings: AgentSettings, request: Request) -> Response | None:
     method = request.method
-    accepted = (SDP,) if method in ("INVITE", "OPTIONS") else tuple(sorted(settings.info_types)) if method == "INFO" else ()
+    accepted: tuple[str, ...] = ()
+    if method in ("INVITE", "OPTIONS", "PRACK", "UPDATE"):
+        accepted = (SDP,)
+    elif method == "INFO":
+        accepted = tuple(sorted(settings.info_types))
     if request.body and accepted:
         encoding = request.get("Content-Encoding")
         if encoding is not None and encoding.lower() != "identity":

@@ -1,6 +1,6 @@
-"""A call that has been answered: everything that may happen inside its dialog until it is over (RFC 3261 §14, §15, RFC 6086).
+"""A call that has been answered: everything that may happen inside its dialog until it is over (RFC 3261 §14, §15, RFC 3311, RFC 6086).
 
-Answering(our 200 waits for its ACK) --ACK--> Stable <--> Offering(our re-INVITE runs)
+Answering(our 200 waits for its ACK) --ACK--> Stable <--> Offering(our re-INVITE or UPDATE runs)
                                                 ^ |            | 491
                                                 | +--> Answering   Colliding(random wait) --> Offering
 any --BYE either way--> Over                            Leaving(hung up before the ACK) --ACK--> Over
@@ -22,19 +22,23 @@ from firmware.sip.events import (
     InfoReceived,
     MediaAgreed,
     Reason,
+    RemoteChanged,
     RequestDone,
 )
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.acceptance import Acceptance
-from firmware.sip.usage.addressing import common_headers, contact
-from firmware.sip.usage.dialog import Dialog
+from firmware.sip.usage.addressing import session_headers
+from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
-from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Wish, body_of
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
+from firmware.sip.usage.refer import Transfers
+from firmware.sip.usage.refresh import Refresh, choose, stated, too_small
 from firmware.sip.usage.reinvite import Reinvitation
-from firmware.sip.usage.server_request import refusal
+from firmware.sip.usage.server_request import entered
+from firmware.sip.usage.update import Updating, answer_update
 
 WISHES_MAX = 4  # hold, resume, hold … pressed faster than the network answers; more would only be out of date
 INFOS_MAX = 8  # INFO requests of ours on the way at once: more digits than anybody types in 32 s without an answer
@@ -45,9 +49,9 @@ class Stable(NamedTuple):
 
 
 class Offering(NamedTuple):
-    """Our re-INVITE is on its way."""
+    """An offer of ours is on its way."""
 
-    reinvitation: Reinvitation
+    carrier: Reinvitation | Updating
 
 
 class Answering(NamedTuple):
@@ -60,7 +64,7 @@ class Answering(NamedTuple):
 class Colliding(NamedTuple):
     """Both sides offered at once; we wait a random time and offer again (§14.1)."""
 
-    wish: Wish
+    task: Task
 
 
 class Leaving(NamedTuple):
@@ -89,8 +93,12 @@ class Session:
         self.dialog = dialog
         self.negotiation = negotiation
         self.knowledge = knowledge
+        self.has_said_bye = False
         self._state: State = STABLE
-        self._wishes: deque[Wish] = deque()
+        self.peer_allows_update = False
+        self.refresher = Refresh(self)
+        self.transfers = Transfers(self)
+        self._tasks: deque[Task] = deque()
         self._infos: list[DialogRequest] = []
         endpoint.dialogs[dialog.id] = self
         endpoint.calls[key] = self
@@ -104,6 +112,11 @@ class Session:
         """The dialog with a fresh sequence number, for the request about to be composed."""
         self.dialog = self.dialog.numbered()
         return self.dialog
+
+    @property
+    def timer_headers(self) -> Headers:
+        """The session timer as requests of ours state it."""
+        return self.refresher.headers
 
     def tell_answered(self) -> None:
         """The call is up."""
@@ -124,16 +137,27 @@ class Session:
 
     def hold(self, now_s: float) -> None:
         """RFC 3264 §8.4: hold is an offer of sendonly."""
-        self._want(Wish(self.negotiation.wish.local, Direction.SENDONLY), now_s)
+        self.want(Task(Wish(self.negotiation.wish.local, Direction.SENDONLY)), now_s)
 
     def resume(self, now_s: float) -> None:
         """Offer both directions again."""
-        self._want(Wish(self.negotiation.wish.local, Direction.SENDRECV), now_s)
+        self.want(Task(Wish(self.negotiation.wish.local, Direction.SENDRECV)), now_s)
 
     def reinvite(self, media: LocalMedia | None, now_s: float) -> None:
         """Offer anew, with other media or with the same."""
-        wish = self.negotiation.wish
-        self._want(wish if media is None else Wish(media, wish.direction), now_s)
+        self.want(Task(self._wish(media)), now_s)
+
+    def update(self, media: LocalMedia | None, now_s: float) -> None:
+        """The same by UPDATE. RFC 3311 §5.1 prefers the re-INVITE where a person may have to decide; else this is quicker."""
+        if self.peer_allows_update:
+            self.want(Task(self._wish(media), "UPDATE"), now_s)
+        else:
+            self.endpoint.emit(RequestDone(call=self.key, method="UPDATE", status=500))
+
+    def adopt(self, updating: Updating) -> None:
+        """An UPDATE that was begun before the answer goes on here."""
+        updating.adopt(self)
+        self._state = Offering(updating)
 
     def send_info(self, content_type: str, body: bytes, now_s: float) -> None:
         """An INFO request (RFC 6086 §4.2.1)."""
@@ -145,9 +169,9 @@ class Session:
         self._infos.append(info)
         info.begin(now_s)
 
-    def hang_up(self, reason: Reason | None, status: int, now_s: float) -> None:
+    def hang_up(self, reason: Reason | None, status: int, now_s: float, cause: EndCause = EndCause.LOCAL) -> None:
         """End the call."""
-        self.end(EndCause.LOCAL, 0, "hung up", now_s, reason)
+        self.end(cause, 0, "hung up" if cause is EndCause.LOCAL else cause.value, now_s, reason)
 
     def end(self, cause: EndCause, status: int, text: str, now_s: float, reason: Reason | None = None) -> None:
         """End the call from our side and tell the program why."""
@@ -162,27 +186,30 @@ class Session:
                 self._bye(reason, now_s)
             case Stable() | Offering() | Colliding():
                 self._bye(reason, now_s)
-        self._tell_ended(cause, status, text)
+        self._tell_ended(cause, status, text, now_s)
 
     # --- what the other side sends
 
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A request inside the dialog."""
         request = transaction.request
-        if self.dialog.is_stale(request.cseq.number):
-            # §12.2.2: a sequence number below the last one is out of order.
-            transaction.respond(make_response(request, 500, "Request out of order"), now_s)
-            return
-        self.dialog = self.dialog.heard(request.cseq.number)
-        refused = refusal(self.endpoint.settings, request)
+        self.dialog, refused = entered(self.endpoint, self.dialog, request)
         if refused is not None:
             transaction.respond(refused, now_s)
         elif request.method == "BYE":
             self._receive_bye(transaction, now_s)
-        elif isinstance(self._state, Over):
+        elif request.method == "NOTIFY":
+            # RFC 5057 §4.1: a subscription by REFER lives in the dialog beside the call, and may outlive it.
+            self.transfers.receive_notify(transaction, now_s)
+        elif isinstance(self._state, Over) or request.method == "PRACK":
+            # RFC 3262 §3: nothing of ours is left to be acknowledged once the call is answered.
             transaction.respond(make_response(request, 481), now_s)
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
+        elif request.method == "UPDATE":
+            self._receive_update(transaction, now_s)
+        elif request.method == "REFER":
+            self.transfers.receive_refer(transaction, now_s)
         elif request.method == "INFO":
             self._receive_info(transaction, now_s)
         else:
@@ -222,9 +249,9 @@ class Session:
                 acceptance.stop()
             case Answering(acceptance=acceptance):
                 acceptance.stop()
-                self._tell_ended(EndCause.REMOTE, 0, "the other side hung up")
+                self._tell_ended(EndCause.REMOTE, 0, "the other side hung up", now_s)
             case Stable() | Offering() | Colliding():
-                self._tell_ended(EndCause.REMOTE, 0, "the other side hung up")
+                self._tell_ended(EndCause.REMOTE, 0, "the other side hung up", now_s)
         self._over()
 
     def _receive_info(self, transaction: ServerTransaction, now_s: float) -> None:
@@ -236,13 +263,17 @@ class Session:
 
     def _receive_other(self, transaction: ServerTransaction, now_s: float) -> None:
         # §11.2: OPTIONS inside a dialog is answered as outside of it. The rest was refused before.
-        headers = (("Allow", ALLOW), ("Accept", SDP), ("Contact", self._contact(transaction.source)))
+        headers = (*self.request_headers(transaction.source), ("Accept", SDP))
         transaction.respond(make_response(transaction.request, 200, headers=headers), now_s)
 
     # --- re-INVITE from the other side (§14.2)
 
     def _receive_invite(self, transaction: ServerTransaction, now_s: float) -> None:
         request = transaction.request
+        small = too_small(self.endpoint.habits(self.knowledge), request)
+        if small is not None:
+            transaction.respond(small, now_s)
+            return
         match self._state:
             case Offering() | Leaving() | Over():
                 # §14.2: while our own INVITE is in progress in this dialog, theirs is answered 491.
@@ -259,23 +290,54 @@ class Session:
                     self.tell_answered()
             case Stable() | Colliding():
                 pass
+        agreed = choose(self.endpoint.habits(self.knowledge), request)
         try:
-            response = self._answer(transaction)
+            response = self._answer(transaction, stated(agreed))
         except RemoteProtocolError as error:
             # §14.2: an offer that does not fit is refused with 488; the session goes on unchanged.
             self._become_stable(now_s)
             transaction.respond(make_response(request, error.status), now_s)
             return
         self.dialog = self.dialog.refreshed(request)
-        wish = self._state.wish if isinstance(self._state, Colliding) else None
-        if wish is not None:
+        self._note_peer(request)
+        if isinstance(self._state, Colliding):
             self.endpoint.timers.clear(self, "collision")
-            self._wishes.appendleft(wish)
+            self._tasks.appendleft(self._state.task)
         self.accept(transaction, response, now_s, first=False)
+        self.refresher.start(agreed, now_s, we_asked=False)
         if not self.negotiation.is_offering:
             self.tell_media()
 
-    def _answer(self, transaction: ServerTransaction) -> Response:
+    def _receive_update(self, transaction: ServerTransaction, now_s: float) -> None:
+        """RFC 3311 §5.2: like a re-INVITE, but without ACK, and possible before the call is confirmed."""
+        request = transaction.request
+        habits = self.endpoint.habits(self.knowledge)
+        small = too_small(habits, request)
+        if small is not None:
+            transaction.respond(small, now_s)
+            return
+        response, is_new = answer_update(self, request, transaction.source, is_offered=False)
+        if response.status < 300:
+            agreed = choose(habits, request)
+            for name, value in stated(agreed):
+                response = response.adding(name, value)
+            self.refresher.start(agreed, now_s, we_asked=False)
+            self._note_peer(request)
+        transaction.respond(response, now_s)
+        if is_new:
+            self.tell_media()
+
+    def _note_peer(self, request: Request) -> None:
+        """A target refresh of the other side: what it takes now, and who it is now."""
+        self.peer_allows_update = allows(request, "UPDATE")
+        now, before = request.from_, self.dialog.remote
+        if (now.uri, now.display) != (before.uri, before.display):
+            # RFC 4916 §4.4.1: another URI in From says who is there now; our To says the same from here on.
+            self.dialog = self.dialog._replace(remote=now)
+            if now.uri != before.uri:
+                self.endpoint.emit(RemoteChanged(call=self.key, remote=now))
+
+    def _answer(self, transaction: ServerTransaction, timer: Headers) -> Response:
         offer = body_of(transaction.request)
         host = transaction.source.local_host
         if offer is None:
@@ -283,7 +345,7 @@ class Session:
             body = self.negotiation.offer(self.negotiation.wish, host)
         else:
             body, _ = self.negotiation.answer(offer, host)
-        headers = (("Contact", self._contact(transaction.source)), ("Allow", ALLOW), ("Content-Type", SDP))
+        headers = (*self.request_headers(transaction.source), *timer, ("Content-Type", SDP))
         return make_response(transaction.request, 200, headers=headers, body=body)
 
     def _acknowledged(self, ack: Request, now_s: float, *, first: bool) -> None:
@@ -301,59 +363,70 @@ class Session:
 
     # --- our re-INVITE (§14.1)
 
-    def _want(self, wish: Wish, now_s: float) -> None:
+    def _wish(self, media: LocalMedia | None) -> Wish:
+        wish = self.negotiation.wish
+        return wish if media is None else Wish(media, wish.direction)
+
+    def want(self, task: Task, now_s: float) -> None:
+        """Offer as soon as nothing else is in progress."""
         match self._state:
             case Stable():
-                self._offer(wish, now_s)
-            case Offering() | Answering() | Colliding() if len(self._wishes) < WISHES_MAX:
+                self._offer(task, now_s)
+            case Offering() | Answering() | Colliding() if len(self._tasks) < WISHES_MAX:
                 # §14.1: no new INVITE while another one is in progress in either direction.
-                self._wishes.append(wish)
+                self._tasks.append(task)
             case _:
-                self.endpoint.emit(RequestDone(call=self.key, method="INVITE", status=500))
+                self._tell_done(task, 500)
 
-    def _offer(self, wish: Wish, now_s: float) -> None:
-        reinvitation = Reinvitation(self, wish)
-        self._state = Offering(reinvitation)
-        reinvitation.begin(now_s)
+    def _offer(self, task: Task, now_s: float) -> None:
+        carrier = Updating(self, task) if task.method == "UPDATE" else Reinvitation(self, task)
+        self._state = Offering(carrier)
+        carrier.begin(now_s)
 
-    def offer_done(self, wish: Wish, status: int, text: str, now_s: float) -> None:
-        """Our re-INVITE has its outcome."""
+    def _tell_done(self, task: Task, status: int) -> None:
+        if not task.is_silent:
+            self.endpoint.emit(RequestDone(call=self.key, method=task.method, status=status))
+
+    def offer_done(self, task: Task, status: int, text: str, now_s: float, response: Response | None = None) -> None:
+        """Our re-INVITE or UPDATE has its outcome."""
         if not isinstance(self._state, Offering):
             return
         if status == 491:
             # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms.
             chance = self.endpoint.ids.fraction()
             wait_s = 2.1 + round(chance * 190) / 100 if self.dialog.is_caller else round(chance * 200) / 100
-            self._state = Colliding(wish)
+            self._state = Colliding(task)
             self.endpoint.timers.set(self, "collision", now_s + wait_s)
             return
         self._state = STABLE
-        self.endpoint.emit(RequestDone(call=self.key, method="INVITE", status=status))
+        self._tell_done(task, status)
         if 200 <= status < 300:
             self.tell_media()
-        if not self._lost(status, text, now_s):
+        self.refresher.heard(status, response, now_s)
+        if not self.lose(status, text, now_s):
             self._become_stable(now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """The random wait after a collision is over."""
         assert name == "collision", name
         if isinstance(self._state, Colliding):
-            self._offer(self._state.wish, now_s)
+            self._offer(self._state.task, now_s)
 
     def _become_stable(self, now_s: float) -> None:
         if isinstance(self._state, (Answering, Stable)):
             self._state = STABLE
-            if self._wishes:
-                self._offer(self._wishes.popleft(), now_s)
+            if self._tasks:
+                self._offer(self._tasks.popleft(), now_s)
 
     # --- the end
 
     def _info_done(self, status: int, text: str, now_s: float) -> None:
         if not self.is_over:
             self.endpoint.emit(RequestDone(call=self.key, method="INFO", status=status))
-            self._lost(status, text, now_s)
+            self.lose(status, text, now_s)
 
-    def _lost(self, status: int, text: str, now_s: float) -> bool:
+    def lose(self, status: int, text: str, now_s: float) -> bool:
+        """End the call when this answer to a request of ours says that the other side has lost it."""
         if status not in (408, 481):
             return False
         # §12.2.1.2: 481 or 408 to a request inside the dialog: the other side has lost it, so we end it.
@@ -361,6 +434,7 @@ class Session:
         return True
 
     def _bye(self, reason: Reason | None, now_s: float) -> None:
+        self.has_said_bye = True
         self._conclude()
         headers: Headers = () if reason is None else (("Reason", str(reason)),)
         DialogRequest(self, "BYE", headers, b"", self._bye_done).begin(now_s)
@@ -372,10 +446,11 @@ class Session:
     def _conclude(self) -> None:
         """Nothing new is begun in this dialog but BYE."""
         if isinstance(self._state, Offering):
-            self._state.reinvitation.conclude()
+            self._state.carrier.conclude()
         for info in self._infos:
             info.conclude()
         self._state = OVER
+        self.refresher.stop()
         self.endpoint.timers.clear(self, "collision")
 
     def _over(self) -> None:
@@ -383,16 +458,15 @@ class Session:
         if self.endpoint.dialogs.get(self.dialog.id) is self:
             del self.endpoint.dialogs[self.dialog.id]
 
-    def _tell_ended(self, cause: EndCause, status: int, text: str) -> None:
-        for _ in range(len(self._wishes)):
-            self.endpoint.emit(RequestDone(call=self.key, method="INVITE", status=500))
-        self._wishes.clear()
+    def _tell_ended(self, cause: EndCause, status: int, text: str, now_s: float) -> None:
+        for task in self._tasks:
+            self._tell_done(task, 500)
+        self._tasks.clear()
+        self.refresher.stop()
+        self.transfers.close(now_s)
         self.endpoint.calls.pop(self.key, None)
         self.endpoint.emit(CallEnded(call=self.key, cause=cause, status=status, text=text))
 
-    def _contact(self, hop: Hop) -> str:
-        return contact(self.endpoint, hop, self.knowledge)
-
     def request_headers(self, hop: Hop) -> Headers:
-        """Headers of a target refresh request (§12.2.1.1)."""
-        return (("Contact", self._contact(hop)), ("Allow", ALLOW), *common_headers(self.endpoint))
+        """Headers of a target refresh request (§12.2.1.1), and of its response but for the timer."""
+        return session_headers(self.endpoint, hop, self.knowledge)

@@ -1,0 +1,83 @@
+"""Commands and events of transfers (RFC 3515, RFC 5589): part of the unions in `events`.
+
+Three parties: the transferor asks (REFER), the transferee obeys by placing a call, the transfer target is called.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from firmware.kind import kind
+from firmware.sdp.offer_answer import LocalMedia
+from firmware.sip.headers import NameAddr
+from firmware.sip.names import CallKey, TransferKey
+from firmware.sip.uri import Uri
+
+
+@kind
+class Transfer(NamedTuple):
+    """Command: ask the other side of `call` to call `target` instead (blind transfer). TransferProgress tells how it goes.
+
+    The call stays until somebody hangs up: RFC 5589 §6.1 leaves that to the transferor, once it knows that the transfer worked.
+    `follow` False asks for no reports (RFC 4488).
+    """
+
+    call: CallKey
+    target: Uri
+    follow: bool = True
+
+
+@kind
+class AttendedTransfer(NamedTuple):
+    """Command: ask the other side of `call` to take our place in `other`, an answered call of ours (RFC 5589 §7)."""
+
+    call: CallKey
+    other: CallKey
+
+
+@kind
+class AcceptTransfer(NamedTuple):
+    """Command: obey a TransferRequested: place the wanted call under the key `call`. The transferor is told of its progress."""
+
+    transfer: TransferKey
+    call: CallKey
+    media: LocalMedia
+
+
+@kind
+class RefuseTransfer(NamedTuple):
+    """Command: do not obey a TransferRequested."""
+
+    transfer: TransferKey
+    status: int = 603
+
+
+@kind
+class TransferRequested(NamedTuple):
+    """Event: the other side of `call` asks us to call `target`. Answer with AcceptTransfer or RefuseTransfer; unanswered it is refused.
+
+    Whether such wishes are heard at all is the setting `refer`. `takes_over`: the new call shall replace or join one at the target.
+    """
+
+    call: CallKey
+    transfer: TransferKey
+    target: Uri
+    referred_by: NameAddr | None
+    takes_over: bool
+
+
+@kind
+class TransferProgress(NamedTuple):
+    """Event: how the transfer goes that we asked the other side of `call` for: the status of its call to the target.
+
+    With `is_done` it is the last: 2xx: it worked (202: accepted, and no reports will come); else the transfer failed and `call` goes on.
+    """
+
+    call: CallKey
+    status: int
+    text: str
+    is_done: bool
+
+
+TransferCommand = Transfer | AttendedTransfer | AcceptTransfer | RefuseTransfer
+TransferEvent = TransferRequested | TransferProgress
