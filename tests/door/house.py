@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from firmware.door.directory import AutoAnswer, Directory, Key, Limits, Lock, Round, Target
@@ -85,7 +86,9 @@ T = TypeVar("T")
 class Scene:
     """A door and the time in hand. Keeps the timers that the door asked for and fires them when the time is moved past them."""
 
-    def __init__(self, directory: Directory = DIRECTORY, *, now_s: float = 1000.0) -> None:
+    def __init__(self, directory: Directory = DIRECTORY, *, now_s: float = 1000.0, wall: str | None = None) -> None:
+        """`wall` is what the clock on the wall shows at `now_s`, such as "2026-01-05 07:59"; None: it was never set."""
+        self._wall = None if wall is None else datetime.fromisoformat(wall) - timedelta(seconds=now_s)
         self.door = Door(directory=directory, next_press=1)
         self.now_s = now_s
         self.timers: dict[TimerKey, float] = {}
@@ -111,7 +114,7 @@ class Scene:
         return tuple(effect for effect in self.heard if not isinstance(effect, SetTimer | ClearTimer | Light | KeepDoor))
 
     def _handled(self, given: Input) -> Sequence[Effect]:
-        self.door, effects = handle(self.door, given, self.now_s)
+        self.door, effects = handle(self.door, given, self.now_s, self.local())
         for effect in effects:
             if isinstance(effect, SetTimer):
                 self.timers[effect.key] = effect.at_s
@@ -119,14 +122,21 @@ class Scene:
                 self.timers.pop(effect.key, None)
         return effects
 
+    def local(self) -> datetime | None:
+        return None if self._wall is None else self._wall + timedelta(seconds=self.now_s)
+
+    def set_wall(self, wall: str) -> None:
+        """Somebody, or the network, sets the clock."""
+        self._wall = datetime.fromisoformat(wall) - timedelta(seconds=self.now_s)
+
     def press(self, button: ButtonName = HOUSE) -> tuple[Effect, ...]:
         return self.tell(Press(button=button))
 
     def moved(self, call: str, stage: Stage, detail: str = "") -> tuple[Effect, ...]:
         return self.tell(CallMoved(call=CallName(call), stage=stage, detail=detail))
 
-    def called(self, caller: str, *, wants_auto_answer: bool = False) -> tuple[Effect, ...]:
-        return self.tell(IncomingCall(call=CallName("in"), caller=caller, wants_auto_answer=wants_auto_answer))
+    def called(self, caller: str, *, wants_auto_answer: bool = False, authenticated: bool = False) -> tuple[Effect, ...]:
+        return self.tell(IncomingCall(call=CallName("in"), caller=caller, wants_auto_answer=wants_auto_answer, authenticated=authenticated))
 
     def talk_with_anna(self) -> None:
         self.press()

@@ -1,0 +1,400 @@
+"""Locks: who wins when several want something of a lock, holds and pulses, chains, and calls that must be encrypted."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from firmware.door.directory import Directory
+from firmware.door.events import (
+    Block,
+    CallMoved,
+    CallName,
+    CardRead,
+    ContactChanged,
+    Effect,
+    Grant,
+    Hold,
+    KeepDoor,
+    LampRole,
+    Light,
+    LockFault,
+    LockHeld,
+    LockMode,
+    LockModeChanged,
+    LockName,
+    OpeningRefused,
+    OpenLock,
+    Play,
+    ProfileChanged,
+    Record,
+    SetLockMode,
+    Shut,
+    Sound,
+    Stage,
+    Start,
+    Unblock,
+    Unlock,
+    Unlocked,
+)
+from firmware.door.schedule import Profile, Span, When
+from tests.door.house import DIRECTORY, FRONT, GARAGE, Scene, only, records
+
+OFFICE_HOURS = Profile(name="office", spans=(Span(days=frozenset(range(5)), begin_min=480, end_min=1020),))  # mon-fri 08:00-17:00
+HELD_IN_OFFICE = DIRECTORY._replace(
+    locks={**DIRECTORY.locks, FRONT: DIRECTORY.locks[FRONT]._replace(held_when=When(profile="office"))},
+    profiles={"office": OFFICE_HOURS},
+    tampers=frozenset({"case"}),
+)
+BEFORE_EIGHT = "2026-01-05 07:59:50"  # a Monday
+BEFORE_FIVE = "2026-01-05 16:59:58"
+
+
+def with_lock(**changes: object) -> Directory:
+    """The house whose front door is like this."""
+    front = DIRECTORY.locks[FRONT]._replace(**changes)  # type: ignore[arg-type]  # names and values are those of Lock
+    return DIRECTORY._replace(locks={**DIRECTORY.locks, FRONT: front})
+
+
+def set_mode(scene: Scene, mode: LockMode, lock: LockName = FRONT) -> tuple[Effect, ...]:
+    return scene.tell(SetLockMode(lock=lock, mode=mode, by="ctl"))
+
+
+def opens(scene: Scene) -> tuple[Effect, ...]:
+    return scene.tell(OpenLock(lock=FRONT, by="web"))
+
+
+def moves(effects: tuple[Effect, ...]) -> list[Effect]:
+    return [effect for effect in effects if not isinstance(effect, Record)]
+
+
+# --- modes -------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_holds_a_lock_open_until_he_gives_it_back() -> None:
+    scene = Scene()
+    assert set_mode(scene, LockMode.HELD) == (
+        Record(record=LockModeChanged(lock=FRONT, mode=LockMode.HELD, by="ctl")),
+        Record(record=LockHeld(lock=FRONT, held=True, why="an operator holds it open")),
+        Hold(lock=FRONT),
+    )
+    assert set_mode(scene, LockMode.HELD) == ()
+    assert scene.wait(100_000.0) == ()
+    assert set_mode(scene, LockMode.NORMAL) == (
+        Record(record=LockModeChanged(lock=FRONT, mode=LockMode.NORMAL, by="ctl")),
+        Record(record=LockHeld(lock=FRONT, held=False, why="")),
+        Shut(lock=FRONT),
+    )
+
+
+def test_an_opening_of_a_held_lock_is_written_down_and_moves_nothing() -> None:
+    scene = Scene()
+    set_mode(scene, LockMode.HELD)
+    news = opens(scene)
+    assert only(Unlocked, news).grant is Grant.OPERATOR
+    assert not any(isinstance(effect, Unlock) for effect in news)
+    assert news[-1] == Play(sound=Sound.OPENED)
+
+
+def test_who_was_let_in_has_his_time_though_the_hold_ends() -> None:
+    scene = Scene()
+    set_mode(scene, LockMode.HELD)
+    opens(scene)
+    assert not any(isinstance(effect, Shut) for effect in set_mode(scene, LockMode.NORMAL))
+    assert scene.wait(2.9) == ()
+    assert scene.wait(0.1) == (Record(record=LockHeld(lock=FRONT, held=False, why="")), Shut(lock=FRONT))
+
+
+def test_a_hold_that_begins_in_a_pulse_outlasts_it() -> None:
+    scene = Scene()
+    opens(scene)
+    assert only(Hold, set_mode(scene, LockMode.HELD)).lock == FRONT
+    assert scene.wait(10.0) == ()
+    assert scene.door.held == {FRONT}
+
+
+def test_a_locked_lock_shuts_at_once_and_refuses_everybody_who_has_a_right() -> None:
+    scene = Scene()
+    opens(scene)
+    assert set_mode(scene, LockMode.LOCKED)[1:] == (Block(lock=FRONT),)
+    for refused, grant in ((opens(scene), Grant.OPERATOR), (scene.tell(CardRead(reader="wall", card="0A1B2C")), Grant.CARD)):
+        assert only(OpeningRefused, refused).fault is LockFault.LOCKED
+        assert only(OpeningRefused, refused).grant is grant
+        assert refused[-1] == Play(sound=Sound.ERROR)
+        assert not any(isinstance(effect, Unlock) for effect in refused)
+    assert set_mode(scene, LockMode.NORMAL)[1:] == (Unblock(lock=FRONT),)
+    assert only(Unlock, opens(scene)).lock == FRONT
+
+
+def test_a_code_for_two_locks_opens_the_one_that_is_not_locked() -> None:
+    scene = Scene()
+    scene.talk_with_anna()
+    set_mode(scene, LockMode.LOCKED)
+    news = scene.type("903817")
+    assert only(OpeningRefused, news).lock == FRONT
+    assert only(OpeningRefused, news).call == "p1.1"
+    assert only(Unlock, news).lock == GARAGE
+    assert news[-1] == Play(sound=Sound.OPENED)
+
+
+def test_a_request_to_exit_opens_a_locked_door() -> None:
+    scene = Scene()
+    set_mode(scene, LockMode.LOCKED)
+    news = scene.tell(ContactChanged(contact="exit", active=True))
+    assert news[0] == Unlock(lock=FRONT, duration_s=3.0)
+    assert only(Unlocked, news).grant is Grant.EXIT
+
+
+def test_what_operators_want_is_kept_with_its_record_and_outlives_a_restart() -> None:
+    scene = Scene()
+    set_mode(scene, LockMode.LOCKED)
+    keep = next(index for index, effect in enumerate(scene.heard) if isinstance(effect, KeepDoor))
+    assert isinstance(scene.heard[keep + 1], Record)
+    kept = scene.heard[keep]
+    assert isinstance(kept, KeepDoor)
+    again = Scene()
+    gone = LockName("gone")
+    assert again.tell(kept.start._replace(modes={**kept.start.modes, gone: LockMode.LOCKED})) == (Block(lock=FRONT),)
+    assert again.door.modes == {FRONT: LockMode.LOCKED}
+    assert not any(isinstance(effect, KeepDoor) for effect in again.heard)
+
+
+# --- profiles ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_holds_a_lock_open_from_its_first_minute_to_its_last() -> None:
+    scene = Scene(HELD_IN_OFFICE, wall=BEFORE_EIGHT)
+    assert scene.tell(Start()) == ()
+    assert scene.wait(9.9) == ()
+    assert scene.wait(0.1) == (
+        Record(record=ProfileChanged(profile="office", active=True)),
+        Record(record=LockHeld(lock=FRONT, held=True, why="within the profile office")),
+        Hold(lock=FRONT),
+    )
+    assert scene.wait(9 * 3600.0 - 0.1) == ()
+    assert [type(each).__name__ for each in (*records(scene.wait(0.1)), *scene.news())] == [
+        "ProfileChanged", "LockHeld", "Record", "Record", "Shut",
+    ]  # fmt: skip
+
+
+def test_a_lock_is_held_from_the_start_when_its_profile_is_active_already() -> None:
+    scene = Scene(HELD_IN_OFFICE, wall="2026-01-05 12:00")
+    news = scene.tell(Start())
+    assert only(Hold, news).lock == FRONT
+    assert not any(isinstance(record, ProfileChanged) for record in records(news)), "it has not begun now"
+
+
+def test_a_clock_that_is_set_or_lost_is_followed_within_a_minute() -> None:
+    scene = Scene(HELD_IN_OFFICE)
+    assert scene.tell(Start()) == (), "an unset clock holds nothing open"
+    scene.set_wall("2026-01-05 12:00")
+    assert only(Hold, scene.wait(60.0)).lock == FRONT
+    scene.set_wall("2026-01-05 18:00")
+    assert only(Shut, scene.wait(60.0)).lock == FRONT
+
+
+def test_a_lock_can_be_held_outside_of_a_profile() -> None:
+    held = HELD_IN_OFFICE._replace(locks={FRONT: DIRECTORY.locks[FRONT]._replace(held_when=When(profile="office", negated=True))})
+    scene = Scene(held, wall="2026-01-05 18:00")
+    assert only(LockHeld, scene.tell(Start())).why == "outside the profile office"
+
+
+def test_an_operator_outranks_the_profile_until_he_gives_the_lock_back() -> None:
+    scene = Scene(HELD_IN_OFFICE, wall="2026-01-05 12:00")
+    scene.tell(Start())
+    assert moves(set_mode(scene, LockMode.LOCKED)) == [Block(lock=FRONT), Shut(lock=FRONT)]
+    assert moves(scene.wait(120.0)) == []
+    assert moves(set_mode(scene, LockMode.NORMAL)) == [Unblock(lock=FRONT), Hold(lock=FRONT)]
+
+
+# --- chains ------------------------------------------------------------------------------------------------------------------
+
+
+def test_one_lock_opens_after_another_by_the_same_right() -> None:
+    scene = Scene(with_lock(then=GARAGE, then_after_s=8.0))
+    scene.talk_with_anna()
+    scene.type("58321")
+    scene.moved("p1.1", Stage.ENDED)
+    news = scene.wait(8.0)
+    follows = only(Unlocked, news)
+    assert (follows.lock, follows.who, follows.call, follows.party) == (GARAGE, "family", "p1.1", "anna")
+    assert only(Unlock, news) == Unlock(lock=GARAGE, duration_s=1.0)
+
+
+def test_a_lock_without_delay_follows_at_once() -> None:
+    scene = Scene(with_lock(then=GARAGE))
+    opens(scene)
+    assert only(Unlock, scene.wait(0.0)).lock == GARAGE
+
+
+def test_the_second_opening_of_the_first_lock_counts_the_delay_anew() -> None:
+    scene = Scene(with_lock(then=GARAGE, then_after_s=8.0))
+    opens(scene)
+    scene.wait(7.0)
+    opens(scene)
+    assert not any(isinstance(effect, Unlock) for effect in scene.wait(7.9))
+    assert only(Unlock, scene.wait(0.1)).lock == GARAGE
+
+
+def test_a_lock_that_was_locked_meanwhile_does_not_follow() -> None:
+    scene = Scene(with_lock(then=GARAGE, then_after_s=8.0))
+    set_mode(scene, LockMode.LOCKED, GARAGE)
+    opens(scene)
+    assert only(OpeningRefused, scene.wait(8.0)).lock == GARAGE
+    set_mode(scene, LockMode.NORMAL, GARAGE)
+    opens(scene)
+    set_mode(scene, LockMode.LOCKED, GARAGE)
+    assert scene.wait(8.0) == (), "what was still to come is given up when its lock is locked"
+
+
+# --- encrypted calls ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_digits_open_a_careful_lock_only_in_an_encrypted_call(*, encrypted: bool) -> None:
+    scene = Scene(with_lock(secure_only=True))
+    scene.press()
+    scene.tell(CallMoved(call=CallName("p1.1"), stage=Stage.ANSWERED, encrypted=encrypted))
+    news = scene.type("58321")
+    if encrypted:
+        assert only(Unlock, news).lock == FRONT
+    else:
+        assert only(OpeningRefused, news).fault is LockFault.NOT_ENCRYPTED
+        assert not any(isinstance(effect, Unlock) for effect in news)
+
+
+def test_an_incoming_call_can_be_encrypted_too() -> None:
+    careful = with_lock(secure_only=True)._replace(incoming_locks=frozenset({FRONT}))
+    scene = Scene(careful)
+    scene.door = scene.door._replace(directory=careful)
+    scene.called("desk@pbx", authenticated=True)
+    scene.tell(CallMoved(call=CallName("in"), stage=Stage.ANSWERED, encrypted=True))
+    assert only(Unlock, scene.type("58321", call="in")).lock == FRONT
+
+
+def test_other_rights_need_no_call_and_no_encryption() -> None:
+    scene = Scene(with_lock(secure_only=True))
+    assert only(Unlock, scene.tell(CardRead(reader="wall", card="0A1B2C"))).lock == FRONT
+    scene.talk_with_anna()
+    assert only(Unlock, opens(scene)).lock == FRONT
+
+
+# --- the lamp ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_seen_for_two_seconds() -> None:
+    scene = Scene()
+    scene.tell(CardRead(reader="wall", card="DEAD"))
+    assert Light(lamp=LampRole.REFUSED, on=True) in scene.heard
+    scene.wait(1.9)
+    assert Light(lamp=LampRole.REFUSED, on=False) not in scene.heard
+    scene.wait(0.1)
+    assert Light(lamp=LampRole.REFUSED, on=False) in scene.heard
+
+
+def test_a_held_lock_shows_the_light_of_an_open_one() -> None:
+    scene = Scene()
+    set_mode(scene, LockMode.HELD)
+    assert Light(lamp=LampRole.OPEN, on=True) in scene.heard
+
+
+# --- any order, against a small model ----------------------------------------------------------------------------------------
+
+
+class LockMachine(RuleBasedStateMachine):
+    """The model is a relay board that obeys, and what each party wants; the order of wills is written once more in `expected`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = Scene(HELD_IN_OFFICE, wall="2026-01-05 06:00")
+        self.mode: dict[LockName, LockMode] = dict.fromkeys((FRONT, GARAGE), LockMode.NORMAL)
+        self.blocked_until_s = -1.0
+        self.case_open = False
+        self.held: set[LockName] = set()
+        self.barred: set[LockName] = set()
+        self.open_until_s: dict[LockName, float] = {}
+        self.exit_until_s = -1.0
+        self.obey(self.scene.tell(Start()))
+
+    @rule(lock=st.sampled_from([FRONT, GARAGE]), mode=st.sampled_from(LockMode))
+    def operator_sets(self, lock: LockName, mode: LockMode) -> None:
+        self.mode[lock] = mode
+        self.obey(set_mode(self.scene, mode, lock))
+
+    @rule(lock=st.sampled_from([FRONT, GARAGE]))
+    def operator_opens(self, lock: LockName) -> None:
+        shut = self.blocked or self.mode[lock] is LockMode.LOCKED
+        news = self.scene.tell(OpenLock(lock=lock, by="ctl"))
+        assert any(isinstance(record, OpeningRefused) for record in records(news)) is shut
+        self.obey(news)
+
+    @rule(active=st.booleans())
+    def somebody_wants_out(self, *, active: bool) -> None:
+        news = self.scene.tell(ContactChanged(contact="exit", active=active))
+        self.obey(news, leaving=True)
+        if active:
+            assert FRONT in self.held or self.open_until_s[FRONT] > self.scene.now_s, "people can always get out"
+
+    @rule(active=st.booleans())
+    def the_case_moves(self, *, active: bool) -> None:
+        self.case_open = active
+        if active:
+            self.blocked_until_s = self.scene.now_s + 1800.0
+        self.obey(self.scene.tell(ContactChanged(contact="case", active=active)))
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 60.0, 1800.0, 7200.0, 40_000.0]))
+    def time_passes(self, seconds: float) -> None:
+        end_s = self.scene.now_s + seconds
+        while self.scene.timers and min(self.scene.timers.values()) <= end_s:
+            rest_s = max(0.0, min(self.scene.timers.values()) - self.scene.now_s)
+            news = self.scene.wait(rest_s)
+            if self.case_open and self.scene.now_s >= self.blocked_until_s:
+                self.blocked_until_s = self.scene.now_s + 1800.0
+            self.obey(news)
+        self.obey(self.scene.wait(max(0.0, end_s - self.scene.now_s)))
+
+    @property
+    def blocked(self) -> bool:
+        return self.scene.now_s < self.blocked_until_s
+
+    def obey(self, effects: tuple[Effect, ...], *, leaving: bool = False) -> None:
+        for effect in effects:
+            match effect:
+                case Hold(lock=lock):
+                    assert lock not in self.barred
+                    self.held.add(lock)
+                case Shut(lock=lock):
+                    self.held.discard(lock)
+                    self.open_until_s.pop(lock, None)
+                case Block(lock=lock):
+                    self.barred.add(lock)
+                    self.open_until_s.pop(lock, None)
+                case Unblock(lock=lock):
+                    self.barred.discard(lock)
+                case Unlock(lock=lock, duration_s=duration_s):
+                    assert leaving or lock not in self.barred, "locked stays locked"
+                    assert duration_s <= HELD_IN_OFFICE.locks[lock].max_closed_s
+                    self.open_until_s[lock] = self.scene.now_s + duration_s
+                case _:
+                    pass
+
+    @invariant()
+    def the_first_will_that_speaks_decides(self) -> None:
+        local = self.scene.local()
+        assert local is not None
+        office = local.weekday() < 5 and 8 <= local.hour < 17
+        for lock in (FRONT, GARAGE):
+            barred = self.blocked or self.mode[lock] is LockMode.LOCKED
+            assert (lock in self.barred) is barred
+            if barred:
+                assert lock not in self.held
+            elif self.mode[lock] is LockMode.HELD or (lock == FRONT and office and self.mode[lock] is LockMode.NORMAL):
+                assert lock in self.held
+            elif lock in self.held:
+                assert lock in self.scene.door.locks, "a hold outlasts its reason only for somebody who was let in"
+
+
+TestLocks = LockMachine.TestCase
+TestLocks.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
