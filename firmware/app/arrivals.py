@@ -24,7 +24,11 @@ def _of_hardware(event: hw.HardwareEvent) -> tuple[door.Input, ...]:
     match event:
         case hw.ButtonEdge(button=button, pressed=True):
             return (door.Press(button=door.ButtonName(button)),)
-        case hw.ButtonEdge() | hw.KeyPressed() | hw.CardHeld():  # seen by observers; the door acts on none of them
+        case hw.KeyPressed(keypad=keypad, key=key):
+            return (door.KeyPressed(keypad=keypad, key=key),)
+        case hw.CardHeld(reader=reader, card=card):
+            return (door.CardHeld(reader=reader, card=card),)
+        case hw.ButtonEdge():
             return ()
         case hw.ContactEdge(contact=contact, active=active):
             return (door.ContactChanged(contact=contact, active=active),)

@@ -57,6 +57,12 @@ def parser(config: str) -> argparse.ArgumentParser:
     ctl.add_argument("words", nargs="*", metavar="…")
     ctl.set_defaults(command=_ctl)
 
+    from firmware.app.journal_log import add_log_command
+    from firmware.app.users.commands import add_users_command
+
+    _config_option(add_log_command(commands), config)
+    _config_option(add_users_command(commands), config)
+
     release = commands.add_parser("release-relays", help="drive every lock line to rest (ExecStopPost)")
     _config_option(release, config)
     release.set_defaults(command=_release)

@@ -24,13 +24,14 @@ from firmware.app.line import Line
 from firmware.app.sound import SoundSystem
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
+from firmware.app.users.clerk import Clerk
 from firmware.app.wall_clock import WallClock
 from firmware.app.watchdog import Vital, audio_vital, task_vital
-from firmware.app.wiring.directory import directory
+from firmware.app.wiring.directory import directory, groups
 from firmware.config.schema import Settings
 from firmware.door import events as door
 from firmware.door.state import Door
-from firmware.errors import JournalError, MediaError, RemoteProtocolError
+from firmware.errors import JournalError, MediaError, RemoteProtocolError, UsersError
 from firmware.ids import IdSource
 from firmware.media import events as media
 from firmware.media.session import MediaPort, open_port
@@ -86,6 +87,8 @@ class Station:
             session_id=ids.uint32,
         )
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
+        users = settings.users
+        self.clerk = Clerk(Path(users.path), Path(users.key), groups=groups(settings), clock=time.time, tell=self.inbox.put)
         self.journal: Journal | None = None
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
@@ -110,9 +113,11 @@ class Station:
             supervisor=self.supervisor,
             observe=self.observe,
             request=self.hooks.request,
+            ask=self.clerk.ask,
             local=WallClock(self.settings.station.timezone).local,
         )
         self._work = self.loop.create_task(self._bridge.run())
+        await self._read_users()
         self._work.add_done_callback(self._work_ended)
         self.line.attach(self.supervisor.guarded("line", self._on_line))
         self._warming = self.loop.call_later(WARM_UP_AFTER_S, self._warm_up)
@@ -137,7 +142,9 @@ class Station:
             self._work.cancel()
             with suppress(asyncio.CancelledError):
                 await self._work
+        await self.clerk.close()
         if self.journal is not None:
+            log.info("the journal ends at %s", self.journal.head)
             await self.journal.close()
         threading.excepthook = threading.__excepthook__
 
@@ -203,6 +210,7 @@ class Station:
             interrupted = journal.close_interrupted()
             if interrupted:
                 log.warning("presses %s of the last run were interrupted", ", ".join(map(str, interrupted)))
+            log.info("the journal goes on from %s", journal.head)
             first_press, self.journal = journal.last_press() + 1, journal
             return first_press, journal
         except JournalError as error:
@@ -220,6 +228,14 @@ class Station:
             log.error("%s", error)
             return door.Start()
         return door.Start() if kept is None else start_from(kept[1], kept[0])
+
+    async def _read_users(self) -> None:
+        """Read the store of users. Without it codes and cards of the configuration still open."""
+        try:
+            await self.clerk.reload()
+        except UsersError as error:
+            log.error("%s", error)
+            self.inbox.put(door.HealthChanged(part="users", working=False, detail=str(error)))
 
     def _panel(self) -> Panel:
         groups: dict[door.LampRole, LampGroup] = {}

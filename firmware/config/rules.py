@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Mapping
 
 from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
 from firmware.config.references import check_host, check_parties, check_unique, parse_condition, refer
 from firmware.config.schema import Settings
+from firmware.config.transports import check_transports, is_address
 
 WAYS_MAX = 4  # to one target: two accounts, a direct address, and one to spare
 RTP_PORTS_MIN = 4  # the call, and one that is ending while the next begins
@@ -22,6 +22,7 @@ def check_rules(settings: Settings, report: Report) -> None:
     _check_names(settings, report)
     _check_gpios(settings, report)
     _check_network(settings, report)
+    check_transports(settings, report)
     _check_targets(settings, report)
     _check_ways(settings, report)
     _check_conditions(settings, report)
@@ -29,6 +30,7 @@ def check_rules(settings: Settings, report: Report) -> None:
     _check_locks(settings, report)
     _check_codes(settings, report)
     _check_cards(settings, report)
+    _check_groups(settings, report)
     _check_incoming(settings, report)
     _check_call(settings, report)
     if settings.step or settings.profile or settings.holiday or settings.station.timezone or any(each.plan for each in settings.button):
@@ -52,6 +54,7 @@ def _names(settings: Settings) -> dict[str, list[str]]:
         "target": [each.name for each in settings.target],
         "button": [each.name for each in settings.button],
         "profile": [each.name for each in settings.profile],
+        "group": [each.name for each in settings.group],
         "holiday": [each.name for each in settings.holiday],
         "lock": [each.name for each in settings.lock],
         "code": [each.name for each in settings.code],
@@ -89,20 +92,10 @@ def _check_network(settings: Settings, report: Report) -> None:
         report.complain(path, f"the SIP port {network.sip_port} lies within", "move one of them")
     if not network.transports:
         report.complain(("network", "transports"), "the list is empty", 'give at least one: ["udp"]')
-    if network.bind and not _is_address(network.bind):
+    if network.bind and not is_address(network.bind):
         report.complain(("network", "bind"), f'"{network.bind}" is no IP address', "give an address of this machine, or leave the key out")
     if not settings.audio.codecs:
         report.complain(("audio", "codecs"), "the list is empty", 'give at least one: ["PCMA"]')
-
-
-def _is_address(text: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, text)
-        except OSError:
-            continue
-        return True
-    return False
 
 
 def _refer_locks(settings: Settings, report: Report, path: Path, locks: tuple[str, ...] | None) -> None:
@@ -235,6 +228,14 @@ def _check_prefixes(codes: list[tuple[Path, str]], report: Report) -> None:
             report.complain(path, f"the code {same} that of {report.shown(shortest[0])}", "choose another")
         else:
             shortest = (path, code)
+
+
+def _check_groups(settings: Settings, report: Report) -> None:
+    profiles = [profile.name for profile in settings.profile]
+    for index, group in enumerate(settings.group):
+        _refer_locks(settings, report, ("group", index), group.locks)
+        if group.profile is not None:
+            refer(report, ("group", index, "profile"), group.profile, profiles, "profile")
 
 
 def _check_cards(settings: Settings, report: Report) -> None:

@@ -32,10 +32,25 @@ class Network(NamedTuple):
 
     bind: str = ""  # an address of this machine; empty: all of them, IPv4 and IPv6
     sip_port: Annotated[int, between(0, 65535)] = 5060  # 0: any free port
-    transports: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
+    transports: tuple[Literal["udp", "tcp", "tls", "ws", "wss", "sctp"], ...] = ("udp", "tcp")  # in order of preference
+    tls_port: Annotated[int, between(0, 65535)] = 5061  # where "tls" listens, if there is a certificate of ours; 0: any free port
+    ws_port: Annotated[int, between(0, 65535)] = 5066  # where "ws" listens
+    wss_port: Annotated[int, between(0, 65535)] = 7443  # where "wss" listens, if there is a certificate of ours
+    websocket_path: Text = "/"  # what a WebSocket server is asked for: Asterisk wants "/ws"
+    dns: tuple[str, ...] = ()  # name servers instead of those of the machine: "192.168.1.1" or "192.168.1.1:5353"
     rtp_ports: tuple[Annotated[int, is_port], ...] = (10000, 10099)  # first and last; a call takes two
     dscp_sip: Annotated[int, between(0, 63)] = 24  # CS3, RFC 4594 §4.1
     dscp_rtp: Annotated[int, between(0, 63)] = 46  # EF, RFC 4594 §4.1
+
+
+class Tls(NamedTuple):
+    """[tls]: certificates in PEM, for the transports "tls" and "wss". Changed files count from the next connection on."""
+
+    certificate: Text | None = None  # ours, with the authorities between; without one nobody can connect to us
+    key: Text | None = None  # None: in the same file
+    ca: Text | None = None  # whom we trust; None: the authorities that the system trusts
+    verify: Literal["domain", "authority", "nothing"] = "domain"  # what a server must prove (RFC 5922)
+    client_certificate: bool = False  # whether whoever connects to us must show a certificate
 
 
 class Account(NamedTuple):
@@ -229,6 +244,21 @@ class Incoming(NamedTuple):
     may_open: bool = False  # whether a code counts in such a call: a caller's name is easily forged
 
 
+class Group(NamedTuple):
+    """[[group]]: what every user of this group may open, and when."""
+
+    name: Name
+    locks: tuple[str, ...] | None = None  # None: all
+    profile: str | None = None  # None: always
+
+
+class Users(NamedTuple):
+    """[users]: the store of users, which `portero users` changes."""
+
+    path: Text = "/var/lib/portero/users.db"
+    key: Text = "/var/lib/portero/users.key"  # without this file the store tells no PIN; best on another medium
+
+
 class Journal(NamedTuple):
     """[journal]: the record of everything that happened at the door."""
 
@@ -248,6 +278,7 @@ class Settings(NamedTuple):
 
     station: Station = Station()
     network: Network = Network()
+    tls: Tls = Tls()
     account: tuple[Account, ...] = ()
     target: tuple[Target, ...] = ()
     button: tuple[Button, ...] = ()
@@ -266,6 +297,8 @@ class Settings(NamedTuple):
     call: Call = Call()
     access: Access = Access()
     incoming: Incoming = Incoming()
+    group: tuple[Group, ...] = ()
+    users: Users = Users()
     journal: Journal = Journal()
     control: Control = Control()
     warnings: tuple[str, ...] = ()

@@ -147,6 +147,9 @@ class KeptWrong(NamedTuple):
     for_s: float
 
 
+Question = VerifyDigits | VerifyCard | Spend
+
+
 # --- Records ---------------------------------------------------------------------------------------------------------------
 
 

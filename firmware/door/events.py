@@ -25,6 +25,7 @@ from firmware.door.access_events import (
     KeyPressed as KeyPressed,
     NotVerified as NotVerified,
     Place as Place,
+    Question as Question,
     Right as Right,
     Spend as Spend,
     Spent as Spent,

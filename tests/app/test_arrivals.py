@@ -18,7 +18,7 @@ from hw import api as hw
         (hw.ContactEdge(contact="exit", active=True, at_ns=1), [door.ContactChanged(contact="exit", active=True)]),
         (hw.RelayEdge(relay="gate", closed=False, at_ns=1), [door.RelayMoved(lock=door.LockName("gate"), closed=False)]),
         (hw.CardRead(reader="r", card="0A1B", at_ns=1), [door.CardRead(reader="r", card="0A1B")]),
-        (hw.KeyPressed(keypad="k", key="1", at_ns=1), []),
+        (hw.KeyPressed(keypad="k", key="1", at_ns=1), [door.KeyPressed(keypad="k", key="1")]),
         (
             hw.DeviceFault(device="r", working=False, detail="gone", at_ns=1),
             [door.HealthChanged(part="r", working=False, detail="gone")],

@@ -47,6 +47,7 @@ class Rig:
             timers=lambda fire: Timers(asyncio.get_running_loop(), fire),
             supervisor=self.supervisor,
             observe=self.observed.append,
+            ask=lambda question: self.happened.append(f"ask {question}"),
         )
 
     async def append(self, *records: door.DoorRecord, kept: Mapping[str, str] | None = None) -> None:

@@ -133,8 +133,8 @@ hangup_after_open_s = "nie"
         'line 28, code[all].locks[1]: there is no lock "dor"; perhaps door is meant',
         'line 30, call.second_press: "hangup" is not known here; give "ignore" or "hang_up"',
         'line 31, call.hangup_after_open_s: "nie" is not known here; give a number or "never"',
-        "line 32, bogus: there is no such section; known are: station, network, account, target, button, lock, code, card, lamp, contact, "
-        "reader, audio, call, access, incoming, journal, control",
+        "line 32, bogus: there is no such section; known are: station, network, account, target, button, step, profile, "
+        "holiday, lock, code, card, lamp, contact, reader, webhook, rule, audio, call, access, incoming, group, users, journal, control",
     ]
 
 

@@ -13,7 +13,7 @@ from firmware.app.control.protocol import ControlError, Json, Request, as_json
 from firmware.app.station import Station
 from firmware.door import events as door
 from firmware.door.state import Calling, Idle, Offered, Talking
-from firmware.errors import LocalProtocolError, MediaError, RemoteProtocolError
+from firmware.errors import LocalProtocolError, MediaError, RemoteProtocolError, UsersError
 from firmware.sip import events as sip
 from firmware.sip.body.dtmf_relay import Digit, encode
 from firmware.sip.uri import Uri
@@ -200,6 +200,14 @@ async def _events(_station: Station, _args: tuple[str, ...]) -> Json:
     return {"following": True}  # the server goes on with the event lines
 
 
+async def _users_reload(station: Station, _args: tuple[str, ...]) -> Json:
+    """Read the store of users anew, after `portero users` has changed it."""
+    try:
+        return as_json(await station.clerk.reload())
+    except UsersError as error:
+        raise ControlError("failed", str(error)) from error
+
+
 def _current(station: Station) -> Leg:
     leg = station.calls.current
     if leg is None or not leg.answered:
@@ -225,5 +233,6 @@ VERBS = {
     "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
     "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
     "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),
+    "users-reload": Verb("", 0, 0, _users_reload),
     "events": Verb("", 0, 0, _events),
 }

@@ -6,7 +6,7 @@ from firmware.app.wiring.plans import buttons, condition, fallbacks, holidays, p
 from firmware.config.schema import Call, Settings
 from firmware.config.schema import Lock as ConfiguredLock
 from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Target, Watch
-from firmware.door.events import LockName
+from firmware.door.events import LockName, Right
 
 
 def directory(settings: Settings) -> Directory:
@@ -86,3 +86,11 @@ def _limits(settings: Settings, call: Call) -> Limits:
 
 def _some(names: tuple[str, ...] | None, all_locks: frozenset[LockName]) -> frozenset[LockName]:
     return all_locks if names is None else frozenset(LockName(name) for name in names)
+
+
+def groups(settings: Settings) -> dict[str, Right]:
+    """What the groups of users give, by name."""
+    return {
+        each.name: Right(locks=None if each.locks is None else frozenset(map(LockName, each.locks)), profile=each.profile)
+        for each in settings.group
+    }

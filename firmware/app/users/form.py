@@ -1,0 +1,213 @@
+"""Users as CSV (RFC 4180), there and back without loss: what a spreadsheet needs in order not to change or run a cell.
+
+Lists stand in one cell, separated by spaces. A cell that a spreadsheet would take for a formula or a number (`=1+1`, `0042`, `12E45`) gets
+an apostrophe in front, as does one that begins with an apostrophe; reading takes one away. Times are UTC, `2026-12-24T17:00:00Z`; without
+`Z` or an offset they are local time. PIN, code and duress are digits, or the sealed form of an export from this station.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from firmware.app.users.person import Person, Problem, UserProblems
+from firmware.app.users.seal import SCHEME, Seal, Sealer, SecretKind
+from firmware.app.users.store import Change
+from firmware.errors import UsersError
+
+COLUMNS = (
+    "name", "groups", "locks", "profile", "cards", "card_needs_pin", "pin", "code", "duress", "valid_from", "valid_until", "uses_left"
+)  # fmt: skip
+FILE_BYTES_MAX = 8 << 20  # ten thousand users with every cell full have half of this
+PROBLEMS_MAX = 100  # a file of another kind must not flood the terminal
+ALL_LOCKS = "*"
+RISKY = re.compile(r"['=+\-@\t\r]|0\d|\d{12,}|\d+[eE]\d+$", re.ASCII)  # formulas, and what a spreadsheet rounds, shortens or recounts
+YES_NO = {"yes": True, "no": False, "": False, "true": True, "false": False, "1": True, "0": False}
+
+# What is wrong with a user and his new digits, and the remedies.
+Check = Callable[[Person, Mapping[SecretKind, str]], Iterable[tuple[str, str]]]
+
+
+def guarded(text: str) -> str:
+    return "'" + text if RISKY.match(text) else text
+
+
+def unguarded(text: str) -> str:
+    return text.removeprefix("'")
+
+
+# --- there -------------------------------------------------------------------------------------------------------------------
+
+
+def to_csv(people: Iterable[Person], sealer: Sealer) -> str:
+    """The file as text."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180 §2.1
+    writer.writerow(COLUMNS)
+    for person in people:
+        writer.writerow([guarded(cell) for cell in _cells(person, sealer)])
+    return out.getvalue()
+
+
+def _cells(person: Person, sealer: Sealer) -> Iterator[str]:
+    yield person.name
+    yield " ".join(person.groups)
+    yield ALL_LOCKS if person.locks is None else " ".join(person.locks)
+    yield person.profile or ""
+    yield " ".join(person.cards)
+    yield "yes" if person.card_needs_pin else "no"
+    for kind in SecretKind:
+        yield sealer.written(person.secrets[kind]) if kind in person.secrets else ""
+    yield time_text(person.valid_from)
+    yield time_text(person.valid_until)
+    yield "" if person.uses_left is None else str(person.uses_left)
+
+
+def time_text(at: int | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- and back ----------------------------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """One line of the file: its number, its cells by column."""
+
+    line: int
+    cells: dict[str, str]
+
+
+def from_csv(data: bytes, sealer: Sealer, check: Check) -> list[Change]:
+    """What the file wants. Raises UserProblems with every bad row, by line."""
+    problems: list[Problem] = []
+    people: list[tuple[Row, Person]] = []
+    for row in _rows(data, problems):
+        person = _person(row, sealer, problems)
+        if person is not None:
+            people.append((row, person))
+            digits = {kind: row.cells[kind.value] for kind, seal in person.secrets.items() if seal is UNSEALED}
+            problems += [Problem(line=row.line, who=person.name, wrong=wrong, remedy=remedy) for wrong, remedy in check(person, digits)]
+    if problems:
+        raise UserProblems(tuple(sorted(problems, key=lambda problem: problem.line)[:PROBLEMS_MAX]))
+    return _sealed(people, sealer)
+
+
+def _rows(data: bytes, problems: list[Problem]) -> Iterator[Row]:
+    if len(data) > FILE_BYTES_MAX:
+        problems.append(_of_file(0, f"the file is larger than {FILE_BYTES_MAX} bytes", "divide it"))
+        return
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.append(_of_file(data.count(b"\n", 0, error.start) + 1, "this is not UTF-8 text", "save the file as CSV in UTF-8"))
+        return
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    try:
+        yield from _parsed(reader, problems)
+    except csv.Error as error:
+        problems.append(_of_file(reader.line_num, f"this is not CSV ({error})", "look for a quotation mark that is not closed"))
+
+
+def _parsed(reader: Iterator[list[str]], problems: list[Problem]) -> Iterator[Row]:
+    header = [unguarded(cell.strip()) for cell in next(reader, [])]
+    strange = [cell for cell in header if cell not in COLUMNS]
+    if "name" not in header or strange or len(set(header)) < len(header):
+        wrong = f"there is no column {strange[0]!r}" if strange else "the first line must name the columns, each once, name among them"
+        problems.append(_of_file(1, wrong, f"known are: {', '.join(COLUMNS)}"))
+        return
+    before = 1
+    for cells in reader:
+        line, before = before + 1, reader.line_num  # type: ignore[attr-defined]  # a csv reader has it; typeshed hides the class
+        if len(cells) > len(header):
+            problems.append(
+                _of_file(line, f"{len(cells)} cells under {len(header)} columns", "put cells with a comma into quotation marks")
+            )
+        elif any(cells):
+            yield Row(line=line, cells={name: unguarded(cell) for name, cell in zip(header, cells, strict=False)})
+
+
+def _of_file(line: int, wrong: str, remedy: str) -> Problem:
+    return Problem(line=line, who="the file", wrong=wrong, remedy=remedy)
+
+
+def _person(row: Row, sealer: Sealer, problems: list[Problem]) -> Person | None:
+    cells = {name: row.cells.get(name, "") for name in COLUMNS}
+    try:
+        return Person(
+            name=cells["name"],
+            groups=tuple(cells["groups"].split()),
+            locks=locks_of(cells["locks"]),
+            profile=cells["profile"].strip() or None,
+            cards=tuple(sorted(cells["cards"].upper().split())),
+            card_needs_pin=yes_or_no(cells["card_needs_pin"]),
+            secrets={kind: sealer.read(text) for kind in SecretKind if (text := cells[kind.value]).startswith(SCHEME)} | _plain(cells),
+            valid_from=time_of(cells["valid_from"]),
+            valid_until=time_of(cells["valid_until"]),
+            uses_left=number_of(cells["uses_left"]),
+        )
+    except UsersError as error:
+        wrong, _, remedy = str(error).partition("; ")
+        problems.append(Problem(line=row.line, who=cells["name"] or "no name", wrong=wrong, remedy=remedy))
+        return None
+
+
+def _plain(cells: dict[str, str]) -> dict[SecretKind, Seal]:
+    """Places for the secrets that are given as digits; their seals are made when everything else is right."""
+    return {kind: UNSEALED for kind in SecretKind if (text := cells[kind.value]) and not text.startswith(SCHEME)}
+
+
+UNSEALED = Seal(mark=b"", proof=b"", digits=0)
+
+
+def _sealed(people: list[tuple[Row, Person]], sealer: Sealer) -> list[Change]:
+    """One slow hash for each secret, on every core."""
+    with ThreadPoolExecutor() as pool:
+        wanted = [(row, person, [kind for kind, seal in person.secrets.items() if seal is UNSEALED]) for row, person in people]
+        made = [[(kind, pool.submit(sealer.seals, row.cells[kind.value])) for kind in kinds] for row, _, kinds in wanted]
+        return [
+            sealed(person, tuple((kind, future.result()) for kind, future in futures), row.line)
+            for (row, person, _), futures in zip(wanted, made, strict=True)
+        ]
+
+
+def sealed(person: Person, seals: tuple[tuple[SecretKind, dict[SecretKind, Seal]], ...], line: int = 0) -> Change:
+    """The user with these new secrets."""
+    secrets = {**person.secrets, **{kind: by_kind[kind] for kind, by_kind in seals}}
+    return Change(person=person._replace(secrets=secrets), line=line, seals=seals)
+
+
+# --- cells -------------------------------------------------------------------------------------------------------------------
+
+
+def locks_of(cell: str) -> tuple[str, ...] | None:
+    return None if cell.strip() == ALL_LOCKS else tuple(cell.split())
+
+
+def yes_or_no(cell: str) -> bool:
+    found = YES_NO.get(cell.strip().lower())
+    if found is None:
+        raise UsersError(f"card_needs_pin: {cell!r} is neither yes nor no; write one of them")
+    return found
+
+
+def time_of(cell: str) -> int | None:
+    if not cell.strip():
+        return None
+    try:
+        return int(datetime.fromisoformat(cell.strip()).astimezone().timestamp())
+    except (ValueError, OverflowError, OSError):
+        raise UsersError(f"{cell!r} is no time; write 2026-12-24T18:00, or with Z for UTC") from None
+
+
+def number_of(cell: str) -> int | None:
+    if not cell.strip():
+        return None
+    if not re.fullmatch(r"[0-9]{1,7}", cell.strip()):
+        raise UsersError(f"uses_left: {cell!r} is no number; give a whole number, or nothing for any number of uses")
+    return int(cell)
