@@ -59,6 +59,11 @@ def test_three_corners_of_a_rectangle_make_a_fourth_and_none_of_it_counts() -> N
     assert typed(("1245", 500), ("", 100)) == ""
 
 
+def test_what_was_settling_when_ghosts_came_settles_anew() -> None:
+    assert typed(("1", 20), ("1245", 100), ("1", 20), ("", 100)) == ""
+    assert typed(("1", 20), ("1245", 100), ("1", 50), ("", 100)) == "1"
+
+
 @pytest.mark.parametrize(("names", "ghostly"), [("", False), ("5", False), ("123", False), ("147", False), ("159", False), ("1245", True)])
 def test_only_a_rectangle_is_ghostly(names: str, ghostly: bool) -> None:
     assert is_ghostly(down(names)) == ghostly

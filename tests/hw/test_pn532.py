@@ -135,6 +135,24 @@ def test_nobody_there_is_asked_with_growing_pauses() -> None:
     assert asked == [1, 3, 7, 15, 31, 61, 91, 121]
 
 
+def test_an_answer_ends_the_growing_of_the_pauses() -> None:
+    machine = Pn532(0)
+    for _ in range(5):
+        machine.expire(machine.deadline_ns())
+    now_ns = machine.deadline_ns() - 1
+    machine.feed(answer(b"\x15"), now_ns)
+    assert machine.deadline_ns() == now_ns + ANSWER_NS
+    machine.expire(now_ns + ANSWER_NS)
+    assert machine.deadline_ns() == now_ns + 3 * ANSWER_NS
+
+
+def test_half_a_frame_is_forgotten_with_the_next_attempt() -> None:
+    machine = Pn532(0)
+    machine.feed(b"\x00\xff\xff\x01", 0)  # the beginning of 255 bytes that never come
+    machine.expire(ANSWER_NS)
+    assert [seen.kind for seen in machine.feed(answer(b"\x15"), ANSWER_NS + 1)] == [Kind.ANSWERS]
+
+
 def test_a_card_found_while_a_check_aborts_the_search_is_a_card() -> None:
     machine = Pn532(0)
     assert machine.feed(target(UID), 0) == (card("04A1B2C3D4E580"),)

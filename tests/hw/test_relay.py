@@ -206,3 +206,11 @@ def test_somebody_who_leaves_does_not_shut_the_door_on_others_and_obeys_the_maxi
     rig.relay.let_out(9.0, "exit")
     assert rig.relay.deadline_ns() == 10 * S
     assert [event.by for event in rig.events if isinstance(event, RelayEdge)] == [None]
+
+
+def test_an_exit_that_comes_at_the_maximum_opens_and_closes_nothing() -> None:
+    rig = Rig()
+    rig.relay.pulse(10.0)
+    rig.now_ns = 10 * S  # the keeper is about to come
+    rig.relay.let_out(5.0, "exit")
+    assert rig.events[1:] == [RelayEdge(relay="door", closed=False, at_ns=10 * S, by=None)]
