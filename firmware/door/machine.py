@@ -222,7 +222,9 @@ def _standing_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
 
 
 def _call_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
-    match door.call:
+    call = door.call
+    assert not isinstance(call, Idle), f"a call's timer without a call: {key}"
+    match call:
         case Calling() as calling if key == ROUTE:
             return helped(door, calling, now_s)
         case Calling() as calling:
@@ -231,8 +233,6 @@ def _call_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
             return not_taken(door, offered, EndReason.RING_LIMIT, Refusal.UNANSWERED)
         case Talking() as talking:
             return _talk_timer_fired(door, talking, key, now_s)
-        case Idle():
-            raise AssertionError(f"a call's timer without a call: {key}")
         case never:
             assert_never(never)
 

@@ -163,12 +163,13 @@ def _carried_on(door: Door, running: Running, now_s: float) -> Step:
 
 
 def _done(door: Door, running: Running, deed: Do, now_s: float) -> Step:
-    by = running.rule.name
-    match deed.what:
+    by, what = running.rule.name, deed.what
+    assert what is not Deed.WAIT, "a wait is no deed of its own"
+    match what:
         case Deed.OPEN:
             return opened(door, asked(LockName(deed.name), Grant.RULE, by), now_s)
         case Deed.HOLD | Deed.LOCK | Deed.NORMAL:
-            return mode_set(door, SetLockMode(lock=LockName(deed.name), mode=MODES[deed.what], by=f"rule {by}"))
+            return mode_set(door, SetLockMode(lock=LockName(deed.name), mode=MODES[what], by=f"rule {by}"))
         case Deed.CALL:
             return dialled(door, Dial(target=deed.name, by=f"rule {by}"), now_s)
         case Deed.HANG_UP:
@@ -177,8 +178,6 @@ def _done(door: Door, running: Running, deed: Do, now_s: float) -> Step:
             return door, sounded(door, Sound(deed.name))
         case Deed.REQUEST:
             return door, (Request(hook=deed.name, rule=by, cause=running.cause),)
-        case Deed.WAIT:
-            raise AssertionError("a wait is no deed of its own")
         case never:
             assert_never(never)
 

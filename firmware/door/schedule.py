@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from firmware.door.kind import kind
 
@@ -100,6 +100,8 @@ def _falls_on(holiday: Holiday, day: date) -> bool:
             return at >= first_in_year or at <= last_in_year
         case AfterEaster(days=days):
             return day == easter(day.year) + days * DAY
+        case never:
+            assert_never(never)
 
 
 def within(profile: Profile, holidays: tuple[Holiday, ...], local: datetime) -> bool:

@@ -177,11 +177,8 @@ def deadlines(door: Door) -> dict[TimerKey, float]:
     match door.call:
         case Idle():
             pass
-        case Calling(until_s=until_s, legs=legs):
-            found[RING] = until_s
-            waiting = [leg.next_at_s for leg in legs if leg.next_at_s is not None]
-            if waiting:
-                found[ROUTE] = min(waiting)
+        case Calling() as calling:
+            found.update(_ring_deadlines(calling))
         case Offered(until_s=until_s):
             found[OFFER] = until_s
         case Talking() as talking:
@@ -204,6 +201,14 @@ def _standing_deadlines(door: Door) -> dict[TimerKey, float]:
         if at_s is not None:
             found[key] = at_s
     return found | door.asking.deadlines()
+
+
+def _ring_deadlines(calling: Calling) -> dict[TimerKey, float]:
+    found = {RING: calling.until_s}
+    waiting = [leg.next_at_s for leg in calling.legs if leg.next_at_s is not None]
+    if waiting:
+        found[ROUTE] = min(waiting)
+    return found
 
 
 def _talk_deadlines(talking: Talking, digit_limit_s: float) -> dict[TimerKey, float]:
