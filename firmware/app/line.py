@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware.app.wiring.accounts import agent_settings
+from firmware.app.wiring.transports import name_servers, stream_settings
 from firmware.config.schema import Settings
 from firmware.ids import IdSource
 from firmware.net.runner import Runner, TraceEntry
@@ -69,6 +70,8 @@ class SipLine:
             on_event=self._event,
             on_trace=self._traced,
             transports=tuple(sip.Transport(name.upper()) for name in settings.network.transports),
+            streams=stream_settings(settings),
+            name_servers=name_servers(settings),
             dscp=settings.network.dscp_sip,
             ids=ids,
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dns.asyncresolver
 import dns.exception
 import dns.name
+import dns.nameserver
+import dns.rdtypes.IN.A
+import dns.rdtypes.IN.AAAA
 import dns.rdtypes.IN.NAPTR
 import dns.rdtypes.IN.SRV
 import dns.resolver
@@ -17,16 +20,26 @@ RECORDS_MAX = 32  # of one name; more could never all be tried
 
 
 class DnsRecords:
-    """Asks the machine's name servers (/etc/resolv.conf), or the given one."""
+    """Asks the machine's name servers (/etc/resolv.conf), or those given, as addresses and ports."""
 
-    def __init__(self, *, server: str | None = None, port: int = 53) -> None:
+    def __init__(self, servers: tuple[tuple[str, int], ...] = ()) -> None:
         try:
-            self._resolver = dns.asyncresolver.Resolver(configure=server is None)
+            self._resolver = dns.asyncresolver.Resolver(configure=not servers)
         except dns.exception.DNSException as error:
             raise LookupFailed("no name server is set on this machine (/etc/resolv.conf)") from error
-        if server is not None:
-            self._resolver.nameservers = [server]
-            self._resolver.port = port
+        if servers:
+            self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """IPv6 and IPv4 addresses of `host` (RFC 6724 prefers the former); LookupFailed when there are none or no server answers."""
+        found = []
+        for kind in ("AAAA", "A"):
+            answer = await self._ask(host, kind)
+            if answer is not None:
+                found += [record.address for record in answer if isinstance(record, (dns.rdtypes.IN.A.A, dns.rdtypes.IN.AAAA.AAAA))]
+        if not found:
+            raise LookupFailed(f"the name {host[:80]} is not known")
+        return tuple(found[:RECORDS_MAX])
 
     async def srv(self, name: str) -> tuple[tuple[Srv, ...], float]:
         """SRV records of `name` and their lifetime in seconds. LookupFailed when no server answers."""

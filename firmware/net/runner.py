@@ -55,7 +55,8 @@ class Runner:
     """Connects `agent` to the network. Call `start` once inside a running loop, `close` at the end.
 
     `bind_host` '' means all addresses, IPv4 and IPv6; `sip_port` 0 any free port. `on_event` is called on the loop, may give commands, and
-    must not raise; so is `on_trace`. `flood` None lets everything in.
+    must not raise; so is `on_trace`. `flood` None lets everything in. `name_servers`, addresses and
+    ports, are asked instead of the machine's.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Runner:
         dscp: int = 24,  # CS3, RFC 4594 §4.1
         flood: FloodLimits | None = FloodLimits(),  # noqa: B008 # immutable
         names: Names | None = None,
+        name_servers: tuple[tuple[str, int], ...] = (),
         ids: IdSource | None = None,
         watch_addresses: bool = True,
     ) -> None:
@@ -81,7 +83,7 @@ class Runner:
         self._on_trace = on_trace
         self._transports = transports
         self._gate = None if flood is None else FloodGate(flood)
-        self._names = names
+        self._names = names or SystemNames(name_servers)
         self._ids = ids or SystemIds()
         self._watch_addresses = watch_addresses
         self._carriers = Carriers(
@@ -116,7 +118,7 @@ class Runner:
         self._loop = asyncio.get_running_loop()
         self._sip_port = await self._carriers.open(self._transports, self._sip_port)
         self._resolver = Resolver(
-            self._names or SystemNames(),
+            self._names,
             ports=self._carriers.ports,
             local_host=self._local_host,
             fraction=self._ids.fraction,

@@ -22,14 +22,17 @@ T = TypeVar("T")
 
 
 class SystemNames:
-    """Looks names up without blocking the loop."""
+    """Looks names up without blocking the loop. `servers`, addresses and ports, are asked instead of the machine's own ways, if given."""
 
-    def __init__(self) -> None:
+    def __init__(self, servers: tuple[tuple[str, int], ...] = ()) -> None:
+        self._servers = servers
         self._threads = 0
         self._records: DnsRecords | None = None
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """Addresses of `host` in the C library's order; LookupFailed when there are none."""
+        if self._servers:
+            return await (await self._library()).addresses(host)
         return await self._in_thread(lambda: _addresses(host), host)
 
     async def srv(self, name: str) -> tuple[tuple[Srv, ...], float]:
@@ -43,7 +46,7 @@ class SystemNames:
     async def _library(self) -> DnsRecords:
         """The DNS library costs more to load than the rest of the program to start, so it is loaded when first needed, beside the loop."""
         if self._records is None:
-            self._records = await self._in_thread(_load_records, "the DNS library")
+            self._records = await self._in_thread(lambda: _load_records(self._servers), "the DNS library")
         return self._records
 
     async def _in_thread(self, work: Callable[[], T], what: str) -> T:
@@ -99,7 +102,7 @@ def _words(host: str, number: int | None) -> str:
             return f"looking up {host} failed"
 
 
-def _load_records() -> DnsRecords:
+def _load_records(servers: tuple[tuple[str, int], ...]) -> DnsRecords:
     from firmware.net.dns_records import DnsRecords  # optional and heavy
 
-    return DnsRecords()
+    return DnsRecords(servers)

@@ -133,7 +133,7 @@ hangup_after_open_s = "nie"
         'line 28, code[all].locks[1]: there is no lock "dor"; perhaps door is meant',
         'line 30, call.second_press: "hangup" is not known here; give "ignore" or "hang_up"',
         'line 31, call.hangup_after_open_s: "nie" is not known here; give a number or "never"',
-        "line 32, bogus: there is no such section; known are: station, network, account, target, button, step, profile, "
+        "line 32, bogus: there is no such section; known are: station, network, tls, account, target, button, step, profile, "
         "holiday, lock, code, card, lamp, contact, reader, webhook, rule, audio, call, access, incoming, group, users, journal, control",
     ]
 
@@ -153,7 +153,10 @@ hangup_after_open_s = "nie"
         ("[network]\nsip_port = true\n", "line 2, network.sip_port: true is not a whole number; give a whole number"),
         ("[incoming]\nmay_open = 1\n", "line 2, incoming.may_open: 1 is not true or false; give true or false"),
         ('[network]\ntransports = "udp"\n', 'line 2, network.transports: "udp" is not a list; put it into brackets: [ … ]'),
-        ('[network]\ntransports = ["sctp"]\n', 'line 2, network.transports[1]: "sctp" is not known here; give "udp" or "tcp"'),
+        (
+            '[network]\ntransports = ["quic"]\n',
+            'line 2, network.transports[1]: "quic" is not known here; give "udp" or "tcp" or "tls" or "ws" or "wss" or "sctp"',
+        ),
         ("[audio]\nrate_hz = 16000.0\n", "line 2, audio.rate_hz: 16000.0 is not known here; give 8000 or 16000 or 32000 or 44100 or 48000"),
         (
             "[network]\nrtp_ports = [10000]\n",

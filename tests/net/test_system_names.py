@@ -63,7 +63,7 @@ async def name_server() -> tuple[NameServer, int]:
 def test_records_come_with_their_lifetime() -> None:
     async def main() -> None:
         server, port = await name_server()
-        records = DnsRecords(server="127.0.0.1", port=port)
+        records = DnsRecords((("127.0.0.1", port),))
         found, ttl_s = await records.srv("_sip._udp.example.com")
         assert sorted(found) == [Srv(10, 60, 5060, "a.example.com"), Srv(20, 0, 5062, "b.example.com")]
         assert ttl_s == 120.0
@@ -77,7 +77,7 @@ def test_records_come_with_their_lifetime() -> None:
 def test_having_no_such_record_is_an_answer(name: str) -> None:
     async def main() -> None:
         server, port = await name_server()
-        records = DnsRecords(server="127.0.0.1", port=port)
+        records = DnsRecords((("127.0.0.1", port),))
         assert await records.srv(name) == ((), dns_records.ABSENT_TTL_S)
         assert await records.naptr(name) == ((), dns_records.ABSENT_TTL_S)
         await server.stop()
@@ -89,7 +89,7 @@ def test_having_no_such_record_is_an_answer(name: str) -> None:
 def test_names_that_dns_cannot_carry_fail_and_do_not_raise_anything_else(name: str) -> None:
     async def main() -> None:
         server, port = await name_server()
-        records = DnsRecords(server="127.0.0.1", port=port)
+        records = DnsRecords((("127.0.0.1", port),))
         with pytest.raises(LookupFailed, match="no name server answered"):
             await records.srv(name)
         await server.stop()
@@ -104,7 +104,7 @@ def test_a_name_server_that_is_not_there_is_a_failed_lookup(monkeypatch: pytest.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
             silent.bind(("127.0.0.1", 0))
             with pytest.raises(LookupFailed, match="no name server answered"):
-                await DnsRecords(server="127.0.0.1", port=silent.getsockname()[1]).srv("x.example.com")
+                await DnsRecords((("127.0.0.1", silent.getsockname()[1]),)).srv("x.example.com")
 
     run(main())
 
@@ -114,9 +114,9 @@ def test_the_library_is_loaded_when_first_needed_and_then_kept(monkeypatch: pyte
         server, port = await name_server()
         loads = []
 
-        def load() -> DnsRecords:
+        def load(servers: tuple[tuple[str, int], ...]) -> DnsRecords:
             loads.append(threading.current_thread())
-            return DnsRecords(server="127.0.0.1", port=port)
+            return DnsRecords((("127.0.0.1", port),))
 
         monkeypatch.setattr(system_names, "_load_records", load)
         names = SystemNames()

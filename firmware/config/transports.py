@@ -1,0 +1,106 @@
+"""Checks of [network] and [tls] that concern the transports."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path as FilePath
+
+from firmware.config.problems import Path, Report
+from firmware.config.schema import Settings
+
+SECURE = ("tls", "wss")
+NAME_SERVERS_MAX = 4  # all of them are asked within seconds; the C library takes three
+TRANSPORT_PATTERN = re.compile(r";transport=([A-Za-z]+)", re.IGNORECASE)
+NAME_SERVER_PATTERN = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>\d{1,5}))?|(?P<bare>[0-9A-Fa-f:]+)")
+
+
+def name_server(text: str) -> tuple[str, int] | None:
+    """Address and port of a name server, written as in [network] dns; None when it is none."""
+    match = NAME_SERVER_PATTERN.fullmatch(text)
+    if match is None:
+        return None
+    host, port = match["v4"] or match["v6"] or match["bare"], int(match["port"] or 53)
+    return (host, port) if is_address(host) and 0 < port < 65536 else None
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is a numeric IPv4 or IPv6 address."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def check_transports(settings: Settings, report: Report) -> None:
+    """Complain about transports, certificates and name servers that cannot work."""
+    _check_ports(settings, report)
+    _check_tls(settings, report)
+    _check_addresses(settings, report)
+    dns = settings.network.dns
+    if len(dns) > NAME_SERVERS_MAX:
+        report.complain(("network", "dns"), f"there are {len(dns)} name servers", f"keep to {NAME_SERVERS_MAX}")
+    for index, server in enumerate(dns):
+        if name_server(server) is None:
+            report.complain(("network", "dns", index), f'"{server}" is no address', 'write "192.168.1.1" or "192.168.1.1:5353"')
+
+
+def _check_ports(settings: Settings, report: Report) -> None:
+    """One port, one stream transport."""
+    network = settings.network
+    taken = {network.sip_port: "sip_port"} if {"tcp", "sctp"} & set(network.transports) else {}
+    for transport in ("tls", "ws", "wss"):
+        key = f"{transport}_port"
+        port: int = {"tls": network.tls_port, "ws": network.ws_port, "wss": network.wss_port}[transport]
+        if transport not in network.transports or port == 0:
+            continue
+        if port in taken:
+            report.complain(("network", key), f"{port} is the {taken[port]} already", "give another")
+        taken[port] = key
+    if len(set(network.transports)) < len(network.transports):
+        report.complain(("network", "transports"), "a transport stands twice", "keep one of them")
+
+
+def _check_tls(settings: Settings, report: Report) -> None:
+    tls = settings.tls
+    if tls == type(tls)():
+        return
+    if tls.certificate is None:
+        for key, given in (("key", tls.key is not None), ("client_certificate", tls.client_certificate)):
+            if given:
+                report.complain(("tls", key), "there is no certificate of ours", "add: certificate = …")
+    for key, path in (("certificate", tls.certificate), ("key", tls.key), ("ca", tls.ca)):
+        if path is not None and not FilePath(path).is_absolute():
+            report.complain(("tls", key), f'"{path}" is no whole path', "begin with /")
+    if tls.verify == "authority":
+        report.warnings.append('tls.verify is "authority": whoever has any certificate of a trusted authority can pose as the SIP server')
+    if tls.verify == "nothing":
+        report.warnings.append('tls.verify is "nothing": whoever stands on the way can pose as the SIP server and listen')
+
+
+def _check_addresses(settings: Settings, report: Report) -> None:
+    """Addresses that need a transport which is not switched on."""
+    for index, account in enumerate(settings.account):
+        for key, uri in (("uri", account.uri), ("registrar", account.registrar), ("proxy", account.proxy)):
+            if uri is not None:
+                _check_address(settings, report, ("account", index, key), uri)
+    for index, target in enumerate(settings.target):
+        _check_address(settings, report, ("target", index, "uri"), target.uri)
+
+
+def _check_address(settings: Settings, report: Report, path: Path, uri: str) -> None:
+    transports = settings.network.transports
+    if uri.lower().startswith("sips:") and not set(SECURE) & set(transports):
+        report.complain(path, "sips travels over TLS alone (RFC 5630), which is not switched on", 'add "tls" to network.transports')
+        return
+    match = TRANSPORT_PATTERN.search(uri)
+    if match is None:
+        return
+    named = match[1].lower()
+    if uri.lower().startswith("sips:"):
+        named = {"tcp": "tls", "ws": "wss"}.get(named, named)
+    if named not in transports:
+        report.complain(path, f'the transport "{named}" is not switched on', f'add "{named}" to network.transports')
