@@ -9,12 +9,13 @@ SECONDS ?= 60
 SEEDS   ?= 0:20
 PBX     ?=
 RUN_PACKAGES := $(shell sed -n '/^\# -- run/,/^\# -- tests/{/^[a-z]/p}' packages.apt)
-ALL_PACKAGES := $(shell sed -n '/^[a-z]/p' packages.apt)
+ALL_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/q;/^[a-z]/p' packages.apt)
+AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,$$ {/^[a-z]/p}' packages.apt)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
-.PHONY: demo test check lint types unit native-check interop sim soak fuzz bench torture install apt-run apt-all clean help
+.PHONY: demo test check lint types unit native-check interop sim soak fuzz bench bench-audio torture install apt-run apt-all clean help
 
 help:
 	@sed -n '1,3p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -94,6 +95,11 @@ bench: apt-all $(VENV)/.dev ## speed and memory against peers and floors; JSON i
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[bench]'
 	@for name in parse start press call; do $(BIN)/python -m tests.bench.bench_$$name || exit 1; done
 	@$(MAKE) --no-print-directory -s -C native bench
+
+bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay; tables, JSON and pictures in out/bench
+	$(call install-missing,$(AUDIO_PACKAGES))
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
+	@$(BIN)/python -m tests.bench.audio.virtual
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)
 	@PYTHON=$(PYTHON) sh systemd/install.sh

@@ -1,0 +1,84 @@
+"""Every case in virtual time: deterministic figures of jitter buffer, concealment and stretching, against the aims.
+
+python -m tests.bench.audio.virtual [--only WORD] [--seeds N] [--text NAME] [--no-plcmos]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import random
+
+import numpy as np
+
+from tests.bench.audio.networks import CASES, GAP_AT_S, GAP_S, Case
+from tests.bench.audio.replay import CARD_MS, PACKET, coded, replay
+from tests.bench.audio.report import HEAD, Result, Run, line_of, mean_of, write
+from tests.bench.audio.score import DelayLine, Judge, delay_line, recovery_s
+from tests.bench.audio.speech import RATE_HZ, TEXT, Script, script
+
+SETTLED_S = 3.0  # the start, with the network unknown, is not in the mean delay
+
+
+def run_case(case: Case, said: Script, judge: Judge, *, seeds: int, with_plcmos: bool) -> Run:
+    """One case with so many seeds; the delay line is that of the first."""
+    octets, sent = coded(said.stream)
+    rows: list[Result] = []
+    lines: list[DelayLine] = []
+    for seed in range(seeds):
+        trace = case.make(random.Random(seed), len(octets) // PACKET)
+        heard = replay(octets, trace)
+        line = delay_line(sent, heard.samples, rate=trace.rate)
+        quality = judge.quality(by_our_clock(said, trace.rate), heard.samples, line, with_plcmos=with_plcmos)
+        settled = line.delay_ms[line.at_s > SETTLED_S] + CARD_MS
+        played = max(1, heard.stats.samples_played)
+        lines.append(DelayLine(at_s=line.at_s, delay_ms=line.delay_ms + CARD_MS))
+        rows.append(
+            Result(
+                case=case.name,
+                pesq=quality.pesq,
+                plcmos=quality.plcmos,
+                delay_ms=float(settled.mean()),
+                span_ms=float(np.percentile(settled, 99) - np.percentile(settled, 1)),
+                recovery_s=recovery_s(line, GAP_AT_S + GAP_S) if case.recovery_s is not None else None,
+                concealed_share=heard.stats.samples_concealed / played,
+                stretched_share=(heard.stats.samples_removed + heard.stats.samples_inserted) / played,
+            )
+        )
+    return Run(case=case, result=mean_of(rows), line=lines[0])
+
+
+def by_our_clock(said: Script, rate: float) -> Script:
+    """A fast sender is done sooner: clips begin earlier by our clock, while their sound is the same."""
+    stream = said.stream.copy()
+    clips = []
+    for old in said.clips:
+        start = int(old.start / rate)
+        clips.append(dataclasses.replace(old, start=start, stop=start + old.stop - old.start))
+        stream[start : clips[-1].stop] = said.stream[old.start : old.stop]
+    return Script(stream=stream, clips=tuple(clips))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--text", default=TEXT)
+    parser.add_argument("--no-plcmos", action="store_true")
+    options = parser.parse_args()
+    said, judge = script(options.text), Judge()
+    print(
+        f"{len(said.stream) / RATE_HZ:.0f} s of speech, {len(said.clips)} voices, {options.seeds} seeds; delay with {CARD_MS:.0f} ms of card"
+    )
+    print(HEAD)
+    runs = []
+    for case in CASES:
+        if options.only in case.name:
+            runs.append(run_case(case, said, judge, seeds=options.seeds, with_plcmos=not options.no_plcmos))
+            print(line_of(case, runs[-1].result), flush=True)
+    if not options.only:
+        write("audio-virtual", runs)
+
+
+if __name__ == "__main__":
+    main()
