@@ -47,7 +47,7 @@ def test_an_exported_seal_is_read_back_by_the_same_station_only() -> None:
 @pytest.mark.parametrize("cut", range(1, 60))
 def test_a_damaged_seal_is_refused(cut: int) -> None:
     written = SEALER.written(SEALER.seals("583216")[SecretKind.PIN])
-    with pytest.raises(UsersError, match="exported by another station|damaged"):
+    with pytest.raises(UsersError, match=r"exported by another station|damaged"):
         SEALER.read(written[:-cut])
 
 
@@ -76,7 +76,7 @@ def test_of_two_writers_the_first_wins(tmp_path: Path) -> None:
 
 def test_a_key_that_is_missing_or_cut_is_named(tmp_path: Path) -> None:
     path = tmp_path / "users.key"
-    with pytest.raises(UsersError, match="users.key.*restore it"):
+    with pytest.raises(UsersError, match=r"users\.key.*restore it"):
         device_key(path, create=False)
     path.write_bytes(b"short")
     with pytest.raises(UsersError, match="no key of 32 bytes"):

@@ -111,7 +111,7 @@ def test_digits_that_could_be_two_users_are_refused_and_nothing_changes(tmp_path
     with contextlib.closing(opened(tmp_path)) as store:
         store.apply([change(store, Person(name="Eva"), **{first: "583216"})])
         before = list(store.people())
-        with pytest.raises(UserProblems, match="Bob.*taken; choose others"):
+        with pytest.raises(UserProblems, match=r"Bob.*taken; choose others"):
             store.apply([Change(person=Person(name="Zoe")), change(store, Person(name="Bob"), **{second: "583216"})._replace(line=3)])
         assert list(store.people()) == before
 
@@ -127,7 +127,9 @@ def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
     with contextlib.closing(opened(tmp_path)) as store:
         store.apply([Change(person=Person(name="Eva", cards=("AAAA",)))])
         with pytest.raises(UserProblems) as refused:
-            store.apply([Change(person=Person(name="A", cards=("AAAA",)), line=5), Change(person=Person(name="B", cards=("AAAA",)), line=9)])
+            store.apply(
+                [Change(person=Person(name="A", cards=("AAAA",)), line=5), Change(person=Person(name="B", cards=("AAAA",)), line=9)]
+            )
         assert [(problem.line, problem.who) for problem in refused.value.problems] == [(5, "A"), (9, "B")]
         with pytest.raises(UserProblems, match="line 7, A: the name stands on line 5 already"):
             store.apply([Change(person=Person(name="A"), line=5), Change(person=Person(name="A"), line=7)])
