@@ -154,9 +154,16 @@ class Calls:
 
     def _incoming(self, event: sip.IncomingCall) -> None:
         self._legs[event.call] = Leg(event.call, incoming=True)
-        uri = event.caller.uri
-        caller = f"{uri.user_text}@{uri.host}".lower()
-        self._tell(door.IncomingCall(call=door.CallName(event.call), caller=caller, wants_auto_answer=False))
+        # From is written by whoever sends it; what a trusted server asserts is as good as proved (RFC 3325 §5).
+        uri = (event.asserted or event.caller).uri
+        self._tell(
+            door.IncomingCall(
+                call=door.CallName(event.call),
+                caller=f"{uri.user_text}@{uri.host}".lower(),
+                wants_auto_answer=event.auto_answer is not None,
+                authenticated=event.asserted is not None,
+            )
+        )
 
     def _agreed(self, leg: Leg, session: MediaSession, *, early: bool) -> None:
         leg.session = session

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from firmware.app.supervise import Supervisor
 from firmware.config.schema import Settings
@@ -27,33 +28,34 @@ class Hooks:
         self._user_agent = settings.station.user_agent
         self._tell = tell
         self._supervisor = supervisor
-        self._threads: ThreadPoolExecutor | None = None
-        self._waiting: set[asyncio.Task[object]] = set()
+        self._turns = asyncio.Semaphore(THREADS)
+        self.waiting: set[asyncio.Task[None]] = set()
         self._failed: set[str] = set()
 
     def request(self, effect: door.Request) -> None:
         """Send it, or give it up when too many wait."""
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self.waiting) >= WAITING_MAX:
             self._health(effect.hook, f"webhook {effect.hook}: {WAITING_MAX} requests wait already")
             return
         at_s = time.time()
-        task = asyncio.get_running_loop().create_task(self._supervisor.survive("webhook", self._send(effect, at_s)))
-        self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
+        task = asyncio.get_running_loop().create_task(self._delivered(effect, at_s))
+        self.waiting.add(task)
+        task.add_done_callback(self.waiting.discard)
 
     def close(self) -> None:
-        for task in tuple(self._waiting):
+        for task in tuple(self.waiting):
             task.cancel()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _delivered(self, effect: door.Request, at_s: float) -> None:
+        async with self._turns:
+            await self._supervisor.survive("webhook", self._send(effect, at_s))
 
     async def _send(self, effect: door.Request, at_s: float) -> None:
         from firmware.outlets.webhook import body_of, post  # loads an HTTP client: only doors with rules pay for it
 
-        self._threads = self._threads or ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="webhook")
         try:
             body = body_of(effect.cause, rule=effect.rule, at_s=at_s)
-            await asyncio.get_running_loop().run_in_executor(self._threads, post, self._hooks[effect.hook], body, self._user_agent)
+            await _beside(lambda: post(self._hooks[effect.hook], body, self._user_agent))
         except WebhookError as error:
             self._health(effect.hook, str(error))
         else:
@@ -66,3 +68,29 @@ class Hooks:
         (self._failed.add if wrong else self._failed.discard)(hook)
         log.log(logging.WARNING if wrong else logging.INFO, "%s", wrong or f"webhook {hook} works again")
         self._tell(door.HealthChanged(part=f"webhook {hook}", working=not wrong, detail=wrong or "answers again"))
+
+
+async def _beside(work: Callable[[], None]) -> None:
+    """Do `work` on a thread of its own, for which the end of the program does not wait: a pool's threads would hold it up."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: WebhookError | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        wrong: WebhookError | None = None
+        try:
+            work()
+        except WebhookError as error:
+            wrong = error
+        with suppress(RuntimeError):  # the loop is closed: the station has stopped meanwhile
+            loop.call_soon_threadsafe(settle, wrong)
+
+    threading.Thread(target=run, name="webhook", daemon=True).start()
+    await done

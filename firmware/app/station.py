@@ -86,6 +86,7 @@ class Station:
             ptime_ms=20,
             session_id=ids.uint32,
         )
+        self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
         users = settings.users
         self.clerk = Clerk(Path(users.path), Path(users.key), groups=groups(settings), clock=time.time, tell=self.inbox.put)
@@ -114,7 +115,7 @@ class Station:
             observe=self.observe,
             request=self.hooks.request,
             ask=self.clerk.ask,
-            local=WallClock(self.settings.station.timezone).local,
+            local=self.wall_clock.local,
         )
         self._work = self.loop.create_task(self._bridge.run())
         await self._read_users()

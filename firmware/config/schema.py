@@ -65,6 +65,7 @@ class Account(NamedTuple):
     display_name: str | None = None  # None: the station's name
     expires_s: Annotated[int, between(30, 86400, "s")] = 300
     allow_md5: bool = True  # false: a server that offers nothing better than MD5 is refused
+    trust_identity: bool = False  # true: who calls is whom this server asserts (RFC 3325), and may open with a code; see [incoming]
 
 
 class Target(NamedTuple):
@@ -241,7 +242,7 @@ class Incoming(NamedTuple):
 
     allow: tuple[str, ...] = ()  # user@host, *@host or *@*; empty: nobody
     auto_answer: Literal["never", "on_request", "always"] = "never"
-    may_open: bool = False  # whether a code counts in such a call: a caller's name is easily forged
+    may_open: bool = False  # whether a code counts in such a call, when an account with `trust_identity` vouches for the caller
 
 
 class Group(NamedTuple):

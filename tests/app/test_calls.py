@@ -78,12 +78,10 @@ class Rig:
     def end(self, call: str, cause: sip.EndCause, status: int = 0, text: str = "") -> None:
         self.hear(sip.CallEnded(call=sip.CallKey(call), cause=cause, status=status, text=text))
 
-    def incoming(self, call: str = "in-1") -> None:
-        self.hear(
-            sip.IncomingCall(
-                call=sip.CallKey(call), caller=REMOTE, called=Uri.parse("sip:door@x"), source=HOP, account=None, has_offer=True
-            )
-        )
+    def incoming(self, call: str = "in-1", asserted: NameAddr | None = None) -> None:
+        called = Uri.parse("sip:door@x")
+        key = sip.CallKey(call)
+        self.hear(sip.IncomingCall(call=key, caller=REMOTE, called=called, source=HOP, account=None, has_offer=True, asserted=asserted))
 
     def stages(self) -> list[tuple[str, door.Stage]]:
         return [(each.call, each.stage) for each in self.told if isinstance(each, door.CallMoved)]
@@ -248,6 +246,13 @@ def test_a_call_whose_sound_cannot_be_had_ends(rig: Rig) -> None:
     assert isinstance(rig.commands[-1], sip.HangUp)
     assert rig.stages() == [("p1.1", door.Stage.LOST)]
     assert rig.all_closed()
+
+
+def test_whom_a_trusted_server_asserts_has_proved_to_be_the_caller(rig: Rig) -> None:
+    rig.incoming(asserted=NameAddr(display="", uri=Uri.parse("sip:Boss@Phone.Example")))
+    assert rig.told == [
+        door.IncomingCall(call=door.CallName("in-1"), caller="boss@phone.example", wants_auto_answer=False, authenticated=True)
+    ]
 
 
 def test_a_caller_is_named_in_lower_case_and_answered_with_media(rig: Rig) -> None:

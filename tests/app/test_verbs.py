@@ -11,6 +11,7 @@ import pytest
 from firmware.app.control.protocol import ControlError, Json, Request
 from firmware.app.control.simulated_verbs import simulated_verbs
 from firmware.app.control.verbs import VERBS, perform
+from firmware.config.schema import Holiday, Profile, Station
 from firmware.door import events as door
 from firmware.sip import events as sip
 from tests.app.house import House, Phone, house, phones, settings
@@ -157,3 +158,52 @@ def test_the_hands_of_a_simulated_door(tmp_path: Path) -> None:
         await ask(lived, "sim", "sound", "plug-in")
 
     with_house(tmp_path, scenario)
+
+
+def test_a_lock_is_opened_held_locked_and_given_back(tmp_path: Path) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        assert field(await ask(lived, "lock", "gate", "open"), "who") == "control"
+        assert await refused(lived, "lock", "gate", "hold") == "not_now"
+        assert field(await ask(lived, "lock", "gate", "lock"), "mode") == "locked"
+        assert field(await ask(lived, "status"), "modes") == {"gate": "locked"}
+        assert field(await ask(lived, "lock", "gate", "open"), "fault") == "locked"
+        assert await ask(lived, "lock", "gate", "lock") == {"lock": "gate", "mode": "locked", "changed": False}
+        assert lived.board.relay("gate").blocked
+        assert field(await ask(lived, "lock", "gate", "normal"), "mode") == "normal"
+        await lived.until(door.LockModeChanged, times=2)
+        await ask(lived, "lock", "gate", "open")
+        assert await refused(lived, "lock", "gate", "ajar") == "bad_argument"
+        assert await refused(lived, "lock", "window", "open") == "not_found"
+
+    with_house(tmp_path, scenario)
+
+
+def test_somebody_is_not_disturbed_until_he_wants_to_be(tmp_path: Path) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        assert await ask(lived, "dnd") == {"quiet": []}
+        assert field(await ask(lived, "dnd", "anna", "on"), "quiet") is True
+        assert await ask(lived, "dnd") == {"quiet": ["anna"]}
+        assert await ask(lived, "dnd", "anna", "on") == {"target": "anna", "quiet": True, "changed": False}
+        await ask(lived, "press", "bell")
+        await lived.until(door.PressEnded)
+        assert [event.outcome for event in lived.seen if isinstance(event, door.PressEnded)] == [door.Outcome.NOBODY]
+        assert field(await ask(lived, "dnd", "anna", "off"), "quiet") is False
+        assert await ask(lived, "dnd", "anna") == {"target": "anna", "quiet": False}
+        assert await refused(lived, "dnd", "anna", "maybe") == "bad_argument"
+        assert await refused(lived, "dnd", "zoe", "on") == "not_found"
+
+    with_house(tmp_path, scenario)
+
+
+def test_profiles_say_whether_they_are_active(tmp_path: Path) -> None:
+    async def run() -> None:
+        profiles = (Profile(name="always", times=("daily 00:00-24:00",)), Profile(name="holidays", times=("holiday 00:00-24:00",)))
+        wanted = settings(tmp_path)._replace(profile=profiles, holiday=(Holiday(name="daily", date="01-01", until="12-31"),))
+        async with house(wanted._replace(station=Station(timezone="Europe/Berlin"))) as lived:
+            told = await ask(lived, "profile")
+            assert field(told, "active") == {"always": True, "holidays": True}
+            assert field(told, "holiday") is True
+            assert field(await ask(lived, "profile", "always"), "active") == {"always": True}
+            assert await refused(lived, "profile", "never") == "not_found"
+
+    asyncio.run(run())

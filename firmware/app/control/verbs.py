@@ -12,6 +12,7 @@ from firmware.app.calls import Leg
 from firmware.app.control.protocol import ControlError, Json, Request, as_json
 from firmware.app.station import Station
 from firmware.door import events as door
+from firmware.door.schedule import is_holiday, within
 from firmware.door.state import Calling, Idle, Offered, Talking
 from firmware.errors import LocalProtocolError, MediaError, RemoteProtocolError, UsersError
 from firmware.sip import events as sip
@@ -23,6 +24,7 @@ REGISTER_S_MAX = 10.0
 PLACED_S_MAX = 5.0  # from the wish to the record of it: one journal write
 DIGITS = frozenset("0123456789ABCD*#")
 DIGITS_MAX = 32
+LOCK_MODES = {"hold": door.LockMode.HELD, "lock": door.LockMode.LOCKED, "normal": door.LockMode.NORMAL}
 
 Handler = Callable[[Station, tuple[str, ...]], Awaitable[Json]]
 
@@ -61,6 +63,8 @@ async def _status(station: Station, _args: tuple[str, ...]) -> Json:
             {"call": leg.key, "incoming": leg.incoming, "answered": leg.answered, "sound": leg.streaming} for leg in station.calls.legs
         ],
         "locks": {lock.name: station.board.relay(lock.name).closed for lock in station.settings.lock},
+        "modes": {lock: mode.name.lower() for lock, mode in station.bridge.state.modes.items()},
+        "blocked": station.bridge.state.blocked_until_s is not None,
         "journal": None if station.journal is None else station.settings.journal.path,
         "health": dict(station.health),
         "audio_thread": station.sound.running,
@@ -196,6 +200,69 @@ def _account_verb(make: Callable[[sip.AccountName], sip.Command]) -> Handler:
     return run
 
 
+async def _lock(station: Station, args: tuple[str, ...]) -> Json:
+    """Open a lock for its pulse, or say what it shall do until told otherwise."""
+    lock = next((lock for lock in station.settings.lock if lock.name == args[0]), None)
+    if lock is None:
+        raise ControlError("not_found", f"no lock named {args[0]!r}")
+    name, what = door.LockName(lock.name), args[1]
+    if what == "open":
+        station.inbox.put(door.OpenLock(lock=name, by="control"))
+        return await _known(station, lambda event: isinstance(event, door.Unlocked | door.OpeningRefused) and event.lock == name)
+    if what not in LOCK_MODES:
+        raise ControlError("bad_argument", f"give open, {', '.join(LOCK_MODES)}")
+    mode = LOCK_MODES[what]
+    if mode is door.LockMode.HELD and not lock.may_hold:
+        raise ControlError("not_now", f"the lock {name} may not be held open; see may_hold in the configuration")
+    if station.bridge.state.modes.get(name, door.LockMode.NORMAL) is mode:
+        return {"lock": name, "mode": mode.name.lower(), "changed": False}
+    station.inbox.put(door.SetLockMode(lock=name, mode=mode, by="control"))
+    return await _known(station, lambda event: isinstance(event, door.LockModeChanged) and event.lock == name)
+
+
+async def _dnd(station: Station, args: tuple[str, ...]) -> Json:
+    """Do not disturb: who wants to be left alone, or is to be for now."""
+    state = station.bridge.state
+    if not args:
+        return {"quiet": [*sorted(state.quiet)]}
+    if args[0] not in state.directory.targets:
+        raise ControlError("not_found", f"no target named {args[0]!r}")
+    if len(args) == 1:
+        return {"target": args[0], "quiet": args[0] in state.quiet}
+    if args[1] not in ("on", "off"):
+        raise ControlError("bad_argument", "give on or off")
+    quiet = args[1] == "on"
+    if (args[0] in state.quiet) is quiet:
+        return {"target": args[0], "quiet": quiet, "changed": False}
+    station.inbox.put(door.SetQuiet(target=args[0], quiet=quiet, by="control"))
+    return await _known(station, lambda event: isinstance(event, door.QuietChanged) and event.target == args[0])
+
+
+async def _known(station: Station, wanted: Callable[[object], bool]) -> Json:
+    """The record of what was asked for, once it is in the journal."""
+    record = await station.wait_for(wanted, PLACED_S_MAX)
+    if record is None:
+        raise ControlError("failed", f"the door did not answer within {PLACED_S_MAX:.0f} s")
+    return as_json(record)
+
+
+async def _profile(station: Station, args: tuple[str, ...]) -> Json:
+    """Which time profiles are active now, and what the clock on the wall shows."""
+    directory = station.bridge.state.directory
+    if args and args[0] not in directory.profiles:
+        raise ControlError("not_found", f"no profile named {args[0]!r}")
+    local = station.wall_clock.local()
+    return {
+        "local": None if local is None else local.isoformat(sep=" ", timespec="seconds"),
+        "holiday": local is not None and is_holiday(directory.holidays, local.date()),
+        "active": {
+            name: local is not None and within(profile, directory.holidays, local)
+            for name, profile in directory.profiles.items()
+            if not args or name == args[0]
+        },
+    }
+
+
 async def _events(_station: Station, _args: tuple[str, ...]) -> Json:
     return {"following": True}  # the server goes on with the event lines
 
@@ -233,6 +300,9 @@ VERBS = {
     "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
     "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
     "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),
+    "lock": Verb("LOCK open|hold|lock|normal", 2, 2, _lock),
+    "dnd": Verb("[TARGET [on|off]]", 0, 2, _dnd),
+    "profile": Verb("[PROFILE]", 0, 1, _profile),
     "users-reload": Verb("", 0, 0, _users_reload),
     "events": Verb("", 0, 0, _events),
 }

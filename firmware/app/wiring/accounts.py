@@ -5,7 +5,7 @@ from __future__ import annotations
 from firmware.config.schema import Account as Configured
 from firmware.config.schema import Settings
 from firmware.sip.events import AccountName
-from firmware.sip.settings import Account, AgentSettings
+from firmware.sip.settings import Account, AgentSettings, CallHabits
 from firmware.sip.uri import Uri
 
 
@@ -32,4 +32,5 @@ def _account(configured: Configured, station: str) -> Account:
         display_name=configured.display_name or station,
         expires_s=configured.expires_s,
         allow_md5=configured.allow_md5,
+        habits=CallHabits(trusts_identity=configured.trust_identity),
     )
