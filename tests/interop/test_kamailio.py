@@ -20,7 +20,13 @@ password = "{secret}"
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
-@pytest.mark.parametrize("transport", ["", ";transport=tcp"])
+@pytest.mark.parametrize(
+    "transport",
+    [
+        pytest.param("", marks=pytest.mark.matrix("Kamailio, UDP", "register")),
+        pytest.param(";transport=tcp", marks=pytest.mark.matrix("Kamailio, TCP", "register")),
+    ],
+)
 def test_the_door_registers_with_digest(tmp_path: Path, algorithm: str, transport: str) -> None:
     with kamailio(algorithm=algorithm) as server:
         config = ACCOUNT.format(server=server.address, secret=SECRET, transport=transport)

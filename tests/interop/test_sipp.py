@@ -14,21 +14,23 @@ TAKES_CALLS = """\
 allow = ["*@*"]
 auto_answer = "always"
 """
-LETS_SIPP_OPEN = """\
-[incoming]
-allow = ["sipp@127.0.0.4"]
-auto_answer = "always"
-may_open = true
+BUTTON = """\
+[[button]]
+name = "bell"
+gpio = 17
+targets = ["sip:resident@{address}"]
 """
 
 
 @pytest.mark.parametrize("scenario", ["uac", "regexp"])
+@pytest.mark.matrix("SIPp", "call in")
 def test_sipp_calls_the_door(tmp_path: Path, scenario: str) -> None:
     with station(tmp_path / "door", host="127.0.0.2", config=TAKES_CALLS) as door:
         sipp.call(tmp_path / "sipp", door.address, scenario=scenario, host="127.0.0.4", calls=3, extra=("-l", "1"))
         door.wait_for("CallEnded", times=3, party="sipp@127.0.0.4")
 
 
+@pytest.mark.matrix("SIPp", "call out")
 def test_the_door_calls_sipp(tmp_path: Path) -> None:
     with (
         sipp.answering(tmp_path / "sipp", scenario="uas", host="127.0.0.4") as (address, peer),
@@ -41,14 +43,19 @@ def test_the_door_calls_sipp(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scenario", ["digit_info_relay.xml", "digit_info_plain.xml"])
+@pytest.mark.matrix("SIPp", "digits")
 def test_digits_by_info_open_the_door(tmp_path: Path, scenario: str) -> None:
-    with station(tmp_path / "door", host="127.0.0.2", config=LETS_SIPP_OPEN) as door:
-        sipp.call(tmp_path / "sipp", door.address, scenario=scenario, host="127.0.0.4")
+    with (
+        sipp.answering(tmp_path / "sipp", scenario=scenario, host="127.0.0.4") as (address, peer),
+        station(tmp_path / "door", host="127.0.0.2", config=BUTTON.format(address=address)) as door,
+    ):
+        door.ctl("press", "bell")
         assert door.wait_for("Unlocked")["who"] == "residents"
         door.wait_for("RelayMoved", closed=True)
+        assert peer.wait(10) == 0
 
 
-@pytest.mark.parametrize("scenario", ["cancel.xml", "offerless.xml", "hold.xml"])
+@pytest.mark.parametrize("scenario", ["cancel.xml", "offerless.xml", pytest.param("hold.xml", marks=pytest.mark.matrix("SIPp", "hold"))])
 def test_habits_of_servers_are_normal_events(tmp_path: Path, scenario: str) -> None:
     config = TAKES_CALLS if scenario != "cancel.xml" else TAKES_CALLS.replace("always", "never")
     with station(tmp_path / "door", host="127.0.0.2", config=config) as door:

@@ -1,0 +1,85 @@
+"""Makes tests/interop/MATRIX.md: which peer was proven for which feature, from the outcome of the tests that say so.
+
+A test (or one of its parameters) names its cells with `@pytest.mark.matrix("baresip", "call out", "digits")`. The table is written only
+when the whole folder ran; a cell without a test says so, and no row is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MATRIX = Path(__file__).parent / "MATRIX.md"
+PEERS = {  # how each tells its version
+    "Kamailio, UDP": ["kamailio", "-v"],
+    "Kamailio, TCP": ["kamailio", "-v"],
+    "Kamailio, TLS": ["kamailio", "-v"],
+    "Kamailio, WebSocket": ["kamailio", "-v"],
+    "baresip": ["baresip", "-h"],
+    "SIPp": ["sipp", "-v"],
+    "sipsak": ["sipsak", "-V"],
+    "linphone": ["linphonec", "--version"],
+}
+FEATURES = (
+    "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "name check", "MESSAGE", "SUBSCRIBE",
+)  # fmt: skip
+HEAD = """\
+# Interoperability matrix
+
+Written by `make interop` from the outcome of its tests against the peers of Debian's packages. `·` means that no test covers the cell, or
+that the peer has no such feature.
+
+"""
+
+Cells = dict[tuple[str, str], bool]
+_cells = pytest.StashKey[Cells]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "matrix(peer, *features): the cells of MATRIX.md that this test proves")
+    config.stash[_cells] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[assignment]  # a wrapper's yield gives the hook's result, which the annotation cannot say
+    if report.when == "call" or report.failed:
+        cells = item.config.stash[_cells]
+        for mark in item.iter_markers("matrix"):
+            peer, *features = mark.args
+            assert peer in PEERS, peer
+            for feature in features:
+                assert feature in FEATURES, feature
+                cells[peer, feature] = cells.get((peer, feature), True) and report.passed
+    return report  # type: ignore[return-value]  # see above
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    folder = Path(__file__).parent
+    whole = [Path(argument).resolve() for argument in session.config.args] == [folder]
+    if whole and not session.config.option.keyword and not session.config.option.collectonly:
+        MATRIX.write_text(HEAD + table(session.config.stash[_cells]))
+
+
+def table(cells: Cells) -> str:
+    """The Markdown table; `yes`, **no**, or · for a cell that no test covers."""
+    words = {True: "yes", False: "**no**", None: "·"}
+    lines = [f"| peer | {' | '.join(FEATURES)} |", f"| --- |{' --- |' * len(FEATURES)}"]
+    for peer, command in PEERS.items():
+        row = " | ".join(words[cells.get((peer, feature))] for feature in FEATURES)
+        lines.append(f"| {peer} ({version(command)}) | {row} |")
+    return "\n".join(lines) + "\n"
+
+
+def version(command: list[str]) -> str:
+    """The first number that looks like a version in what the peer says of itself."""
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=10, check=False)
+    except FileNotFoundError:
+        return "not installed"
+    found = re.search(rb"\d+\.\d+(\.\d+)*", said.stdout + said.stderr)
+    return found[0].decode() if found else "version unknown"
