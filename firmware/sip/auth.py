@@ -148,6 +148,14 @@ def answer(
     return ", ".join(parts)
 
 
+def next_nonce(text: str) -> str | None:
+    """The `nextnonce` of an Authentication-Info value, None when absent or malformed (RFC 7616 §3.5)."""
+    try:
+        return _parse_digest(f"Digest {text}").get("nextnonce") or None
+    except RemoteProtocolError:
+        return None
+
+
 class Authorization(NamedTuple):
     """One Authorization or Proxy-Authorization value of the Digest scheme, as a server reads it."""
 

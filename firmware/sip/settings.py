@@ -52,6 +52,7 @@ class Account:
     aor: Uri
     registrar: Uri
     outbound_proxy: Uri | None = None
+    backups: tuple[Uri, ...] = ()  # registrars that are tried, in order, while `registrar` does not answer
     username: str = ""
     secret: str = field(default="", repr=False)
     display_name: str = ""
@@ -80,3 +81,4 @@ class AgentSettings:
     refer: ReferPolicy = ReferPolicy.ACCOUNT
     info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf", "application/media_control+xml"})
     gate: Gate = OPEN_GATE
+    instance: str = ""  # the device's own URN, the same for ever (RFC 5626 §4.1); '': none, and so neither GRUU nor flows

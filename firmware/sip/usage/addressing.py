@@ -10,16 +10,23 @@ from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
 from firmware.sip.usage.server_request import supported
 
 
-def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Uri:
-    """Where we can be reached over that hop (RFC 3261 §8.1.1.8); what the registrar sees of us when a NAT lies between."""
-    user = endpoint.settings.user
-    if knowledge is not None:
-        user = knowledge.account.aor.user or user
+def registered_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge) -> Uri:
+    """What the registrar is told of us: where it sees us when a NAT lies between; never a GRUU, which only points there (RFC 5627 §4.2)."""
+    user = knowledge.account.aor.user or endpoint.settings.user
     host, port = hop.local_host, hop.local_port
-    if knowledge is not None and knowledge.public is not None and hop.host in knowledge.hosts and not hop.transport.reliable:
+    if knowledge.public is not None and hop.host in knowledge.hosts and not hop.transport.reliable:
         host, port = knowledge.public
-    uri = Uri("sip", user=user, host=host, port=port)
-    return uri if hop.transport is Transport.UDP else uri.with_param("transport", hop.transport.value.lower())
+    return _at(user, host, port, hop)
+
+
+def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Uri:
+    """Where we can be reached over that hop (RFC 3261 §8.1.1.8)."""
+    if knowledge is None:
+        return _at(endpoint.settings.user, hop.local_host, hop.local_port, hop)
+    if knowledge.gruu is not None and hop.host in knowledge.hosts:
+        # RFC 5627 §4.4: a user agent that has a GRUU states it as its Contact.
+        return knowledge.gruu
+    return registered_uri(endpoint, hop, knowledge)
 
 
 def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> str:
@@ -43,17 +50,27 @@ def first_hop(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
     account = knowledge.account
     if account.outbound_proxy is not None:
         return account.outbound_proxy
+    if knowledge.service_routes:
+        # RFC 3608 §5: the registrar's own way to its services comes before every other.
+        return knowledge.service_routes[0].uri
     # Registrars commonly bear an address while the domain is only a name for people: the registrar is then the domain's proxy.
     # Another port at the same host is another server.
     is_domain = target.host.lower() == account.aor.host.lower() and target.port in (None, account.aor.port)
-    return account.registrar if is_domain else target
+    return knowledge.registrar if is_domain else target
 
 
-def preloaded_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:
+def edge_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:
     """The Route header that takes a request over the account's outbound proxy (§8.1.2), none without one."""
     if knowledge is None or knowledge.account.outbound_proxy is None:
         return ()
     return (("Route", f"<{knowledge.account.outbound_proxy.with_param('lr', None)}>"),)
+
+
+def preloaded_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:
+    """The Route headers of a request outside a dialog: the outbound proxy, then the registrar's Service-Route (RFC 3608 §5)."""
+    if knowledge is None:
+        return ()
+    return (*edge_route(knowledge), *[("Route", str(route)) for route in knowledge.service_routes])
 
 
 def request_uri(target: Uri, knowledge: AccountKnowledge | None) -> Uri | None:
@@ -79,3 +96,8 @@ def common_headers(endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
     """Headers of every request of ours that may open or change a session."""
     agent = endpoint.settings.user_agent
     return () if agent is None else (("User-Agent", agent),)
+
+
+def _at(user: str, host: str, port: int, hop: Hop) -> Uri:
+    uri = Uri("sip", user=user, host=host, port=port)
+    return uri if hop.transport is Transport.UDP else uri.with_param("transport", hop.transport.value.lower())

@@ -21,11 +21,12 @@ from firmware.sip.transaction.actions import Failure
 from firmware.sip.transaction.invite_client import make_cancel
 from firmware.sip.transaction.layer import ClientTransaction
 from firmware.sip.uri import Uri
-from firmware.sip.usage.credentials import answer_challenge
+from firmware.sip.usage.credentials import answer_challenge, learn_nonce, standing_credentials
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 
 UDP_REQUEST_BYTES_MAX = 1300  # RFC 3261 §18.1.1: "if the request is within 200 bytes of the path MTU, or larger than 1300 bytes"
 HOPS_MAX = 8  # tried for one request: at 32 s each a user has long gone
+HOP_PATIENCE_S = 4.0  # how long a hop may stay silent while there is another: a server says 100 within 0.2 s (§17.2.1), and people wait
 CHALLENGES_MAX = 3  # 401 by the server after 407 by the proxy, once more for a stale nonce
 
 
@@ -88,6 +89,8 @@ class ClientRequest:
         self._state: State = Done()
         self._uri = Uri("sip")
         self._credentials: Headers = ()
+        self._is_standing = False  # whether they answer a challenge of an earlier request
+        self._patience_s: float | None = None
         self._challenges = 0
         self._cancelling = Cancelling.NO
         self._cancel_reason: str | None = None
@@ -113,8 +116,12 @@ class ClientRequest:
     def _may_retry(self) -> bool:
         return self._cancelling is Cancelling.NO and not self._is_last
 
-    def begin(self, uri: Uri, now_s: float, *, hop: Hop | None = None) -> None:
-        """Send it towards `uri`: the first route or the Request-URI (§8.1.2). `hop` spares the look-up when it is known."""
+    def begin(self, uri: Uri, now_s: float, *, hop: Hop | None = None, patience_s: float | None = None) -> None:
+        """Send it towards `uri`: the first route or the Request-URI (§8.1.2). `hop` spares the look-up when it is known.
+
+        `patience_s`: how long the last hop may stay silent; None: as long as the transaction does.
+        """
+        self._patience_s = patience_s
         self._uri = uri
         if hop is None:
             self._state = Locating(self._endpoint.locate(uri, self, now_s), ())
@@ -176,6 +183,7 @@ class ClientRequest:
     def receive_response(self, transaction: ClientTransaction, response: Response, source: Hop, now_s: float) -> None:
         """A response from the transaction."""
         state = self._state
+        self._endpoint.timers.clear(self, "silent")
         if not isinstance(state, Trying):
             # RFC 6026 §7.2: further 2xx to an INVITE, from this or another fork.
             self._user.receive_final(transaction.request, response, source, now_s)
@@ -185,6 +193,8 @@ class ClientRequest:
             if response.status > 100 and self._cancelling is Cancelling.NO:
                 self._user.receive_provisional(response, now_s)
         elif not self._may_retry or not self._try_again(state, response, source, now_s):
+            if self._knowledge is not None and response.status < 300:
+                learn_nonce(self._knowledge, transaction.request, response)
             self._finish()
             self._user.receive_final(transaction.request, response, source, now_s)
 
@@ -205,19 +215,30 @@ class ClientRequest:
             self._user.receive_none(503, f"{transaction.hop.host} cannot be reached", now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
-        """§9.1: 64*T1 after the CANCEL without a final response, the client considers the request cancelled."""
-        assert name == "cancelled", name
-        if isinstance(self._state, Trying):
+        """The hop is silent for too long; or §9.1: 64*T1 after the CANCEL without a final response the request counts as cancelled."""
+        if name == "silent":
+            self._give_up_hop(now_s)
+        elif isinstance(self._state, Trying):
             self._state.transaction.abandon()
             self._finish()
             self._user.receive_none(408, "cancelled without an answer", now_s)
 
     # --- attempts
 
+    def _give_up_hop(self, now_s: float) -> None:
+        """RFC 3263 §4.3 lets the transaction time out first; after 32 s nobody stands at the door any more, and no server needs 4."""
+        if isinstance(self._state, Trying) and self._may_retry:
+            transaction = self._state.transaction
+            transaction.abandon()
+            self.receive_failure(transaction, Failure.TIMEOUT, now_s)
+
     def _try(self, hops: tuple[Hop, ...], now_s: float) -> None:
         hop, *rest = hops
         endpoint = self._endpoint
         request = self._user.compose(hop)
+        if self._knowledge is not None and (self._is_standing or not self._credentials):
+            self._credentials = standing_credentials(endpoint.ids, self._knowledge, request, self._uri, hop)
+            self._is_standing = bool(self._credentials)
         for name, value in self._credentials:
             request = request.adding(name, value)
         via = Via(hop.transport.value, hop.local_host, hop.local_port, (("branch", endpoint.ids.branch()), ("rport", None)))
@@ -233,14 +254,26 @@ class ClientRequest:
             return
         transaction = endpoint.layer.request(request, hop, self, now_s)
         self._state = Trying(transaction, tuple(rest))
+        patience_s = HOP_PATIENCE_S if rest else self._patience_s
+        if patience_s is not None:
+            endpoint.timers.set(self, "silent", now_s + patience_s)
 
     def _try_again(self, state: Trying, response: Response, source: Hop, now_s: float) -> bool:
         hop = state.transaction.hop
         if response.status in (401, 407) and self._knowledge is not None and self._challenges < CHALLENGES_MAX:
             # §22.2: a challenge is answered once; the retry keeps Call-ID, From and To, and raises CSeq.
-            credentials = answer_challenge(self._endpoint.ids, self._knowledge, state.transaction.request, response, self._uri, hop)
+            credentials = answer_challenge(
+                self._endpoint.ids,
+                self._knowledge,
+                state.transaction.request,
+                response,
+                self._uri,
+                hop,
+                was_standing=self._is_standing,
+            )
             if credentials is not None:
                 self._challenges += 1
+                self._is_standing = False
                 self._credentials = credentials
                 self._try((hop, *state.hops_left), now_s)
                 return True
@@ -259,7 +292,8 @@ class ClientRequest:
 
     def _finish(self) -> None:
         self._state = Done()
-        self._endpoint.timers.clear(self, "cancelled")
+        for name in ("cancelled", "silent"):
+            self._endpoint.timers.clear(self, name)
 
 
 class Unattended:

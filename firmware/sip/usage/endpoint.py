@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from firmware.ids import IdSource
+from firmware.sip.auth import Challenge
 from firmware.sip.events import AccountName, CallKey, Effect, EndCause, Hop, Locate, Located, QueryId, Reason, Transport
+from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request
 from firmware.sip.names import TransferKey
 from firmware.sip.settings import Account, AgentSettings, CallHabits
@@ -22,6 +24,16 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, SUBSCRIB
 LOCATE_MAX_S = 32.0  # as long as a request may wait for its response; the resolver's own patience is shorter
 HOSTS_MAX = 16  # numeric addresses remembered of one account's servers
 KNOWN_METHODS = frozenset(ALLOW.split(", "))
+
+
+class Proof(NamedTuple):
+    """A challenge that we answered, and how often we have used its nonce."""
+
+    challenge: Challenge
+    uses: int
+
+
+ProofKey = tuple[bool, str]  # whether for REGISTER, whose realm and nonces are its own; and the header that bears the answer
 
 
 class LocateUser(Protocol):
@@ -67,13 +79,17 @@ class AccountKnowledge:
         self.account = account
         self.realm = account.realm
         self.hosts: frozenset[str] = frozenset()  # numeric addresses of its registrar and proxy
+        self.registrar = account.registrar  # the one that holds us, or will be asked next
+        self.service_routes: tuple[NameAddr, ...] = ()  # the way that it wants our requests to take (RFC 3608)
+        self.gruu: Uri | None = None  # an address of this device that works from everywhere (RFC 5627)
+        self.proofs: dict[ProofKey, Proof] = {}  # challenges that were answered and may be answered again
         self.public: tuple[str, int] | None = None  # our address as the registrar sees it, when it differs from our own (RFC 3581)
 
     def owns_uri(self, uri: Uri) -> bool:
         """Whether requests to this URI go to the account's own servers."""
         account = self.account
-        own = (account.outbound_proxy or account.registrar, account.registrar, account.aor)
-        return uri.host.lower() in [server.host.lower() for server in own]
+        own = (account.outbound_proxy or account.registrar, self.registrar, account.registrar, *account.backups, account.aor)
+        return uri.host.lower() in [server.host.lower() for server in (*own, *[route.uri for route in self.service_routes])]
 
     def learn_hosts(self, hops: tuple[Hop, ...]) -> None:
         """The addresses found for a URI of the account; a few of the latest are kept."""

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from firmware.errors import RemoteProtocolError
 from firmware.sip.events import FlowId, Hop, Registered, RegistrationFailed, Unregistered
+from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
+from firmware.sip.outbound import instance, pub_gruu, service_routes, with_instance
 from firmware.sip.uri import Uri
-from firmware.sip.usage.addressing import common_headers, contact_uri, preloaded_route
+from firmware.sip.usage.addressing import common_headers, edge_route, registered_uri
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.liveness import Liveness
@@ -24,6 +27,7 @@ QUICK_FOR_S = 120.0  # … during the two minutes that a restart takes at most; 
 RETRY_MAX_S = 60.0  # the longest gap after an outage
 REFUSED_RETRY_S = 300.0  # after a wrong password: slow enough for the guards that ban addresses after five failures in ten minutes
 RETRY_AFTER_MAX_S = 300.0  # a registrar may ask for patience, but not take the door out of service for a day
+SILENCE_MAX_S = 4.0  # how long a registrar is waited for while another could be asked, so that a backup has us within 5 s
 EXPIRES_MAX_S = 86_400  # nobody needs to be asked less often than daily
 ADJUSTMENTS_MAX = 4  # 423, 3xx and changes of our public address in a row
 
@@ -84,6 +88,7 @@ class Registration:
         self._cseq = 0  # … and CSeq rises by one with each
         self._expires_s = self._account.expires_s
         self._registrar = self._account.registrar
+        self._untried = self._account.backups  # registrars that have not been asked since the last that answered
         self._contact: Uri | None = None  # what the registrar holds of us
         self._composed: Uri | None = None
         self._adjustments = 0
@@ -97,7 +102,7 @@ class Registration:
         """Begin to keep the account registered; at once, also when it is bound or waiting."""
         self._stop()
         self._failing_since_s, self._failures = None, 0
-        self._send(now_s)
+        self._send_first(now_s)
 
     def unregister(self, now_s: float) -> None:
         """Remove the binding (§10.2.2)."""
@@ -111,7 +116,7 @@ class Registration:
 
     def network_changed(self, now_s: float) -> None:
         """Our addresses changed: what was learned is void, register at once."""
-        self._knowledge.public = None
+        self._knowledge.public = self._knowledge.gruu = None
         match self._state:
             case Idle() | Removing():
                 pass
@@ -123,7 +128,7 @@ class Registration:
         match self._state:
             case Waiting(since_s=since_s, is_refused=False) if host in self._knowledge.hosts and now_s >= since_s + 1.0:
                 self._stop()
-                self._send(now_s)
+                self._send_first(now_s)
             case _:
                 pass
 
@@ -147,7 +152,7 @@ class Registration:
         """The registrar went away while we were bound: it may have lost its table, so register again until it answers."""
         if isinstance(self._state, Bound):
             self._stop()
-            self._send(now_s)
+            self._send_first(now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """Refresh, retry, or the NAT binding's next sign of life."""
@@ -155,7 +160,7 @@ class Registration:
             self._keep_alive(now_s)
             return
         self._stop()
-        self._send(now_s)
+        self._send_first(now_s)
 
     # --- the request
 
@@ -163,20 +168,25 @@ class Registration:
         """The REGISTER for one attempt (§10.2): Request-URI is the domain of the registrar, To and From the address of record."""
         self._cseq += 1
         account = self._account
-        self._composed = contact_uri(self._endpoint, hop, self._knowledge)
+        self._composed = registered_uri(self._endpoint, hop, self._knowledge)
         expires_s = 0 if isinstance(self._state, Removing) else self._expires_s
-        contacts = [("Contact", f"<{self._composed}>;expires={expires_s}")]
+        own, extensions = NameAddr("", self._composed), "path"
+        if self._endpoint.settings.instance:
+            # RFC 5627 §4.1, RFC 5626 §4.1: a device that says who it is gets an address of its own.
+            own, extensions = with_instance(own, self._endpoint.settings.instance), "path, gruu"
+        contacts = [("Contact", f"{own.with_param('expires', str(expires_s))}")]
         if self._contact is not None and not self._contact.equivalent(self._composed):
             # §10.2.2: the binding of our old address is removed in the same request.
             contacts.append(("Contact", f"<{self._contact}>;expires=0"))
         headers = (
             ("Max-Forwards", "70"),
-            *preloaded_route(self._knowledge),
+            *edge_route(self._knowledge),
             ("From", f"<{account.aor}>;tag={self._tag}"),
             ("To", f"<{account.aor}>"),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} REGISTER"),
             *contacts,
+            ("Supported", extensions),  # RFC 3327 §5.1: proxies on the way may add Path
             *common_headers(self._endpoint),
         )
         registrar = self._registrar
@@ -198,7 +208,7 @@ class Registration:
         """No answer."""
         if isinstance(self._state, Removing):
             self._forget()
-        else:
+        elif not self._sent_to_backup(now_s):
             self._wait(0, text, self._backoff_s(now_s), now_s, is_refused=False)
 
     # --- outcomes
@@ -213,6 +223,8 @@ class Registration:
             self._send(now_s)
             return
         self._adjustments = 0
+        self._untried = self._account.backups
+        self._learn_ways(response)
         granted_s = self._granted_s(response)
         jitter = 1 - 0.1 * self._endpoint.ids.fraction()
         self._endpoint.timers.set(self, "refresh", now_s + max(1.0, granted_s * REFRESH_FRACTION * jitter))
@@ -234,6 +246,18 @@ class Registration:
             ):
                 return min(int(text), EXPIRES_MAX_S)
         return min(self._expires_s if response.expires is None else response.expires, EXPIRES_MAX_S)
+
+    def _learn_ways(self, response: Response) -> None:
+        """How the registrar wants to be used from now on: itself, its Service-Route (RFC 3608 §5), our GRUU (RFC 5627 §4.2)."""
+        knowledge = self._knowledge
+        knowledge.registrar = self._registrar
+        try:
+            knowledge.service_routes = service_routes(response)
+        except RemoteProtocolError:
+            knowledge.service_routes = ()
+        own = [contact for contact in response.contacts if self._contact is not None and contact.uri.equivalent(self._contact)]
+        same = [contact for contact in own if instance(contact) == self._endpoint.settings.instance]
+        knowledge.gruu = pub_gruu(same[0]) if same else None
 
     def _learned_address(self, response: Response, source: Hop) -> bool:
         """Note under which address the registrar sees us (RFC 3581); True when that differs from what we told it."""
@@ -277,6 +301,8 @@ class Registration:
         text = f"{status} {response.reason}" if advice is None else f"{status} {response.reason}: {advice}"
         asked = response.get("Retry-After") or ""
         seconds = asked.partition(";")[0].partition("(")[0].strip()
+        if status >= 500 and self._sent_to_backup(now_s):
+            return
         if seconds.isascii() and seconds.isdecimal() and len(seconds) < 10:
             # §20.33: the registrar says when to come back.
             self._wait(status, text, min(float(seconds), RETRY_AFTER_MAX_S), now_s, is_refused=False)
@@ -307,10 +333,25 @@ class Registration:
 
     # --- the rest
 
+    def _send_first(self, now_s: float) -> None:
+        """Ask the registrar that is preferred, whichever it was that answered last."""
+        self._registrar, self._untried = self._account.registrar, self._account.backups
+        self._send(now_s)
+
+    def _sent_to_backup(self, now_s: float) -> bool:
+        """Whether the next registrar is being asked, because this one does not answer."""
+        if not self._untried:
+            return False
+        self._registrar, *left = self._untried
+        self._untried = tuple(left)
+        self._send(now_s)
+        return True
+
     def _send(self, now_s: float) -> None:
         request = ClientRequest(self._endpoint, self, self._knowledge)
         self._state = Registering(request)
-        request.begin(self._next_hop(), now_s)
+        self._knowledge.registrar = self._registrar  # whose challenges are the account's own
+        request.begin(self._next_hop(), now_s, patience_s=SILENCE_MAX_S if self._account.backups else None)
 
     def _next_hop(self) -> Uri:
         proxy = self._account.outbound_proxy
