@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from firmware.app.wiring.accounts import agent_settings
 from firmware.app.wiring.board import UNWIRED, board_settings
 from firmware.app.wiring.directory import directory
-from firmware.config.schema import Account, Button, Call, Card, Code, Contact, Incoming, Lamp, Lock, Reader, Settings, Station, Target
+from firmware.config.schema import (
+    Account,
+    Button,
+    Call,
+    Card,
+    Code,
+    Contact,
+    Holiday,
+    Incoming,
+    Lamp,
+    Lock,
+    Profile,
+    Reader,
+    Rule,
+    Settings,
+    Station,
+    Step,
+    Target,
+)
 from firmware.config.secrets import Secret
-from firmware.door.directory import AutoAnswer
-from firmware.door.events import LockName
+from firmware.door.directory import AutoAnswer, CallKind, Chime, Deed, Do, Route, Trigger, Watch
+from firmware.door.events import ButtonName, LockName
+from firmware.door.schedule import AfterEaster, Dates, Span, When, Yearly
 from hw.settings import Pull
 
 SETTINGS = Settings(
@@ -91,3 +112,94 @@ def test_never_is_no_time_at_all() -> None:
     known = directory(SETTINGS)
     assert known.limits.hangup_after_open_s is None
     assert known.second_press_hangs_up
+
+
+PLANNED = SETTINGS._replace(
+    target=(
+        *SETTINGS.target,
+        Target(
+            name="bob",
+            uri="sip:bob@pbx.example",
+            account="home",
+            fallback_accounts=("spare",),
+            fallback_uri="sip:bob@192.0.2.9",
+            deputy="anna",
+            quiet_when="not office",
+        ),
+    ),
+    button=(*SETTINGS.button, Button(name="shop", plan="shop")),
+    step=(Step(plan="shop", targets=("anna",), ring_s=20.0, when="office"), Step(plan="shop", targets=("bob", "sip:y@192.0.2.3"))),
+    profile=(Profile(name="office", times=("mon-fri 08:00-17:00", "holiday 10:00-12:00")),),
+    holiday=(
+        Holiday(name="christmas", date="12-24", until="12-26"),
+        Holiday(name="fair", date="2026-10-03"),
+        Holiday(name="easter-monday", easter=1),
+    ),
+    lock=(
+        Lock(name="gate", gpio=5, may_hold=True, held_when="office", then="garage", then_after_s=8.0, secure_only=True),
+        SETTINGS.lock[1],
+    ),
+    contact=(
+        Contact(name="leaf", kind="door", gpio=9, lock="gate", open_limit_s=60.0),
+        Contact(name="case", kind="tamper", gpio=10),
+    ),
+    rule=(
+        Rule(name="r", on="failed account home", do=("wait 2.5", "hold gate", "hang-up"), when="not office", state="idle"),
+        Rule(name="s", on="pressed", do=("call shop",)),
+    ),
+    call=Call(chime="unanswered", fallback_after_s=3.0),
+)
+
+
+def test_a_plan_keeps_the_order_of_its_steps() -> None:
+    known = directory(PLANNED)
+    first, second = known.plans["shop"]
+    assert known.buttons[ButtonName("shop")] == (first, second)
+    assert ([target.name for target in first.targets], first.ring_s, first.when) == (["anna"], 20.0, When(profile="office"))
+    assert ([target.name for target in second.targets], second.ring_s, second.when) == (["bob", "sip:y@192.0.2.3"], None, None)
+
+
+def test_a_target_brings_its_ways_and_its_deputy() -> None:
+    bob = directory(PLANNED).targets["bob"]
+    assert bob.routes == (
+        Route(uri="sip:bob@pbx.example", account="home"),
+        Route(uri="sip:bob@pbx.example", account="spare"),
+        Route(uri="sip:bob@192.0.2.9", account=None),
+    )
+    assert (bob.deputy, bob.quiet_when) == ("anna", When(profile="office", negated=True))
+
+
+def test_profiles_and_holidays_are_those_of_the_calendar() -> None:
+    known = directory(PLANNED)
+    assert known.profiles["office"].spans == (
+        Span(days=frozenset(range(5)), begin_min=480, end_min=1020),
+        Span(days=frozenset({7}), begin_min=600, end_min=720),
+    )
+    assert known.holidays == (
+        Yearly(first=(12, 24), last=(12, 26)),
+        Dates(first=date(2026, 10, 3), last=date(2026, 10, 3)),
+        AfterEaster(days=1),
+    )
+
+
+def test_locks_and_contacts_know_each_other() -> None:
+    known = directory(PLANNED)
+    gate = known.locks[LockName("gate")]
+    assert (gate.held_when, gate.then, gate.then_after_s, gate.secure_only) == (When(profile="office"), "garage", 8.0, True)
+    assert dict(known.watches) == {"leaf": Watch(lock=LockName("gate"), open_limit_s=60.0)}
+    assert known.tampers == {"case"}
+    assert [relay.may_hold for relay in board_settings(PLANNED).relays] == [True, False]
+    assert (known.chime, known.limits.fallback_after_s) == (Chime.UNANSWERED, 3.0)
+
+
+def test_rules_are_read_from_their_sentences() -> None:
+    first, second = directory(PLANNED).rules
+    assert (first.on, first.subject, first.state) == (Trigger.FAILED, "account home", CallKind.IDLE)
+    assert first.when == When(profile="office", negated=True)
+    assert first.deeds == (Do(what=Deed.WAIT, seconds=2.5), Do(what=Deed.HOLD, name="gate"), Do(what=Deed.HANG_UP))
+    assert (second.on, second.subject, second.deeds) == (Trigger.PRESSED, "", (Do(what=Deed.CALL, name="shop"),))
+
+
+def test_an_account_that_is_trusted_may_say_who_calls() -> None:
+    trusting = SETTINGS._replace(account=(SETTINGS.account[0]._replace(trust_identity=True), SETTINGS.account[1]))
+    assert [account.habits.trusts_identity for account in agent_settings(trusting).accounts] == [True, False]
