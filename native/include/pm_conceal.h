@@ -1,41 +1,39 @@
-/* Packet loss concealment by repeating the last pitch periods, in the manner of ITU-T G.711 appendix I: one period for the first 10
- * ms, then two and three against buzzing, fading from 10 ms on to silence at 60 ms, and a cross-fade into what comes next.
+/* Packet loss concealment by linear prediction. A signal that stops is continued from its own past; when the packet behind the hole
+ * is here already, it is continued backwards too and the hole is bridged from both sides, which is worth more than any
+ * continuation.
  *
- * It differs in adding no delay: the joint is smoothed forwards only, by letting the difference between signal and repetition
- * decay. */
+ * No delay is added: the caller looks ahead only where the jitter buffer holds the next packet anyway. */
 #ifndef PM_CONCEAL_H
 #define PM_CONCEAL_H
 
-#include "pm_samples.h"
+#include "pm_predict.h"
 
 enum {
-    PM_CONCEAL_LAG_MIN = PM_MS(5),  /* 200 Hz; a higher voice repeats at a multiple of its period */
-    PM_CONCEAL_LAG_MAX = PM_MS(15), /* 66 Hz */
-    PM_CONCEAL_WINDOW = PM_MS(20),
-    PM_CONCEAL_PERIODS_MAX = 3,
-    /* Three periods and a quarter to smooth the joint; it also holds window + lag. */
-    PM_CONCEAL_HISTORY = PM_CONCEAL_LAG_MAX * PM_CONCEAL_PERIODS_MAX + PM_CONCEAL_LAG_MAX
+    PM_CONCEAL_HISTORY = PM_PREDICT_WINDOW,
+    PM_CONCEAL_BRIDGE = PM_MS(20), /* how far back the sound behind the hole is continued */
+    PM_CONCEAL_MERGE = PM_MS(10)
 };
 
 struct pm_conceal {
     bool active;
-    unsigned lag;
-    unsigned overlap;  /* a quarter of a period */
-    unsigned periods;  /* in the cycle now */
-    unsigned position; /* in the cycle */
-    unsigned done;     /* samples since the loss began */
-    float step;        /* difference at the joint, decaying over the overlap */
-    int16_t history[PM_CONCEAL_HISTORY];
-    int16_t cycle[PM_CONCEAL_LAG_MAX * PM_CONCEAL_PERIODS_MAX];
+    unsigned done;  /* samples since the loss began */
+    uint32_t noise; /* generator */
+    struct pm_predictor predictor;
+    float last[PM_PREDICT_ORDER]; /* of the continuation, before it fades */
 };
 
 void pm_conceal_init(struct pm_conceal *conceal);
 
-/* Continues the signal by n samples. `end` points behind its last sample; PM_CONCEAL_HISTORY samples lie before it. They are read
- * only when a loss begins. `out` may be `end`. */
+/* Continues the signal by n samples, fading to silence within 90 ms. `end` points behind its last sample; PM_CONCEAL_HISTORY
+ * samples lie before it. They are read only when a loss begins. `out` may be `end`. */
 void pm_conceal_extend(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n);
 
-/* The signal is back: fades from the concealment into the n samples at `fresh`, in place. No effect when nothing was concealed. */
+/* As extend, and the `fresh_n` samples at `fresh`, which are what comes behind the n, are met without a joint. The loss is over. */
+void pm_conceal_bridge(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n, const int16_t *fresh,
+                       size_t fresh_n);
+
+/* The signal is back, but what was played before it could not know: fades from the continuation into the n samples at `fresh`, in
+ * place. No effect when nothing was concealed. */
 void pm_conceal_merge(struct pm_conceal *conceal, int16_t *fresh, size_t n);
 
 #endif

@@ -42,6 +42,8 @@ struct pm_jitter {
     uint32_t play_timestamp; /* the next unit to hand out */
     uint32_t queued;         /* units handed out and not yet heard */
     uint32_t held;           /* units played as PM_GET_HOLD since the last packet */
+    uint32_t packet_units;   /* length of the latest packet */
+    uint32_t look_ahead;     /* units for which a packet more of delay is wanted, since one was missed */
     double delay_units;      /* smoothed: arrival of the fastest packets to playing */
     bool delay_known;
     uint8_t order[PM_JITTER_SLOTS]; /* slots by timestamp, earliest first */
@@ -71,8 +73,18 @@ bool pm_jitter_ready(const struct pm_jitter *jitter);
 void pm_jitter_queued(struct pm_jitter *jitter, uint32_t units);
 void pm_jitter_stretched(struct pm_jitter *jitter, int32_t units);
 
+/* Whether a packet was missed in the last half minute. */
+static inline bool pm_jitter_misses(const struct pm_jitter *jitter) {
+    return jitter->look_ahead > 0;
+}
+
+/* Units missing before the first packet that is here; 0 when it is due, or none is here. */
+uint32_t pm_jitter_hole(const struct pm_jitter *jitter);
+
 double pm_jitter_target_ms(const struct pm_jitter *jitter);
 double pm_jitter_delay_ms(const struct pm_jitter *jitter);
+/* Delay above (+) or below (-) the target. */
+double pm_jitter_excess_ms(const struct pm_jitter *jitter);
 void pm_jitter_stats(const struct pm_jitter *jitter, struct pm_jitter_stats *stats);
 
 #endif

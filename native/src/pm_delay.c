@@ -2,15 +2,27 @@
 #include "pm_seq.h"
 #include <string.h>
 
-/* Two windows of this length remember the smallest transit: long enough to see an undelayed packet through a stall, short enough
- * that a sender 2000 ppm slow (2 ms/s, far beyond any crystal) biases it by under 8 ms. */
-#define WINDOW_NS INT64_C(2000000000)
+#define MS INT64_C(1000000)
+/* The windows together see an undelayed packet through a stall, and are short enough that a sender 2000 ppm slow (2 ms/s, far
+ * beyond any crystal) biases the smallest transit by 6 ms. */
+#define WINDOW_NS (800 * MS)
 /* Share of packets that shall come in time: the rest costs less as concealment than as delay. */
-#define QUANTILE 0.97F
-/* A packet's weight halves over about 3 s of 20 ms packets. */
-#define FORGET 0.9954F
+#define QUANTILE 0.995F
+/* A packet's weight halves over about 5 s of 20 ms packets. */
+#define FORGET 0.9972F
 /* The gain is folded back before a float loses its precision. */
 #define GAIN_MAX 1e12F
+/* Silence of three usual packets, ended by one this much later than jitter explains, is a stall. */
+#define STALL_SILENCE_NS (60 * MS)
+#define STALL_ABOVE_MS 10.0
+/* Packets that waited in one queue follow each other faster than any sender speaks. */
+#define BACK_TO_BACK_NS (8 * MS)
+/* A stall without another within LONE is forgotten after it, and sooner when it was so long that it hardly is the radio's habit;
+ * one that has company lasts as long as conditions usually do. */
+#define LONE_NS (4500 * MS)
+#define LONE_TALL_NS (2500 * MS)
+#define TALL_MS 250.0F
+#define RECURRING_NS (20000 * MS)
 
 void pm_delay_init(struct pm_delay *delay, uint32_t clock_rate_hz) {
     memset(delay, 0, sizeof *delay);
@@ -18,20 +30,31 @@ void pm_delay_init(struct pm_delay *delay, uint32_t clock_rate_hz) {
     delay->gain = 1.0F;
 }
 
-static void roll_windows(struct pm_delay *delay, int64_t transit_ns, int64_t wait_ns, int64_t arrival_ns) {
+static void begin(struct pm_delay *delay, uint32_t timestamp, int64_t arrival_ns, int64_t wait_ns) {
+    delay->begun = true;
+    delay->origin_ns = delay->latest_arrival_ns = delay->window_start_ns = arrival_ns;
+    delay->last_timestamp = timestamp;
+    for (unsigned i = 0; i < PM_DELAY_WINDOWS; i++) {
+        delay->windows[i].wait_ns = wait_ns;
+    }
+}
+
+/* The smallest transit and the longest wait of the last windows, this packet included. */
+static struct pm_delay_window roll_windows(struct pm_delay *delay, struct pm_delay_window now, int64_t arrival_ns) {
+    struct pm_delay_window *w = delay->windows;
     if (arrival_ns - delay->window_start_ns >= WINDOW_NS) {
-        delay->base_before_ns = delay->base_now_ns;
-        delay->wait_before_ns = delay->wait_now_ns;
-        delay->base_now_ns = transit_ns;
-        delay->wait_now_ns = wait_ns;
+        memmove(w + 1, w, (PM_DELAY_WINDOWS - 1) * sizeof *w);
+        w[0] = now;
         delay->window_start_ns = arrival_ns;
     }
-    if (transit_ns < delay->base_now_ns) {
-        delay->base_now_ns = transit_ns;
+    w[0].base_ns = now.base_ns < w[0].base_ns ? now.base_ns : w[0].base_ns;
+    w[0].wait_ns = now.wait_ns > w[0].wait_ns ? now.wait_ns : w[0].wait_ns;
+    struct pm_delay_window all = w[0];
+    for (unsigned i = 1; i < PM_DELAY_WINDOWS; i++) {
+        all.base_ns = w[i].base_ns < all.base_ns ? w[i].base_ns : all.base_ns;
+        all.wait_ns = w[i].wait_ns > all.wait_ns ? w[i].wait_ns : all.wait_ns;
     }
-    if (wait_ns > delay->wait_now_ns) {
-        delay->wait_now_ns = wait_ns;
-    }
+    return all;
 }
 
 static void fold_gain(struct pm_delay *delay) {
@@ -55,31 +78,65 @@ static double quantile_ms(const struct pm_delay *delay) {
     return (double)(bucket * PM_DELAY_BUCKET_MS);
 }
 
-int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arrival_ns, int64_t drained_ns) {
-    int64_t wait_ns = drained_ns - arrival_ns;
-    if (!delay->begun) {
-        delay->begun = true;
-        delay->origin_ns = arrival_ns;
-        delay->last_timestamp = timestamp;
-        delay->window_start_ns = arrival_ns;
-        delay->wait_now_ns = delay->wait_before_ns = wait_ns;
-    }
-    delay->media_units += pm_ts_diff(timestamp, delay->last_timestamp);
-    delay->last_timestamp = timestamp;
-    int64_t rate = delay->clock_rate_hz;
-    int64_t media_ns = delay->media_units / rate * 1000000000 + delay->media_units % rate * 1000000000 / rate;
-    int64_t transit_ns = arrival_ns - delay->origin_ns - media_ns;
-    roll_windows(delay, transit_ns, wait_ns, arrival_ns);
-    int64_t base_ns = delay->base_now_ns < delay->base_before_ns ? delay->base_now_ns : delay->base_before_ns;
-    int64_t relative_ns = transit_ns - base_ns;
-    int64_t bucket = relative_ns / (PM_DELAY_BUCKET_MS * INT64_C(1000000));
+static void count(struct pm_delay *delay, int64_t relative_ns) {
+    int64_t bucket = relative_ns / (PM_DELAY_BUCKET_MS * MS);
     delay->weight[bucket < PM_DELAY_BUCKETS ? bucket : PM_DELAY_BUCKETS - 1] += delay->gain;
     delay->total += delay->gain;
     delay->gain /= FORGET;
     if (delay->gain > GAIN_MAX) {
         fold_gain(delay);
     }
-    int64_t longest_wait_ns = delay->wait_now_ns > delay->wait_before_ns ? delay->wait_now_ns : delay->wait_before_ns;
-    delay->target_ms = quantile_ms(delay) + (double)longest_wait_ns / 1e6;
+    delay->jitter_ms = quantile_ms(delay);
+}
+
+/* Whether this packet waited in a stall; its first packet is remembered. */
+static bool is_stalled(struct pm_delay *delay, int64_t relative_ns, int64_t arrival_ns) {
+    int64_t silence_ns = arrival_ns - delay->latest_arrival_ns;
+    double relative_ms = (double)relative_ns / 1e6;
+    bool late = relative_ms > delay->jitter_ms + STALL_ABOVE_MS;
+    if (late && silence_ns >= STALL_SILENCE_NS) {
+        memmove(delay->stalls + 1, delay->stalls, (PM_DELAY_STALLS - 1) * sizeof *delay->stalls);
+        delay->stalls[0] = (struct pm_delay_stall){.at_ns = arrival_ns, .height_ms = (float)relative_ms};
+        delay->stalled = true;
+    } else {
+        delay->stalled = delay->stalled && silence_ns < BACK_TO_BACK_NS;
+    }
+    return delay->stalled && late;
+}
+
+/* The highest stall that is still remembered. A stall has company when the one before or after it came within LONE. */
+static double stall_ms(const struct pm_delay *delay, int64_t now_ns) {
+    double highest = 0.0;
+    for (unsigned i = 0; i < PM_DELAY_STALLS && delay->stalls[i].height_ms > 0.0F; i++) {
+        const struct pm_delay_stall *s = &delay->stalls[i];
+        int64_t next_ns = i > 0 ? delay->stalls[i - 1].at_ns : now_ns;
+        bool before = i + 1 < PM_DELAY_STALLS && s[1].height_ms > 0.0F && s->at_ns - s[1].at_ns < LONE_NS;
+        bool company = before || (i > 0 && next_ns - s->at_ns < LONE_NS);
+        int64_t lone_ns = s->height_ms > TALL_MS ? LONE_TALL_NS : LONE_NS;
+        if (now_ns - s->at_ns < (company ? RECURRING_NS : lone_ns) && s->height_ms > highest) {
+            highest = s->height_ms;
+        }
+    }
+    return highest;
+}
+
+int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arrival_ns, int64_t drained_ns) {
+    if (!delay->begun) {
+        begin(delay, timestamp, arrival_ns, drained_ns - arrival_ns);
+    }
+    delay->media_units += pm_ts_diff(timestamp, delay->last_timestamp);
+    delay->last_timestamp = timestamp;
+    int64_t rate = delay->clock_rate_hz;
+    int64_t media_ns = delay->media_units / rate * 1000000000 + delay->media_units % rate * 1000000000 / rate;
+    struct pm_delay_window now = {.base_ns = arrival_ns - delay->origin_ns - media_ns, .wait_ns = drained_ns - arrival_ns};
+    struct pm_delay_window recent = roll_windows(delay, now, arrival_ns);
+    int64_t relative_ns = now.base_ns - recent.base_ns + now.wait_ns;
+    if (!is_stalled(delay, relative_ns, arrival_ns)) {
+        count(delay, relative_ns);
+    }
+    delay->latest_arrival_ns = arrival_ns > delay->latest_arrival_ns ? arrival_ns : delay->latest_arrival_ns;
+    double stall = stall_ms(delay, arrival_ns);
+    delay->wait_ms = (double)recent.wait_ns / 1e6;
+    delay->target_ms = stall > delay->jitter_ms ? stall : delay->jitter_ms;
     return relative_ns;
 }

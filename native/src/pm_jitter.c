@@ -12,9 +12,14 @@
 #define PACKET_MAX_MS 200
 /* Times up to here (73 years) can be subtracted and added without overflow. */
 #define ARRIVAL_MAX_NS (INT64_MAX / 4)
-/* Delay may stay this far from the target before it is changed: a pitch period is up to 15 ms long. */
+/* Advice to those who ask for no more than that: delay may stay this far from the target, since a pitch period is up to 15 ms long.
+ */
 #define BELOW_TARGET_MS 4.0
 #define ABOVE_TARGET_MS 14.0
+/* After a packet was missed the next one shall be here when the hole behind it is played, so that concealment knows both sides:
+ * worth one packet of delay as long as losses come at least this often. */
+#define LOOK_AHEAD_MS 30000
+#define LOOK_AHEAD_MARGIN_MS 4.0
 /* Weight of one packet in the smoothed delay; the measure is nearly free of noise, only scheduling is left. */
 #define DELAY_SMOOTHING 0.25
 
@@ -48,6 +53,8 @@ int pm_jitter_init(struct pm_jitter *j, const struct pm_jitter_config *config) {
 
 double pm_jitter_target_ms(const struct pm_jitter *j) {
     double target = pm_delay_target_ms(&j->delay);
+    double ahead = ms_of_units(j, j->packet_units) + pm_delay_wait_ms(&j->delay) + LOOK_AHEAD_MARGIN_MS;
+    target = j->look_ahead > 0 && target < ahead ? ahead : target;
     double low = j->config.delay_min_ms, high = j->config.delay_max_ms;
     return target < low ? low : target > high ? high : target;
 }
@@ -55,6 +62,18 @@ double pm_jitter_target_ms(const struct pm_jitter *j) {
 double pm_jitter_delay_ms(const struct pm_jitter *j) {
     /* While nothing is here to play the delay of what is played does not change: it is known when the packet comes. */
     return ms_of_units(j, j->delay_units - j->held);
+}
+
+double pm_jitter_excess_ms(const struct pm_jitter *j) {
+    return pm_jitter_delay_ms(j) - pm_jitter_target_ms(j);
+}
+
+uint32_t pm_jitter_hole(const struct pm_jitter *j) {
+    if (j->state != PM_JITTER_PLAYING || j->count == 0) {
+        return 0;
+    }
+    int32_t gap = pm_ts_diff(head_of(j)->timestamp, j->play_timestamp);
+    return gap > 0 ? (uint32_t)gap : 0;
 }
 
 static void forget_all(struct pm_jitter *j) {
@@ -112,9 +131,8 @@ static bool begins_new_timeline(const struct pm_jitter *j, const struct pm_jitte
 static void measure(struct pm_jitter *j, const struct pm_jitter_packet *p, int64_t relative_ns) {
     /* From now until it is due, plus how much later than the fastest it is here. The same for every packet, however jittered, as
      * long as playing goes on; time held is in it until a hole is found to cover it (get). */
-    double lead_ns = (double)(relative_ns + (p->drained_ns - p->arrival_ns));
     double due = (double)pm_ts_diff(p->timestamp, j->play_timestamp) + j->queued;
-    double delay = due + lead_ns * j->config.clock_rate_hz / 1e9;
+    double delay = due + (double)relative_ns * j->config.clock_rate_hz / 1e9;
     if (j->delay_known) {
         delay = j->delay_units + (delay - j->delay_units) * DELAY_SMOOTHING;
     }
@@ -162,6 +180,7 @@ static void store(struct pm_jitter *j, const struct pm_jitter_packet *p, unsigne
     s->payload_octets = (uint16_t)p->payload_octets;
     s->timestamp = p->timestamp;
     s->duration = p->duration;
+    j->packet_units = p->duration;
     memcpy(s->payload, p->payload, p->payload_octets);
     memmove(j->order + place + 1, j->order + place, j->count - place);
     j->order[place] = (uint8_t)slot;
@@ -263,7 +282,7 @@ static int hand_out(struct pm_jitter *j, struct pm_jitter_frame *f) {
     f->payload_type = head->payload_type;
     j->play_timestamp = head->timestamp + head->duration;
     j->held = 0;
-    double excess = pm_jitter_delay_ms(j) - pm_jitter_target_ms(j);
+    double excess = pm_jitter_excess_ms(j);
     f->advice = excess > ABOVE_TARGET_MS ? PM_ADVICE_SHORTEN : excess < -BELOW_TARGET_MS ? PM_ADVICE_LENGTHEN : PM_ADVICE_KEEP;
     drop_head(j); /* the octets stay in the slot until a put reuses it */
     return PM_GET_FRAME;
@@ -275,6 +294,7 @@ int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_fra
         return PM_EARG;
     }
     f->timestamp = j->play_timestamp;
+    j->look_ahead -= j->look_ahead < units ? j->look_ahead : units;
     enforce_delay_max(j);
     while (j->count > 0 && pm_ts_diff(head_of(j)->timestamp + head_of(j)->duration, j->play_timestamp) <= 0) {
         drop_head(j); /* wholly covered by an overlapping packet */
@@ -289,6 +309,7 @@ int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_fra
         return silence(j, units, f);
     }
     j->state = PM_JITTER_PLAYING;
+    j->look_ahead = gap > 0 ? units_of_ms(j, LOOK_AHEAD_MS) : j->look_ahead;
     if (gap > 0 && j->held > 0) {
         uint32_t covered = (uint32_t)gap < j->held ? (uint32_t)gap : j->held;
         j->play_timestamp += covered;

@@ -6,10 +6,19 @@
  * better than a wrong delay: some signals, music or noise, never repeat well. */
 #define MATCH_BEST 0.85F
 #define MATCH_LEAST 0.5F
-#define MATCH_STEP 0.02F
+#define MATCH_STEP 0.01F
+/* How far the delay may be from its target before it is changed. A pause is free, and comes every few seconds; speech is changed
+ * when it does not come. While packets are missed even a little too little delay costs every packet that is a little later than
+ * most, so that is not borne. */
+#define PAUSE_SLACK_MS 3.0
+#define ABOVE_SLACK_MS 12.0
+#define BELOW_SLACK_MS 6.0
+#define NO_SLACK_MS 0.5
+/* Speech is shortened after so long without a pause, and every second packet at most. Not so above this excess: nobody converses
+ * well with it. */
+#define PATIENCE_MS 2000
+#define HURRY_MS 150.0
 
-_Static_assert((int)PM_CONCEAL_HISTORY >= (int)PM_CONCEAL_WINDOW + (int)PM_CONCEAL_LAG_MAX,
-               "the pitch search reads inside the history");
 _Static_assert((int)PM_PLAYOUT_HISTORY >= (int)PM_STRETCH_LAG_MAX, "lengthening reads inside the history");
 
 int pm_playout_payloads(struct pm_playout *p, const struct pm_payload *payloads, size_t count) {
@@ -63,21 +72,57 @@ static void add_concealment(struct pm_playout *p, size_t n) {
     p->concealed += p->excused ? 0 : n;
 }
 
-static void add_packet(struct pm_playout *p, const struct pm_jitter_frame *f) {
+/* Decodes a frame behind what is pending. False when its payload type is no longer agreed. */
+static bool decode(struct pm_playout *p, const struct pm_jitter_frame *f) {
     const struct pm_payload *payload = payload_of(p, f->payload_type);
     if (payload == NULL) {
+        return false;
+    }
+    (void)pm_g711_decode(payload->codec, f->payload + f->skip, f->duration, pending_end(p), PM_PLAYOUT_PENDING - p->pending);
+    pm_level_follow(&p->level, pending_end(p), f->duration);
+    p->heard = true;
+    p->due = true;
+    return true;
+}
+
+static void add_packet(struct pm_playout *p, const struct pm_jitter_frame *f) {
+    if (!decode(p, f)) {
         add_concealment(p, f->duration);
         return;
     }
-    size_t room = PM_PLAYOUT_PENDING - p->pending;
-    (void)pm_g711_decode(payload->codec, f->payload + f->skip, f->duration, pending_end(p), room);
     pm_conceal_merge(&p->conceal, pending_end(p), f->duration);
     p->pending += f->duration;
-    p->advice = f->advice;
-    p->heard = true;
 }
 
-/* One get of the jitter buffer; where no packet is, no more than `wanted` samples. */
+/* A hole of which `first` samples are passed already. When it is short and the packet behind it is here, both are taken at once and
+ * the hole is bridged; else it is continued blindly, bit by bit, in the hope that the next packet comes meanwhile. */
+static void fill_hole(struct pm_playout *p, uint32_t first) {
+    struct pm_jitter_frame f;
+    uint32_t rest = pm_jitter_hole(&p->jitter), hole = first + rest;
+    if (hole > PM_PLAYOUT_BRIDGE) {
+        add_concealment(p, first);
+        return;
+    }
+    if (rest > 0) {
+        (void)pm_jitter_get_upto(&p->jitter, rest, &f);
+    }
+    if (!pm_jitter_ready(&p->jitter) || pm_jitter_get_upto(&p->jitter, 1, &f) != PM_GET_FRAME) {
+        add_concealment(p, hole);
+        return;
+    }
+    int16_t *end = pending_end(p);
+    p->pending += hole;
+    if (decode(p, &f)) {
+        pm_conceal_bridge(&p->conceal, end, end, hole, pending_end(p), f.duration);
+        p->pending += f.duration;
+        p->concealed += p->excused ? 0 : hole;
+    } else {
+        p->pending -= hole;
+        add_concealment(p, hole + f.duration);
+    }
+}
+
+/* One get of the jitter buffer; where no packet is, little more than `wanted` samples. */
 static void fill(struct pm_playout *p, size_t wanted) {
     struct pm_jitter_frame f;
     uint32_t frame = p->jitter.config.frame;
@@ -86,6 +131,8 @@ static void fill(struct pm_playout *p, size_t wanted) {
         add_packet(p, &f);
         return;
     case PM_GET_MISSING:
+        fill_hole(p, f.duration);
+        return;
     case PM_GET_HOLD:
         add_concealment(p, f.duration);
         return;
@@ -101,25 +148,49 @@ static float match_wanted(const struct pm_playout *p) {
     return match < MATCH_LEAST ? MATCH_LEAST : match;
 }
 
-static void stretch(struct pm_playout *p) {
+static void shorten(struct pm_playout *p, double excess_ms) {
     int16_t *start = p->pcm + PM_PLAYOUT_HISTORY;
-    unsigned changed = 0;
-    if (p->conceal.active || p->advice == PM_ADVICE_KEEP) {
+    unsigned gone = 0;
+    size_t part = p->pending < PM_STRETCH_NEEDS ? p->pending : PM_STRETCH_NEEDS;
+    if (pm_level_is_pause(&p->level, start, part)) {
+        gone = excess_ms > PAUSE_SLACK_MS ? pm_stretch_cut(start, p->pending, (unsigned)PM_MS(excess_ms)) : 0;
+    } else if (excess_ms > HURRY_MS || (excess_ms > ABOVE_SLACK_MS && p->rested && p->waited > PM_MS(PATIENCE_MS))) {
+        gone = pm_stretch_shorten(start, p->pending, match_wanted(p));
+        p->attempts = gone > 0 ? 0 : p->attempts + 1;
+    }
+    p->rested = gone == 0;
+    p->pending -= gone;
+    p->removed += gone;
+    pm_jitter_stretched(&p->jitter, -(int32_t)gone);
+}
+
+static void lengthen(struct pm_playout *p, double lack_ms) {
+    int16_t *start = p->pcm + PM_PLAYOUT_HISTORY;
+    unsigned more = 0;
+    if (pm_level_is_pause(&p->level, start - PM_STRETCH_LAG_MAX, PM_STRETCH_LAG_MAX + PM_MS(10))) {
+        more = pm_stretch_fill(start, p->pending, (unsigned)PM_MS(lack_ms) + 1);
+    } else if (lack_ms > BELOW_SLACK_MS || pm_jitter_misses(&p->jitter)) {
+        more = pm_stretch_lengthen(start, p->pending, match_wanted(p));
+        p->attempts = more > 0 ? 0 : p->attempts + 1;
+    }
+    p->pending += more;
+    p->inserted += more;
+    pm_jitter_stretched(&p->jitter, (int32_t)more);
+}
+
+/* Once a packet: a step of the delay towards its target. */
+static void stretch(struct pm_playout *p) {
+    if (!p->due || p->conceal.active || p->pending < PM_MS(10)) {
         return; /* concealment goes on behind the pending samples: its joint is left alone */
     }
-    if (p->advice == PM_ADVICE_SHORTEN) {
-        changed = pm_stretch_shorten(start, p->pending, match_wanted(p));
-        p->pending -= changed;
-        p->removed += changed;
-        pm_jitter_stretched(&p->jitter, -(int32_t)changed);
-    } else {
-        changed = pm_stretch_lengthen(start, p->pending, match_wanted(p));
-        p->pending += changed;
-        p->inserted += changed;
-        pm_jitter_stretched(&p->jitter, (int32_t)changed);
+    double excess_ms = pm_jitter_excess_ms(&p->jitter);
+    p->waited = excess_ms > ABOVE_SLACK_MS ? p->waited + p->jitter.packet_units : 0;
+    if (excess_ms > 0) {
+        shorten(p, excess_ms);
+    } else if (excess_ms < -NO_SLACK_MS) {
+        lengthen(p, -excess_ms);
     }
-    p->attempts = changed > 0 ? 0 : p->attempts + 1;
-    p->advice = PM_ADVICE_KEEP; /* one attempt a packet: the next one brings new advice */
+    p->due = false;
 }
 
 int pm_playout_render(struct pm_playout *p, int16_t *out, size_t samples) {
@@ -130,7 +201,8 @@ int pm_playout_render(struct pm_playout *p, int16_t *out, size_t samples) {
         fill(p, samples - p->pending); /* bounded: each get adds at least one sample */
     }
     /* Shortening needs two pitch periods at hand: take the next packet early, it waits anyway. */
-    if (p->advice == PM_ADVICE_SHORTEN && p->pending < PM_STRETCH_NEEDS + samples / 2 && pm_jitter_ready(&p->jitter)) {
+    if (p->due && p->pending < PM_STRETCH_NEEDS && pm_jitter_excess_ms(&p->jitter) > PAUSE_SLACK_MS &&
+        pm_jitter_ready(&p->jitter)) {
         fill(p, 1);
     }
     stretch(p);

@@ -1,4 +1,4 @@
-/* The jitter buffer and what stands behind it. */
+/* What stands behind the jitter buffer: concealment, stretching, the playout chain and the codec. */
 #include "check.h"
 #include "pm_g711.h"
 #include "pm_playout.h"
@@ -6,217 +6,6 @@
 #include <string.h>
 
 #define MS INT64_C(1000000)
-
-static struct pm_jitter jitter;
-static struct pm_jitter_frame frame;
-
-static void begin(void) {
-    struct pm_jitter_config c = {.clock_rate_hz = 8000, .frame = 160, .delay_min_ms = 20, .delay_max_ms = 400};
-    CHECK(pm_jitter_init(&jitter, &c) == PM_OK);
-}
-
-static int put_ssrc(unsigned i, uint32_t first_timestamp, uint16_t first_sequence, int64_t at_ms, uint32_t ssrc) {
-    uint8_t payload[160];
-    memset(payload, (int)(i & 0xff), sizeof payload);
-    struct pm_jitter_packet p = {.payload = payload,
-                                 .payload_octets = sizeof payload,
-                                 .ssrc = ssrc,
-                                 .timestamp = first_timestamp + i * 160,
-                                 .sequence = (uint16_t)(first_sequence + i),
-                                 .duration = 160,
-                                 .arrival_ns = at_ms * MS,
-                                 .drained_ns = at_ms * MS};
-    return pm_jitter_put(&jitter, &p);
-}
-
-static int put(unsigned i, int64_t at_ms) {
-    return put_ssrc(i, 0xffffff00u, 65534, at_ms, 1); /* both counters wrap within the first packets */
-}
-
-/* The packet handed out, or NONE(result). */
-#define NONE(result) (-1 - (int)(result))
-static int get(void) {
-    int result = pm_jitter_get(&jitter, &frame);
-    return result == PM_GET_FRAME ? frame.payload[0] : NONE(result);
-}
-
-/* Packets of 20 ms, each put just before a get, until the first is played; returns the index of the next packet to put. */
-static unsigned play_first(void) {
-    unsigned i = 0;
-    do {
-        CHECK(put(i, 20 * (int64_t)i) == PM_PUT_STORED);
-        i++;
-    } while (get() != 0);
-    return i;
-}
-
-static void packets_play_in_order_across_both_wraps(void) {
-    begin();
-    CHECK(get() == NONE(PM_GET_EMPTY));
-    unsigned next = play_first();
-    for (int expected = 1; expected < 200; expected++, next++) {
-        CHECK(put(next, 20 * (int64_t)next) == PM_PUT_STORED);
-        CHECK(get() == expected);
-    }
-}
-
-static void reordered_packets_play_in_order(void) {
-    begin();
-    unsigned n = play_first();
-    CHECK(put(n + 1, 20 * (int64_t)n) == PM_PUT_STORED);
-    CHECK(put(n, 20 * (int64_t)n) == PM_PUT_STORED);
-    for (int expected = 1; expected <= (int)n + 1; expected++) {
-        CHECK(get() == expected);
-    }
-    CHECK(jitter.reordered == 1);
-}
-
-static void a_duplicate_is_dropped_before_and_after_it_was_played(void) {
-    begin();
-    unsigned n = play_first();
-    CHECK(put(n - 1, 20 * (int64_t)n) == PM_PUT_DUPLICATE);
-    CHECK(put(0, 20 * (int64_t)n) == PM_PUT_DUPLICATE);
-    CHECK(get() == 1);
-}
-
-static void a_loss_is_missing_when_later_packets_are_here(void) {
-    begin();
-    unsigned n = play_first();
-    CHECK(put(n + 1, 20 * (int64_t)(n + 1)) == PM_PUT_STORED);
-    for (int expected = 1; expected < (int)n; expected++) {
-        CHECK(get() == expected);
-    }
-    CHECK(get() == NONE(PM_GET_MISSING));
-    CHECK(get() == (int)n + 1);
-    CHECK(put(n, 20 * (int64_t)(n + 3)) == PM_PUT_LATE);
-}
-
-static void an_empty_buffer_holds_and_plays_the_late_packet(void) {
-    begin();
-    unsigned n = play_first();
-    for (int expected = 1; expected < (int)n; expected++) {
-        CHECK(get() == expected);
-    }
-    CHECK(get() == NONE(PM_GET_HOLD));
-    CHECK(get() == NONE(PM_GET_HOLD));
-    CHECK(put(n, 20 * (int64_t)n + 60) == PM_PUT_STORED);
-    CHECK(get() == (int)n);
-}
-
-static void time_held_covers_the_hole_behind_it(void) {
-    begin();
-    unsigned n = play_first();
-    for (int expected = 1; expected < (int)n; expected++) {
-        CHECK(get() == expected);
-    }
-    double delay = pm_jitter_delay_ms(&jitter);
-    CHECK(get() == NONE(PM_GET_HOLD)); /* packet n is lost, but nobody knows yet */
-    CHECK(put(n + 1, 20 * (int64_t)(n + 1)) == PM_PUT_STORED);
-    CHECK(get() == (int)n + 1);
-    CHECK(fabs(pm_jitter_delay_ms(&jitter) - delay) < 21.0);
-}
-
-static void another_ssrc_begins_a_new_timeline(void) {
-    begin();
-    unsigned n = play_first();
-    CHECK(put_ssrc(7, 5, 40000, 20 * (int64_t)n, 2) == PM_PUT_RESTARTED);
-    CHECK(get() == NONE(PM_GET_EMPTY));
-    while (get() != 7) {
-        CHECK(jitter.count == 1);
-    }
-    CHECK(jitter.restarts == 1);
-}
-
-static void a_restarted_sender_begins_a_new_timeline(void) {
-    begin();
-    unsigned n = play_first();
-    CHECK(put_ssrc(9, 0x40000000u, 123, 20 * (int64_t)n, 1) == PM_PUT_RESTARTED);
-    CHECK(jitter.count == 1);
-}
-
-static void a_full_buffer_gives_up_the_oldest(void) {
-    begin();
-    for (unsigned i = 0; i < PM_JITTER_SLOTS; i++) {
-        CHECK(put(i, 0) == PM_PUT_STORED);
-    }
-    CHECK(put(PM_JITTER_SLOTS, 0) == PM_PUT_FULL);
-    CHECK(jitter.count == PM_JITTER_SLOTS && jitter.discarded == 1);
-}
-
-static void the_delay_never_exceeds_its_bound(void) {
-    begin();
-    unsigned n = play_first();
-    for (unsigned i = n; i < n + 50; i++) { /* a second of packets at once */
-        (void)put(i, 20 * (int64_t)n);
-    }
-    (void)get();
-    struct pm_jitter_stats s;
-    pm_jitter_stats(&jitter, &s);
-    CHECK(s.waiting <= 8 * 460 && s.discarded > 0);
-}
-
-static void packets_of_any_length_fit_the_timeline(void) {
-    const uint8_t payload[480] = {0};
-    const uint32_t lengths[] = {80, 160, 240, 320, 480, 80};
-    uint32_t timestamp = 1000;
-    begin();
-    for (uint16_t i = 0; i < 6; i++) {
-        struct pm_jitter_packet p = {.payload = payload,
-                                     .payload_octets = lengths[i],
-                                     .ssrc = 1,
-                                     .timestamp = timestamp,
-                                     .sequence = i,
-                                     .duration = lengths[i]};
-        CHECK(pm_jitter_put(&jitter, &p) == PM_PUT_STORED);
-        timestamp += lengths[i];
-    }
-    while (pm_jitter_get(&jitter, &frame) == PM_GET_EMPTY) {
-        CHECK(jitter.state == PM_JITTER_PRIMING);
-    }
-    CHECK(frame.duration == 80);
-    for (unsigned i = 1; i < 6; i++) {
-        CHECK(pm_jitter_get(&jitter, &frame) == PM_GET_FRAME && frame.duration == lengths[i] && frame.skip == 0);
-    }
-}
-
-static void late_packets_raise_the_target(void) {
-    begin();
-    CHECK(pm_jitter_target_ms(&jitter) == 20.0);
-    for (unsigned i = 0; i < 100; i++) {
-        (void)put(i, 20 * (int64_t)i + (i % 3 == 0 ? 80 : 0));
-        (void)get();
-    }
-    CHECK(pm_jitter_target_ms(&jitter) >= 80.0 && pm_jitter_target_ms(&jitter) <= 100.0);
-}
-
-static void a_packet_out_of_range_is_the_callers_error(void) {
-    const uint8_t payload[1] = {0};
-    begin();
-    struct pm_jitter_packet p = {.payload = payload, .payload_octets = 1, .duration = 0};
-    CHECK(pm_jitter_put(&jitter, &p) == PM_EARG);
-    p.duration = 1601;
-    CHECK(pm_jitter_put(&jitter, &p) == PM_EARG);
-    p.duration = 1;
-    p.arrival_ns = 1;
-    CHECK(pm_jitter_put(&jitter, &p) == PM_EARG);
-    p.arrival_ns = -1;
-    CHECK(pm_jitter_put(&jitter, &p) == PM_EARG);
-}
-
-const struct test jitter_tests[] = {TEST(packets_play_in_order_across_both_wraps),
-                                    TEST(reordered_packets_play_in_order),
-                                    TEST(a_duplicate_is_dropped_before_and_after_it_was_played),
-                                    TEST(a_loss_is_missing_when_later_packets_are_here),
-                                    TEST(an_empty_buffer_holds_and_plays_the_late_packet),
-                                    TEST(time_held_covers_the_hole_behind_it),
-                                    TEST(another_ssrc_begins_a_new_timeline),
-                                    TEST(a_restarted_sender_begins_a_new_timeline),
-                                    TEST(a_full_buffer_gives_up_the_oldest),
-                                    TEST(the_delay_never_exceeds_its_bound),
-                                    TEST(packets_of_any_length_fit_the_timeline),
-                                    TEST(late_packets_raise_the_target),
-                                    TEST(a_packet_out_of_range_is_the_callers_error),
-                                    {0}};
 
 static void sine(int16_t *out, size_t n, double hz) {
     for (size_t i = 0; i < n; i++) {
@@ -234,16 +23,16 @@ static int largest_step(const int16_t *x, size_t n) {
 }
 
 static void concealment_continues_a_tone_and_fades(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 640];
+    static int16_t x[PM_CONCEAL_HISTORY + 800];
     static struct pm_conceal c;
     sine(x, PM_CONCEAL_HISTORY, 150.0);
     int own = largest_step(x, PM_CONCEAL_HISTORY);
     pm_conceal_init(&c);
-    pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 640);
-    CHECK(largest_step(x, PM_CONCEAL_HISTORY + 640) < own * 3 / 2);
-    CHECK(largest_step(x + PM_CONCEAL_HISTORY, 80) > own / 2); /* it sounds for 10 ms at full strength */
-    for (unsigned i = 480; i < 640; i++) {
-        CHECK(x[PM_CONCEAL_HISTORY + i] == 0); /* and is silent from 60 ms on */
+    pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 800);
+    CHECK(largest_step(x, PM_CONCEAL_HISTORY + 800) < own * 3 / 2);
+    CHECK(largest_step(x + PM_CONCEAL_HISTORY, 160) > own / 2); /* it sounds for 20 ms at full strength */
+    for (unsigned i = 720; i < 800; i++) {
+        CHECK(x[PM_CONCEAL_HISTORY + i] == 0); /* and is silent from 90 ms on */
     }
 }
 
@@ -256,6 +45,84 @@ static void concealment_merges_without_a_click(void) {
     pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 160);
     pm_conceal_merge(&c, x + PM_CONCEAL_HISTORY + 160, 160);
     CHECK(!c.active && largest_step(x, PM_CONCEAL_HISTORY + 320) < own * 3 / 2);
+}
+
+static double error_over_signal(const int16_t *x, const int16_t *truth, size_t n) {
+    double error = 0.0, signal = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        error += ((double)x[i] - truth[i]) * ((double)x[i] - truth[i]);
+        signal += (double)truth[i] * truth[i];
+    }
+    return error / signal;
+}
+
+/* A voice-like sound whose pitch moves: what lies before the hole alone does not tell what is in it. */
+static void glide(int16_t *out, size_t n) {
+    double phase = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        phase += 2.0 * 3.14159265358979 * (130.0 + 0.04 * (double)i) / 8000.0;
+        out[i] = (int16_t)(5000.0 * sin(phase) + 3000.0 * sin(2.0 * phase) + 2000.0 * sin(5.0 * phase));
+    }
+}
+
+static void a_hole_is_bridged_better_than_it_is_continued(void) {
+    enum { HOLE = 160, ALL = PM_CONCEAL_HISTORY + 2 * HOLE };
+    static int16_t truth[ALL], bridged[ALL], continued[ALL];
+    static struct pm_conceal c;
+    glide(truth, ALL);
+    memcpy(bridged, truth, sizeof truth);
+    memcpy(continued, truth, sizeof truth);
+    int16_t *hole = bridged + PM_CONCEAL_HISTORY;
+    pm_conceal_init(&c);
+    pm_conceal_bridge(&c, hole, hole, HOLE, hole + HOLE, HOLE);
+    CHECK(!c.active);
+    CHECK(memcmp(hole + HOLE, truth + PM_CONCEAL_HISTORY + HOLE, HOLE * sizeof *hole) == 0); /* what came is left alone */
+    pm_conceal_extend(&c, continued + PM_CONCEAL_HISTORY, continued + PM_CONCEAL_HISTORY, HOLE);
+    double both = error_over_signal(hole, truth + PM_CONCEAL_HISTORY, HOLE);
+    double one = error_over_signal(continued + PM_CONCEAL_HISTORY, truth + PM_CONCEAL_HISTORY, HOLE);
+    CHECK(both < 0.15 && both < one / 3.0);
+}
+
+static void a_hole_in_silence_stays_silent(void) {
+    static int16_t x[PM_CONCEAL_HISTORY + 320];
+    static struct pm_conceal c;
+    int16_t *hole = x + PM_CONCEAL_HISTORY;
+    pm_conceal_init(&c);
+    pm_conceal_bridge(&c, hole, hole, 160, hole + 160, 160);
+    pm_conceal_extend(&c, hole + 160, hole + 160, 160);
+    for (unsigned i = 0; i < 320; i++) {
+        CHECK(hole[i] == 0);
+    }
+}
+
+static void any_length_behind_a_hole_will_do(void) {
+    static int16_t x[PM_CONCEAL_HISTORY + 1000];
+    static struct pm_conceal c;
+    glide(x, PM_CONCEAL_HISTORY + 1000);
+    int own = largest_step(x, PM_CONCEAL_HISTORY + 1000);
+    for (unsigned hole = 1; hole < 300; hole += 37) {
+        for (unsigned fresh = 0; fresh < 400; fresh += 57) {
+            glide(x, PM_CONCEAL_HISTORY + 1000);
+            int16_t *at = x + PM_CONCEAL_HISTORY;
+            pm_conceal_init(&c);
+            pm_conceal_bridge(&c, at, at, hole, at + hole, fresh);
+            CHECK(largest_step(x, PM_CONCEAL_HISTORY + hole) < 3 * own);
+        }
+    }
+}
+
+static void loud_square_waves_do_not_run_away(void) {
+    static int16_t x[PM_CONCEAL_HISTORY + 800];
+    static struct pm_conceal c;
+    for (unsigned i = 0; i < PM_CONCEAL_HISTORY; i++) {
+        x[i] = i / 20 % 2 == 0 ? INT16_MAX : INT16_MIN;
+    }
+    pm_conceal_init(&c);
+    pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 800);
+    CHECK(x[PM_CONCEAL_HISTORY + 799] == 0);
+    for (unsigned i = 0; i < PM_PREDICT_ORDER; i++) {
+        CHECK(isfinite(c.last[i]));
+    }
 }
 
 static void stretching_changes_whole_periods_without_a_click(void) {
@@ -281,6 +148,30 @@ static void noise_is_not_stretched_unless_it_must_be(void) {
     }
     CHECK(pm_stretch_shorten(x, 600, 0.85F) == 0);
     CHECK(pm_stretch_shorten(x, 600, 0.0F) > 0);
+}
+
+static void a_pause_is_known_by_the_voice_before_it_and_its_own_background(void) {
+    static int16_t voice[800], hum[800];
+    static struct pm_level level;
+    memset(&level, 0, sizeof level);
+    sine(voice, 800, 150.0);
+    for (unsigned i = 0; i < 800; i++) {
+        hum[i] = (int16_t)(voice[i] / 40);
+    }
+    pm_level_follow(&level, voice, 800);
+    CHECK(!pm_level_is_pause(&level, voice, 800));
+    pm_level_follow(&level, hum, 800);
+    CHECK(pm_level_is_pause(&level, hum, 800));
+    memcpy(hum + 700, voice, 100 * sizeof *hum); /* the voice begins in the last samples */
+    CHECK(!pm_level_is_pause(&level, hum, 800));
+}
+
+static void a_pause_is_changed_by_the_sample(void) {
+    static int16_t x[1000];
+    CHECK(pm_stretch_cut(x + 120, 400, 33) == 33);
+    CHECK(pm_stretch_cut(x + 120, 50, 33) == 25); /* half of what is there */
+    CHECK(pm_stretch_fill(x + 120, 400, 33) == 33);
+    CHECK(pm_stretch_fill(x + 120, 400, 4000) == PM_STRETCH_LAG_MAX);
 }
 
 static void playout_renders_exactly_what_is_asked_for(void) {
@@ -310,10 +201,18 @@ static void playout_renders_exactly_what_is_asked_for(void) {
     CHECK(pm_playout_render(&p, out, PM_RENDER_MAX + 1) == PM_EARG);
 }
 
-const struct test playout_tests[] = {
-    TEST(concealment_continues_a_tone_and_fades),           TEST(concealment_merges_without_a_click),
-    TEST(stretching_changes_whole_periods_without_a_click), TEST(noise_is_not_stretched_unless_it_must_be),
-    TEST(playout_renders_exactly_what_is_asked_for),        {0}};
+const struct test playout_tests[] = {TEST(concealment_continues_a_tone_and_fades),
+                                     TEST(concealment_merges_without_a_click),
+                                     TEST(a_hole_is_bridged_better_than_it_is_continued),
+                                     TEST(a_hole_in_silence_stays_silent),
+                                     TEST(any_length_behind_a_hole_will_do),
+                                     TEST(loud_square_waves_do_not_run_away),
+                                     TEST(stretching_changes_whole_periods_without_a_click),
+                                     TEST(noise_is_not_stretched_unless_it_must_be),
+                                     TEST(a_pause_is_known_by_the_voice_before_it_and_its_own_background),
+                                     TEST(a_pause_is_changed_by_the_sample),
+                                     TEST(playout_renders_exactly_what_is_asked_for),
+                                     {0}};
 
 static void every_code_survives_decoding_and_encoding(void) {
     for (unsigned codec = 0; codec <= PM_CODEC_PCMA; codec++) {

@@ -138,11 +138,11 @@ def test_g711_costs_little_of_real_speech(codec: MediaCodec) -> None:
     assert signal > 1000 * noise  # 30 dB, both laws give about 37
 
 
-def play_speech(lost: set[int], *, rate: float = 1.0, repeats: int = 1) -> tuple[array[int], Playout]:
+def play_speech(lost: set[int], *, rate: float = 1.0, repeats: int = 1, delay_min_ms: int = 20) -> tuple[array[int], Playout]:
     """The speech through a playout chain; `rate` is the sender's clock against ours."""
     samples = speech() * repeats
     octets = encode_g711(MediaCodec.PCMU, samples.tobytes())
-    playout, heard, sent = Playout(), array("h"), 0
+    playout, heard, sent = Playout(delay_min_ms=delay_min_ms), array("h"), 0
     for tick in range(int(len(octets) / FRAME / max(rate, 1.0))):  # a fast sender is done before we are
         while sent * 20 / rate <= tick * 20 and (sent + 1) * FRAME <= len(octets):
             if sent not in lost:
@@ -154,7 +154,7 @@ def play_speech(lost: set[int], *, rate: float = 1.0, repeats: int = 1) -> tuple
 
 
 def test_speech_without_loss_comes_out_as_it_went_in() -> None:
-    heard, playout = play_speech(set())
+    heard, playout = play_speech(set(), delay_min_ms=30)  # as long as the first packets wait: nothing is to be cut
     stats = playout.stats()
     sent = array("h", decode_g711(MediaCodec.PCMU, encode_g711(MediaCodec.PCMU, speech().tobytes())))
     assert stats.samples_concealed == stats.samples_removed == stats.samples_inserted == 0
@@ -203,6 +203,33 @@ def test_a_gap_is_not_counted_into_the_delay_before_it_ends() -> None:
     playout.put(JitterPacket(50, 50 * FRAME, b"\xff" * FRAME, 1200 * MS))
     playout.render(FRAME)
     assert playout.stats().delay_ms == pytest.approx(200, abs=20)
+
+
+def test_what_the_first_packets_waited_too_long_is_cut_out_of_a_pause() -> None:
+    heard, playout = play_speech(set())
+    stats = playout.stats()
+    assert 0 < stats.samples_removed <= 80
+    assert stats.samples_inserted == stats.samples_concealed == 0
+    sent = array("h", decode_g711(MediaCodec.PCMU, encode_g711(MediaCodec.PCMU, speech().tobytes())))
+    before = next(i for i in range(480) if heard[i : i + 400] == sent[:400])
+    assert heard[-8000:] == sent[len(heard) - 8000 - before + stats.samples_removed :][:8000]
+
+
+def error(heard: array[int], sent: array[int], shift: int) -> float:
+    """Error over signal of what was heard `shift` samples after it was said."""
+    pairs = [(heard[i], sent[i - shift]) for i in range(8000, len(heard))]
+    return sum((a - b) ** 2 for a, b in pairs) / sum(b * b for _, b in pairs)
+
+
+def test_single_losses_are_bridged_from_both_sides() -> None:
+    """After the first loss the buffer keeps the packet behind a hole at hand; the error is then far below that of silence."""
+    lost = set(range(30, 380, 10))
+    heard, playout = play_speech(lost, delay_min_ms=30)
+    sent = array("h", decode_g711(MediaCodec.PCMU, encode_g711(MediaCodec.PCMU, speech().tobytes())))
+    shift = next(i for i in range(480) if heard[i : i + 400] == sent[:400])
+    assert playout.stats().samples_inserted == playout.stats().samples_removed == 0
+    silenced = array("h", [0 if i // FRAME in lost else v for i, v in enumerate(sent)])
+    assert error(heard, sent, shift) < 0.4 * error(silenced, sent, 0)
 
 
 def test_lost_speech_is_concealed_and_counted() -> None:

@@ -63,6 +63,7 @@ class Party:
             first_timestamp=2**32 - 500,
             first_sequence=2**16 - 3,
             cname=f"party-{self.ssrc}",
+            delay_min_ms=30,  # as long as the first packets wait: nothing is to be cut
         )
 
     def start(self, peer: Party) -> None:

@@ -67,9 +67,8 @@ def main() -> None:
     parser.add_argument("--no-plcmos", action="store_true")
     options = parser.parse_args()
     said, judge = script(options.text), Judge()
-    print(
-        f"{len(said.stream) / RATE_HZ:.0f} s of speech, {len(said.clips)} voices, {options.seeds} seeds; delay with {CARD_MS:.0f} ms of card"
-    )
+    seconds = len(said.stream) / RATE_HZ
+    print(f"{seconds:.0f} s of speech, {len(said.clips)} voices, {options.seeds} seeds; {CARD_MS:.0f} ms of card in the delay")
     print(HEAD)
     runs = []
     for case in CASES:

@@ -1,0 +1,24 @@
+/* Linear prediction of a signal from its own past (Burg's method), and its continuation. Pure functions on floats.
+ *
+ * The order reaches over 8 ms, so that at the core's rate the pitch of most voices is in the prediction itself: the continuation
+ * keeps pitch and formants without a search for either. Burg's reflection coefficients never exceed 1, so it decays. */
+#ifndef PM_PREDICT_H
+#define PM_PREDICT_H
+
+#include "pm_samples.h"
+
+enum { PM_PREDICT_ORDER = PM_MS(8), PM_PREDICT_WINDOW = PM_MS(30) };
+
+struct pm_predictor {
+    unsigned order;
+    float weights[PM_PREDICT_ORDER]; /* of the sample before, the one before that, ... */
+    float residual;                  /* root mean square of what the weights do not predict */
+};
+
+/* Learns from x[0 .. n), n at most PM_PREDICT_WINDOW. The order is as far as n allows: at most PM_PREDICT_ORDER and n / 2. */
+void pm_predict_learn(struct pm_predictor *predictor, const float *x, unsigned n);
+
+/* The sample that follows those before `at`; at least `order` of them exist. */
+float pm_predict_next(const struct pm_predictor *predictor, const float *at);
+
+#endif

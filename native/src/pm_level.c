@@ -1,0 +1,43 @@
+#include "pm_level.h"
+
+enum { BLOCK = PM_MS(5) };
+
+/* About -60 dB below full scale: nothing that anyone hears. */
+#define SILENT_POWER 1000.0F
+/* A pause lies within 6 dB of the background, and 20 dB below the voice. */
+#define ABOVE_FLOOR 4.0F
+#define BELOW_LOUD 0.01F
+/* Per block: the loudest sinks by 2 dB/s, the floor rises by 3 dB/s, so that a sentence without a pause does not lift it much. */
+#define LOUD_FALLS 0.9977F
+#define FLOOR_RISES 1.0035F
+
+static float power_of(const int16_t *x, size_t n) {
+    float sum = 0.0F;
+    for (size_t i = 0; i < n; i++) {
+        sum += (float)x[i] * (float)x[i];
+    }
+    return sum / (float)n;
+}
+
+void pm_level_follow(struct pm_level *level, const int16_t *x, size_t n) {
+    for (size_t at = 0; at + BLOCK <= n; at += BLOCK) {
+        float power = power_of(x + at, BLOCK) + 1.0F;
+        if (!level->begun) {
+            *level = (struct pm_level){.begun = true, .loud = power, .floor = power};
+        }
+        level->loud = power > level->loud ? power : level->loud * LOUD_FALLS;
+        level->floor = power < level->floor ? power : level->floor * FLOOR_RISES;
+    }
+}
+
+bool pm_level_is_pause(const struct pm_level *level, const int16_t *x, size_t n) {
+    float quiet = level->floor * ABOVE_FLOOR, soft = level->loud * BELOW_LOUD;
+    float limit = quiet < soft ? quiet : soft;
+    limit = limit > SILENT_POWER ? limit : SILENT_POWER;
+    for (size_t at = 0; at < n; at += BLOCK) {
+        if (power_of(x + at, n - at < BLOCK ? n - at : BLOCK) > limit) {
+            return false;
+        }
+    }
+    return true;
+}
