@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from firmware.errors import TransportError
 from firmware.net import sockets
 from firmware.net.layers import Layers, PlainLayers
+from firmware.net.resolve import DEFAULT_PORTS
 from firmware.net.settings import StreamSettings
 from firmware.net.stream import StreamTransport
 from firmware.net.udp import UdpTransport
@@ -116,9 +117,35 @@ class Carriers:
             case Transport.SCTP:
                 await self._listen(transport, sockets.SCTP, sip_port, accepting=PlainLayers, opening=lambda hop: PlainLayers())
             case Transport.WS | Transport.WSS:
-                raise TransportError(f"{transport.value} is not a transport of this build; take it out of network.transports")
+                await self._open_websocket(transport)
             case Transport.UDP | Transport.TCP:
                 raise AssertionError("opened before, on the common port")
+
+    async def _open_websocket(self, transport: Transport) -> None:
+        from firmware.net.websocket_layers import WebSocketLayers  # 5 ms of start-up, with what it needs
+
+        streams = self._streams
+
+        def client(hop: Hop) -> Layers:
+            # RFC 6455 §4.1: the port belongs to the Host header unless it is the scheme's own.
+            host = hop.domain or hop.host
+            host = f"[{host}]" if ":" in host else host
+            return WebSocketLayers(host=host if hop.port == DEFAULT_PORTS[transport] else f"{host}:{hop.port}", path=streams.websocket_path)
+
+        def server() -> Layers:
+            return WebSocketLayers(host=None)
+
+        if transport is Transport.WS:
+            await self._listen(transport, sockets.WS, streams.ws_port, accepting=server, opening=client)
+            return
+        tls = self._secured()
+        await self._listen(
+            transport,
+            sockets.WSS,
+            streams.wss_port,
+            accepting=(lambda: tls.server(server())) if tls.has_certificate else None,
+            opening=lambda hop: tls.client(client(hop), hop.domain or hop.host),
+        )
 
     def _secured(self) -> Tls:
         """The station's TLS, for all transports that need it."""

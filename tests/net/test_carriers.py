@@ -71,15 +71,16 @@ class Station:
         return news
 
 
-def test_requests_and_responses_share_one_connection(authority: Authority, pbx: TlsSettings) -> None:
+@pytest.mark.parametrize("transport", [Transport.TCP, Transport.TLS, Transport.WS, Transport.WSS])
+def test_requests_and_responses_share_one_connection(authority: Authority, pbx: TlsSettings, transport: Transport) -> None:
     async def main() -> None:
-        server = await Station(Transport.TLS, tls=pbx).open()
-        client = await Station(Transport.TLS, tls=TlsSettings(ca=authority.pem)).open()
-        hop = client.hop_to(server, Transport.TLS)
+        server = await Station(transport, tls=pbx).open()
+        client = await Station(transport, tls=TlsSettings(ca=authority.pem)).open()
+        hop = client.hop_to(server, transport)
         client.send(hop, MESSAGE)
         request = await server.received()
         assert request.data == MESSAGE
-        assert (request.source.transport, request.source.flow) == (Transport.TLS, FlowId(1))
+        assert (request.source.transport, request.source.flow) == (transport, FlowId(1))
         server.send(request.source, ANSWER)
         response = await client.received()
         assert response.data == ANSWER
