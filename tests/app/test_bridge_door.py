@@ -10,19 +10,23 @@ from firmware.app.inbox import Inbox
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
 from firmware.app.wiring.directory import directory
-from firmware.config.schema import Button, Code, Lock, Settings, Target
+from firmware.config.schema import Button, Code, Contact, Lock, Rule, Settings, Target, Webhook
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.door.state import Calling, Door
 from firmware.errors import JournalError
-from hw.api import ButtonEdge, HardwareError
+from hw.api import ButtonEdge, HardwareError, RelayBlockedError
 
 SETTINGS = Settings(
     target=(Target(name="anna", uri="sip:anna@192.0.2.1"), Target(name="bert", uri="sip:bert@192.0.2.2")),
     button=(Button(name="front", targets=("anna", "bert")),),
     lock=(Lock(name="gate", gpio=5),),
     code=(Code(name="family", code=Secret("739152")),),
+    contact=(Contact(name="exit", kind="exit", gpio=6, lock="gate"),),
+    webhook=(Webhook(name="house", url="http://127.0.0.1:9/"),),
+    rule=(Rule(name="shut", on="shut gate", do=("request house",)),),
 )
+GATE = door.LockName("gate")
 LEG = door.CallName("p7.1")
 
 
@@ -47,6 +51,7 @@ class Rig:
             timers=lambda fire: Timers(asyncio.get_running_loop(), fire),
             supervisor=self.supervisor,
             observe=self.observed.append,
+            request=lambda effect: self.happened.append(f"request {effect.hook}"),
             ask=lambda question: self.happened.append(f"ask {question}"),
         )
 
@@ -56,7 +61,7 @@ class Rig:
         await asyncio.sleep(0)  # whatever runs meanwhile must not overtake
         if self.journal_broken:
             raise JournalError("the disk is full")
-        self.happened.append(f"written {names}")
+        self.happened.append(f"written {names}" + "".join(f" and kept {name}" for name in kept or ()))
 
     def ring(self, effect: door.Ring) -> None:
         if self.phone_broken:
@@ -88,10 +93,13 @@ class Rig:
 class FakeRelay:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        self.blocked = False
 
     def pulse(self, duration_s: float) -> None:
         if self._rig.relay_broken:
             raise HardwareError("the line is gone")
+        if self.blocked:
+            raise RelayBlockedError("gate is blocked")
         self._rig.happened.append(f"pulse {duration_s:g}")
 
     def hold(self) -> None:
@@ -101,9 +109,11 @@ class FakeRelay:
         self._rig.happened.append("release")
 
     def block(self, *, exits: bool) -> None:
+        self.blocked = True
         self._rig.happened.append("block the exit as well" if exits else "block")
 
     def unblock(self) -> None:
+        self.blocked = False
         self._rig.happened.append("unblock")
 
 
@@ -171,6 +181,45 @@ def test_the_right_code_pulses_the_relay_after_its_record() -> None:
         await rig.settle()
         happened = rig.take()
         assert happened[happened.index("written Unlocked") + 1] == "pulse 5"
+
+    with_bridge(scenario)
+
+
+def test_what_operators_want_is_kept_with_its_record_before_the_relay_moves() -> None:
+    async def scenario(rig: Rig) -> None:
+        for mode in (door.LockMode.HELD, door.LockMode.LOCKED, door.LockMode.NORMAL):
+            rig.inbox.put(door.SetLockMode(lock=GATE, mode=mode, by="test"))
+        await rig.settle()
+        assert [each for each in rig.take() if not each.startswith(("writing", "lamp"))] == [
+            "written LockModeChanged+LockHeld and kept door",
+            "hold",
+            "written LockModeChanged and kept door",
+            "block",
+            "written LockHeld",
+            "release",
+            "written LockModeChanged and kept door",
+            "unblock",
+        ]
+
+    with_bridge(scenario)
+
+
+def test_a_request_to_exit_past_a_blocked_relay_is_no_fault_of_the_lock() -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.inbox.put(door.SetLockMode(lock=GATE, mode=door.LockMode.LOCKED, by="test"))
+        rig.inbox.put(door.ContactChanged(contact="exit", active=True))
+        await rig.settle()
+        assert not any(isinstance(event, door.HealthChanged) for event in rig.observed)
+        assert rig.supervisor.total == 0
+
+    with_bridge(scenario)
+
+
+def test_a_rule_sends_its_webhook() -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.inbox.put(door.RelayMoved(lock=GATE, closed=False))
+        await rig.settle()
+        assert rig.take()[-2:] == ["written RelayMoved+RuleRan", "request house"]
 
     with_bridge(scenario)
 

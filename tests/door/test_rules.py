@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware.config.reactions import DEEDS, SOUNDS, TRIGGERS
 from firmware.door.directory import CallKind, Deed, Do, Rule, Trigger, Watch
@@ -39,7 +41,7 @@ from firmware.door.events import (
 )
 from firmware.door.ruling import RUNS_PER_MINUTE, WAITING_MAX
 from firmware.door.schedule import Profile, Span, When
-from firmware.door.state import Idle
+from firmware.door.state import Calling, Idle
 from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, Scene, only, records
 
 NIGHT = Profile(name="night", spans=(Span(days=frozenset(range(8)), begin_min=1320, end_min=360),))
@@ -243,3 +245,51 @@ def test_a_rule_opens_no_lock_that_is_locked() -> None:
 def test_no_sound_of_a_rule_drowns_the_ringing() -> None:
     news = ruled(on(Trigger.PRESSED)).press()
     assert [effect.sound for effect in news if isinstance(effect, Play)] == [Sound.RINGBACK]
+
+
+NAMES = st.sampled_from(["front", "garage"])
+RULES = st.lists(
+    st.builds(
+        on,
+        st.sampled_from([Trigger.OPENED, Trigger.SHUT, Trigger.PRESSED, Trigger.ENDED, Trigger.UNANSWERED, Trigger.REFUSED]),
+        st.just(""),
+        st.builds(Do, what=st.sampled_from([Deed.OPEN, Deed.HOLD, Deed.LOCK, Deed.NORMAL]), name=NAMES),
+        st.one_of(
+            st.builds(Do, what=st.just(Deed.CALL), name=st.sampled_from(["anna", "bob"])),
+            st.builds(Do, what=st.just(Deed.WAIT), seconds=st.sampled_from([0.1, 3.0])),
+            st.just(Do(what=Deed.HANG_UP)),
+        ),
+        st.builds(Do, what=st.just(Deed.OPEN), name=NAMES),
+        name=st.sampled_from(["a", "b", "c", "d"]),
+    ),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda rule: rule.name,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rules=RULES, inputs=st.lists(st.sampled_from(["press", "open", "busy", "card", "wait"]), max_size=12))
+def test_no_set_of_rules_runs_more_often_than_it_may(rules: list[Rule], inputs: list[str]) -> None:
+    scene = ruled(*rules)
+    begun: dict[str, list[float]] = {rule.name: [] for rule in rules}
+    for each in inputs:
+        match each:
+            case "press":
+                news = scene.press()
+            case "open":
+                news = scene.tell(OpenLock(lock=FRONT, by="web"))
+            case "busy":
+                calling = scene.door.call
+                legs = calling.legs if isinstance(calling, Calling) else ()
+                news = scene.moved(legs[0].call if legs else "p0.0", Stage.BUSY)
+            case "card":
+                news = scene.tell(CardRead(reader="wall", card="DEAD"))
+            case _:
+                news = scene.wait(7.0)
+        for name in ran(news):
+            begun[name].append(scene.now_s)
+            # What ran within a wait is taken to have run at its end, up to 7 s late.
+            assert sum(scene.now_s - at_s < 53.0 for at_s in begun[name]) <= RUNS_PER_MINUTE
+        assert len(scene.door.running) <= WAITING_MAX
+        assert len(scene.door.ran) <= (RUNS_PER_MINUTE + 1) * len(rules)
