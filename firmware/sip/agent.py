@@ -93,9 +93,9 @@ class Agent:
                 self._receive_bytes(data, source, now_s)
             case Located():
                 self._endpoint.located(event, now_s)
-            case SendFailed(hop=hop):
+            case SendFailed(hop=hop, reason=reason):
                 # RFC 3261 §18.4: the transport user is told about errors; that is every transaction on this hop.
-                self._endpoint.layer.undeliverable(hop, now_s)
+                self._endpoint.layer.undeliverable(hop, now_s, reason)
                 for registration in self._registrations.values():
                     registration.hop_lost(hop, now_s)
             case FlowClosed(flow=flow):

@@ -59,6 +59,7 @@ class ClientTransaction:
         self._user = user
         self._state: invite_client.State | client.State = Terminated()
         self._flow: FlowId | None = hop.flow
+        self.trouble = ""  # why the hop cannot be reached, in words for people
 
     @property
     def is_provisional(self) -> bool:
@@ -263,12 +264,14 @@ class TransactionLayer:
         other = self._merge.get(merge_key(request))
         return other is not None and other != own
 
-    def undeliverable(self, hop: Hop, now_s: float) -> None:
-        """What was sent to `hop` did not arrive (§18.4, §8.1.3.1)."""
+    def undeliverable(self, hop: Hop, now_s: float, reason: str = "") -> None:
+        """What was sent to `hop` did not arrive (§18.4, §8.1.3.1); `reason` in words, if known."""
         where = (hop.transport, hop.host, hop.port)
         for transaction in self._all():
             at = transaction.hop
             if (at.transport, at.host, at.port) == where:
+                if isinstance(transaction, ClientTransaction):
+                    transaction.trouble = reason
                 transaction.undeliverable(now_s)
 
     def flow_closed(self, flow: FlowId, now_s: float) -> None:

@@ -16,7 +16,8 @@ def registered_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge) ->
     host, port = hop.local_host, hop.local_port
     if knowledge.public is not None and hop.host in knowledge.hosts and not hop.transport.reliable:
         host, port = knowledge.public
-    return _at(user, host, port, hop)
+    # RFC 5630 §5.1.1.1: whoever registers a sips address of record must be reached over sips.
+    return _at(user, host, port, hop, secure=knowledge.account.aor.scheme == "sips")
 
 
 def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Uri:
@@ -45,6 +46,12 @@ def own_address(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None
 
 def first_hop(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
     """Whither a request outside a dialog goes first (§8.1.2): the account's proxy, its registrar for its own domain, else the target."""
+    way = _first_way(target, knowledge)
+    # §26.2.2: a sips target is secure on every hop of its way, or it is not called.
+    return way._replace(scheme="sips") if target.scheme == "sips" else way
+
+
+def _first_way(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
     if knowledge is None:
         return target
     account = knowledge.account
@@ -98,6 +105,14 @@ def common_headers(endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
     return () if agent is None else (("User-Agent", agent),)
 
 
-def _at(user: str, host: str, port: int, hop: Hop) -> Uri:
-    uri = Uri("sip", user=user, host=host, port=port)
-    return uri if hop.transport is Transport.UDP else uri.with_param("transport", hop.transport.value.lower())
+def _at(user: str, host: str, port: int, hop: Hop, *, secure: bool = False) -> Uri:
+    uri = Uri("sips" if secure else "sip", user=user, host=host, port=port)
+    match hop.transport:
+        case Transport.UDP:
+            return uri
+        case Transport.TLS if secure:
+            return uri  # RFC 5630 §3.1.3: sips says it already, and transport=tls is no way to say it
+        case Transport.WSS:
+            return uri.with_param("transport", "ws")  # RFC 7118 §5.2.1 knows no other name; sips makes it secure
+        case transport:
+            return uri.with_param("transport", transport.value.lower())

@@ -212,7 +212,8 @@ class ClientRequest:
         if failure is Failure.TIMEOUT:
             self._user.receive_none(408, f"no answer from {transaction.hop.host}", now_s)
         else:
-            self._user.receive_none(503, f"{transaction.hop.host} cannot be reached", now_s)
+            why = f": {transaction.trouble}" if transaction.trouble else ""
+            self._user.receive_none(503, f"{transaction.hop.host} cannot be reached{why}", now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """The hop is silent for too long; or §9.1: 64*T1 after the CANCEL without a final response the request counts as cancelled."""

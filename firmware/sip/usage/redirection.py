@@ -30,7 +30,9 @@ class Targets:
         for contact in sorted(contacts, key=_q, reverse=True):
             uri = contact.uri.without_headers()
             known = any(uri.equivalent(seen) for seen in self._seen)
-            if uri.is_sip and not known and len(self._seen) < self._targets_max:
+            # RFC 5630 §4: what was asked to be secure is not called another way.
+            downgraded = self._seen[0].scheme == "sips" and uri.scheme != "sips"
+            if uri.is_sip and not downgraded and not known and len(self._seen) < self._targets_max:
                 fresh.append(uri)
                 self._seen.append(uri)
         self._waiting[:0] = fresh
