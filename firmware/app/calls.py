@@ -161,7 +161,7 @@ class Calls:
                 call=door.CallName(event.call),
                 caller=f"{uri.user_text}@{uri.host}".lower(),
                 wants_auto_answer=event.auto_answer is not None,
-                authenticated=event.asserted is not None,
+                authenticated=event.asserted is not None or event.is_authenticated,
             )
         )
 

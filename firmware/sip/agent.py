@@ -33,6 +33,7 @@ from firmware.sip.events import (
     Received,
     RefuseTransfer,
     Register,
+    Registered,
     Reinvite,
     Resume,
     Ring,
@@ -55,11 +56,13 @@ from firmware.sip.usage.incoming_call import UnansweredCall
 from firmware.sip.usage.legs import accept_transfer, command_leg, place, refuse_transfer
 from firmware.sip.usage.options import OptionsQuery, capabilities
 from firmware.sip.usage.registration import Registration
+from firmware.sip.usage.relocation import relocate
 from firmware.sip.usage.server_request import refusal
 from firmware.sip.usage.session import Session
 
 if TYPE_CHECKING:
     from firmware.sip.usage.desk import Desk
+    from firmware.sip.usage.registration_watch import RegistrationWatch
 
 __all__ = ["Account", "Agent", "AgentSettings"]
 
@@ -80,6 +83,7 @@ class Agent:
         self._open_desk: Desk | None = None
         if settings.gate.watchers:
             self._desk()  # who is watched must see every call from the first on; else the desk opens with its first visitor
+        self._watches: dict[AccountName, RegistrationWatch] = {}
         self._incoming_serial = 0
         self._now_s = now_s
 
@@ -105,6 +109,7 @@ class Agent:
             case NetworkChanged():
                 for registration in self._registrations.values():
                     registration.network_changed(now_s)
+                relocate(self._endpoint, now_s)
             case _:
                 assert_never(event)
 
@@ -150,6 +155,9 @@ class Agent:
     def take_effects(self) -> tuple[Effect, ...]:
         """What has to be sent and what happened since the last time, in order."""
         effects = self._endpoint.take_effects()
+        for effect in effects:
+            if isinstance(effect, Registered) and self._endpoint.accounts[effect.account].account.watches_binding:
+                self._watch(effect.account).bound(self._now_s)
         if self._open_desk is not None and effects:
             self._open_desk.heard(effects, self._now_s)
             effects += self._endpoint.take_effects()
@@ -309,6 +317,15 @@ class Agent:
 
             self._open_desk = Desk(self._endpoint, self)
         return self._open_desk
+
+    def _watch(self, account: AccountName) -> RegistrationWatch:
+        """The registrar's word on that account's binding; imported when an account wants it."""
+        if account not in self._watches:
+            from firmware.sip.usage.registration_watch import RegistrationWatch
+
+            knowledge = self._endpoint.accounts[account]
+            self._watches[account] = RegistrationWatch(self._desk(), knowledge, self._registrations[account])
+        return self._watches[account]
 
     def _command_desk(self, command: NoticeCommand, now_s: float) -> None:
         account = None if isinstance(command, Unsubscribe | Unpublish | SetPresence) else command.account

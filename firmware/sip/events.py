@@ -257,6 +257,7 @@ class IncomingCall(NamedTuple):
     `asserted` is who the caller is according to a server that we trust (RFC 3325), None when no such server says so; `is_private`: the
     caller wants no name shown or stored. `diversions` tells who sent the call on to us, the last first. `replaces`: our leg whose place
     the call takes as soon as it is answered; `joins`: our leg whose conversation it wants to enter. Both passed the policy already.
+    `is_authenticated`: the caller has proved a password of ours under the user name of `caller`.
     """
 
     call: CallKey
@@ -272,6 +273,7 @@ class IncomingCall(NamedTuple):
     referred_by: NameAddr | None = None
     replaces: CallKey | None = None
     joins: CallKey | None = None
+    is_authenticated: bool = False
 
 
 @kind

@@ -59,6 +59,7 @@ class Account:
     expires_s: int = 600
     allow_md5: bool = True
     realm: str | None = None
+    watches_binding: bool = False  # subscribe to the registrar's own state of it, and register again when it drops us (RFC 3680)
     keepalive_s: float = 0.0  # gap between CRLF datagrams that keep a NAT binding open; 0: none
     habits: CallHabits = HABITS
     probe_s: float = 10.0  # gap between OPTIONS that notice a restarted registrar; 0: none (see usage/liveness.py)

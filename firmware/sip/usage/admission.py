@@ -71,8 +71,8 @@ class Admission:
         if not self._gate.allow_md5 and (given.algorithm or "MD5").upper().removesuffix("-SESS") == "MD5":
             return Verdict.DENIED
         known = next((each for each in self._gate.callers if each.username == given.username), None)
-        if known is None:
-            return Verdict.DENIED
+        if known is None or request.from_.uri.user_text != known.username:
+            return Verdict.DENIED  # who has one password must not call under the name of somebody else
         credentials = Credentials(known.username, known.secret, self._gate.realm)
         last = self._counts.get(given.nonce, (0, now_s))
         if 0 < given.nonce_count <= last[0]:

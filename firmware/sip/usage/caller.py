@@ -41,6 +41,7 @@ def announcement(key: CallKey, transaction: ServerTransaction, knowledge: Accoun
         referred_by=referred_by(request),
         replaces=takeover.replaces,
         joins=takeover.joins,
+        is_authenticated=transaction.is_authenticated,
     )
 
 

@@ -66,7 +66,9 @@ class DialogState:
             case CallProgress(call=call):
                 # §3.7.1: with a To tag early, without one proceeding, which no lamp tells apart.
                 self._move(call, "early")
-            case CallAnswered(call=call):
+            case CallAnswered(call=call, remote=remote):
+                if call not in self._lines:
+                    self._begin(call, "confirmed", "initiator", remote)  # a call that began by a transfer
                 self._move(call, "confirmed")
             case CallEnded(call=call, cause=cause, status=status):
                 self._end(call, cause, status)

@@ -38,6 +38,7 @@ class Negotiation:
     def __init__(self, local: LocalMedia) -> None:
         self.wish = Wish(local, Direction.SENDRECV)
         self.agreed: MediaSession | None = None
+        self.local_host = ""  # our address as we last stated it
         self._previous: SessionDescription | None = None  # the last description that we sent, offer or answer
         self._offer: SessionDescription | None = None  # ours, while it is not answered
         self._offered = self.wish
@@ -54,6 +55,7 @@ class Negotiation:
 
     def offer(self, wish: Wish, host: str) -> bytes:
         """Our offer, with `host` as the address where the media names none. It replaces an unanswered one."""
+        self.local_host = host
         self._offered_local = _at(wish.local, host)
         offer = make_offer(self._offered_local, direction=wish.direction, previous=self._previous)
         self._offer = self._previous = offer
@@ -81,6 +83,7 @@ class Negotiation:
 
     def answer(self, offer: bytes, host: str) -> tuple[bytes, MediaSession]:
         """Our answer to their offer. Raises RemoteProtocolError, with status 488 when nothing fits."""
+        self.local_host = host
         local = _at(self.wish.local, host)
         answer, session = make_answer(parse(offer), local, direction=self.wish.direction, previous=self._previous)
         self._previous = answer

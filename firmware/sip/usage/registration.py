@@ -154,6 +154,11 @@ class Registration:
             self._stop()
             self._send_first(now_s)
 
+    @property
+    def bound_contact(self) -> Uri | None:
+        """What the registrar should hold of us, None while we are not registered."""
+        return self._contact if isinstance(self._state, Bound) else None
+
     def handle_timer(self, name: str, now_s: float) -> None:
         """Refresh, retry, or the NAT binding's next sign of life."""
         if name == "keepalive":

@@ -34,9 +34,6 @@ def refusal(settings: AgentSettings, request: Request) -> Response | None:
     if not request.uri.is_sip:
         # §8.2.2.1: a scheme that we do not support is 416.
         return make_response(request, 416)
-    if request.to.tag is None and settings.users is not None and request.uri.user_text not in settings.users:
-        # §8.2.2.1: we accept requests only for the addresses that are ours.
-        return make_response(request, 404)
     if required:
         # §8.2.2.3: options that we do not understand are listed in Unsupported. Proxy-Require is not ours to judge.
         return make_response(request, 420, headers=(("Unsupported", ", ".join(required)),))
