@@ -12,10 +12,11 @@ import argparse
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 from firmware.sip.events import AccountName, CallAnswered, CallEnded, CallKey, EndCause, Event, IncomingCall, Register, Unregister
-from firmware.sip.settings import Account, AgentSettings
+from firmware.sip.settings import Account, AgentSettings, CallHabits, ReferPolicy, Use
 from firmware.sip.uri import Uri
 from tests.sim.network import Node, Weather, World
 from tests.sim.proxy import Policy, Proxy
@@ -25,7 +26,7 @@ CALLER, PROXY = "10.0.0.1", "10.0.0.9"
 CALLEES = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
 AT_ONCE = 8  # calls that begin together in one world; below the agents' limit, so that none is refused for lack of room
 TOGETHER_S = 10.0  # how far apart the ends of a call's legs may lie when no message is lost
-QUIET_S = 400.0  # longer than any script talks, or any call rings
+QUIET_S = 800.0  # longer than any script talks, or any call rings
 ACCOUNT = Account(
     name=AccountName("main"),
     aor=Uri("sip", user="door", host="door.example"),
@@ -53,9 +54,11 @@ class Run:
         self.calls = calls
         self.problems: list[str] = []
         self.is_proxied = chance.random() < 0.5
-        self.caller = self.world.add(CALLER, AgentSettings(accounts=(ACCOUNT,) if self.is_proxied else ()))
+        account = replace(ACCOUNT, habits=self._habits())
+        accounts = (account,) if self.is_proxied else ()
+        self.caller = self.world.add(CALLER, AgentSettings(accounts=accounts, habits=account.habits, refer=ReferPolicy.CALL))
         self.caller.on_event = self._caller_told
-        self.callees = [self.world.add(host) for host in (CALLEES if self.is_proxied else CALLEES[:1])]
+        self.callees = [self.world.add(host, AgentSettings(habits=self._habits(), refer=ReferPolicy.CALL)) for host in CALLEES]
         for callee in self.callees:
             callee.on_event = partial(self._callee_told, callee)
         if self.is_proxied:
@@ -63,10 +66,18 @@ class Run:
             self.world.command(self.caller, Register(account=ACCOUNT.name))
         self._legs: dict[tuple[str, CallKey], Script] = {}
 
+    def _habits(self) -> CallHabits:
+        """Short sessions, so that some are refreshed; nobody insists on what the other may not know."""
+        chance = self.world.random
+        uses = (Use.OFF, Use.SUPPORTED, Use.SUPPORTED)
+        return CallHabits(reliable=chance.choice(uses), session_timer=chance.choice((*uses, Use.REQUIRED)), session_expires_s=90)
+
     def play(self) -> None:
         """All calls, then silence, then the invariants."""
         for number in range(self.calls):
             script = self._script(number)
+            script.elsewhere = f"sip:n{number}@{self.world.random.choice(CALLEES)}"
+            script.places = partial(self._placed, script)
             self.scripts[script.key] = script
             script.begin()
             if number % AT_ONCE == AT_ONCE - 1:
@@ -101,7 +112,14 @@ class Run:
         """How the callers' legs ended."""
         return Counter(event.cause.name for _, event in self.caller.events if isinstance(event, CallEnded))
 
+    def _placed(self, script: Script, node: Node, key: CallKey) -> None:
+        self._legs[node.host, key] = script
+
     def _caller_told(self, event: Event) -> None:
+        moved = self._legs.get((CALLER, getattr(event, "call", CallKey(""))))
+        if moved is not None:
+            moved.callee_told(self.caller, event)
+            return
         script = self.scripts.get(getattr(event, "call", ""))
         if script is not None:
             script.caller_told(event)
@@ -141,7 +159,10 @@ class Run:
             for at_s, event in callee.events:
                 if not isinstance(event, CallEnded):
                     continue
-                key = self._legs[callee.host, event.call].key
+                script = self._legs[callee.host, event.call]
+                key = script.key
+                if script.is_moved:
+                    continue
                 gap_s = at_s - ends.get(key, at_s)
                 if gap_s > TOGETHER_S or (gap_s < -TOGETHER_S and not self.is_proxied):
                     self.problems.append(f"{key}: ended at {ends[key]:.1f} s here and at {at_s:.1f} s at {callee.host}")

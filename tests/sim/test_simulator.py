@@ -9,6 +9,9 @@ from firmware.sip.uri import Uri
 from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog_request import Farewell
+from firmware.sip.usage.early_dialog import EarlyDialog
+from firmware.sip.usage.refer import Referral
+from firmware.sip.usage.refresh import Refresh
 from tests.sim.network import Node, Passage, Weather, World, media
 from tests.sim.soak import Run, ladder
 
@@ -52,6 +55,31 @@ def test_the_simulator_notices_a_missing_ack(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_simulator_notices_a_cancel_that_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ClientRequest, "cancel", lambda *_: None)
     assert is_noticed()
+
+
+def test_the_simulator_notices_an_early_dialog_that_is_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EarlyDialog, "leave", lambda *_: None)
+    assert is_noticed()
+
+
+def test_the_simulator_notices_a_transfer_that_is_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Referral, "_end", lambda *_: None)
+    assert is_noticed()
+
+
+def test_the_simulator_notices_a_refresh_that_is_never_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Refresh, "heard", lambda *_: None)
+    assert is_noticed()
+
+
+def test_a_few_seeds_use_every_method() -> None:
+    seen: set[str] = set()
+    for seed in range(6):
+        run = Run(seed, 20)
+        run.play()
+        seen |= {start(passage) for passage in run.world.ladder}
+    wanted = "INVITE ACK CANCEL BYE PRACK UPDATE INFO REFER NOTIFY REGISTER 183 202 491"
+    assert seen.issuperset(wanted.split())
 
 
 # --- the orders of events that break user agents most

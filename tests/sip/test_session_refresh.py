@@ -338,6 +338,15 @@ def test_an_update_during_our_reinvite_is_491(wire: Wire) -> None:
     assert wire.response().status == 491
 
 
+def test_an_update_after_we_hung_up_changes_nothing(wire: Wire) -> None:
+    taken(wire, "")
+    first = wire.response()
+    wire.command(HangUp(call=wire.told(IncomingCall)[0].call))  # the ACK is still to come, so there is no BYE yet
+    wire.within("UPDATE", first, cseq=2, body=MOVED, we_called=False)
+    assert wire.response().status == 481
+    assert type(wire.events[-1]) is CallEnded
+
+
 def test_our_update_offers_and_takes_the_answer(wire: Wire) -> None:
     answered(wire)
     wire.command(Update(call=CALL, media=media(4444)))

@@ -167,7 +167,10 @@ def test_an_identity_is_believed_only_from_a_server_that_the_settings_trust() ->
 
 
 def test_wishes_and_detours_are_told() -> None:
-    headers = "Answer-Mode: Auto\r\nDiversion: <sip:desk@door.example>;reason=no-answer\r\nPrivacy: id\r\nReferred-By: <sip:carol@door.example>\r\n"
+    headers = (
+        "Answer-Mode: Auto\r\nDiversion: <sip:desk@door.example>;reason=no-answer\r\nPrivacy: id\r\n"
+        "Referred-By: <sip:carol@door.example>\r\n"
+    )
     call = heard(Wire(), headers)
     assert call.auto_answer is not None
     assert call.auto_answer.header == "Answer-Mode"

@@ -201,7 +201,7 @@ class Session:
         elif request.method == "NOTIFY":
             # RFC 5057 §4.1: a subscription by REFER lives in the dialog beside the call, and may outlive it.
             self.transfers.receive_notify(transaction, now_s)
-        elif isinstance(self._state, Over) or request.method == "PRACK":
+        elif isinstance(self._state, Over) or request.method == "PRACK" or (self.is_over and request.method == "UPDATE"):
             # RFC 3262 §3: nothing of ours is left to be acknowledged once the call is answered.
             transaction.respond(make_response(request, 481), now_s)
         elif request.method == "INVITE":
