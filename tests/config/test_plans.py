@@ -335,3 +335,11 @@ def test_days_are_dates_or_come_back_every_year() -> None:
 def test_a_condition_names_a_profile_or_its_opposite() -> None:
     assert parse_condition(" night ") == ("night", False)
     assert parse_condition("not night") == ("night", True)
+
+
+def test_codes_of_callers_need_somebody_who_vouches_for_them(tmp_path: Path) -> None:
+    incoming = '[incoming]\nallow = ["desk@pbx.example"]\nmay_open = true\n'
+    account = '[[account]]\nname = "pbx"\nuri = "sip:door@pbx.example"\ntrust_identity = true\n'
+    assert loaded(tmp_path, incoming + account).warnings == ()
+    (warning,) = loaded(tmp_path, incoming).warnings
+    assert "nobody vouches for callers" in warning

@@ -274,6 +274,14 @@ def test_an_incoming_call_can_be_encrypted_too() -> None:
     assert only(Unlock, scene.type("58321", call="in")).lock == FRONT
 
 
+@pytest.mark.parametrize("authenticated", [True, False])
+def test_a_code_counts_only_for_a_caller_who_has_proved_to_be_one(*, authenticated: bool) -> None:
+    scene = Scene(DIRECTORY._replace(incoming_locks=frozenset({FRONT})))
+    scene.called("desk@pbx", authenticated=authenticated)
+    scene.moved("in", Stage.ANSWERED)
+    assert any(isinstance(effect, Unlock) for effect in scene.type("58321", call="in")) is authenticated
+
+
 def test_other_rights_need_no_call_and_no_encryption() -> None:
     scene = Scene(with_lock(secure_only=True))
     assert only(Unlock, scene.tell(CardRead(reader="wall", card="0A1B2C"))).lock == FRONT
