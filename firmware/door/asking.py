@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from firmware.door.events import AskId, CallName, LockName, TimerKey, User, UsersChanged
 from firmware.door.kind import kind
@@ -115,3 +115,5 @@ def source_of(where: Where) -> str:
             return party
         case AtReader(reader=reader):
             return f"reader {reader}"
+        case never:
+            assert_never(never)

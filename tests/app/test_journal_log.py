@@ -123,11 +123,10 @@ def test_following_goes_on_with_what_is_written_meanwhile(path: Path, monkeypatc
         await journal.append(CallEnded(call=CallName("p3.1"), party="anna", reason=Stage.BUSY, talked_s=0.0))
         await journal.close()
 
-    monkeypatch.setattr(journal_log.time, "sleep", lambda _seconds: asyncio.run(write()))
+    monkeypatch.setattr("time.sleep", lambda _seconds: asyncio.run(write()))
     connection = opened(path)
     following = rows(connection, Wanted(press=3), follow=True)
     assert [next(following).kind for _ in range(3)] == ["Pressed", "CallPlaced", "CallEnded"]
-    following.close()
     connection.close()
 
 
