@@ -30,12 +30,12 @@ log_stderror=yes
 children=1
 tcp_children=1
 auto_aliases=no
-disable_tls=yes
 dns=no
 rev_dns=no
 server_signature=yes
 listen=udp:{host}:{port}
 listen=tcp:{host}:{port}
+{listen}
 
 loadmodule "kex.so"
 loadmodule "corex.so"
@@ -52,6 +52,8 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "htable.so"
 loadmodule "auth.so"
+loadmodule "nathelper.so"
+{modules}
 
 modparam("tm", "fr_timer", 5000)
 modparam("tm", "fr_inv_timer", 120000)
@@ -60,6 +62,8 @@ modparam("usrloc", "db_mode", 0)
 modparam("registrar", "min_expires", {min_expires})
 modparam("registrar", "max_expires", 3600)
 modparam("registrar", "max_contacts", 4)
+modparam("registrar", "received_avp", "$avp(received)")
+modparam("nathelper", "received_avp", "$avp(received)")
 modparam("htable", "htable", "secrets=>size=4;")
 modparam("auth", "algorithm", "{algorithm}")
 modparam("auth", "nonce_expire", {nonce_expires})
@@ -83,6 +87,11 @@ request_route {{
     }}
 
     force_rport();
+    # Whoever came over a connection is reached over that connection, wherever its Contact says it listens.
+    if (proto != UDP) {{
+        if (is_method("REGISTER")) fix_nated_register();
+        else set_contact_alias();
+    }}
 
     if (is_method("CANCEL")) {{
         if (t_check_trans()) route(RELAY);
@@ -123,6 +132,7 @@ request_route {{
 # Requests inside a dialog follow the route set that record_route laid.
 route[WITHIN_DIALOG] {{
     if (loose_route()) {{
+        handle_ruri_alias();
         if (is_method("NOTIFY")) record_route();
         route(RELAY);
         exit;
@@ -158,9 +168,37 @@ route[AUTHENTICATE] {{
 }}
 
 route[RELAY] {{
+    t_on_reply("ANSWERED");
     if (!t_relay()) sl_reply_error();
 }}
+
+onreply_route[ANSWERED] {{
+    if (proto != UDP) set_contact_alias();
+}}
+{routes}
 """
+
+TLS_LISTEN: Final = """\
+enable_tls=yes
+listen=tls:{host}:{tls_port}"""
+
+TLS_MODULES: Final = """\
+loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "{certificate}")
+modparam("tls", "private_key", "{key}")"""
+
+WEBSOCKET_MODULES: Final = """\
+loadmodule "xhttp.so"
+loadmodule "websocket.so"
+tcp_accept_no_cl=yes"""
+
+# A WebSocket begins as an HTTP request on any of the ports for connections.
+WEBSOCKET_ROUTES: Final = """\
+event_route[xhttp:request] {
+    if ($hdr(Upgrade) =~ "websocket" && $rm =~ "GET" && ws_handle_handshake()) exit;
+    xhttp_reply("404", "Not Found", "", "");
+}"""
 
 
 class KamailioError(PorteroError):
@@ -171,7 +209,9 @@ class KamailioServer:
     """`async with KamailioServer({"door": "secret"}) as pbx:` answers at `pbx.host`:`pbx.port` until the block ends.
 
     `accounts` maps user names to their secrets. `host` is a numeric loopback address; `port` 0 takes a free one. `algorithm` is the
-    digest that it asks for, `MD5` or `SHA-256`. `stop` and `start` again inside the block keep the port: a restart loses every binding.
+    digest that it asks for, `MD5` or `SHA-256`. With a `certificate` (the files of it and of its key) it speaks TLS at `tls_port` too, and
+    with `websocket` WebSocket at every port for connections. `stop` and `start` again inside the block keep the ports: a restart loses
+    every binding.
     """
 
     def __init__(
@@ -183,6 +223,8 @@ class KamailioServer:
         algorithm: str = "MD5",
         min_expires_s: int = 10,
         nonce_expires_s: int = 300,
+        certificate: tuple[str, str] | None = None,
+        websocket: bool = False,
         debug: int = 0,
     ) -> None:
         assert all(f"{user}{secret}".isalnum() for user, secret in accounts.items()), "the configuration file quotes nothing else"
@@ -192,6 +234,9 @@ class KamailioServer:
         self.algorithm = algorithm
         self.min_expires_s = min_expires_s
         self.nonce_expires_s = nonce_expires_s
+        self.certificate = certificate
+        self.websocket = websocket
+        self.tls_port = 0
         self.debug = debug
         self.version = ""  # such as "kamailio (5.6.3 (x86_64/linux))", as its Server header says
         self._directory: Path | None = None
@@ -221,6 +266,8 @@ class KamailioServer:
             raise KamailioError("Kamailio is not installed; `apt-get install kamailio` brings it")
         assert self._directory is not None, "start() belongs inside `async with`"
         self.port = self.port or _free_port(self.host)
+        if self.certificate is not None:
+            self.tls_port = self.tls_port or _free_port(self.host)
         config = self._directory / "kamailio.cfg"
         config.write_text(self.configuration())
         with (self._directory / "kamailio.log").open("ab") as log:
@@ -256,7 +303,17 @@ class KamailioServer:
     def configuration(self) -> str:
         """The text of its configuration file."""
         accounts = "\n".join(f'    $sht(secrets=>{user}) = "{secret}";' for user, secret in self.accounts.items())
+        listen, modules, routes = [], [], []
+        if self.certificate is not None:
+            listen.append(TLS_LISTEN.format(host=self.host, tls_port=self.tls_port))
+            modules.append(TLS_MODULES.format(certificate=self.certificate[0], key=self.certificate[1]))
+        if self.websocket:
+            modules.append(WEBSOCKET_MODULES)
+            routes.append(WEBSOCKET_ROUTES)
         return CONFIGURATION.format(
+            listen="\n".join(listen) or "disable_tls=yes",
+            modules="\n".join(modules),
+            routes="\n".join(routes),
             host=self.host,
             port=self.port,
             debug=self.debug,

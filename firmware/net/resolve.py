@@ -90,6 +90,9 @@ class Resolver:
             raise LookupFailed(f"{uri} names no host")
         secure = uri.scheme == "sips"
         named = question.transport or _named_transport(uri.param("transport"), secure=secure)
+        if named is Transport.WS and named not in self._ports and Transport.WSS in self._ports:
+            # RFC 7118 §5.2.1 has one name for both, which proxies write into routes of secure connections too; it only becomes safer.
+            named = Transport.WSS
         if named is not None and named not in self._ports:
             raise LookupFailed(f"{named.value} is not switched on here")
         if uri.port is None and not _is_numeric(host) and _is_public(host):

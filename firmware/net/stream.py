@@ -75,7 +75,7 @@ class StreamTransport:
 
     def send(self, hop: Hop, data: bytes) -> None:
         """Send on the connection that `hop` names, or on one to its host and port, opened if there is none. Failures become SendFailed."""
-        connection = self._opened.get(_goal(hop)) if hop.flow is None else self._flows.get(hop.flow)
+        connection = self._reusable(hop) if hop.flow is None else self._flows.get(hop.flow)
         if connection is not None:
             connection.send(hop, data)
         elif hop.flow is not None:
@@ -104,6 +104,14 @@ class StreamTransport:
             connection.abort()
         for connection in connections:
             await connection.gone.wait()
+
+    def _reusable(self, hop: Hop) -> Connection | None:
+        """An open connection that leads where the hop does."""
+        connection = self._opened.get(_goal(hop))
+        if connection is None and hop.domain in ("", hop.host):
+            # Proxies record their numeric address in routes. That claims no identity but the server's there, which has proven another.
+            connection = next((opened for goal, opened in self._opened.items() if goal[:2] == (hop.host, hop.port)), None)
+        return connection
 
     # --- what connections tell ---------------------------------------------------------------------------------------
 

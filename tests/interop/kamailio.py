@@ -23,6 +23,10 @@ class Kamailio:
         return f"{self._server.host}:{self._server.port}"
 
     @property
+    def tls_address(self) -> str:
+        return f"{self._server.host}:{self._server.tls_port}"
+
+    @property
     def log(self) -> str:
         return self._server.log()
 
@@ -34,9 +38,23 @@ class Kamailio:
 
 
 @contextlib.contextmanager
-def kamailio(*, host: str = "127.0.0.1", algorithm: str = "MD5", min_expires_s: int = 10) -> Iterator[Kamailio]:
+def kamailio(
+    *,
+    host: str = "127.0.0.1",
+    algorithm: str = "MD5",
+    min_expires_s: int = 10,
+    certificate: tuple[str, str] | None = None,
+    websocket: bool = False,
+) -> Iterator[Kamailio]:
     with asyncio.Runner() as runner:
-        server = KamailioServer({"door": SECRET, "resident": SECRET}, host=host, algorithm=algorithm, min_expires_s=min_expires_s)
+        server = KamailioServer(
+            {"door": SECRET, "resident": SECRET},
+            host=host,
+            algorithm=algorithm,
+            min_expires_s=min_expires_s,
+            certificate=certificate,
+            websocket=websocket,
+        )
         runner.run(server.__aenter__())
         try:
             yield Kamailio(server, runner)

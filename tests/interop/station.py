@@ -22,6 +22,7 @@ name = "Front door"
 bind = "{host}"
 sip_port = {sip_port}
 rtp_ports = [{rtp_first}, {rtp_last}]
+{network}
 [journal]
 path = "{folder}/journal.db"
 [control]
@@ -124,11 +125,11 @@ class Station:
 
 
 @contextlib.contextmanager
-def station(folder: Path, *, host: str, config: str, arguments: tuple[str, ...] = ()) -> Iterator[Station]:
-    """Start the daemon with the common configuration followed by `config` (TOML)."""
+def station(folder: Path, *, host: str, config: str, network: str = "", arguments: tuple[str, ...] = ()) -> Iterator[Station]:
+    """Start the daemon with the common configuration followed by `config` (TOML); `network` are more lines of its [network]."""
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, rtp_first = free_port(host), free_port(host)
-    common = CONFIG.format(host=host, sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + 99, folder=folder)
+    common = CONFIG.format(host=host, sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + 99, folder=folder, network=network)
     (folder / "portero.toml").write_text(common + config)
     (folder / "portero.toml").chmod(0o600)
     command = [sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml"), *arguments]

@@ -236,3 +236,17 @@ def test_what_is_not_switched_on_is_not_loaded() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "firmware.net.carriers" in loaded
     assert not {"firmware.net.tls", "firmware.net.tls_layers", "firmware.net.certificate", "firmware.net.websocket"} & set(loaded)
+
+
+def test_a_route_with_the_bare_address_of_the_server_uses_the_connection_to_it(authority: Authority, pbx: TlsSettings) -> None:
+    async def main() -> None:
+        server = await Station(Transport.TLS, tls=pbx).open()
+        client = await Station(Transport.TLS, tls=TlsSettings(ca=authority.pem)).open()
+        client.send(client.hop_to(server, Transport.TLS), MESSAGE)
+        source = (await server.received()).source
+        client.send(client.hop_to(server, Transport.TLS, "127.0.0.1"), MESSAGE)
+        assert (await server.received()).source == source
+        await client.carriers.close()
+        await server.carriers.close()
+
+    run(main())

@@ -58,6 +58,37 @@ def test_a_numeric_host_needs_no_name_server(uri: str, hop: str) -> None:
     assert names.asked == []
 
 
+@pytest.mark.parametrize(
+    ("uri", "hop"),
+    [
+        # RFC 7118 §5.2.1 names both `ws`; with sips it is the secure one.
+        ("sip:192.0.2.1;transport=ws", "WS 192.0.2.1 80"),
+        ("sip:192.0.2.1;transport=wss", "WSS 192.0.2.1 443"),
+        ("sips:192.0.2.1;transport=ws", "WSS 192.0.2.1 443"),
+        ("sip:192.0.2.1;transport=sctp", "SCTP 192.0.2.1 5060"),
+    ],
+)
+def test_every_transport_has_its_default_port(uri: str, hop: str) -> None:
+    ports = {**SECURE_PORTS, Transport.WS: 5066, Transport.WSS: 7443, Transport.SCTP: 5060}
+    assert hops(locate(uri, ports=ports)) == [hop]
+
+
+def test_where_only_secure_websockets_are_open_ws_means_them() -> None:
+    assert hops(locate("sip:192.0.2.1:8443;transport=ws", ports={Transport.WSS: 7443})) == ["WSS 192.0.2.1 8443"]
+    assert "WS is not switched on" in locate("sip:192.0.2.1;transport=ws", ports={Transport.TLS: 5061}).failure
+
+
+def test_the_domain_to_prove_is_that_of_the_uri_whatever_srv_says() -> None:
+    # RFC 5922 §7.3
+    names = ScriptedNames(
+        hosts={"edge.hoster.example": ("192.0.2.1",)}, srv={"_sips._tcp.pbx.example": (Srv(1, 1, 5061, "edge.hoster.example"),)}
+    )
+    located = locate("sips:door@pbx.example", names, ports=SECURE_PORTS)
+    assert [(hop.host, hop.domain) for hop in located.hops] == [("192.0.2.1", "pbx.example")]
+    assert [hop.domain for hop in locate("sips:192.0.2.1", ports=SECURE_PORTS).hops] == ["192.0.2.1"]
+    assert [hop.domain for hop in locate("sip:192.0.2.1").hops] == [""]
+
+
 def test_a_hop_states_our_own_side_and_the_question() -> None:
     located = locate("sip:192.0.2.1")
     assert located.query == 4
