@@ -99,7 +99,8 @@ bench: apt-all $(VENV)/.dev ## speed and memory against peers and floors; JSON i
 bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay; tables, JSON and pictures in out/bench
 	$(call install-missing,$(AUDIO_PACKAGES))
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
-	@$(BIN)/python -m tests.bench.audio.virtual
+	@$(BIN)/python -m tests.bench.audio.virtual && $(BIN)/python -m tests.bench.audio.real
+	@$(MAKE) --no-print-directory -s -C native bench-playout
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)
 	@PYTHON=$(PYTHON) sh systemd/install.sh

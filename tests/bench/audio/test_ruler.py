@@ -1,0 +1,89 @@
+"""The ruler itself: delays that are known are found, and the networks are what they say."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bench.audio.networks import CASES, GAP_AT_S, GAP_S, bursty_loss, drift, one_gap
+from tests.bench.audio.real import played
+from tests.bench.audio.replay import coded, replay
+from tests.bench.audio.score import DelayLine, delay_line, recovery_s
+from tests.bench.audio.speech import RATE_HZ, Samples
+from tests.native.speech import speech
+
+
+def said(seconds: int = 6) -> Samples:
+    return np.array(speech(seconds), dtype=np.int16)
+
+
+def test_a_constant_delay_is_found_in_every_window() -> None:
+    heard = np.concatenate([np.zeros(417, dtype=np.int16), said()])
+    line = delay_line(said(), heard)
+    assert len(line.at_s) > 50
+    inside = line.at_s > 0.2  # the first window looks back before the beginning
+    assert np.allclose(line.delay_ms[inside], 417 * 1000 / RATE_HZ)
+
+
+def test_a_delay_that_changes_is_found_before_and_after() -> None:
+    middle = 3 * RATE_HZ
+    heard = np.concatenate([np.zeros(160, dtype=np.int16), said()[:middle], np.zeros(800, dtype=np.int16), said()[middle:]])
+    line = delay_line(said(), heard)
+    assert line.delay_ms[0] == pytest.approx(20)
+    assert line.delay_ms[-1] == pytest.approx(120)
+
+
+def test_noise_is_not_taken_for_what_was_said() -> None:
+    noise = np.random.default_rng(1).normal(0, 3000, 4 * RATE_HZ).astype(np.int16)
+    assert len(delay_line(said(), noise).at_s) == 0
+
+
+def test_recovery_counts_from_the_end_of_the_gap_to_the_last_window_away() -> None:
+    at_s = np.arange(0.0, 20.0, 0.5)
+    line = DelayLine(at_s=at_s, delay_ms=np.where((at_s > 10) & (at_s <= 13), 400.0, 40.0))
+    assert recovery_s(line, 10.0) == pytest.approx(3.0)
+    assert recovery_s(DelayLine(at_s=at_s, delay_ms=np.where(at_s > 10, 400.0, 40.0)), 10.0) is None
+
+
+def test_a_gap_delivers_everything_at_its_end_in_order() -> None:
+    arrivals = [at for at in one_gap(random.Random(0), 1000).arrival_s if at is not None]
+    assert len(arrivals) == 1000
+    assert arrivals == sorted(arrivals)
+    assert not any(GAP_AT_S <= at < GAP_AT_S + GAP_S for at in arrivals)
+
+
+def test_bursts_have_their_share_and_their_mean() -> None:
+    lost = [at is None for at in bursty_loss(0.05, 3.0)(random.Random(0), 200_000).arrival_s]
+    starts = sum(1 for before, now in zip([False, *lost], lost, strict=False) if now and not before)
+    assert sum(lost) / len(lost) == pytest.approx(0.05, rel=0.1)
+    assert sum(lost) / starts == pytest.approx(3.0, rel=0.1)
+
+
+def test_the_same_seed_gives_the_same_network() -> None:
+    for case in CASES:
+        assert case.make(random.Random(7), 500) == case.make(random.Random(7), 500)
+
+
+def test_a_fast_sender_is_ahead_by_its_rate() -> None:
+    assert drift(1.002)(random.Random(0), 1001).sent_s[1000] == pytest.approx(20 / 1.002)
+
+
+def test_a_replay_of_a_clean_network_is_heard_whole() -> None:
+    octets, sent = coded(said())
+    heard = replay(octets, CASES[0].make(random.Random(0), len(octets) // 160))
+    line = delay_line(sent, heard.samples)
+    assert heard.stats.samples_concealed == 0
+    assert float(np.ptp(line.delay_ms)) <= 10.0
+
+
+def test_stamped_samples_are_laid_where_they_left_the_card(tmp_path: Path) -> None:
+    samples = np.arange(1, 81, dtype=np.int16)
+    head = np.array([[2, 1, 0, 80], [1, 1, 5_000_000_000, 0]], dtype=np.int64)
+    log = tmp_path / "card.log"
+    log.write_bytes(head[0].tobytes() + samples.tobytes() + head[1].tobytes())
+    heard, underruns = played(log, 4_990_000_000, 400)
+    assert underruns == 0
+    assert heard[79:162].tolist() == [0, *range(1, 81), 0, 0]
