@@ -2,6 +2,9 @@
 
 A leg begins with the door's Ring or the agent's IncomingCall and ends with the agent's CallEnded, once. Its media port is opened before the
 offer is made and handed to the sound engine with the first agreement; whoever owns it last closes it.
+
+A transfer gives the door's call another leg: the new one bears the old one's name at the door and takes over when it is answered. Digits of
+the new party count only when the configuration lists it; else its sound runs under a name that the door does not know.
 """
 
 from __future__ import annotations
@@ -35,10 +38,26 @@ class CallSound(Protocol):
 class Leg:
     """One leg while it lives. `port` is ours until `streaming`; then it is the engine's."""
 
-    __slots__ = ("answered", "early", "ended_by_us", "incoming", "key", "port", "progressed", "session", "streaming")
+    __slots__ = (
+        "answered",
+        "early",
+        "ended_by_us",
+        "follows",
+        "incoming",
+        "key",
+        "name",
+        "port",
+        "progressed",
+        "session",
+        "sound",
+        "streaming",
+    )
 
-    def __init__(self, key: sip.CallKey, *, incoming: bool) -> None:
+    def __init__(self, key: sip.CallKey, *, incoming: bool, follows: Leg | None = None, is_listed: bool = True) -> None:
         self.key = key
+        self.follows = follows  # the leg whose place this one takes when it is answered, None at once or when it has
+        self.name: str = str(key) if follows is None else follows.name  # of the call at the door
+        self.sound = self.name if is_listed else str(key)  # under which the engine knows the stream, and the door its digits
         self.incoming = incoming
         self.port: MediaPort | None = None
         self.session: MediaSession | None = None
@@ -62,7 +81,9 @@ class Calls:
         codecs: tuple[Codec, ...],
         ptime_ms: int,
         session_id: Callable[[], int],
+        listed: frozenset[str] = frozenset(),
     ) -> None:
+        """`listed`: whom the configuration names, as user@host in lower case: their digits count after a transfer as well."""
         self._command = command
         self._tell = tell
         self._sound = sound
@@ -70,6 +91,8 @@ class Calls:
         self._codecs = codecs
         self._ptime_ms = ptime_ms
         self._session_id = session_id
+        self._listed = listed
+        self._moves = 0
         self._legs: dict[sip.CallKey, Leg] = {}
 
     @property
@@ -100,8 +123,7 @@ class Calls:
 
     def end(self, effect: door.End) -> None:
         """End a leg in any state; one that has ended already is no error, both sides may hang up at once."""
-        leg = self._legs.get(sip.CallKey(effect.call))
-        if leg is not None:
+        for leg in [leg for leg in self._legs.values() if leg.name == effect.call]:
             self._end_here(leg, reason=reason_header(effect.reason))
 
     def offer(self, effect: door.Offer) -> None:
@@ -143,23 +165,82 @@ class Calls:
                 self._answered(leg)
             case sip.CallEnded(call=call) if leg := self._legs.pop(call, None):
                 self._ended(leg, event)
+            case sip.TransferRequested():
+                self._transfer(event)
+            case sip.TransferProgress(call=call, status=status, is_done=True) if (leg := self._legs.get(call)) and status < 300:
+                # RFC 5589 §6.1: the transferor leaves when it knows that the transfer worked.
+                self._end_here(leg)
+                self._moved(leg, door.Stage.ENDED, "transferred")
             case _:
                 pass
 
     def lost(self, call: str) -> None:
         """A leg's sound has died: end it. The door learns it from the same media event."""
-        leg = self._legs.get(sip.CallKey(call))
-        if leg is not None:
+        for leg in [leg for leg in self._legs.values() if leg.sound == call and leg.streaming]:
             self._end_here(leg, reason=NO_SOUND)
 
+    def digits_of(self, call: sip.CallKey) -> door.CallName:
+        """The call at the door that digits of this leg are for."""
+        leg = self._legs.get(call)
+        return door.CallName(str(call) if leg is None else leg.sound)
+
+    # --- transfers ------------------------------------------------------------------------------------------------------
+
+    def _transfer(self, event: sip.TransferRequested) -> None:
+        """The other side wants us to talk to somebody else; who may wish that, the user agent's settings have said."""
+        old = self._legs.get(event.call)
+        if old is None or not old.answered or old.ended_by_us or self._successor(old) is not None:
+            self._command(sip.RefuseTransfer(transfer=event.transfer))
+            return
+        self._moves += 1
+        key = sip.CallKey(f"{old.name}-moved-{self._moves}")
+        leg = Leg(key, incoming=False, follows=old, is_listed=_address(event.target) in self._listed)
+        try:
+            media = self._local_media(leg)
+        except MediaError as error:
+            log.error("call %s cannot be transferred: %s", old.name, error)
+            self._command(sip.RefuseTransfer(transfer=event.transfer, status=STATUS_NO_RESOURCES))
+            return
+        log.info("call %s is transferred to %s", old.name, event.target)
+        self._legs[key] = leg
+        self._command(sip.AcceptTransfer(transfer=event.transfer, call=key, media=media))
+
+    def _replacing(self, event: sip.IncomingCall, old: Leg) -> None:
+        """A call takes the place of one of ours (RFC 3891): it is answered for the door, which goes on with its call."""
+        is_listed = event.asserted is not None and _address(event.asserted.uri) in self._listed
+        leg = self._legs[event.call] = Leg(event.call, incoming=True, follows=old, is_listed=is_listed)
+        try:
+            media = self._local_media(leg)
+        except MediaError as error:
+            log.error("call %s cannot be taken over: %s", old.name, error)
+            self._end_here(leg, status=STATUS_NO_RESOURCES)
+            return
+        self._command(sip.Answer(call=leg.key, media=media))
+
+    def _successor(self, old: Leg) -> Leg | None:
+        return next((leg for leg in self._legs.values() if leg.follows is old and not leg.ended_by_us), None)
+
+    def _take_over(self, leg: Leg, old: Leg) -> None:
+        """The new leg is answered: the old one ends, and its sound before the new one's begins."""
+        leg.follows = None
+        leg.progressed = leg.answered = True
+        if old.key in self._legs:
+            self._end_here(old)
+        if leg.session is not None and not leg.streaming:
+            self._start_sound(leg, leg.session)
+
     def _incoming(self, event: sip.IncomingCall) -> None:
+        replaced = None if event.replaces is None else self._legs.get(event.replaces)
+        if replaced is not None and replaced.answered and not replaced.ended_by_us:
+            self._replacing(event, replaced)
+            return
         self._legs[event.call] = Leg(event.call, incoming=True)
         # From is written by whoever sends it; what a trusted server asserts is as good as proved (RFC 3325 §5).
         uri = (event.asserted or event.caller).uri
         self._tell(
             door.IncomingCall(
                 call=door.CallName(event.call),
-                caller=f"{uri.user_text}@{uri.host}".lower(),
+                caller=_address(uri),
                 wants_auto_answer=event.auto_answer is not None,
                 authenticated=event.asserted is not None or event.is_authenticated,
             )
@@ -169,14 +250,17 @@ class Calls:
         leg.session = session
         if leg.streaming:
             relatch, leg.early = leg.early and not early, early
-            self._guard_sound(leg, lambda: self._sound.update(leg.key, session, relatch=relatch))
-        elif not leg.ended_by_us and not (early and any(other.streaming for other in self._legs.values())):
+            self._guard_sound(leg, lambda: self._sound.update(leg.sound, session, relatch=relatch))
+        elif leg.follows is None and not leg.ended_by_us and not (early and any(other.streaming for other in self._legs.values())):
             # Of several phones that send sound before they answer, the visitor hears the first.
             leg.early = early
             if self._start_sound(leg, session) and early:
                 self._moved(leg, door.Stage.EARLY_MEDIA, "")
 
     def _answered(self, leg: Leg) -> None:
+        if leg.follows is not None:
+            self._take_over(leg, leg.follows)
+            return
         leg.answered = True
         leg.early = False
         if leg.session is not None and not leg.streaming and not leg.ended_by_us:
@@ -185,7 +269,11 @@ class Calls:
 
     def _ended(self, leg: Leg, event: sip.CallEnded) -> None:
         self._silence(leg)
-        if not leg.ended_by_us:
+        if leg.follows is not None:
+            # The transfer failed. The door's call goes on with the old leg, or ends with the new one when the old one is gone.
+            if leg.follows.key not in self._legs and not leg.ended_by_us:
+                self._moved(leg, door.Stage.ENDED, "the transfer failed")
+        elif not leg.ended_by_us and self._successor(leg) is None:
             detail = f"{event.status} {event.text}".strip() if event.status else event.text
             self._moved(leg, stage_of_end(event, answered=leg.answered, incoming=leg.incoming, rang=leg.progressed), detail)
 
@@ -201,7 +289,7 @@ class Calls:
         port = leg.port
         if port is None:
             return False  # an INVITE without offer or an answer of the agent's own: nothing of ours listens
-        if not self._guard_sound(leg, lambda: self._sound.start(leg.key, port, session)):
+        if not self._guard_sound(leg, lambda: self._sound.start(leg.sound, port, session)):
             return False  # the port was still ours, and went with the leg
         leg.streaming, leg.port = True, None
         return True
@@ -227,10 +315,14 @@ class Calls:
         """Sound stops with the decision to end, not with the other side's consent to it."""
         if leg.streaming:
             leg.streaming = False
-            self._sound.stop(leg.key)
+            self._sound.stop(leg.sound)
         if leg.port is not None:
             leg.port.close()
             leg.port = None
 
     def _moved(self, leg: Leg, stage: door.Stage, detail: str) -> None:
-        self._tell(door.CallMoved(call=door.CallName(leg.key), stage=stage, detail=detail))
+        self._tell(door.CallMoved(call=door.CallName(leg.name), stage=stage, detail=detail))
+
+
+def _address(uri: Uri) -> str:
+    return f"{uri.user_text}@{uri.host}".lower()

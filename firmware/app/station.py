@@ -27,6 +27,7 @@ from firmware.app.timers import Timers
 from firmware.app.users.clerk import Clerk
 from firmware.app.wall_clock import WallClock
 from firmware.app.watchdog import Vital, audio_vital, task_vital
+from firmware.app.wiring.accounts import listed_addresses
 from firmware.app.wiring.directory import directory, groups
 from firmware.config.schema import Settings
 from firmware.door import events as door
@@ -85,6 +86,7 @@ class Station:
             codecs=(*(CODECS[name] for name in settings.audio.codecs), TELEPHONE_EVENT),
             ptime_ms=20,
             session_id=ids.uint32,
+            listed=listed_addresses(settings),
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
@@ -289,7 +291,7 @@ class Station:
         except RemoteProtocolError as error:
             log.info("an INFO in call %s is no digit: %s", event.call, error)
             return
-        self.inbox.put(door.DigitHeard(call=door.CallName(event.call), digit=digit, way=door.DigitWay.INFO))
+        self.inbox.put(door.DigitHeard(call=self.calls.digits_of(event.call), digit=digit, way=door.DigitWay.INFO))
 
     def _work_ended(self, work: asyncio.Task[None]) -> None:
         if not work.cancelled():

@@ -65,6 +65,7 @@ class Account(NamedTuple):
     display_name: str | None = None  # None: the station's name
     expires_s: Annotated[int, between(30, 86400, "s")] = 300
     allow_md5: bool = True  # false: a server that offers nothing better than MD5 is refused
+    anonymous: bool = False  # true: whom the door calls is not shown who calls (RFC 3323)
     trust_identity: bool = False  # true: who calls is whom this server asserts (RFC 3325), and may open with a code; see [incoming]
 
 
@@ -225,6 +226,10 @@ class Call(NamedTuple):
     chime: Literal["never", "unreachable", "unanswered"] = "unreachable"  # at the panel, in place of the phones
     fallback_after_s: Annotated[float, between(2, 30, "s")] = 5.0  # a phone that shows no sign of ringing is called by its next way as well
     silence_limit_s: Annotated[float, between(5, 600, "s")] = 30.0  # a call whose sound stopped arriving for so long is dead
+    transfers: Literal["never", "account", "call"] = "account"  # who may transfer or replace a call: nobody, the account's server, any peer
+    reliable: Literal["off", "supported", "required"] = "supported"  # provisional responses that are acknowledged (RFC 3262)
+    session_timer: Literal["off", "supported", "required"] = "supported"  # RFC 4028
+    session_expires_s: Annotated[int, between(90, 86400, "s")] = 1800
 
 
 class Access(NamedTuple):

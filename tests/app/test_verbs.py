@@ -207,3 +207,17 @@ def test_profiles_say_whether_they_are_active(tmp_path: Path) -> None:
             assert await refused(lived, "profile", "never") == "not_found"
 
     asyncio.run(run())
+
+
+def test_update_and_transfer_in_a_call(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        for verb, *words in (("update",), ("transfer", anna.uri), ("attended", "nobody")):
+            assert await refused(lived, verb, *words) == ("not_found" if verb == "attended" else "not_now")
+        await in_call(lived, anna)
+        assert await refused(lived, "transfer", "nonsense") == "bad_argument"
+        assert field(await ask(lived, "update"), "status") == 200
+        # The phone takes transfers from its own server only.
+        assert field(await ask(lived, "transfer", anna.uri), "status") == 403
+        assert field(await ask(lived, "status"), "call") != {"state": "idle"}
+
+    with_house(tmp_path, scenario)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from firmware.app.calls import Leg
 from firmware.app.control.protocol import ControlError, Json, Request, as_json
+from firmware.app.control.transfer_verbs import attended, transfer
 from firmware.app.station import Station
 from firmware.door import events as door
 from firmware.door.schedule import is_holiday, within
@@ -297,6 +298,9 @@ VERBS = {
     "hold": Verb("", 0, 0, _in_call(lambda leg: sip.Hold(call=leg.key), "INVITE")),
     "resume": Verb("", 0, 0, _in_call(lambda leg: sip.Resume(call=leg.key), "INVITE")),
     "reinvite": Verb("", 0, 0, _in_call(lambda leg: sip.Reinvite(call=leg.key), "INVITE")),
+    "update": Verb("", 0, 0, _in_call(lambda leg: sip.Update(call=leg.key), "UPDATE")),
+    "transfer": Verb("URI", 1, 1, transfer),
+    "attended": Verb("OTHER-CALL", 1, 1, attended),
     "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
     "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
     "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),

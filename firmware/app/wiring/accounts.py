@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from firmware.config.schema import Account as Configured
-from firmware.config.schema import Settings
+from firmware.config.schema import Call, Settings
 from firmware.sip.events import AccountName
-from firmware.sip.settings import Account, AgentSettings, CallHabits
+from firmware.sip.settings import Account, AgentSettings, CallHabits, ReferPolicy, Use
 from firmware.sip.uri import Uri
 
 
 def agent_settings(settings: Settings) -> AgentSettings:
     """Raises RemoteProtocolError for an address that `config` let through and the grammar does not (a bug of ours)."""
     return AgentSettings(
-        accounts=tuple(_account(each, settings.station.name) for each in settings.account),
+        accounts=tuple(_account(each, settings) for each in settings.account),
         user_agent=settings.station.user_agent or None,
         display_name=settings.station.name,
+        habits=_habits(settings.call),
+        refer=ReferPolicy[settings.call.transfers.upper()],
     )
 
 
-def _account(configured: Configured, station: str) -> Account:
+def listed_addresses(settings: Settings) -> frozenset[str]:
+    """Whom the configuration names as a target, as user@host in lower case."""
+    uris = [Uri.parse(uri) for target in settings.target for uri in (target.uri, target.fallback_uri) if uri is not None]
+    return frozenset(f"{uri.user_text}@{uri.host}".lower() for uri in uris)
+
+
+def _habits(call: Call) -> CallHabits:
+    return CallHabits(
+        reliable=Use[call.reliable.upper()], session_timer=Use[call.session_timer.upper()], session_expires_s=call.session_expires_s
+    )
+
+
+def _account(configured: Configured, settings: Settings) -> Account:
     aor = Uri.parse(configured.uri)
     # RFC 3261 §10.2: the Request-URI of a REGISTER names the domain, without user part.
     registrar = Uri.parse(configured.registrar) if configured.registrar else aor._replace(user=None, password=None)
@@ -29,8 +43,8 @@ def _account(configured: Configured, station: str) -> Account:
         outbound_proxy=Uri.parse(configured.proxy) if configured.proxy else None,
         username=configured.username or aor.user_text,
         secret=configured.password.reveal() if configured.password else "",
-        display_name=configured.display_name or station,
+        display_name=configured.display_name or settings.station.name,
         expires_s=configured.expires_s,
         allow_md5=configured.allow_md5,
-        habits=CallHabits(trusts_identity=configured.trust_identity),
+        habits=_habits(settings.call)._replace(trusts_identity=configured.trust_identity, is_anonymous=configured.anonymous),
     )

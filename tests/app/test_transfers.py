@@ -1,0 +1,179 @@
+"""The door's call while its leg is transferred, replaced or moved by ourselves: what the door hears, and whose digits count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from firmware.app.calls import Calls
+from firmware.door import events as door
+from firmware.sip import events as sip
+from firmware.sip.headers import NameAddr
+from firmware.sip.names import TransferKey
+from firmware.sip.uri import Uri
+from tests.app.test_calls import HOP, REMOTE, Rig
+
+LISTED = Uri.parse("sip:Bob@Phone.Example")
+STRANGER = Uri.parse("sip:eve@elsewhere.example")
+OLD, NEW = "p1.1", "p1.1-moved-1"
+
+
+class Moving(Rig):
+    """A rig with one answered call to Anna, and Bob in the configuration."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = Calls(
+            command=self.commands.append,
+            tell=self.told.append,
+            sound=self.sound,
+            open_port=self._open,
+            codecs=(),
+            ptime_ms=20,
+            session_id=lambda: 7,
+            listed=frozenset({"bob@phone.example"}),
+        )
+        self.ring()
+        self.answer(OLD)
+        self.agree(OLD, early=False)
+        self.commands.clear()
+        self.told.clear()
+
+    def refer(self, target: Uri = LISTED) -> None:
+        transfer = TransferKey(1)
+        self.hear(sip.TransferRequested(call=sip.CallKey(OLD), transfer=transfer, target=target, referred_by=None, takes_over=False))
+
+    def connect(self, call: str = NEW) -> None:
+        self.answer(call)
+        self.agree(call, early=False)
+
+    def replace(self, asserted: Uri | None = None) -> None:
+        """A call that takes the place of ours."""
+        identity = None if asserted is None else NameAddr("", asserted)
+        event = sip.IncomingCall(
+            call=sip.CallKey("in-1"),
+            caller=REMOTE,
+            called=LISTED,
+            source=HOP,
+            account=None,
+            has_offer=True,
+            asserted=identity,
+            replaces=sip.CallKey(OLD),
+        )
+        self.hear(event)
+
+
+@pytest.fixture
+def rig() -> Iterator[Moving]:
+    rig = Moving()
+    yield rig
+    for port in rig.ports:
+        port.close()
+
+
+def kinds(rig: Moving) -> list[str]:
+    return [type(command).__name__ for command in rig.commands]
+
+
+def test_a_transferred_call_goes_on_at_the_door_as_if_nothing_had_happened(rig: Moving) -> None:
+    rig.refer()
+    assert kinds(rig) == ["AcceptTransfer"]
+    rig.connect()
+    assert kinds(rig) == ["AcceptTransfer", "HangUp"]
+    rig.end(OLD, sip.EndCause.LOCAL)
+    assert rig.told == []
+    assert list(rig.sound.streams) == [OLD]  # one stream, under the name that the door knows
+    rig.end(NEW, sip.EndCause.REMOTE)
+    assert rig.stages() == [(OLD, door.Stage.ENDED)]
+
+
+def test_digits_of_a_listed_target_count_and_those_of_a_stranger_do_not(rig: Moving) -> None:
+    rig.refer(STRANGER)
+    rig.connect()
+    assert list(rig.sound.streams) == [NEW]
+    assert rig.calls.digits_of(sip.CallKey(NEW)) == NEW
+    again = Moving()
+    again.refer(LISTED)
+    again.connect()
+    assert again.calls.digits_of(sip.CallKey(NEW)) == OLD
+    again.end(NEW, sip.EndCause.REMOTE)
+
+
+def test_nothing_is_heard_of_the_new_phone_before_it_answers(rig: Moving) -> None:
+    rig.refer()
+    rig.hear(sip.CallProgress(call=sip.CallKey(NEW), status=180, text="Ringing"))
+    rig.agree(NEW, early=True)
+    assert list(rig.sound.streams) == [OLD]
+    assert kinds(rig) == ["AcceptTransfer"]
+
+
+def test_a_transferor_that_leaves_at_once_does_not_end_the_doors_call(rig: Moving) -> None:
+    rig.refer()
+    rig.end(OLD, sip.EndCause.REMOTE)
+    assert rig.stages() == []
+    assert rig.sound.streams == {}
+    rig.connect()
+    assert rig.stages() == []
+    assert list(rig.sound.streams) == [OLD]
+
+
+def test_a_transfer_that_fails_leaves_the_old_call_or_ends_the_doors(rig: Moving) -> None:
+    rig.refer()
+    rig.end(NEW, sip.EndCause.REFUSED, 486)
+    assert rig.stages() == []
+    assert list(rig.sound.streams) == [OLD]
+    rig.commands.clear()
+    gone = Moving()
+    gone.refer()
+    gone.end(OLD, sip.EndCause.REMOTE)
+    gone.end(NEW, sip.EndCause.REFUSED, 486)
+    assert gone.stages() == [(OLD, door.Stage.ENDED)]
+
+
+def test_the_doors_end_ends_both_legs(rig: Moving) -> None:
+    rig.refer()
+    rig.calls.end(door.End(call=door.CallName(OLD), reason=door.EndReason.TALK_LIMIT))
+    assert [command.call for command in rig.commands if isinstance(command, sip.HangUp)] == [OLD, NEW]
+    rig.end(OLD, sip.EndCause.LOCAL)
+    rig.end(NEW, sip.EndCause.LOCAL)
+    assert rig.stages() == []
+
+
+def test_a_second_wish_during_the_first_is_refused(rig: Moving) -> None:
+    rig.refer()
+    rig.refer()
+    assert kinds(rig) == ["AcceptTransfer", "RefuseTransfer"]
+
+
+def test_a_transfer_without_a_free_port_is_refused(rig: Moving) -> None:
+    rig.no_ports = True
+    rig.refer()
+    assert kinds(rig) == ["RefuseTransfer"]
+    assert list(rig.sound.streams) == [OLD]
+
+
+def test_a_replacing_call_is_answered_for_the_door(rig: Moving) -> None:
+    rig.replace()
+    assert kinds(rig) == ["Answer"]
+    assert rig.told == []  # the door is not asked: it has its call already
+    rig.end(OLD, sip.EndCause.REPLACED)
+    rig.connect("in-1")
+    assert rig.stages() == []
+    assert list(rig.sound.streams) == ["in-1"]  # nobody vouches for the caller, so the door knows no digits of it
+
+
+def test_digits_of_a_replacing_call_count_only_when_a_trusted_server_names_a_target(rig: Moving) -> None:
+    rig.replace(LISTED)
+    rig.connect("in-1")
+    assert rig.calls.digits_of(sip.CallKey("in-1")) == OLD
+
+
+def test_our_own_transfer_ends_the_call_when_it_worked(rig: Moving) -> None:
+    rig.hear(sip.TransferProgress(call=sip.CallKey(OLD), status=180, text="Ringing", is_done=False))
+    assert rig.commands == []
+    rig.hear(sip.TransferProgress(call=sip.CallKey(OLD), status=486, text="Busy Here", is_done=True))
+    assert rig.commands == []
+    rig.hear(sip.TransferProgress(call=sip.CallKey(OLD), status=200, text="OK", is_done=True))
+    assert kinds(rig) == ["HangUp"]
+    assert rig.stages() == [(OLD, door.Stage.ENDED)]
