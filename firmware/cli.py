@@ -1,7 +1,7 @@
 """`portero run | demo | check | call | doctor | ctl | release-relays`: reads the command line, imports only what the command needs.
 
-`portero run` with nothing but `--config FILE` and `--simulate`, which is how it starts, does not even load argparse: a REGISTER would wait
-for it, and its memory would never be given back.
+`portero run --config FILE`, which is how it starts, does not even load argparse: a REGISTER would wait for it, and its memory would never
+be given back.
 """
 
 from __future__ import annotations
@@ -13,18 +13,14 @@ if TYPE_CHECKING:
     import argparse
 
 CONFIG = "/etc/portero/portero.toml"
+PLAIN_OPTIONS = ("--config", "--simulate", "--microphone", "--speaker")
 
 
 def main(argv: list[str] | None = None) -> int:
     """The console script; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    match words:
-        case ["run", "--config", config]:
-            return _run(config, simulate=False)
-        case ["run", "--simulate", "--config", config] | ["run", "--config", config, "--simulate"]:
-            return _run(config, simulate=True)
-        case _:
-            return _parsed(words)
+    given = _plain_run(words)
+    return _parsed(words) if given is None else _run(given)
 
 
 def _parsed(words: list[str]) -> int:
@@ -36,9 +32,35 @@ def _parsed(words: list[str]) -> int:
     return code
 
 
-def _run(config: str, *, simulate: bool) -> int:
+def _plain_run(words: list[str]) -> dict[str, str] | None:
+    """The options of a `run` that needs no parser, because it names its configuration and abbreviates nothing; None for all else."""
+    given: dict[str, str] = {}
+    rest = iter(words)
+    if next(rest, "") != "run":
+        return None
+    for word in rest:
+        if word not in PLAIN_OPTIONS:
+            return None
+        given[word] = "" if word == "--simulate" else next(rest, "-")
+        if given[word].startswith("-"):  # no file, but an option or nothing: argparse says so
+            return None
+    return given if "--config" in given else None
+
+
+def _run(given: dict[str, str]) -> int:
     from pathlib import Path
 
+    from firmware.app.without_tls import load_asyncio
+
+    load_asyncio()
     from firmware.app.main import RunOptions, run
 
-    return run(RunOptions(config=Path(config), simulate=simulate))
+    files = {option: Path(file) for option, file in given.items() if option != "--simulate"}
+    return run(
+        RunOptions(
+            config=files["--config"],
+            simulate="--simulate" in given,
+            microphone=files.get("--microphone"),
+            speaker=files.get("--speaker"),
+        )
+    )

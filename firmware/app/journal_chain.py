@@ -12,8 +12,9 @@ its head was noted elsewhere: the service writes it into the system's log at sta
 from __future__ import annotations
 
 import sqlite3
-from hashlib import sha256
 from typing import NamedTuple
+
+from firmware.hashes import sha256
 
 GENESIS = bytes(32)  # before the first row there was nothing
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from hmac import compare_digest
 from pathlib import Path
 
 from firmware.errors import ConfigError
+from firmware.hashes import compare_digest
 
 SECRET_BYTES_MAX = 1024  # a password or a code, not a document: a wrong path must not be read into memory whole
 

@@ -7,13 +7,13 @@ compared counts as a wrong code when it is dropped, also by hanging up: nobody g
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from hmac import compare_digest
 from types import MappingProxyType
 from typing import NamedTuple
 
 from firmware.door.directory import Key, Limits
 from firmware.door.events import DigitWay, KeptWrong
 from firmware.door.kind import kind
+from firmware.hashes import compare_digest
 
 SAME_DIGIT_WINDOW_S = 1.0  # an INFO may come this much later than the RFC 4733 event of the same key: one retransmission (T1) each way
 HEARD_MAX = 16  # digits remembered for that; a person types fewer in a second

@@ -1,8 +1,7 @@
 """Digest authentication, as client and as server (RFC 7616, RFC 8760; RFC 2069 peers by leaving out qop).
 
 Client: `parse_challenges` → `choose` → `answer`. Server: `make_nonce`, `make_challenge` → `Authorization.parse` → `verify`.
-Everything is a function of its arguments: who keeps nonces and counts is the caller. hashlib is imported when a digest is first computed,
-since start-up need not wait for it.
+Everything is a function of its arguments: who keeps nonces and counts is the caller.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
+from firmware.hashes import compare_digest, md5, sha256
 from firmware.sip import grammar
 from firmware.sip.uri import Uri
 
 # Strength of the algorithms (RFC 8760 §2.2 ranks them, MD5 last); a "-sess" variant is as strong as its base.
 _STRENGTH = {"MD5": 1, "SHA-256": 2, "SHA-512-256": 3}
-_HASHLIB_NAME = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _PARAMETERS_MAX = 32  # RFC 7616 knows eleven
 _NONCE_COUNT_MAX = 0xFFFFFFFF  # nc has eight hex digits (RFC 7616 §3.4)
 
@@ -273,10 +272,15 @@ def _is_session(algorithm: str | None) -> bool:
 
 
 def _digest(algorithm: str | None, data: bytes) -> str:
-    import hashlib
+    base = _base(algorithm)
+    if base == "MD5":  # what many PBXs still demand; an account can refuse it
+        return md5(data, usedforsecurity=False).hexdigest()
+    if base == "SHA-256":
+        return sha256(data).hexdigest()
+    from hashlib import new  # loads OpenSSL, which alone has the third
 
-    # MD5 is what many PBXs still demand; an account can refuse it.
-    return hashlib.new(_HASHLIB_NAME[_base(algorithm)], data, usedforsecurity=False).hexdigest()
+    assert base == "SHA-512-256", base
+    return new("sha512_256", data).hexdigest()
 
 
 def _response(
@@ -304,9 +308,7 @@ def _mac(key: bytes, text: str) -> str:
 
 
 def _equal(a: str, b: str) -> bool:
-    import hmac
-
-    return hmac.compare_digest(a.encode(), b.encode())
+    return compare_digest(a.encode(), b.encode())
 
 
 def _nonce_age_s(nonce: str, key: bytes, now_s: float) -> float | None:

@@ -13,7 +13,7 @@ import pytest
 from firmware.app import release, simulation
 from firmware.app.control.protocol import Json, Request
 from firmware.app.control.server import ControlServer
-from firmware.cli import main
+from firmware.cli import _plain_run, main
 from firmware.config.load import load
 from hw.api import HardwareError
 from hw.settings import BoardSettings, RelaySettings
@@ -85,6 +85,27 @@ def test_the_daemons_way_in_does_not_load_the_command_line(config: Path) -> None
     )
     verdict = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert verdict.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (["run", "--config", "a"], {"--config": "a"}),
+        (["run", "--simulate", "--speaker", "s", "--config", "a"], {"--simulate": "", "--speaker": "s", "--config": "a"}),
+        (["run"], None),
+        (["run", "--simulate"], None),
+        (["run", "--config"], None),
+        (["run", "--config", ""], {"--config": ""}),
+        (["run", "--config", "--simulate"], None),
+        (["run", "--config", "a", "--log-level", "debug"], None),
+        (["run", "--config=a"], None),
+        (["run", "--config", "a", "more"], None),
+        (["check", "--config", "a"], None),
+        ([], None),
+    ],
+)
+def test_a_run_that_says_all_needs_no_parser_and_any_other_has_one(words: list[str], given: dict[str, str] | None) -> None:
+    assert _plain_run(words) == given
 
 
 def test_a_command_that_does_not_exist_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

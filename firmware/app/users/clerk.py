@@ -7,16 +7,16 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from firmware.app.users.person import Person
-from firmware.app.users.seal import SecretKind
-from firmware.app.users.store import UserStore
 from firmware.door import events as door
 from firmware.errors import UsersError
 
-log = logging.getLogger("portero.users")
+if TYPE_CHECKING:
+    from firmware.app.users.person import Person
+    from firmware.app.users.store import UserStore
 
-KINDS = {door.Place.KEYPAD: (SecretKind.PIN, SecretKind.DURESS), door.Place.CALL: (SecretKind.CODE, SecretKind.DURESS)}
+log = logging.getLogger("portero.users")
 
 
 class Clerk:
@@ -65,6 +65,8 @@ class Clerk:
         self._closed()
         if not self._path.exists():
             return door.UsersChanged(users=0, pin_digits=0, code_digits=0)
+        from firmware.app.users.store import UserStore  # loads OpenSSL: only stations with users pay for it
+
         self._store = UserStore(self._path, self._key_path)
         return door.UsersChanged(*self._store.summary())
 
@@ -83,9 +85,12 @@ class Clerk:
     def _asked(self, question: door.Question) -> door.Input:
         if self._store is None:
             raise UsersError(f"{self._path}: there is no store of users")
+        from firmware.app.users.seal import SecretKind
+
         match question:
             case door.VerifyDigits(ask=ask, place=place, digits=digits):
-                found = self._store.by_digits(digits, KINDS[place])
+                kind = SecretKind.PIN if place is door.Place.KEYPAD else SecretKind.CODE
+                found = self._store.by_digits(digits, (kind, SecretKind.DURESS))
                 if found is None:
                     return self._verified(ask, None)
                 person, kind = found

@@ -1,0 +1,135 @@
+"""What a daemon at work keeps loaded: memory of a small board that no call needs is lost for good, so the list is closed here."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware.app.control.client import EXIT_OK, control
+from firmware.app.without_tls import load_asyncio
+from tests.app.registrar import Registrar, registrar
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT_S = 20.0
+
+CONFIG = """
+[network]
+bind = "127.0.0.1"
+sip_port = 0
+[[account]]
+name = "house"
+uri = "sip:door@127.0.0.1:{registrar}"
+password = "a long test secret"
+[[target]]
+name = "anna"
+uri = "sip:anna@127.0.0.1:{registrar}"
+[[button]]
+name = "bell"
+targets = ["anna"]
+[[lock]]
+name = "gate"
+gpio = 5
+[[code]]
+name = "residents"
+code = "7305"
+[journal]
+path = "{folder}/journal.db"
+[users]
+path = "{folder}/users.db"
+key = "{folder}/users.key"
+[control]
+socket = "{folder}/control"
+"""
+# The daemon itself, which tells at its end what it has loaded.
+DAEMON = """
+import json, sys
+from firmware.cli import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted(sys.modules)))
+sys.exit(code)
+"""
+# Each with what would need it.
+NOT_LOADED = {
+    "ssl", "_ssl", "hashlib", "_hashlib", "hmac",  # OpenSSL: TLS, SHA-512-256, users
+    "argparse", "gettext", "getpass",  # the command line
+    "dns", "gpiozero", "lgpio", "alsaaudio", "serial",  # a real board, and names that must be looked up
+    "http", "urllib.request", "email", "xml", "csv", "html",  # webhooks, bodies, lists of users
+    "multiprocessing", "concurrent.futures.process", "decimal", "fractions", "statistics",
+    "shutil", "tempfile", "bz2", "lzma", "zipfile", "unittest", "pdb", "importlib.metadata", "pkg_resources",
+    "firmware.app.commands", "firmware.app.doctor", "firmware.app.users.store", "firmware.app.users.seal", "firmware.demo",
+    "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf",
+}  # fmt: skip
+
+
+async def ready(daemon: asyncio.subprocess.Process) -> None:
+    assert daemon.stderr is not None
+    async with asyncio.timeout(LIMIT_S):
+        async for line in daemon.stderr:
+            if b"ready on SIP port" in line:
+                return
+    raise AssertionError("the daemon has ended")
+
+
+async def press_and_end(daemon: asyncio.subprocess.Process, house: Registrar, folder: Path) -> list[str]:
+    """Registered and then rung: what was loaded for it."""
+    await ready(daemon)
+    await house.until(1)
+    answer = io.StringIO()
+    assert await asyncio.to_thread(control, folder / "control", "press", ("bell",), answer) == EXIT_OK, answer.getvalue()
+    daemon.terminate()
+    out, log = await daemon.communicate()
+    assert daemon.returncode == 0, log.decode()
+    modules: list[str] = json.loads(out)
+    return modules
+
+
+async def loaded(folder: Path) -> list[str]:
+    async with registrar() as house:
+        (folder / "portero.toml").write_text(CONFIG.format(folder=folder, registrar=house.port))
+        (folder / "portero.toml").chmod(0o600)
+        daemon = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", DAEMON, "run", "--simulate", "--config", str(folder / "portero.toml")),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            return await press_and_end(daemon, house, folder)
+        finally:
+            if daemon.returncode is None:
+                daemon.kill()
+                await daemon.wait()
+
+
+def test_a_registered_daemon_that_rings_has_loaded_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    modules = asyncio.run(loaded(tmp_path))
+    assert {"asyncio", "firmware.app.journal", "firmware.media.engine", "firmware.sip.agent"} <= set(modules)  # it was at work
+    assert [name for name in modules if any(name == other or name.startswith(other + ".") for other in NOT_LOADED)] == []
+
+
+def test_asyncio_is_loaded_without_openssl_and_openssl_can_still_be_had_afterwards() -> None:
+    script = """
+from firmware.app.without_tls import load_asyncio
+load_asyncio()
+import sys
+assert "asyncio" in sys.modules and "ssl" not in sys.modules and "_ssl" not in sys.modules
+import ssl
+assert ssl.create_default_context().check_hostname
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=LIMIT_S)
+
+
+@pytest.mark.parametrize("present", ["asyncio", "ssl"])
+def test_asyncio_or_ssl_that_are_there_stay_as_they_are(present: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ssl
+
+    monkeypatch.setitem(sys.modules, "ssl", ssl)
+    before = sys.modules[present]
+    load_asyncio()
+    assert sys.modules[present] is before
