@@ -386,3 +386,13 @@ def test_an_update_that_cannot_be_is_told_at_once(wire: Wire) -> None:
     wire.command(Update(call=CALL))
     assert [(done.method, done.status) for done in wire.told(RequestDone)] == [("UPDATE", 500)]
     assert wire.take() == ["INVITE"]
+
+
+def test_nothing_is_told_of_an_update_that_the_end_of_the_call_overtook(wire: Wire) -> None:
+    wire.command(invite())
+    reliable(wire, 1)
+    wire.command(Update(call=CALL))
+    update = wire.request("UPDATE")
+    wire.command(HangUp(call=CALL))
+    wire.reply(200, update, body=MOVED)
+    assert type(wire.events[-1]) is CallEnded

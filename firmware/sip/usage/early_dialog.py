@@ -134,6 +134,8 @@ class EarlyDialog:
     def offer_done(self, task: Task, status: int, text: str, now_s: float, response: Response | None = None) -> None:
         """Our UPDATE has its outcome. A collision (491) is not tried again here: the call is answered soon, or over."""
         self._updating = None
+        if self.is_over:
+            return  # the end of the call has been told, and is the outcome of everything in it
         self.endpoint.emit(RequestDone(call=self.call, method=task.method, status=status))
         if 200 <= status < 300:
             self.tell_media()
