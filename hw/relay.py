@@ -70,7 +70,7 @@ class TimedRelay:
         if not self._settings.may_hold:
             raise HardwareError(f"relay {self.name} may not be held: its settings do not grant it")
         self._guard()
-        self._close(lambda now_ns: relay_timer.hold(self._state, now_ns), None)
+        self._close(lambda _now_ns: relay_timer.hold(), None)
 
     def block(self, *, exits: bool) -> None:
         with self._lock:

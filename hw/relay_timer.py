@@ -10,6 +10,8 @@ a caller that repeats its pulse could keep a strike energised for ever with gaps
        +--+ maximum: ignored       +--> Closed
 
     Resting, Closed --hold--> Held --release--> Resting          Held alone has no end; whoever may ask for it is not decided here
+
+A relay that may be held bears any closing, so a hold counts for no maximum: what follows it begins anew when the hold is let go.
 """
 
 from __future__ import annotations
@@ -35,9 +37,7 @@ class Closed(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The contact is closed from `since_ns` until somebody lets it go."""
-
-    since_ns: int
+    """The contact is closed until somebody lets it go."""
 
 
 RelayState = Resting | Closed | Held
@@ -66,9 +66,9 @@ def extend(state: RelayState, now_ns: int, duration_ns: int, max_ns: int) -> Rel
     return pulse(state, now_ns, duration_ns, max_ns)
 
 
-def hold(state: RelayState, now_ns: int) -> RelayState:
-    """The state after a request to stay closed. It also holds for a relay that rests after its maximum: a hold knows no maximum."""
-    return Held(since_ns=_first_ns(state, now_ns))
+def hold() -> RelayState:
+    """The state after a request to stay closed, from any other. Also a relay that rests after its maximum holds: a hold knows none."""
+    return Held()
 
 
 def expire(state: RelayState, now_ns: int) -> RelayState:
@@ -82,7 +82,8 @@ def release(state: RelayState, now_ns: int) -> RelayState:
     """The state after a request to let go now."""
     if isinstance(state, Resting):
         return state
-    return Resting(since_ns=state.since_ns, let_go_ns=now_ns)
+    since_ns = now_ns if isinstance(state, Held) else state.since_ns
+    return Resting(since_ns=since_ns, let_go_ns=now_ns)
 
 
 def deadline_ns(state: RelayState) -> int | None:
@@ -90,7 +91,7 @@ def deadline_ns(state: RelayState) -> int | None:
     return state.until_ns if isinstance(state, Closed) else None
 
 
-def _first_ns(state: RelayState, now_ns: int) -> int:
+def _first_ns(state: Resting | Closed, now_ns: int) -> int:
     """When the closing began that one beginning now would belong to."""
     rested = isinstance(state, Resting) and now_ns - state.let_go_ns >= REST_NS
     return now_ns if rested else state.since_ns

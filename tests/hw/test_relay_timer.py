@@ -63,31 +63,27 @@ def test_extending_moves_the_end_later_only_and_within_the_maximum() -> None:
 
 
 def test_a_hold_has_no_end_of_its_own() -> None:
-    held = relay_timer.hold(NEVER_CLOSED, 5)
-    assert held == Held(since_ns=5)
+    held = relay_timer.hold()
+    assert held == Held()
     assert relay_timer.deadline_ns(held) is None
     assert relay_timer.expire(held, 10**18) == held
     assert relay_timer.pulse(held, 6, S, MAX) == held
     assert relay_timer.extend(held, 6, S, MAX) == held
-    assert relay_timer.hold(held, 7) == held
-    assert relay_timer.release(held, 9) == Resting(since_ns=5, let_go_ns=9)
+    assert relay_timer.release(held, 9) == Resting(since_ns=9, let_go_ns=9)
 
 
-def test_a_hold_keeps_the_beginning_of_the_closing_that_it_prolongs() -> None:
-    assert relay_timer.hold(Closed(since_ns=3, until_ns=9), 5) == Held(since_ns=3)
+def test_a_pulse_at_once_after_a_hold_of_any_length_closes() -> None:
+    # A relay that may be held bears any closing: its hold uses up nothing of the maximum of the pulse that follows.
+    for held_ns in (1, MAX, 100 * MAX):
+        resting = relay_timer.release(relay_timer.hold(), held_ns)
+        assert relay_timer.pulse(resting, held_ns + 1, S, MAX) == Closed(since_ns=held_ns, until_ns=held_ns + 1 + S)
+        assert relay_timer.extend(resting, held_ns + 1, S, MAX) == Closed(since_ns=held_ns, until_ns=held_ns + 1 + S)
 
 
-def test_holding_again_and_again_begins_no_new_closing() -> None:
-    # Found by the property test: hold, release, hold, release at the maximum and the next pulse had a maximum of its own.
-    resting = relay_timer.release(relay_timer.hold(NEVER_CLOSED, 0), MAX)
-    again = relay_timer.release(relay_timer.hold(resting, MAX), MAX)
-    assert relay_timer.pulse(again, MAX, S, MAX) == again
-
-
-def test_after_a_long_hold_a_pulse_waits_for_the_rest() -> None:
-    resting = relay_timer.release(relay_timer.hold(NEVER_CLOSED, 0), 2 * MAX)
-    assert relay_timer.pulse(resting, 2 * MAX + 1, S, MAX) == resting
-    assert isinstance(relay_timer.pulse(resting, 2 * MAX + REST_NS, S, MAX), Closed)
+def test_pulses_after_a_hold_have_one_maximum_together() -> None:
+    resting = relay_timer.release(relay_timer.hold(), 2 * MAX)
+    closed = relay_timer.pulse(resting, 2 * MAX + 1, 3 * MAX, MAX)
+    assert closed == Closed(since_ns=2 * MAX, until_ns=3 * MAX)
 
 
 requests = st.lists(
