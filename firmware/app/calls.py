@@ -20,6 +20,7 @@ from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.offer_answer import LocalMedia, MediaSession
 from firmware.sip import events as sip
+from firmware.sip.notices import CallOrdered
 from firmware.sip.uri import Uri
 
 log = logging.getLogger("portero.calls")
@@ -163,6 +164,8 @@ class Calls:
                 self._agreed(leg, session, early=early)
             case sip.CallAnswered(call=call) if leg := self._legs.get(call):
                 self._answered(leg)
+            case CallOrdered(call=call, order=order) if leg := self._legs.get(call):
+                self._ordered(leg, order)
             case sip.CallEnded(call=call) if leg := self._legs.pop(call, None):
                 self._ended(leg, event)
             case sip.TransferRequested():
@@ -178,6 +181,13 @@ class Calls:
         """A leg's sound has died: end it. The door learns it from the same media event."""
         for leg in [leg for leg in self._legs.values() if leg.sound == call and leg.streaming]:
             self._end_here(leg, reason=NO_SOUND)
+
+    def _ordered(self, leg: Leg, order: str) -> None:
+        """The PBX's desk has clicked: hold, or talk, which answers what rings and resumes what is held."""
+        if order == "talk" and leg.incoming and not leg.answered:
+            self._tell(door.Operate(verb=door.Verb.ANSWER))
+        elif leg.answered:
+            self._command(sip.Hold(call=leg.key) if order == "hold" else sip.Resume(call=leg.key))
 
     def digits_of(self, call: sip.CallKey) -> door.CallName:
         """The call at the door that digits of this leg are for."""

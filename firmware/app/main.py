@@ -72,6 +72,7 @@ class Run:
             return EXIT_FAILED
         control = await self._control(station)
         station.add_observer(lambda _at_s, event: self._show_status(station, event))
+        station.add_observer(lambda _at_s, event: self._heed_order(station, event))
         self._heed_signals(station)
         interval_s = watchdog_interval_s(os.environ)
         watchdog = Watchdog(self._notifier, interval_s or 0.0, station.vitals, time.monotonic_ns)
@@ -106,11 +107,12 @@ class Run:
 
     async def _control(self, station: Station) -> ControlServer:
         """The control socket; a station whose socket cannot be had works without one."""
+        from firmware.app.control.notice_verbs import NOTICE_VERBS
         from firmware.app.control.protocol import Json, Request, event_line
         from firmware.app.control.server import ControlServer
         from firmware.app.control.verbs import VERBS, perform
 
-        verbs = dict(VERBS)
+        verbs = VERBS | NOTICE_VERBS
         if self._options.simulate:
             from firmware.app.control.simulated_verbs import simulated_verbs
             from hw.simulated import SimulatedBoard
@@ -145,6 +147,18 @@ class Run:
         self.again = True
         self._notifier.reloading()
         station.ended.set()
+
+    def _heed_order(self, station: Station, event: object) -> None:
+        """A registrar that sends `check-sync` wants the settings read anew; a call that runs is worth more."""
+        from firmware.door.state import Idle
+        from firmware.sip.notices import ResyncRequested
+
+        if not isinstance(event, ResyncRequested):
+            return
+        if isinstance(station.bridge.state.call, Idle):
+            self._reload(station)
+        else:
+            log.warning("account %s asks for a new start; not during a call", event.account)
 
     def _show_status(self, station: Station, event: object) -> None:
         from firmware.door.events import Answered, CallEnded, HealthChanged, PressEnded, Ringing

@@ -21,6 +21,7 @@ from firmware.app.inbox import Inbox
 from firmware.app.journal import Journal
 from firmware.app.kept_door import start_from
 from firmware.app.line import Line
+from firmware.app.presence import Presence
 from firmware.app.sound import SoundSystem
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
@@ -93,6 +94,7 @@ class Station:
         users = settings.users
         self.clerk = Clerk(Path(users.path), Path(users.key), groups=groups(settings), clock=time.time, tell=self.inbox.put)
         self.journal: Journal | None = None
+        self._presence = Presence(settings)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
@@ -267,11 +269,15 @@ class Station:
 
     def _on_line(self, event: sip.Event) -> None:
         self.observe(event)
+        for command in self._presence.on_event(event):
+            self.line.command(command)
         match event:
             case sip.Registered(account=account):
                 self._account_health(account, working=True, detail="registered")
             case sip.RegistrationFailed(account=account, detail=detail):
                 self._account_health(account, working=False, detail=detail)
+            case sip.InfoReceived(content_type="application/media_control+xml"):
+                pass  # whoever has a camera observes it
             case sip.InfoReceived():
                 self._on_info(event)
             case _:

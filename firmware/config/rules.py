@@ -51,6 +51,7 @@ def _check_names(settings: Settings, report: Report) -> None:
 def _names(settings: Settings) -> dict[str, list[str]]:
     return {
         "account": [each.name for each in settings.account],
+        "caller": [each.name for each in settings.caller],
         "target": [each.name for each in settings.target],
         "button": [each.name for each in settings.button],
         "profile": [each.name for each in settings.profile],
@@ -249,11 +250,16 @@ def _check_cards(settings: Settings, report: Report) -> None:
 
 def _check_incoming(settings: Settings, report: Report) -> None:
     incoming = settings.incoming
-    for index, caller in enumerate(incoming.allow):
-        if not re.fullmatch(CALLER_PATTERN, caller):
-            report.complain(
-                ("incoming", "allow", index), f'"{caller}" is no caller', 'write "user@host"; * stands for any user or any host'
-            )
+    for key, patterns in (("allow", incoming.allow), ("write", incoming.write), ("watch", incoming.watch)):
+        for index, caller in enumerate(patterns):
+            if not re.fullmatch(CALLER_PATTERN, caller):
+                report.complain(
+                    ("incoming", key, index), f'"{caller}" is no caller', 'write "user@host"; * stands for any user or any host'
+                )
+    if incoming.proof != "never" and not settings.caller:
+        report.complain(("incoming", "proof"), "there is no [[caller]]: nobody could call", "add one, with name and password")
+    if incoming.only_servers and not settings.account:
+        report.complain(("incoming", "only_servers"), "there is no [[account]]: nobody could call", "add one, or leave the key out")
     if "*@*" in incoming.allow and incoming.auto_answer != "never":
         report.warnings.append("incoming.allow holds *@* and auto_answer is on: anybody who reaches this station may listen at the door")
     if incoming.may_open and not any(account.trust_identity for account in settings.account):

@@ -65,6 +65,10 @@ class Account(NamedTuple):
     display_name: str | None = None  # None: the station's name
     expires_s: Annotated[int, between(30, 86400, "s")] = 300
     allow_md5: bool = True  # false: a server that offers nothing better than MD5 is refused
+    backups: tuple[SipUri, ...] = ()  # further registrars of this account, asked in order while the first does not answer
+    gruu: bool = False  # true: ask for an address of this device that works from everywhere (RFC 5627)
+    watch_binding: bool = False  # true: ask the registrar to tell when it drops us (RFC 3680), and register again at once
+    publish: bool = False  # true: tell the server that the door is there, and when it talks (RFC 3903)
     anonymous: bool = False  # true: whom the door calls is not shown who calls (RFC 3323)
     trust_identity: bool = False  # true: who calls is whom this server asserts (RFC 3325), and may open with a code; see [incoming]
 
@@ -247,7 +251,21 @@ class Incoming(NamedTuple):
 
     allow: tuple[str, ...] = ()  # user@host, *@host or *@*; empty: nobody
     auto_answer: Literal["never", "on_request", "always"] = "never"
-    may_open: bool = False  # whether a code counts in such a call, when an account with `trust_identity` vouches for the caller
+    users: tuple[str, ...] | None = None  # users of ours that may be called, besides the accounts'; None: any
+    only_servers: bool = False  # true: nothing is taken from an address that is no account's server
+    unwanted: Literal["drop", "404", "603"] = "404"  # what scanners, and calls for other users, are answered
+    proof: Literal["never", "direct", "always"] = "never"  # of whom a [[caller]]'s password is asked; direct: past the servers
+    allow_md5: bool = True  # false: such passwords are proved with SHA-256 alone
+    write: tuple[str, ...] = ()  # who may send messages, besides the accounts' servers; patterns as in `allow`
+    watch: tuple[str, ...] = ()  # who may subscribe to the door's calls and presence: a lamp on the resident's phone
+    may_open: bool = False  # whether a code counts in such a call, when `trust_identity` or a password vouches for the caller
+
+
+class Caller(NamedTuple):
+    """[[caller]]: somebody who proves a password when calling; `name` is the user name, and that of the caller's address."""
+
+    name: Name
+    password: Secret
 
 
 class Group(NamedTuple):
@@ -303,6 +321,7 @@ class Settings(NamedTuple):
     call: Call = Call()
     access: Access = Access()
     incoming: Incoming = Incoming()
+    caller: tuple[Caller, ...] = ()
     group: tuple[Group, ...] = ()
     users: Users = Users()
     journal: Journal = Journal()

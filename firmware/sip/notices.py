@@ -73,11 +73,10 @@ class Unpublish(NamedTuple):
 
 @kind
 class SetPresence(NamedTuple):
-    """What those who subscribe to our presence are told (RFC 3856)."""
+    """What those who subscribe to our presence are told (RFC 3856); that we are on the phone they are told by themselves."""
 
     is_open: bool
     note: str = ""
-    on_the_phone: bool = False
 
 
 NoticeCommand = SendMessage | Subscribe | Unsubscribe | Publish | Unpublish | SetPresence

@@ -59,6 +59,7 @@ class Account:
     expires_s: int = 600
     allow_md5: bool = True
     realm: str | None = None
+    wants_gruu: bool = False  # an address of this device that works from everywhere (RFC 5627); needs `instance`
     watches_binding: bool = False  # subscribe to the registrar's own state of it, and register again when it drops us (RFC 3680)
     keepalive_s: float = 0.0  # gap between CRLF datagrams that keep a NAT binding open; 0: none
     habits: CallHabits = HABITS
@@ -82,4 +83,4 @@ class AgentSettings:
     refer: ReferPolicy = ReferPolicy.ACCOUNT
     info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf", "application/media_control+xml"})
     gate: Gate = OPEN_GATE
-    instance: str = ""  # the device's own URN, the same for ever (RFC 5626 §4.1); '': none, and so neither GRUU nor flows
+    instance: str = ""  # the device's own URN, the same for ever (RFC 5626 §4.1); '': none

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+
+import pytest
 
 from firmware.app.wiring.accounts import agent_settings
 from firmware.app.wiring.board import UNWIRED, board_settings
 from firmware.app.wiring.directory import directory
+from firmware.app.wiring.gate import device_urn
 from firmware.config.schema import (
     Account,
     Button,
     Call,
+    Caller,
     Card,
     Code,
     Contact,
@@ -30,6 +35,7 @@ from firmware.config.secrets import Secret
 from firmware.door.directory import AutoAnswer, CallKind, Chime, Deed, Do, Route, Trigger, Watch
 from firmware.door.events import ButtonName, LockName
 from firmware.door.schedule import AfterEaster, Dates, Span, When, Yearly
+from firmware.sip.gate import Proof, Unwanted
 from hw.settings import Pull
 
 SETTINGS = Settings(
@@ -203,3 +209,38 @@ def test_rules_are_read_from_their_sentences() -> None:
 def test_an_account_that_is_trusted_may_say_who_calls() -> None:
     trusting = SETTINGS._replace(account=(SETTINGS.account[0]._replace(trust_identity=True), SETTINGS.account[1]))
     assert [account.habits.trusts_identity for account in agent_settings(trusting).accounts] == [True, False]
+
+
+def test_the_gate_is_what_incoming_and_caller_say() -> None:
+    incoming = Incoming(write=("Anna@*",), watch=("*@PBX.example",), only_servers=True, unwanted="drop", proof="direct", allow_md5=False)
+    gate = agent_settings(SETTINGS._replace(incoming=incoming, caller=(Caller(name="anna", password=Secret("s3cret")),))).gate
+    assert (gate.writers, gate.watchers) == (("anna@*",), ("*@pbx.example",))
+    assert (gate.only_servers, gate.unwanted, gate.proof, gate.allow_md5) == (True, Unwanted.DROP, Proof.DIRECT, False)
+    assert [(each.username, each.secret) for each in gate.callers] == [("anna", "s3cret")]
+    assert "s3cret" not in repr(gate)
+
+
+def test_without_a_wish_anybody_may_be_called_and_with_one_the_accounts_too() -> None:
+    assert agent_settings(SETTINGS).users is None
+    assert agent_settings(SETTINGS._replace(incoming=Incoming(users=("bell",)))).users == frozenset({"", "door", "bell", "d@r"})
+
+
+def test_the_device_has_a_name_of_its_own_that_lasts_and_hides_the_machines_id(tmp_path: Path) -> None:
+    path = tmp_path / "machine-id"
+    path.write_text("0123456789abcdef0123456789abcdef\n")
+    urn = device_urn(path)
+    assert urn == device_urn(path)
+    assert urn.startswith("urn:uuid:")
+    assert len(urn) == 45
+    assert "0123456789" not in urn
+    assert device_urn(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_only_an_account_that_wants_a_gruu_shows_the_devices_name(*, wanted: bool) -> None:
+    account = SETTINGS.account[0]._replace(gruu=wanted, backups=("sip:b.example",), watch_binding=True)
+    made = agent_settings(SETTINGS._replace(account=(account,)))
+    assert made.accounts[0].wants_gruu is wanted
+    assert made.accounts[0].watches_binding
+    assert [str(uri) for uri in made.accounts[0].backups] == ["sip:b.example"]
+    assert bool(made.instance) <= wanted  # none where the machine has no id

@@ -191,11 +191,22 @@ def test_presence_is_closed_until_the_program_says_otherwise() -> None:
     wire = door()
     subscribe(wire, "presence")
     assert not pidf.decode(confirm(wire).body).is_open
-    wire.command(SetPresence(is_open=True, note="at the door", on_the_phone=True))
+    wire.command(SetPresence(is_open=True, note="at the door"))
     wire.advance(5)
     told = pidf.decode(confirm(wire).body)
-    assert (told.is_open, told.activities) == (True, ("on-the-phone",))
+    assert (told.is_open, told.tuples[0].notes, told.activities) == (True, ("at the door",), ())
     wire.take()
-    wire.command(SetPresence(is_open=True, note="at the door", on_the_phone=True))
+    wire.command(SetPresence(is_open=True, note="at the door"))
     wire.advance(60)
     assert wire.take() == []  # no news
+
+
+def test_presence_tells_by_itself_that_we_are_on_the_phone() -> None:
+    wire = watched("presence")
+    wire.command(invite())
+    wire.reply(200, wire.request("INVITE"), body=ANSWER)
+    wire.advance(5)
+    assert pidf.decode(confirm(wire).body).activities == ("on-the-phone",)
+    wire.command(HangUp(call=CALL))
+    wire.advance(5)
+    assert pidf.decode(confirm(wire).body).activities == ()

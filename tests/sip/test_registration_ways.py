@@ -159,7 +159,7 @@ def test_half_a_service_route_is_none() -> None:
 
 
 def test_a_device_with_a_name_of_its_own_gets_an_address_that_works_from_everywhere() -> None:
-    wire = Wire(AgentSettings(accounts=(account(),), instance=URN))
+    wire = Wire(AgentSettings(accounts=(account(wants_gruu=True),), instance=URN))
     wire.command(Register(account=MAIN))
     sent = wire.request("REGISTER")
     assert f'+sip.instance="<{URN}>"' in (sent.get("Contact") or "")
@@ -173,7 +173,7 @@ def test_a_device_with_a_name_of_its_own_gets_an_address_that_works_from_everywh
 
 
 def test_another_devices_gruu_is_not_ours() -> None:
-    wire = Wire(AgentSettings(accounts=(account(),), instance=URN))
+    wire = Wire(AgentSettings(accounts=(account(wants_gruu=True),), instance=URN))
     wire.command(Register(account=MAIN))
     accept(wire, ';+sip.instance="<urn:uuid:other>";pub-gruu="sip:door@door.example;gr=other"')
     wire.command(invite(ANNA, account=MAIN))

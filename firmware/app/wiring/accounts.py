@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firmware.app.wiring.gate import MACHINE_ID, device_urn, gate, own_users
 from firmware.config.schema import Account as Configured
 from firmware.config.schema import Call, Settings
 from firmware.sip.events import AccountName
@@ -13,6 +14,9 @@ def agent_settings(settings: Settings) -> AgentSettings:
     """Raises RemoteProtocolError for an address that `config` let through and the grammar does not (a bug of ours)."""
     return AgentSettings(
         accounts=tuple(_account(each, settings) for each in settings.account),
+        users=own_users(settings),
+        gate=gate(settings),
+        instance=device_urn(MACHINE_ID) if any(each.gruu for each in settings.account) else "",
         user_agent=settings.station.user_agent or None,
         display_name=settings.station.name,
         habits=_habits(settings.call),
@@ -46,5 +50,8 @@ def _account(configured: Configured, settings: Settings) -> Account:
         display_name=configured.display_name or settings.station.name,
         expires_s=configured.expires_s,
         allow_md5=configured.allow_md5,
+        backups=tuple(Uri.parse(each) for each in configured.backups),
+        wants_gruu=configured.gruu,
+        watches_binding=configured.watch_binding,
         habits=_habits(settings.call)._replace(trusts_identity=configured.trust_identity, is_anonymous=configured.anonymous),
     )

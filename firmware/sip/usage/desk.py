@@ -106,8 +106,8 @@ class Desk:
                 if key not in self._publications:
                     raise LocalProtocolError(f"no publication {key!r}")
                 self._publications.pop(key).withdraw(now_s)
-            case SetPresence(is_open=is_open, note=note, on_the_phone=on_the_phone):
-                if self._presence_state.set(is_open=is_open, note=note, on_the_phone=on_the_phone):
+            case SetPresence(is_open=is_open, note=note):
+                if self._presence_state.set(is_open=is_open, note=note):
                     self._tell_watchers(self._presence_state, now_s)
             case _:
                 assert_never(command)
@@ -159,6 +159,8 @@ class Desk:
         if self._dialog_state.serial != self._lamps_serial:
             self._lamps_serial = self._dialog_state.serial
             self._tell_watchers(self._dialog_state, now_s)
+            if self._presence_state.set_on_the_phone(self._dialog_state.in_call):
+                self._tell_watchers(self._presence_state, now_s)
 
     def _tell_watchers(self, package: NotifierPackage, now_s: float) -> None:
         for watcher in tuple(self._watchers):

@@ -54,6 +54,11 @@ class DialogState:
         """Rises with each change."""
         return self._serial
 
+    @property
+    def in_call(self) -> bool:
+        """Whether any call is answered."""
+        return any(line.state == "confirmed" for line in self._lines.values())
+
     def placed(self, command: Invite) -> None:
         """We place a call (§3.7.1: trying)."""
         self._begin(command.call, "trying", "initiator", NameAddr("", command.target))

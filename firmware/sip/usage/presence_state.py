@@ -21,11 +21,18 @@ class PresenceState:
         """Rises with each change."""
         return self._serial
 
-    def set(self, *, is_open: bool, note: str, on_the_phone: bool) -> bool:
+    def set(self, *, is_open: bool, note: str) -> bool:
         """Take the program's word; True when it is news."""
-        if (is_open, note, on_the_phone) == (self._is_open, self._note, self._on_the_phone) and self._serial:
+        return self._become((is_open, note, self._on_the_phone))
+
+    def set_on_the_phone(self, on_the_phone: bool) -> bool:
+        """Whether a call is up; True when it is news."""
+        return self._become((self._is_open, self._note, on_the_phone))
+
+    def _become(self, state: tuple[bool, str, bool]) -> bool:
+        if state == (self._is_open, self._note, self._on_the_phone):
             return False
-        self._is_open, self._note, self._on_the_phone = is_open, note, on_the_phone
+        self._is_open, self._note, self._on_the_phone = state
         self._serial += 1
         return True
 

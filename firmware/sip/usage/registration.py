@@ -176,7 +176,7 @@ class Registration:
         self._composed = registered_uri(self._endpoint, hop, self._knowledge)
         expires_s = 0 if isinstance(self._state, Removing) else self._expires_s
         own, extensions = NameAddr("", self._composed), "path"
-        if self._endpoint.settings.instance:
+        if account.wants_gruu and self._endpoint.settings.instance:
             # RFC 5627 §4.1, RFC 5626 §4.1: a device that says who it is gets an address of its own.
             own, extensions = with_instance(own, self._endpoint.settings.instance), "path, gruu"
         contacts = [("Contact", f"{own.with_param('expires', str(expires_s))}")]
@@ -262,7 +262,7 @@ class Registration:
             knowledge.service_routes = ()
         own = [contact for contact in response.contacts if self._contact is not None and contact.uri.equivalent(self._contact)]
         same = [contact for contact in own if instance(contact) == self._endpoint.settings.instance]
-        knowledge.gruu = pub_gruu(same[0]) if same else None
+        knowledge.gruu = pub_gruu(same[0]) if same and self._account.wants_gruu else None
 
     def _learned_address(self, response: Response, source: Hop) -> bool:
         """Note under which address the registrar sees us (RFC 3581); True when that differs from what we told it."""
