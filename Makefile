@@ -65,7 +65,7 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(call say,unit tests)
-	@$(BIN)/python -m pytest -q tests --ignore=tests/interop --ignore=tests/sim/soak
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop
 
 native-check: $(VENV)/.dev
 	$(call say,media core: gcc and clang$(,) sanitizers)
