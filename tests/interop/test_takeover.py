@@ -1,0 +1,90 @@
+"""Two servers of one house: the second account takes over when the first server is gone, and a backup holds the account itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.interop.kamailio import SECRET, Kamailio, kamailio
+from tests.interop.peers import eventually
+from tests.interop.station import station
+
+ACCOUNT = """\
+[[account]]
+name = "{name}"
+uri = "sip:{user}@house.example"
+registrar = "sip:{server}"
+password = "{secret}"
+{more}
+"""
+BELL = """\
+[[target]]
+name = "resident"
+uri = "sip:resident@house.example"
+account = "first"
+fallback_accounts = ["second"]
+[[button]]
+name = "bell"
+targets = ["resident"]
+"""
+ANSWERING = """\
+[incoming]
+allow = ["*@*"]
+auto_answer = "never"
+"""
+
+
+def account(name: str, user: str, server: Kamailio, more: str = "") -> str:
+    return ACCOUNT.format(name=name, user=user, server=server.address, secret=SECRET, more=more)
+
+
+def both(user: str, first: Kamailio, second: Kamailio) -> str:
+    return account("first", user, first) + account("second", user, second)
+
+
+def test_the_second_account_takes_over_when_the_first_server_stops(tmp_path: Path) -> None:
+    with kamailio() as first, kamailio(host="127.0.0.4") as second:
+        phone = station(tmp_path / "phone", host="127.0.0.3", config=both("resident", first, second) + ANSWERING)
+        door = station(tmp_path / "door", host="127.0.0.2", config=both("door", first, second) + BELL)
+        with phone as resident, door as house:
+            eventually(resident.registered, within_s=10, what="the phone registers at both", account=resident.account)
+            eventually(house.registered, within_s=10, what="the door registers at both", account=house.account)
+            first.stop()
+            pressed_s = time.monotonic()
+            house.ctl("press", "bell")
+            resident.wait_for("IncomingCall", room="sip", account="second", within_s=20)
+            rang_s = time.monotonic() - pressed_s
+            print(f"the second account rang {rang_s:.2f} s after the press at a door whose first server had just stopped")
+            resident.ctl("answer", "180")
+            house.wait_for("Ringing", within_s=10)
+
+
+def test_the_second_account_is_used_at_once_while_the_first_is_known_to_be_gone(tmp_path: Path) -> None:
+    with kamailio() as first, kamailio(host="127.0.0.4") as second:
+        phone = station(tmp_path / "phone", host="127.0.0.3", config=both("resident", first, second) + ANSWERING)
+        door = station(tmp_path / "door", host="127.0.0.2", config=both("door", first, second) + BELL)
+        with phone as resident, door as house:
+            eventually(resident.registered, within_s=10, what="the phone registers at both", account=resident.account)
+            eventually(house.registered, within_s=10, what="the door registers at both", account=house.account)
+            first.stop()
+            house.wait_for("RegistrationFailed", account="first", within_s=60)
+            pressed_s = time.monotonic()
+            house.ctl("press", "bell")
+            resident.wait_for("IncomingCall", room="sip", account="second", within_s=20)
+            print(f"the second account rang {time.monotonic() - pressed_s:.2f} s after the press at a door that knew its first server gone")
+
+
+@pytest.mark.matrix("Kamailio, UDP", "register")
+def test_a_backup_registrar_holds_the_account(tmp_path: Path) -> None:
+    with kamailio() as first, kamailio(host="127.0.0.4") as second:
+        config = account("home", "door", first, f'backups = ["sip:{second.address}"]')
+        with station(tmp_path, host="127.0.0.2", config=config) as door:
+            eventually(door.registered, within_s=10, what="the door registers", account=door.account)
+            before = len([entry for entry in door.events.seen if entry["event"] == "Registered"])
+            first.stop()
+            stopped_s = time.monotonic()
+            door.wait_for("Registered", times=before + 1, within_s=30, account="home")
+            print(f"bound at the backup {time.monotonic() - stopped_s:.2f} s after the first registrar stopped")
+            assert not [entry for entry in door.events.seen if entry["event"] == "RegistrationFailed"]
