@@ -50,8 +50,8 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.run
 demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/demo-report.html
 	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
 
-test: apt-all $(VENV)/.dev ## everything that must pass: check, interop, simulator
-	@$(MAKE) --no-print-directory check sim interop
+test: apt-all $(VENV)/.dev ## everything that must pass: check, torture messages, interop, simulator
+	@$(MAKE) --no-print-directory check sim torture interop
 
 check: lint types unit native-check ## the inner loop, under a minute
 
@@ -81,6 +81,10 @@ soak: $(VENV)/.dev ## more of them: make soak SEEDS=0:100
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, PulseAudio
 	$(call say,interoperability with real peers)
 	@$(BIN)/python -m pytest -q tests/interop
+
+torture: $(VENV)/.dev ## the messages of RFC 4475 and RFC 5118 against the running program, over UDP and TCP
+	$(call say,torture messages on the wire)
+	@$(BIN)/python -m tests.torture
 
 fuzz: apt-all $(VENV)/.dev ## every parser, SECONDS each: make fuzz SECONDS=60
 	$(call say,fuzzing for $(SECONDS) s each)
