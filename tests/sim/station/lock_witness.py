@@ -85,8 +85,9 @@ class LockWitness:
                         self._held.add(lock)
                     elif lock in self._held:
                         self._held.discard(lock)
-                        if lock in self._closed_s:
+                        if lock in self._closed_s:  # and now it must open
                             self._closed_s[lock] = self._clock.now_s
+                            self._clock.at(self._locks[lock].max_closed_s + 2 * EXACT_S, lambda lock=lock: self._check_length(lock))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 case door.LockModeChanged(lock=lock, mode=mode):
                     self._modes[lock] = (mode, durable)
                 case door.CodeRefused(party=who, lockout_s=lockout_s) | door.CardRefused(reader=who, lockout_s=lockout_s):
@@ -164,6 +165,7 @@ class LockWitness:
             self._closed_s.pop(lock, None)
             return
         self._closed_s[lock] = now_s
+        self._clock.at(self._locks[lock].max_closed_s + 2 * EXACT_S, lambda: self._check_length(lock))
         if now_s - self._let_go_s.get(lock, -REST_S) >= REST_S:
             self._row_s[lock] = now_s
         if event.by is not None:
@@ -172,11 +174,6 @@ class LockWitness:
             return
         if now_s - self._recorded_s.get(lock, -1.0) > EXACT_S and not self._wanted_out.get(lock):
             self.problem(f"{lock} opened, and no reason was recorded")
-
-    def check_now(self) -> None:
-        """At any time: no relay is closed for too long."""
-        for lock in self._closed_s:
-            self._check_length(lock)
 
     def _check_length(self, lock: str) -> None:
         closed_s = self._clock.now_s - self._closed_s.get(lock, self._clock.now_s)

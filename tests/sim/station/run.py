@@ -21,7 +21,6 @@ from tests.sim.station.witness import Witness
 
 QUIET_S = 1000.0  # longer than any call rings or talks, and any transaction, lock-out or rule lasts
 SILENCE_S = 30.0  # call.silence_limit_s: the media core gives a dead stream up
-LOOKS_S = 0.5  # between two looks at the relays
 STORY_S, STORY_LINES_MAX = 60.0, 240  # how much is shown of the time before the first broken promise; half as much of that behind it
 STANDING = ("minute", "block", "standing:")  # timers that belong to no call and no opening
 
@@ -53,7 +52,6 @@ class Run:
         self.stopwatch = Stopwatch(self, self.visitors.press, self._is_disturbed)
         self._moves = 0
         self.live()
-        self._look()
 
     @property
     def host(self) -> str:
@@ -139,10 +137,6 @@ class Run:
 
     def _pass(self, seconds: float) -> None:
         self.town.run(self.town.now_s + seconds)
-
-    def _look(self) -> None:
-        self.witness.locks.check_now()
-        self.town.at(LOOKS_S, self._look)
 
     def _check(self) -> None:
         life = self.life
