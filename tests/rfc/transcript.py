@@ -10,7 +10,7 @@ A flow is a file of blocks, each headed by a line that begins with `===`:
     === event NAME              the program is told this next
 
 Of a message of the door every line that is written must be there; headers that are not written are not looked at. `{?}` matches
-anything. A block `sdp` below a message of the peer is its body.
+anything. A last line `sdp`, `sdp held` (sendonly) or `frag STATUS` (a report on a transfer) of a message of the peer is its body.
 """
 
 from __future__ import annotations
@@ -20,11 +20,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware.sip.agent import AgentSettings
-from firmware.sip.events import Answer, CallKey, Command, HangUp, Hold, IncomingCall, Register, Ring, Unregister
+from firmware.sip.events import (
+    AcceptTransfer,
+    Answer,
+    AttendedTransfer,
+    CallKey,
+    Command,
+    HangUp,
+    Hold,
+    IncomingCall,
+    Invite,
+    Progress,
+    Register,
+    Resume,
+    Ring,
+    Transfer,
+    TransferRequested,
+    Unregister,
+)
 from firmware.sip.uri import Uri
 from tests.sip.wire import CALL, HOP, MAIN, Wire, account, invite, media
 
 SDP = "v=0\r\no=bob 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+MOVED = CallKey("moved")
 FLAT = Uri.parse("sip:flat@door.example")
 
 COMMANDS: dict[str, Callable[[Wire], Command]] = {
@@ -38,6 +56,12 @@ COMMANDS: dict[str, Callable[[Wire], Command]] = {
     "ring": lambda wire: Ring(call=_call(wire)),
     "answer": lambda wire: Answer(call=_call(wire), media=media()),
     "hold": lambda wire: Hold(call=_call(wire)),
+    "resume": lambda wire: Resume(call=_call(wire)),
+    "early media": lambda wire: Progress(call=_call(wire), media=media()),
+    "accept transfer": lambda wire: AcceptTransfer(transfer=wire.told(TransferRequested)[-1].transfer, call=MOVED, media=media(4100, 2)),
+    "transfer": lambda _: Transfer(call=CALL, target=Uri.parse("sip:carol@door.example")),
+    "consult": lambda _: Invite(call=MOVED, target=Uri.parse("sip:carol@door.example"), account=MAIN, media=media(4100, 2)),
+    "transfer attended": lambda _: AttendedTransfer(call=CALL, other=MOVED),
 }
 
 
@@ -113,7 +137,11 @@ class Transcript:
 
     def _feed(self, lines: list[str]) -> None:
         body = ""
-        if lines[-1] == "sdp":
-            lines, body = [*lines[:-1], "Content-Type: application/sdp"], SDP
+        if lines[-1] in ("sdp", "sdp held"):
+            body = SDP if lines[-1] == "sdp" else SDP + "a=sendonly\r\n"
+            lines = [*lines[:-1], "Content-Type: application/sdp"]
+        if lines[-1].startswith("frag "):
+            body = f"SIP/2.0 {lines[-1][5:]}\r\n"
+            lines = [*lines[:-1], "Content-Type: message/sipfrag;version=2.0"]
         head = "\r\n".join(re.sub(r"\{([^}]*)\}", lambda match: self._values[match[1]], line) for line in lines)
         self._wire.receive(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}", HOP)
