@@ -6,6 +6,13 @@
           │                 └─ session ── reinvite, dialog_request      an answered call: one dialog, both directions (§12, §14, §15)
           │                       └ acceptance, negotiation              2xx and ACK (§13); offer and answer (RFC 3264)
           ├─ registration ── liveness                                   one account kept bound (§10), and its registrar watched
+          ├─ registration_watch                                         the registrar's own word on it (RFC 3680)
+          ├─ admission                                                  who may reach us, and who must prove a password (§22.1)
+          ├─ desk ─┬─ message                                           RFC 3428
+          │        ├─ subscription                                      ours (RFC 6665 §4.1)
+          │        ├─ notifier ── dialog_state, presence_state          those who watch us (RFC 6665 §4.2, RFC 4235, RFC 3856)
+          │        └─ publication                                       RFC 3903
+          ├─ relocation                                                 our address changes while we talk
           ├─ options                                                    §11
           └─ server_request                                             what every request must pass first (§8.2)
 
