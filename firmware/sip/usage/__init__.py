@@ -4,7 +4,11 @@
           │                 │       └ credentials                        size, challenge, CANCEL (RFC 3261 §8.1, §9.1, §22)
           ├─ incoming_call ─┤
           │                 └─ session ── reinvite, dialog_request      an answered call: one dialog, both directions (§12, §14, §15)
-          │                       └ acceptance, negotiation              2xx and ACK (§13); offer and answer (RFC 3264)
+          │                       ├ acceptance, negotiation              2xx and ACK (§13); offer and answer (RFC 3264)
+          │                       ├ update, refresh                      UPDATE (RFC 3311); session timers (RFC 4028)
+          │                       └ refer                                transfers, asked and obeyed (RFC 3515)
+          ├─ legs                                                        commands for a call, whatever its state
+          ├─ takeover                                                    Replaces and Join (RFC 3891, RFC 3911)
           ├─ registration ── liveness                                   one account kept bound (§10), and its registrar watched
           ├─ registration_watch                                         the registrar's own word on it (RFC 3680)
           ├─ admission                                                  who may reach us, and who must prove a password (§22.1)
@@ -15,6 +19,9 @@
           ├─ relocation                                                 our address changes while we talk
           ├─ options                                                    §11
           └─ server_request                                             what every request must pass first (§8.2)
+
+Before the answer, `early_dialog` is what each ringing phone has with our outgoing call, `reliable` the acknowledged provisional
+responses of both sides (RFC 3262), and `caller` what an INVITE says of who calls.
 
 `endpoint` is what all of them share, `dialog` a value, `addressing` says how we are called. A usage changes in three ways: a command,
 a message, a timer that it set; it answers through the endpoint with effects. Each sets a fixed number of timers by name and drops them when
