@@ -1,5 +1,6 @@
 #include "pm_playout.h"
 #include "pm_g711.h"
+#include <math.h>
 #include <string.h>
 
 /* Correlation from which a period may be cut or doubled unheard. Each attempt in vain accepts a little less, down to what is still
@@ -18,6 +19,7 @@
  * well with it. */
 #define PATIENCE_MS 2000
 #define HURRY_MS 150.0
+#define EXCESS_MS_MAX 10000.0
 
 _Static_assert((int)PM_PLAYOUT_HISTORY >= (int)PM_STRETCH_LAG_MAX, "lengthening reads inside the history");
 
@@ -183,7 +185,8 @@ static void stretch(struct pm_playout *p) {
     if (!p->due || p->conceal.active || p->pending < PM_MS(10)) {
         return; /* concealment goes on behind the pending samples: its joint is left alone */
     }
-    double excess_ms = pm_jitter_excess_ms(&p->jitter);
+    /* Whoever lies about time shifts the delay by a bounded step, not out of the integers' range. */
+    double excess_ms = fmin(fmax(pm_jitter_excess_ms(&p->jitter), -EXCESS_MS_MAX), EXCESS_MS_MAX);
     p->waited = excess_ms > ABOVE_SLACK_MS ? p->waited + p->jitter.packet_units : 0;
     if (excess_ms > 0) {
         shorten(p, excess_ms);
