@@ -85,12 +85,16 @@ class RelayOnABench(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         self.relay.release()
+        if self.held:
+            self.closed_since_ns = None  # a hold counts for no maximum: what follows it begins anew
         self.held = False
         assert not self.contact
 
     @rule(exits=st.booleans())
     def block(self, exits: bool) -> None:
         self.relay.block(exits=exits)
+        if self.held:
+            self.closed_since_ns = None
         self.gate, self.held = "nobody" if exits else "exits", False
         assert not self.contact
 
