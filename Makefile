@@ -71,12 +71,15 @@ native-check: $(VENV)/.dev
 	$(call say,media core: gcc and clang$(,) sanitizers)
 	@$(MAKE) --no-print-directory -s -C native check test
 
-sim: $(VENV)/.dev ## ten thousand calls in the simulator
+sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
 	$(call say,simulator)
 	@$(BIN)/python -m tests.sim.soak --seeds 0:1 --calls 10000
+	$(call say,whole station in the simulator)
+	@$(BIN)/python -m tests.sim.station.soak --seeds 0:14 --hours 2.5 --pace 10 --gap 200
 
 soak: $(VENV)/.dev ## more of them: make soak SEEDS=0:100
 	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) --calls 10000
+	@$(BIN)/python -m tests.sim.station.soak --seeds $(SEEDS) --days 30
 
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, PulseAudio
 	$(call say,interoperability with real peers)

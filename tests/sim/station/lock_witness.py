@@ -16,6 +16,7 @@ from hw.simulated import SimulatedBoard
 from tests.sim.station.clockwork import Clock
 
 EXACT_S = 0.001  # two things of the same instant, in floats
+LATE_S = 3.0  # from the door's decision to the journal's answer on a sick card and a busy processor
 REST_S = 1.0  # after its maximum a relay rests: nothing closes it for so long (hw.relay_timer)
 TYPED_S = 60.0  # how long ago the first digit of a code may have left the phone: lost INFOs are repeated for as long
 
@@ -93,7 +94,7 @@ class LockWitness:
                 case door.CodeRefused(party=who, lockout_s=lockout_s) | door.CardRefused(reader=who, lockout_s=lockout_s):
                     if lockout_s > 0:
                         known_s, was_durable = self._lockouts.get(who, (0.0, False))
-                        until_s = self._clock.now_s + lockout_s - EXACT_S
+                        until_s = self._clock.now_s + lockout_s - LATE_S
                         self._lockouts[who] = (max(known_s, until_s), durable or (was_durable and known_s >= until_s))
                 case _:
                     pass

@@ -33,6 +33,7 @@ class Site(Protocol):
     def live(self) -> None: ...
     def move(self) -> None: ...
     def silence(self) -> None: ...
+    def is_well(self) -> bool: ...
     def recovered(self, what: str, lasted_s: float) -> None: ...
 
 
@@ -88,14 +89,19 @@ class Misfortunes:
         if kind in self._ends:
             return
         began_s = self.site.town.now_s
+        was_well = not self._ends and self.site.is_well()
         end = self._kinds[kind]()
         if end is None:
             return
+        if kind == "address":
+            duration_s = 0.0  # a new lease is there at once
         self.count += 1
+        number = self.count
 
         def over() -> None:
             end()
-            self.site.recovered(kind, self.site.town.now_s - began_s)
+            if was_well and number == self.count:  # from well to well, with this alone in between
+                self.site.recovered(kind, self.site.town.now_s - began_s)
 
         self._ends[kind] = over
         self.site.town.at(duration_s, lambda: self._end(kind) if self._ends.get(kind) is over else None)

@@ -114,6 +114,10 @@ class Run:
 
         self.town.at(SILENCE_S, heard_nothing)
 
+    def is_well(self) -> bool:
+        """Whether the station runs and is registered, if it is to be."""
+        return self.life is not None and (self.server is None or self._is_bound(self.life))
+
     def recovered(self, what: str, lasted_s: float) -> None:
         self.stopwatch.begin(what, lasted_s)
 

@@ -1,0 +1,151 @@
+"""The simulator notices what it is there for: each of these bugs is planted in the product, and a promise is seen to break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firmware.app import bridge_door
+from firmware.app.calls import Calls, Leg
+from firmware.app.journal import Journal
+from firmware.door import access, opening
+from firmware.door import events as door
+from firmware.door.machine import handle
+from firmware.door.state import Step
+from hw import relay_timer
+from hw.relay import TimedRelay
+from tests.sim.station.run import Run
+
+SEEDS = range(6)
+
+
+@pytest.fixture(autouse=True)
+def _silent(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+
+
+def broken(folder: Path, words: str) -> bool:
+    """Whether some seed breaks a promise of which these words are told."""
+    for seed in SEEDS:
+        run = Run(seed, folder / f"{seed}-{words[:5]}.db", pace_s=8.0, gap_s=90.0)
+        run.day(1200.0)
+        run.end()
+        if any(words in problem for problem in run.problems):
+            return True
+    return False
+
+
+def with_effects(change: Callable[[tuple[door.Effect, ...]], tuple[door.Effect, ...]]) -> Callable[..., Step]:
+    """The door's machine, its effects changed."""
+
+    def changed(*given: object) -> Step:
+        after, effects = handle(*given)  # type: ignore[arg-type]  # passed on as they came
+        return after, change(effects)
+
+    return changed
+
+
+def test_a_relay_without_a_maximum(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def endless(state: relay_timer.RelayState, now_ns: int, duration_ns: int, max_ns: int) -> relay_timer.RelayState:
+        return relay_timer.Closed(since_ns=now_ns, until_ns=now_ns + 60 * 10**9)
+
+    monkeypatch.setattr(relay_timer, "pulse", endless)
+    assert broken(tmp_path, "its maximum is")
+
+
+def test_an_invite_before_the_journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def ring_first(effects: tuple[door.Effect, ...]) -> tuple[door.Effect, ...]:
+        return tuple(sorted(effects, key=lambda effect: not isinstance(effect, door.Ring)))
+
+    monkeypatch.setattr(bridge_door, "handle", with_effects(ring_first))
+    assert broken(tmp_path, "before its press was in the journal")
+
+
+def test_a_lost_outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def lose(effects: tuple[door.Effect, ...]) -> tuple[door.Effect, ...]:
+        return tuple(
+            effect
+            for effect in effects
+            if not (isinstance(effect, door.Record) and isinstance(effect.record, door.PressEnded) and effect.record.press % 10 == 0)
+        )
+
+    monkeypatch.setattr(bridge_door, "handle", with_effects(lose))
+    assert broken(tmp_path, "has no outcome")
+
+
+def test_a_second_outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def repeat(effects: tuple[door.Effect, ...]) -> tuple[door.Effect, ...]:
+        ends = [effect for effect in effects if isinstance(effect, door.Record) and isinstance(effect.record, door.PressEnded)]
+        return (*effects, *ends)
+
+    monkeypatch.setattr(bridge_door, "handle", with_effects(repeat))
+    assert broken(tmp_path, "second outcome")
+
+
+def test_a_lock_that_opens_without_a_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def unrecorded(effects: tuple[door.Effect, ...]) -> tuple[door.Effect, ...]:
+        return tuple(effect for effect in effects if not (isinstance(effect, door.Record) and isinstance(effect.record, door.Unlocked)))
+
+    monkeypatch.setattr(bridge_door, "handle", with_effects(unrecorded))
+    assert broken(tmp_path, "no reason was recorded")
+
+
+def test_a_lock_that_opens_though_it_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(opening, "_fault", lambda _door, _unlocked: None)
+    assert broken(tmp_path, "is locked, and")
+
+
+def test_a_lock_out_that_is_forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is announced, and not kept: after the announcement every look at it finds nothing."""
+    locked_for_s = access.Guard.locked_for_s
+
+    def forgetful(guard: access.Guard, source: str, now_s: float) -> float:
+        latest_s = max((wrong.last_at_s for wrong in guard.wrong.values()), default=0.0)
+        return locked_for_s(guard, source, now_s) if latest_s == now_s else 0.0
+
+    monkeypatch.setattr(access.Guard, "locked_for_s", forgetful)
+    assert broken(tmp_path, "is locked out until")
+
+
+def test_an_exit_button_that_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(TimedRelay, "let_out", lambda _relay, _duration_s, _by: None)
+    assert broken(tmp_path, "stayed shut")
+
+
+def test_a_media_port_that_stays_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def deaf(_calls: Calls, leg: Leg) -> None:
+        leg.streaming, leg.port = False, None
+
+    monkeypatch.setattr(Calls, "_silence", deaf)
+    assert broken(tmp_path, "calls are left")
+
+
+def test_a_journal_that_loses_what_it_acknowledged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = Journal._written
+
+    def lose(journal: Journal, rows: list[tuple[float | None, door.DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
+        return written(journal, [row for row in rows if not isinstance(row[1], door.Pressed)], kept)
+
+    monkeypatch.setattr(Journal, "_written", lose)
+    assert broken(tmp_path, "has lost it")
+
+
+def test_a_code_of_somebody_who_may_not_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def as_gate(effects: tuple[door.Effect, ...]) -> tuple[door.Effect, ...]:
+        return tuple(
+            door.Record(record=effect.record._replace(party="eve"))
+            if isinstance(effect, door.Record) and isinstance(effect.record, door.Unlocked)
+            else effect
+            for effect in effects
+        )
+
+    monkeypatch.setattr(bridge_door, "handle", with_effects(as_gate))
+    assert broken(tmp_path, "who is not listed")
+
+
+def test_a_registration_that_is_not_renewed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("firmware.sip.usage.registration.Registration.network_changed", lambda _registration, _now_s: None)
+    monkeypatch.setattr("firmware.sip.usage.registration.Registration.handle_timer", lambda _registration, _name, _now_s: None)
+    assert broken(tmp_path, "not registered") or broken(tmp_path, "slow recovery")
