@@ -144,11 +144,13 @@ class LockWitness:
     # --- the wall
 
     def contact_moved(self, event: ContactEdge, board: SimulatedBoard) -> None:
-        """The exit contact has closed its relay before anybody hears of it. One that is found pressed at the start lets nobody out."""
+        """The exit contact has closed its relay before anybody hears of it. One that is found pressed at the start is left to the door."""
         lock = self._exits.get(event.contact)
-        if lock is None or not event.active or self._clock.now_s - self._began_s < EXACT_S:
+        if lock is None or not event.active:
             return
         self._wanted_out[lock] = self._wanted_out.get(lock, 0) + 1
+        if self._clock.now_s - self._began_s < EXACT_S:
+            return
         if not board.relay(lock).closed and not self._rests(lock):
             self.problem(f"{event.contact} was pressed, and {lock} stayed shut")
 
