@@ -1,7 +1,8 @@
 /* Linear prediction of a signal from its own past (Burg's method), and its continuation. Pure functions on floats.
  *
  * The order reaches over 8 ms, so that at the core's rate the pitch of most voices is in the prediction itself: the continuation
- * keeps pitch and formants without a search for either. Burg's reflection coefficients never exceed 1, so it decays. */
+ * keeps pitch and formants without a search for either. Burg's reflection coefficients never exceed 1, so in the end it decays;
+ * after a step it may grow before, and is held at twice the peak of what it was learned from. */
 #ifndef PM_PREDICT_H
 #define PM_PREDICT_H
 
@@ -12,13 +13,14 @@ enum { PM_PREDICT_ORDER = PM_MS(8), PM_PREDICT_WINDOW = PM_MS(30) };
 struct pm_predictor {
     unsigned order;
     float weights[PM_PREDICT_ORDER]; /* of the sample before, the one before that, ... */
+    float limit;                     /* twice the largest magnitude learned from: nothing is continued beyond */
     float residual;                  /* root mean square of what the weights do not predict */
 };
 
 /* Learns from x[0 .. n), n at most PM_PREDICT_WINDOW. The order is as far as n allows: at most PM_PREDICT_ORDER and n / 2. */
 void pm_predict_learn(struct pm_predictor *predictor, const float *x, unsigned n);
 
-/* The sample that follows those before `at`; at least `order` of them exist. */
+/* The sample that follows those before `at`, at most `limit`; at least `order` of them exist. */
 float pm_predict_next(const struct pm_predictor *predictor, const float *at);
 
 #endif

@@ -4,6 +4,8 @@
 
 /* Keeps the prediction stable where rounding would make a pure tone grow. */
 #define REFLECTION_MAX 0.99999F
+/* How much louder than what it was learned from a continuation may be. Sound stays far below; cutting nearer would disturb it. */
+#define LIMIT 2.0F
 /* Partial sums: floats may not be reordered by the compiler, and one chain of additions would wait for each. */
 #define LANES 8
 
@@ -47,8 +49,10 @@ static void raise_order(float *weights, unsigned m, float k) {
 void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n) {
     float forward[PM_PREDICT_WINDOW], backward[PM_PREDICT_WINDOW];
     float power = 0.0F;
+    p->limit = 0.0F;
     for (unsigned i = 0; i < n; i++) {
         power += x[i] * x[i];
+        p->limit = fmaxf(p->limit, LIMIT * fabsf(x[i]));
     }
     power /= n > 0 ? (float)n : 1.0F;
     memcpy(forward, x, n * sizeof *x);
@@ -81,5 +85,6 @@ float pm_predict_next(const struct pm_predictor *p, const float *at) {
     for (; i < p->order; i++) {
         sums[0] += p->weights[i] * at[-1 - (int)i];
     }
-    return sum_of(sums);
+    float next = sum_of(sums);
+    return next > p->limit ? p->limit : next < -p->limit ? -p->limit : next;
 }

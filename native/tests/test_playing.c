@@ -125,6 +125,26 @@ static void loud_square_waves_do_not_run_away(void) {
     }
 }
 
+/* Found by fuzz_jitter: a step from silence to full scale has a prediction that grows before it decays. */
+static void a_continuation_after_a_step_does_not_run_away(void) {
+    static int16_t x[PM_CONCEAL_HISTORY + 1200];
+    static struct pm_conceal c;
+    for (unsigned step = 0; step < PM_CONCEAL_HISTORY; step++) {
+        memset(x, 0, sizeof x);
+        for (unsigned i = step; i < PM_CONCEAL_HISTORY; i++) {
+            x[i] = -32124;
+        }
+        int16_t *end = x + PM_CONCEAL_HISTORY;
+        end[160 + step % 160] = 32124;
+        pm_conceal_init(&c);
+        pm_conceal_extend(&c, end, end, 80);
+        for (unsigned i = 0; i < PM_PREDICT_ORDER; i++) {
+            CHECK(fabsf(c.last[i]) <= 32124.0F * 2.0F);
+        }
+        pm_conceal_bridge(&c, end + 80, end + 80, 80, end + 160, 160);
+    }
+}
+
 static void stretching_changes_whole_periods_without_a_click(void) {
     static int16_t x[1000];
     sine(x, 800, 200.0); /* a period is 40 samples */
@@ -207,6 +227,7 @@ const struct test playout_tests[] = {TEST(concealment_continues_a_tone_and_fades
                                      TEST(a_hole_in_silence_stays_silent),
                                      TEST(any_length_behind_a_hole_will_do),
                                      TEST(loud_square_waves_do_not_run_away),
+                                     TEST(a_continuation_after_a_step_does_not_run_away),
                                      TEST(stretching_changes_whole_periods_without_a_click),
                                      TEST(noise_is_not_stretched_unless_it_must_be),
                                      TEST(a_pause_is_known_by_the_voice_before_it_and_its_own_background),
