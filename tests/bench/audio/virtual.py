@@ -1,6 +1,6 @@
 """Every case in virtual time: deterministic figures of jitter buffer, concealment and stretching, against the aims.
 
-python -m tests.bench.audio.virtual [--only WORD] [--seeds N] [--text NAME] [--no-plcmos]
+python -m tests.bench.audio.virtual [--only WORD] [--seeds N] [--text NAME] [--no-plcmos] [--phase-ms MS]
 """
 
 from __future__ import annotations
@@ -12,24 +12,36 @@ import random
 import numpy as np
 
 from tests.bench.audio.networks import CASES, GAP_AT_S, GAP_S, Case
-from tests.bench.audio.replay import CARD_MS, PACKET, coded, replay
+from tests.bench.audio.replay import CARD_MS, PACKET, PHASE_S, coded, replay
 from tests.bench.audio.report import HEAD, Result, Run, line_of, mean_of, write
 from tests.bench.audio.score import DelayLine, Judge, delay_line, recovery_s
-from tests.bench.audio.speech import RATE_HZ, TEXT, Script, script
+from tests.bench.audio.speech import TEXT, VOICES, Script, script
 
 SETTLED_S = 3.0  # the start, with the network unknown, is not in the mean delay
 
 
-def run_case(case: Case, said: Script, judge: Judge, *, seeds: int, with_plcmos: bool) -> Run:
-    """One case with so many seeds; the delay line is that of the first."""
-    octets, sent = coded(said.stream)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a case is run. Each seed begins with another voice, so that none bears all of what a buffer must learn first."""
+
+    seeds: int
+    text: str
+    with_plcmos: bool
+    phase_s: float
+
+
+def run_case(case: Case, judge: Judge, options: Options) -> Run:
+    """One case with every seed; the delay line is that of the first."""
     rows: list[Result] = []
     lines: list[DelayLine] = []
-    for seed in range(seeds):
+    for seed in range(options.seeds):
+        first = 2 * seed % len(VOICES)
+        said = script(options.text, voices=(*VOICES[first:], *VOICES[:first]))
+        octets, sent = coded(said.stream)
         trace = case.make(random.Random(seed), len(octets) // PACKET)
-        heard = replay(octets, trace)
+        heard = replay(octets, trace, phase_s=options.phase_s)
         line = delay_line(sent, heard.samples, rate=trace.rate)
-        quality = judge.quality(by_our_clock(said, trace.rate), heard.samples, line, with_plcmos=with_plcmos)
+        quality = judge.quality(by_our_clock(said, trace.rate), heard.samples, line, with_plcmos=options.with_plcmos)
         settled = line.delay_ms[line.at_s > SETTLED_S] + CARD_MS
         played = max(1, heard.stats.samples_played)
         lines.append(DelayLine(at_s=line.at_s, delay_ms=line.delay_ms + CARD_MS))
@@ -65,17 +77,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--text", default=TEXT)
     parser.add_argument("--no-plcmos", action="store_true")
-    options = parser.parse_args()
-    said, judge = script(options.text), Judge()
-    seconds = len(said.stream) / RATE_HZ
-    print(f"{seconds:.0f} s of speech, {len(said.clips)} voices, {options.seeds} seeds; {CARD_MS:.0f} ms of card in the delay")
-    print(HEAD)
-    runs = []
+    parser.add_argument("--phase-ms", type=float, default=1000 * PHASE_S, help="where in the card's period packets arrive: 0 to 20")
+    given = parser.parse_args()
+    options = Options(seeds=given.seeds, text=given.text, with_plcmos=not given.no_plcmos, phase_s=given.phase_ms / 1000)
+    judge, runs = Judge(), list[Run]()
+    print(f"virtual time, {len(VOICES)} voices, {options.seeds} seeds; {CARD_MS:.0f} ms of card in the delay\n{HEAD}")
     for case in CASES:
-        if options.only in case.name:
-            runs.append(run_case(case, said, judge, seeds=options.seeds, with_plcmos=not options.no_plcmos))
+        if given.only in case.name:
+            runs.append(run_case(case, judge, options))
             print(line_of(case, runs[-1].result), flush=True)
-    if not options.only:
+    if not given.only:
         write("audio-virtual", runs)
 
 
