@@ -117,6 +117,8 @@ class SimulatedBoard:
         self._contacts = self._inputs(settings.contacts, InputKind.CONTACT)
         self._lamps = {each.name: SimulatedLamp(each) for each in settings.lamps}
         self._readers = self._reading(settings)
+        self._keypads = frozenset(each.name for each in settings.keypads)
+        self._wiegand = frozenset(each.name for each in settings.wiegand)
         self._sound = SimulatedSound(
             settings.sound,
             microphone=microphone,
@@ -191,10 +193,14 @@ class SimulatedBoard:
 
     def wiegand(self, reader: str, bits: str) -> None:
         """A frame such as `"01…1"` at a Wiegand reader, through the decoder. Raises KeyError."""
+        if reader not in self._wiegand:
+            raise KeyError(reader)
         self._readers[reader].frame(bits)
 
     def key(self, keypad: str, key: str) -> None:
-        """One key of a keypad."""
+        """One key of a keypad, or of a reader that has keys. Raises KeyError."""
+        if keypad not in self._keypads and keypad not in self._readers:
+            raise KeyError(keypad)
         self._tell(KeyPressed(keypad=keypad, key=key, at_ns=self._now_ns()))
 
     def fault(self, device: str, detail: str, *, working: bool = False) -> None:

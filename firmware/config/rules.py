@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
+from firmware.config.readers import check_readers, reader_wires
 from firmware.config.references import check_host, check_parties, check_unique, parse_condition, refer
 from firmware.config.schema import Settings
 from firmware.config.transports import check_transports, is_address
@@ -62,7 +63,6 @@ def _names(settings: Settings) -> dict[str, list[str]]:
         "card": [each.name for each in settings.card],
         "lamp": [each.name for each in settings.lamp],
         "contact": [each.name for each in settings.contact],
-        "reader": [each.name for each in settings.reader],
         "webhook": [each.name for each in settings.webhook],
         "rule": [each.name for each in settings.rule],
     }
@@ -78,6 +78,7 @@ def _check_gpios(settings: Settings, report: Report) -> None:
         ("contact", [each.gpio for each in settings.contact]),
     ):
         wires += [((kind, index, "gpio"), gpio) for index, gpio in enumerate(gpios) if gpio is not None]
+    wires += reader_wires(settings)
     check_unique(report, wires, "this GPIO")
 
 
@@ -174,9 +175,7 @@ def _check_locks(settings: Settings, report: Report) -> None:
             if _comes_back(lock.name, following):
                 report.complain(("lock", index, "then"), "the locks open each other in a circle", "leave one of them out")
     _check_contacts(settings, report, locks)
-    for index, reader in enumerate(settings.reader):
-        refer(report, ("reader", index, "lock"), reader.lock, locks, "lock")
-    check_unique(report, ((("reader", index, "port"), reader.port) for index, reader in enumerate(settings.reader)), "this port")
+    check_readers(settings, report, locks)
 
 
 def _comes_back(lock: str, following: Mapping[str, str | None]) -> bool:

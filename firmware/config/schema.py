@@ -17,6 +17,8 @@ Text = Annotated[str, is_not_empty]
 SipUri = Annotated[str, is_uri]
 Gpio = Annotated[int, is_gpio]  # BCM numbering: GPIO17 is 17, never the position on the header
 DebounceMs = Annotated[int, between(10, 200, "ms")]
+RepeatMs = Annotated[int, between(0, 60000, "ms")]  # the same card counts again after it was away so long
+HeldMs = Annotated[int, between(500, 60000, "ms")] | Literal["never"]  # a card that stays so long is reported as held
 
 
 class Station(NamedTuple):
@@ -182,13 +184,39 @@ class Contact(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """[[reader]]: an RDM6300 card reader at a serial port."""
+    """[[reader]]: a card reader or keypad at a serial port."""
 
     name: Name
     port: Text
+    lock: str  # what its cards and PINs open
+    kind: Literal["rdm6300", "pn532", "wiegand_bridge", "keypad"] = "rdm6300"
+    baud: Annotated[int, between(1200, 115200)] | None = None  # None: what such devices are delivered with
+    repeat_after_ms: RepeatMs = 1500
+    held_after_ms: HeldMs = 4000
+
+
+class Wiegand(NamedTuple):
+    """[[wiegand]]: a Wiegand reader at two pins, with or without keys."""
+
+    name: Name
+    gpio_d0: Gpio
+    gpio_d1: Gpio
     lock: str
-    baud: Annotated[int, between(1200, 115200)] = 9600
-    repeat_after_ms: Annotated[int, between(0, 60000, "ms")] = 1500
+    pull: Literal["up", "down", "none"] = "up"
+    gap_ms: Annotated[int, between(10, 200, "ms")] = 50  # of silence end a frame
+    repeat_after_ms: RepeatMs = 1500
+    held_after_ms: HeldMs = 4000
+
+
+class Keypad(NamedTuple):
+    """[[keypad]]: a matrix keypad; `keys` has a text for each row with a character for each column."""
+
+    name: Name
+    gpio_rows: tuple[Gpio, ...]
+    gpio_columns: tuple[Gpio, ...]
+    lock: str
+    keys: tuple[str, ...] = ("123", "456", "789", "*0#")
+    debounce_ms: DebounceMs = 30
 
 
 class Webhook(NamedTuple):
@@ -315,6 +343,8 @@ class Settings(NamedTuple):
     lamp: tuple[Lamp, ...] = ()
     contact: tuple[Contact, ...] = ()
     reader: tuple[Reader, ...] = ()
+    wiegand: tuple[Wiegand, ...] = ()
+    keypad: tuple[Keypad, ...] = ()
     webhook: tuple[Webhook, ...] = ()
     rule: tuple[Rule, ...] = ()
     audio: Audio = Audio()

@@ -139,6 +139,13 @@ def test_what_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
         assert await refused(lived, "sim", "press") == "bad_argument"
         assert await refused(lived, "sim", "press", "nobody") == "not_found"
         assert await refused(lived, "sim", "sound", "louder") == "bad_argument"
+        assert await refused(lived, "sim", "key", "nopad", "12#") == "not_found"
+        assert await refused(lived, "sim", "key", "nopad", "12x") == "bad_argument"
+        assert await refused(lived, "sim", "wiegand", "nowhere", "0101") == "not_found"
+        assert await refused(lived, "sim", "wiegand", "nowhere", "0121") == "bad_argument"
+        assert await refused(lived, "sim", "hold-card", "nowhere", "CAFE01", "5") == "not_found"
+        for seconds in ("0", "61", "nan", "long"):
+            assert await refused(lived, "sim", "hold-card", "nowhere", "CAFE01", seconds) == "bad_argument"
 
     with_house(tmp_path, scenario)
 

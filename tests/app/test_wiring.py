@@ -21,6 +21,7 @@ from firmware.config.schema import (
     Contact,
     Holiday,
     Incoming,
+    Keypad,
     Lamp,
     Lock,
     Profile,
@@ -30,13 +31,14 @@ from firmware.config.schema import (
     Station,
     Step,
     Target,
+    Wiegand,
 )
 from firmware.config.secrets import Secret
 from firmware.door.directory import AutoAnswer, CallKind, Chime, Deed, Do, Route, Trigger, Watch
 from firmware.door.events import ButtonName, LockName
 from firmware.door.schedule import AfterEaster, Dates, Span, When, Yearly
 from firmware.sip.gate import Proof, Unwanted
-from hw.settings import Pull
+from hw.settings import KeypadSettings, Pull, ReaderKind, WiegandSettings
 
 SETTINGS = Settings(
     station=Station(name="Gate", user_agent=""),
@@ -84,6 +86,33 @@ def test_wires_are_what_the_configuration_says() -> None:
     assert [(each.opens, each.opens_s) for each in board.contacts] == [("gate", 5.0), (None, 0.0)]
     assert [(each.name, each.gpio, each.active_high) for each in board.relays] == [("gate", 5, False), ("garage", 6, True)]
     assert board.readers[0].port == "/dev/serial0"
+
+
+def test_readers_and_keypads_are_what_the_configuration_says() -> None:
+    wanted = SETTINGS._replace(
+        reader=(
+            Reader(name="r", port="/dev/serial0", lock="gate"),
+            Reader(name="n", port="/dev/ttyUSB0", lock="garage", kind="pn532", baud=9600, repeat_after_ms=0, held_after_ms="never"),
+            Reader(name="b", port="/dev/ttyUSB1", lock="gate", kind="wiegand_bridge"),
+            Reader(name="k", port="/dev/ttyUSB2", lock="gate", kind="keypad"),
+        ),
+        wiegand=(
+            Wiegand(name="w", gpio_d0=20, gpio_d1=21, lock="gate", pull="none", gap_ms=30, repeat_after_ms=7, held_after_ms=900),
+            Wiegand(name="v", gpio_d0=22, gpio_d1=23, lock="garage", held_after_ms="never"),
+        ),
+        keypad=(Keypad(name="pad", gpio_rows=(10, 11, 12, 13), gpio_columns=(14, 15, 16), lock="garage", debounce_ms=20),),
+    )
+    board = board_settings(wanted)
+    assert [each.kind for each in board.readers] == [ReaderKind.RDM6300, ReaderKind.PN532, ReaderKind.WIEGAND_BRIDGE, ReaderKind.KEYPAD]
+    assert [(each.baud, each.repeat_after_ms, each.held_after_ms) for each in board.readers[:2]] == [(None, 1500, 4000), (9600, 0, None)]
+    assert board.wiegand == (
+        WiegandSettings(name="w", gpio_d0=20, gpio_d1=21, pull=Pull.NONE, gap_ms=30, repeat_after_ms=7, held_after_ms=900),
+        WiegandSettings(name="v", gpio_d0=22, gpio_d1=23, held_after_ms=None),
+    )
+    assert board.keypads == (KeypadSettings(name="pad", gpio_rows=(10, 11, 12, 13), gpio_columns=(14, 15, 16), debounce_ms=20),)
+    known = directory(wanted)
+    assert dict(known.readers) == {"r": "gate", "n": "garage", "b": "gate", "k": "gate", "w": "gate", "v": "garage"}
+    assert dict(known.keypads) == {"pad": "garage"}
 
 
 def test_only_a_simulated_board_has_a_button_without_a_wire() -> None:

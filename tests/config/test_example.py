@@ -58,6 +58,7 @@ def test_the_optional_keys_of_the_first_table_of_each_kind_are_the_defaults_wher
         "blink_period_s",
         "lock",
         "targets",
+        "baud",
     }
     for name in ("account", "target", "button", "lock", "lamp", "contact", "reader"):
         table = getattr(settings, name)[0]

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from hw.api import ButtonEdge, CardHeld, CardRead, ContactEdge, DeviceFault, HardwareEvent, KeyPressed, RelayEdge
-from hw.settings import BoardSettings, InputSettings, LampSettings, ReaderSettings, RelaySettings, WiegandSettings
+from hw.settings import BoardSettings, InputSettings, KeypadSettings, LampSettings, ReaderSettings, RelaySettings, WiegandSettings
 from hw.simulated import HISTORY_MAX, SimulatedBoard
 
 S = 1_000_000_000
@@ -21,6 +21,7 @@ SETTINGS = BoardSettings(
     lamps=(LampSettings(name="ring", gpio=5),),
     readers=(ReaderSettings(name="cards", port="/dev/serial0"),),
     wiegand=(WiegandSettings(name="gate", gpio_d0=23, gpio_d1=24, gap_ms=20),),
+    keypads=(KeypadSettings(name="pad", gpio_rows=(6, 7, 8, 9), gpio_columns=(10, 11, 12)),),
 )
 
 
@@ -137,6 +138,14 @@ def test_cards_keys_and_faults_are_told_at_once() -> None:
     ]
 
 
+def test_a_key_needs_a_device_that_may_have_keys() -> None:
+    house = House()
+    with pytest.raises(KeyError):
+        house.board.key("lock", "1")
+    house.board.key("gate", "1")  # Wiegand readers may have keys
+    assert house.events == [KeyPressed(keypad="gate", key="1", at_ns=0)]
+
+
 def test_a_card_that_is_held_is_read_and_held_and_read_anew_when_it_comes_back() -> None:
     house = House()
     house.board.hold_card("cards", "0A1B", 6.0)
@@ -167,8 +176,8 @@ def test_wiegand_frames_go_through_the_decoder() -> None:
     ]
 
 
-def test_a_frame_at_another_kind_of_reader_is_our_mistake() -> None:
-    with pytest.raises(AssertionError, match="not a Wiegand reader"):
+def test_a_frame_needs_a_wiegand_reader() -> None:
+    with pytest.raises(KeyError, match="cards"):
         House().board.wiegand("cards", "0101")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from firmware.app.control.protocol import ControlError, Json
@@ -10,6 +11,9 @@ from firmware.app.station import Station
 from hw.simulated import SimulatedBoard
 
 FINGER_S = 0.2  # how long a visitor presses
+HELD_S_MAX = 60.0  # a card left at a reader all day says no more than one that stays a minute
+KEYS_PATTERN = r"[0-9A-D*#]{1,32}"  # no PIN has more
+BITS_PATTERN = r"[01]{1,128}"  # the longest Wiegand formats have fewer
 
 
 def simulated_verbs(board: SimulatedBoard) -> dict[str, Verb]:
@@ -20,6 +24,9 @@ def simulated_verbs(board: SimulatedBoard) -> dict[str, Verb]:
         "let-go": ("BUTTON", 1, lambda args: board.let_go(args[0])),
         "contact": ("CONTACT open|shut", 2, lambda args: board.set_contact(args[0], active=_active(args[1]))),
         "card": ("READER NUMBER", 2, lambda args: board.card(args[0], args[1].upper())),
+        "hold-card": ("READER NUMBER SECONDS", 3, lambda args: board.hold_card(args[0], args[1].upper(), _seconds(args[2]))),
+        "wiegand": ("READER BITS", 2, lambda args: board.wiegand(args[0], _bits(args[1]))),
+        "key": ("KEYPAD KEYS", 2, lambda args: _keys(board, args[0], args[1])),
         "relay": ("LOCK", 1, lambda args: _relay(board, args[0])),
         "lamp": ("LAMP", 1, lambda args: {"on": board.lamp(args[0]).on}),
         "sound": ("unplug|plug-in|state", 1, lambda args: _sound(board, args[0])),
@@ -36,13 +43,36 @@ def simulated_verbs(board: SimulatedBoard) -> dict[str, Verb]:
         except KeyError:
             raise ControlError("not_found", f"nothing named {args[1]!r} is configured") from None
 
-    return {"sim": Verb("press|hold|let-go|contact|card|relay|lamp|sound …", 1, 3, run)}
+    return {"sim": Verb(f"{'|'.join(actions)} …", 1, 4, run)}
 
 
 def _active(word: str) -> bool:
     if word not in ("open", "shut", "active", "inactive"):
         raise ControlError("bad_argument", "give open or shut, active or inactive")
     return word in ("open", "active")
+
+
+def _keys(board: SimulatedBoard, keypad: str, keys: str) -> None:
+    if not re.fullmatch(KEYS_PATTERN, keys):
+        raise ControlError("bad_argument", "give up to 32 keys: 0 to 9, *, # and A to D")
+    for key in keys:
+        board.key(keypad, key)
+
+
+def _bits(text: str) -> str:
+    if not re.fullmatch(BITS_PATTERN, text):
+        raise ControlError("bad_argument", "give up to 128 bits: 0 and 1")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= HELD_S_MAX:
+        raise ControlError("bad_argument", f"give seconds, more than 0 and at most {HELD_S_MAX:g}")
+    return seconds
 
 
 def _relay(board: SimulatedBoard, name: str) -> Json:

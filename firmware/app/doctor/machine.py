@@ -12,6 +12,7 @@ from firmware.app.doctor.findings import Finding, fail, ok, warn
 from firmware.app.wiring.board import board_settings
 from firmware.config.schema import Settings
 from hw.api import HardwareError
+from hw.build import gpios
 
 BUILT_AT_S = 1_735_689_600  # 2025-01-01: a clock before this was never set; a Pi without network starts somewhere in the past
 FREE_BYTES_MIN = 64 << 20  # the journal's bound with room to spare
@@ -67,7 +68,7 @@ def rights(settings: Settings, config: Path) -> Iterator[Finding]:
 def pins(settings: Settings) -> Iterator[Finding]:
     """Whether there are GPIO lines to drive; none is touched."""
     wires = board_settings(settings)
-    count = len(wires.buttons) + len(wires.contacts) + len(wires.relays) + len(wires.lamps)
+    count = len(gpios(wires))
     if not count:
         yield warn("gpio", "nothing is wired to a pin", "give buttons and locks their `gpio` in the configuration")
         return

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firmware.config.schema import Button, Contact, Settings
-from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, ReaderSettings, RelaySettings, SoundSettings
+from firmware.config.schema import Button, Contact, Reader, Settings, Wiegand
+from hw.settings import (
+    BoardSettings,
+    InputSettings,
+    KeypadSettings,
+    LampSettings,
+    Pull,
+    ReaderKind,
+    ReaderSettings,
+    RelaySettings,
+    SoundSettings,
+    WiegandSettings,
+)
 
 UNWIRED = -1  # the GPIO of a button that has none: only a simulated board is given such a button
 
@@ -18,8 +29,17 @@ def board_settings(settings: Settings, *, simulated: bool = False) -> BoardSetti
         contacts=tuple(_contact(each, pulses_s) for each in settings.contact),
         relays=relay_settings(settings),
         lamps=tuple(LampSettings(name=each.name, gpio=each.gpio, active_high=each.active_high) for each in settings.lamp),
-        readers=tuple(
-            ReaderSettings(name=each.name, port=each.port, baud=each.baud, repeat_after_ms=each.repeat_after_ms) for each in settings.reader
+        readers=tuple(_reader(each) for each in settings.reader),
+        wiegand=tuple(_wiegand(each) for each in settings.wiegand),
+        keypads=tuple(
+            KeypadSettings(
+                name=each.name,
+                gpio_rows=each.gpio_rows,
+                gpio_columns=each.gpio_columns,
+                keys=each.keys,
+                debounce_ms=each.debounce_ms,
+            )
+            for each in settings.keypad
         ),
         sound=SoundSettings(
             device=settings.audio.device,
@@ -64,3 +84,30 @@ def _contact(contact: Contact, pulses_s: Mapping[str, float]) -> InputSettings:
         opens=opens,
         opens_s=0.0 if opens is None else pulses_s[opens],
     )
+
+
+def _reader(reader: Reader) -> ReaderSettings:
+    return ReaderSettings(
+        name=reader.name,
+        port=reader.port,
+        kind=ReaderKind[reader.kind.upper()],
+        baud=reader.baud,
+        repeat_after_ms=reader.repeat_after_ms,
+        held_after_ms=_held_ms(reader),
+    )
+
+
+def _wiegand(reader: Wiegand) -> WiegandSettings:
+    return WiegandSettings(
+        name=reader.name,
+        gpio_d0=reader.gpio_d0,
+        gpio_d1=reader.gpio_d1,
+        pull=Pull(reader.pull),
+        gap_ms=reader.gap_ms,
+        repeat_after_ms=reader.repeat_after_ms,
+        held_after_ms=_held_ms(reader),
+    )
+
+
+def _held_ms(reader: Reader | Wiegand) -> int | None:
+    return None if reader.held_after_ms == "never" else reader.held_after_ms

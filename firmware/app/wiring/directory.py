@@ -37,7 +37,9 @@ def directory(settings: Settings) -> Directory:
         codes=tuple(Key(name=each.name, secret=each.code.reveal(), locks=_some(each.locks, locks)) for each in settings.code),
         cards=tuple(Key(name=each.name, secret=each.number.upper(), locks=_some(each.locks, locks)) for each in settings.card),
         exits={each.name: LockName(each.lock) for each in settings.contact if each.kind == "exit" and each.lock is not None},
-        readers={each.name: LockName(each.lock) for each in settings.reader},
+        readers={each.name: LockName(each.lock) for each in settings.reader}
+        | {each.name: LockName(each.lock) for each in settings.wiegand},
+        keypads={each.name: LockName(each.lock) for each in settings.keypad},
         allow=tuple(each.lower() for each in settings.incoming.allow),
         incoming_locks=locks if settings.incoming.may_open else frozenset(),
         auto_answer=AutoAnswer(settings.incoming.auto_answer),
