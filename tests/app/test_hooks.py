@@ -28,8 +28,10 @@ class Server:
         self.replies = list(replies)
         self.requests: list[bytes] = []
         self.port = 0
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(next(line for line in head.decode().splitlines() if line.lower().startswith("content-length")).split(":")[1])
@@ -51,6 +53,15 @@ async def served(*replies: bytes) -> AsyncIterator[Server]:
         yield known
     finally:
         server.close()
+        await turns()  # whoever was just being accepted has come in …
+        for writer in known.writers:
+            writer.transport.abort()
+        await turns()  # … and everybody is gone: a socket left to the collector would fail whichever test runs then
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def hook(port: int, timeout_s: float = 5.0) -> Webhook:
