@@ -39,7 +39,7 @@ def register_s(folder: Path) -> float:
         registrar.bind(("127.0.0.1", 0))
         registrar.settimeout(10)
         rtp = free_port()
-        common = CONFIG.format(host="127.0.0.1", sip_port=free_port(), rtp_first=rtp, rtp_last=rtp + 99, folder=folder)
+        common = CONFIG.format(host="127.0.0.1", sip_port=free_port(), rtp_first=rtp, rtp_last=rtp + 99, folder=folder, network="")
         config = folder / "portero.toml"
         config.write_text(common + ACCOUNT.format(port=registrar.getsockname()[1]))
         config.chmod(0o600)
