@@ -48,8 +48,10 @@ def _plain_run(words: list[str]) -> dict[str, str] | None:
 
 
 def _run(given: dict[str, str]) -> int:
+    import gc
     from pathlib import Path
 
+    gc.disable()  # what imports make is no garbage, and looking for some takes 5 ms; `Run.serve` enables it again
     from firmware.app.without_tls import load_asyncio
 
     load_asyncio()

@@ -6,13 +6,13 @@ The order of the imports is the order of the start: only what a REGISTER needs s
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from firmware.app import logs
 from firmware.app.line import SipLine
@@ -33,8 +33,7 @@ EXIT_OK, EXIT_FAILED = 0, 1
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """What the command line says. `microphone` and `speaker` are WAV files of a simulated panel."""
 
     config: Path
@@ -79,6 +78,8 @@ class Run:
         if interval_s is not None:
             watchdog.start()
         log.info("ready on SIP port %d", line.port)
+        gc.freeze()  # the program itself is never garbage: no collection in the middle of a call has to look at it
+        gc.enable()
         self._notifier.ready(status_line(station))
         await station.ended.wait()
         if not self.again:
