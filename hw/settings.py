@@ -3,12 +3,11 @@
 GPIO numbers are those of the Broadcom chip (BCM numbering, `GPIO17`), never header positions. `active_high` is the level that the
 configuration calls active: a button between pin and ground with a pull-up is active low.
 
-What few stations have is a NamedTuple: every station pays for making the class, and a dataclass costs several times as much.
+Named tuples, because every station pays for making the classes, and a dataclass costs several times as much.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -21,8 +20,7 @@ class Pull(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputSettings:
+class InputSettings(NamedTuple):
     """A bell button, door contact, request-to-exit or tamper line.
 
     `debounce_ms` (10 to 200): how long a level must last unbroken before it counts. `min_active_ms` (0 to 5000): shorter activity is not
@@ -44,8 +42,7 @@ class InputSettings:
     opens_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelaySettings:
+class RelaySettings(NamedTuple):
     """A lock's relay. `max_closed_s` is the driver's own limit of one closing, whatever the program asks for.
 
     `may_hold` grants `Relay.hold`, the one way past the maximum: for a strike or motor that bears current all day.
@@ -58,8 +55,7 @@ class RelaySettings:
     may_hold: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LampSettings:
+class LampSettings(NamedTuple):
     """A panel light or status LED."""
 
     name: str
@@ -67,8 +63,7 @@ class LampSettings:
     active_high: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundSettings:
+class SoundSettings(NamedTuple):
     """A sound card: an ALSA device (`hw:CARD=Device`, `default`) or a piece of the card's name (`USB PnP`).
 
     The card runs at the supported rate nearest to `rate_hz`; `SoundCard.open` tells which. `capture_device` only when the microphone is
@@ -90,8 +85,7 @@ class ReaderKind(Enum):
     KEYPAD = "keypad"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderSettings:
+class ReaderSettings(NamedTuple):
     """A card reader or keypad at a serial port, which has a stable name such as `/dev/serial0` or `/dev/serial/by-id/...`.
 
     `baud` None is what such devices are delivered with: 115200 for a PN532, 9600 for the others. The same card is reported again only
@@ -135,8 +129,7 @@ class KeypadSettings(NamedTuple):
     debounce_ms: int = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardSettings:
+class BoardSettings(NamedTuple):
     """Everything screwed to the wall. Names are unique within each kind (readers, Wiegand and keypads are one), GPIO numbers over all."""
 
     buttons: tuple[InputSettings, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import NamedTuple, NewType
 
 Slot = NewType("Slot", int)
@@ -71,8 +70,7 @@ class ToneStep(NamedTuple):
     attenuation_db: int = 13
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
+class StreamSettings(NamedTuple):
     """One stream as offer and answer agreed on it. The descriptors stay the caller's and must outlive the stream.
 
     The core sets SO_TIMESTAMPNS on both and reads without blocking. Remote `None`: nothing is sent there.
@@ -86,15 +84,15 @@ class StreamSettings:
     receive: tuple[tuple[int, MediaCodec], ...]
     send_payload_type: int
     send_codec: MediaCodec
+    ssrc: int
+    first_timestamp: int
+    first_sequence: int
+    cname: str
     digit_receive_types: tuple[int, ...] = ()
     digit_send_type: int | None = None
     sends: bool = True
     receives: bool = True
     ptime_ms: int = 20
-    ssrc: int
-    first_timestamp: int
-    first_sequence: int
-    cname: str
     latch_ms: int = 5000
     delay_min_ms: int = 20
     delay_max_ms: int = 400

@@ -6,9 +6,8 @@ the order of m= lines and the payload numbers of a session follow from it (RFC 3
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
@@ -60,23 +59,21 @@ class NoCommonMedia(RemoteProtocolError):  # noqa: N818 # names the outcome; as 
         super().__init__(what, status=488)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalMedia:
+class LocalMedia(NamedTuple):
     """What we can do, for one call. `codecs` in order of preference, telephone-event among them; `session_id` stays for the whole dialog.
 
     `host` is the numeric address that the description states; '' lets the agent put the local address of the hop there before it calls us.
     RTP is received on `rtp_port`, RTCP on the next (RFC 3550 §11).
     """
 
-    host: str = ""
     rtp_port: int
     codecs: tuple[Codec, ...]
-    ptime_ms: int = 20
     session_id: int
+    host: str = ""
+    ptime_ms: int = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaSession:
+class MediaSession(NamedTuple):
     """What both sides agreed on: all that the media engine needs to run the stream.
 
     `codec` carries the number under which we send; `receive_codecs` the numbers under which sound may come. `direction` is ours: unless

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -41,8 +40,7 @@ class CallHabits(NamedTuple):
 HABITS = CallHabits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """An address of record at a registrar, and the secret that proves it ours.
 
     `realm` None: the realm in which the registrar first challenges us, or else the domain; no other is ever answered.
@@ -54,7 +52,7 @@ class Account:
     outbound_proxy: Uri | None = None
     backups: tuple[Uri, ...] = ()  # registrars that are tried, in order, while `registrar` does not answer
     username: str = ""
-    secret: str = field(default="", repr=False)
+    secret: str = ""
     display_name: str = ""
     expires_s: int = 600
     allow_md5: bool = True
@@ -65,9 +63,15 @@ class Account:
     habits: CallHabits = HABITS
     probe_s: float = 10.0  # gap between OPTIONS that notice a restarted registrar; 0: none (see usage/liveness.py)
 
+    def __repr__(self) -> str:
+        """Without the secret: an account may stand in a log line or in the text of a failed test."""
+        return f"Account(name={self.name!r}, aor={self.aor!r}, registrar={self.registrar!r}, username={self.username!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSettings:
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class AgentSettings(NamedTuple):
     """Accounts and limits. `users`: the user parts of a Request-URI that we answer to; None answers to all."""
 
     accounts: tuple[Account, ...] = ()

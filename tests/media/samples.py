@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from firmware.media.core_values import StreamStats
 from firmware.sdp.codec import PCMU, TELEPHONE_EVENT
 from firmware.sdp.offer_answer import Direction, MediaSession
@@ -39,4 +37,4 @@ def session(
 
 def without_digits(agreed: MediaSession) -> MediaSession:
     """The same session with a peer that takes no telephone events."""
-    return replace(agreed, dtmf_send_payload_type=None, dtmf_receive_payload_types=())
+    return agreed._replace(dtmf_send_payload_type=None, dtmf_receive_payload_types=())

@@ -315,12 +315,10 @@ def test_what_is_no_digit_is_refused(bench: Bench, digits: str) -> None:
 
 
 def test_a_codec_that_the_core_does_not_speak_leaves_the_port_to_its_owner(bench: Bench) -> None:
-    from dataclasses import replace
-
     port, nowhere = lonely_port()
     agreed = session(remote_port=nowhere)
     with pytest.raises(MediaError, match="G729"):
-        bench.engine.start("c", port, replace(agreed, codec=agreed.codec._replace(name="G729")))
+        bench.engine.start("c", port, agreed._replace(codec=agreed.codec._replace(name="G729")))
     assert port.rtp_fd >= 0
     assert not bench.engine.running
     port.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -29,7 +28,7 @@ def opened() -> Iterator[MediaPort]:
 
 def test_a_session_becomes_stream_settings() -> None:
     identity = StreamIdentity.new(SeededIds(1))
-    agreed = replace(session(remote_port=41_000), receive_codecs=(Codec(name="pcma", payload_type=8), session().codec))
+    agreed = session(remote_port=41_000)._replace(receive_codecs=(Codec(name="pcma", payload_type=8), session().codec))
     with opened() as port:
         told = stream_settings(port, agreed, identity, BufferLimits(delay_min_ms=40, delay_max_ms=200, latch_ms=0))
         assert (told.rtp_fd, told.rtcp_fd) == (port.rtp_fd, port.rtcp_fd)
@@ -67,7 +66,7 @@ def test_an_old_style_hold_leaves_nobody_to_send_to() -> None:
 
 def test_a_codec_that_the_core_does_not_speak_is_refused() -> None:
     with opened() as port, pytest.raises(MediaError, match="G729"):
-        stream_settings(port, replace(session(), codec=PCMA._replace(name="G729")), StreamIdentity.new(SeededIds(1)), BufferLimits())
+        stream_settings(port, session()._replace(codec=PCMA._replace(name="G729")), StreamIdentity.new(SeededIds(1)), BufferLimits())
 
 
 def test_an_identity_names_nobody_and_starts_low() -> None:

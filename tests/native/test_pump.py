@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from array import array
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -146,7 +145,7 @@ def test_mute_sends_silence_and_hold_sends_nothing(parties: tuple[Party, Party])
     assert max(array("h", bytes(far.heard)), default=0) < 20
     sent = near.stats().packets_sent
     assert sent == 49
-    near.pump.update_stream(near.slot, replace(near.settings(far), sends=False, receives=False), 50 * PERIOD_NS)
+    near.pump.update_stream(near.slot, near.settings(far)._replace(sends=False, receives=False), 50 * PERIOD_NS)
     talk(near, far, 50, 110)
     assert near.stats().packets_sent == sent
     assert near.stats().packets_ignored > 50
@@ -183,15 +182,15 @@ def test_a_peer_behind_a_nat_is_followed_in_the_first_seconds() -> None:
 
 def test_a_conference_hears_everybody_but_itself() -> None:
     hub, left, right = Party("127.0.0.1", 1), Party("127.0.0.1", 2), Party("127.0.0.1", 3)
-    hub_settings = [replace(hub.settings(p), rtcp_fd=None) for p in (left, right)]
+    hub_settings = [hub.settings(p)._replace(rtcp_fd=None) for p in (left, right)]
     second = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     second.bind(("127.0.0.1", 0))
-    hub_settings[1] = replace(hub_settings[1], rtp_fd=second.fileno(), ssrc=9)
+    hub_settings[1] = hub_settings[1]._replace(rtp_fd=second.fileno(), ssrc=9)
     for settings in hub_settings:
         hub.pump.start_stream(settings, 0)
     hub.pump.conference(joined=True)
     left.start(hub)
-    right.slot = right.pump.start_stream(replace(right.settings(hub), remote_rtp=second.getsockname()), 0)
+    right.slot = right.pump.start_stream(right.settings(hub)._replace(remote_rtp=second.getsockname()), 0)
     voice = speech().tobytes()
     for k in range(1, 120):
         left.period(k, voice[k * 2 * PERIOD : (k + 1) * 2 * PERIOD])
@@ -234,14 +233,14 @@ def test_settings_out_of_range_are_told() -> None:
         Pump(rate_hz=11025, period_samples=PERIOD, seed=1)
     party = Party("127.0.0.1", 1)
     with pytest.raises(ValueError, match="literal"):
-        party.pump.start_stream(replace(party.settings(party), remote_rtp=("phone.example", 4000)), 0)
+        party.pump.start_stream(party.settings(party)._replace(remote_rtp=("phone.example", 4000)), 0)
     with pytest.raises(ValueError, match="CNAME"):
-        party.pump.start_stream(replace(party.settings(party), cname="x" * 64), 0)
+        party.pump.start_stream(party.settings(party)._replace(cname="x" * 64), 0)
     with pytest.raises(ValueError, match="out of range"):
-        party.pump.start_stream(replace(party.settings(party), ptime_ms=25), 0)
+        party.pump.start_stream(party.settings(party)._replace(ptime_ms=25), 0)
     with pytest.raises(ValueError, match="320 bytes"):
         party.pump.period(0, 0, b"")
     with pytest.raises(MediaError):
-        party.pump.start_stream(replace(party.settings(party), rtp_fd=-1, remote_rtp=None, remote_rtcp=None), 0)
+        party.pump.start_stream(party.settings(party)._replace(rtp_fd=-1, remote_rtp=None, remote_rtcp=None), 0)
     for s in party.sockets:
         s.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ UNUSABLE = {"only_savp", "webrtc_browser", "fax_reinvite", "multicast"}
 
 def offer(name: str) -> tuple[SessionDescription, LocalMedia]:
     description = parse((CORPUS / f"{name}.sdp").read_bytes())
-    return description, replace(LOCAL, host="2001:db8::1") if name == "ipv6" else LOCAL
+    return description, LOCAL._replace(host="2001:db8::1") if name == "ipv6" else LOCAL
 
 
 def test_every_file_of_the_corpus_has_a_verdict() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from firmware.errors import RemoteProtocolError
@@ -48,7 +46,7 @@ def test_an_offer_lists_our_codecs_in_order_of_preference() -> None:
 
 
 def test_an_offer_over_ipv6_says_so() -> None:
-    lines = wire(make_offer(replace(LOCAL, host="2001:db8::1")))
+    lines = wire(make_offer(LOCAL._replace(host="2001:db8::1")))
     assert "o=door 7 1 IN IP6 2001:db8::1" in lines
     assert "c=IN IP6 2001:db8::1" in lines
 
@@ -69,7 +67,7 @@ def test_holding_raises_the_version_and_resuming_raises_it_again() -> None:
 
 def test_a_new_address_changes_the_connection_but_not_the_name_of_the_session() -> None:
     # RFC 3264 §8: the origin line is identical to the previous one except for the version.
-    moved = make_offer(replace(LOCAL, host="203.0.113.9", rtp_port=4010), previous=make_offer(LOCAL))
+    moved = make_offer(LOCAL._replace(host="203.0.113.9", rtp_port=4010), previous=make_offer(LOCAL))
     assert wire(moved)[1] == "o=door 7 2 IN IP4 198.51.100.1"
     assert "c=IN IP4 203.0.113.9" in wire(moved)
     assert "m=audio 4010 RTP/AVP 0 8 101" in wire(moved)
@@ -91,7 +89,7 @@ def test_a_new_offer_keeps_the_lines_that_an_earlier_answer_refused() -> None:
 def test_a_number_keeps_its_meaning_for_the_whole_session() -> None:
     # RFC 3264 §8.3.2. They called telephone-event 96, which is our own number for opus.
     answer, _ = make_answer(theirs("m=audio 9002 RTP/AVP 0 96", "a=rtpmap:96 telephone-event/8000"), LOCAL)
-    wider = make_offer(replace(LOCAL, codecs=(OPUS, PCMU, TELEPHONE_EVENT)), previous=answer)
+    wider = make_offer(LOCAL._replace(codecs=(OPUS, PCMU, TELEPHONE_EVENT)), previous=answer)
     lines = wire(wider)
     assert "m=audio 4000 RTP/AVP 97 0 96" in lines
     assert "a=rtpmap:97 opus/48000/2" in lines
@@ -109,7 +107,7 @@ def test_a_stream_after_all_were_refused_goes_below_them() -> None:
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "door.example.com"])
 def test_a_description_without_an_address_to_send_to_is_our_own_mistake(host: str) -> None:
     with pytest.raises(AssertionError):
-        make_offer(replace(LOCAL, host=host))
+        make_offer(LOCAL._replace(host=host))
 
 
 # --- our answer ------------------------------------------------------------------------------------------------------
@@ -238,13 +236,13 @@ def test_the_null_address_of_an_old_hold_stops_our_sending(stated: str, answered
 
 
 def test_the_null_address_of_ipv6_does_too() -> None:
-    _, session = make_answer(theirs("m=audio 9002 RTP/AVP 0", host="::"), replace(LOCAL, host="2001:db8::1"))
+    _, session = make_answer(theirs("m=audio 9002 RTP/AVP 0", host="::"), LOCAL._replace(host="2001:db8::1"))
     assert session.direction is Direction.RECVONLY
     assert session.remote_is_null
 
 
 def test_digits_must_share_the_clock_of_the_sound() -> None:
-    both = replace(LOCAL, codecs=(OPUS, PCMU, TELEPHONE_EVENT, EVENTS_48K))
+    both = LOCAL._replace(codecs=(OPUS, PCMU, TELEPHONE_EVENT, EVENTS_48K))
     lines = ("a=rtpmap:107 opus/48000/2", "a=fmtp:107 stereo=1", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:101 telephone-event/8000")
     _, session = make_answer(theirs("m=audio 9002 RTP/AVP 107 0 101 110", *lines), both)
     assert session.codec == OPUS._replace(payload_type=107, fmtp="stereo=1")

@@ -12,7 +12,6 @@ import argparse
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 from firmware.sip.events import AccountName, CallAnswered, CallEnded, CallKey, EndCause, Event, IncomingCall, Register, Unregister
@@ -54,7 +53,7 @@ class Run:
         self.calls = calls
         self.problems: list[str] = []
         self.is_proxied = chance.random() < 0.5
-        account = replace(ACCOUNT, habits=self._habits())
+        account = ACCOUNT._replace(habits=self._habits())
         accounts = (account,) if self.is_proxied else ()
         self.caller = self.world.add(CALLER, AgentSettings(accounts=accounts, habits=account.habits, refer=ReferPolicy.CALL))
         self.caller.on_event = self._caller_told

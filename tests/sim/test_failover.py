@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from firmware.sip.agent import AgentSettings
@@ -26,8 +24,8 @@ class Town:
         self.server = self.world.place(PROXY, self.first)
         self.world.place(SPARE, self.spare)
         spare = Uri.parse(f"sip:{SPARE}")
-        second = replace(ACCOUNT, name=AccountName("second"), registrar=spare)
-        accounts = (ACCOUNT, second) if two_accounts else (replace(ACCOUNT, backups=(spare,)),)
+        second = ACCOUNT._replace(name=AccountName("second"), registrar=spare)
+        accounts = (ACCOUNT, second) if two_accounts else (ACCOUNT._replace(backups=(spare,)),)
         self.door = self.world.add(CALLER, AgentSettings(accounts=accounts))
         for account in accounts:
             self.world.command(self.door, Register(account=account.name))

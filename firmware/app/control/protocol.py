@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from enum import Enum
+from typing import NamedTuple
 
 LINE_BYTES_MAX = 4096  # the longest request is a SIP URI with a text; a line beyond this is no request of ours
 ARGS_MAX = 16
@@ -26,8 +27,7 @@ class ControlError(Exception):
         self.code = code
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """A verb with its positional words. `id` is the client's own mark and comes back in the reply."""
 
     verb: str

@@ -6,7 +6,6 @@ The arithmetic of descriptions is `firmware.sdp.offer_answer`; this keeps its st
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
@@ -101,4 +100,4 @@ def body_of(message: Request | Response) -> bytes | None:
 
 
 def _at(local: LocalMedia, host: str) -> LocalMedia:
-    return local if local.host else replace(local, host=host)
+    return local if local.host else local._replace(host=host)
