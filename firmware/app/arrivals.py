@@ -32,8 +32,8 @@ def _of_hardware(event: hw.HardwareEvent) -> tuple[door.Input, ...]:
             return ()
         case hw.ContactEdge(contact=contact, active=active):
             return (door.ContactChanged(contact=contact, active=active),)
-        case hw.RelayEdge(relay=relay, closed=closed):
-            return (door.RelayMoved(lock=door.LockName(relay), closed=closed),)
+        case hw.RelayEdge(relay=relay, closed=closed, by=by):
+            return (door.RelayMoved(lock=door.LockName(relay), closed=closed, by=by or ""),)
         case hw.CardRead(reader=reader, card=card):
             return (door.CardRead(reader=reader, card=card),)
         case hw.DeviceFault(device=device, working=working, detail=detail):

@@ -23,7 +23,7 @@ from firmware.door import events as door
 from firmware.door.machine import handle
 from firmware.door.state import Door, Idle
 from firmware.errors import JournalError
-from hw.api import HardwareError, Lamp, RelayBlockedError
+from hw.api import HardwareError, Lamp
 
 log = logging.getLogger("portero.door")
 
@@ -199,9 +199,6 @@ class DoorBridge:
                     relay.unblock()
                 case never:
                     assert_never(never)
-        except RelayBlockedError:
-            # Only a request to exit passes by a blocked lock, and its contact has moved the relay already, beside the program.
-            log.info("lock %s is blocked; its exit contact opens it by itself", effect.lock)
         except HardwareError as error:
             log.error("lock %s did not follow %s: %s", effect.lock, type(effect).__name__, error)
             self._inbox.put(door.HealthChanged(part=effect.lock, working=False, detail=str(error)))

@@ -15,6 +15,7 @@ from firmware.door.events import (
     Record,
     RelaysBlocked,
     Sound,
+    Unlock,
 )
 from firmware.door.holding import settled
 from firmware.door.opening import asked, opened, sounded
@@ -30,10 +31,12 @@ def contact_changed(door: Door, given: ContactChanged, now_s: float) -> Step:
     door = door._replace(contacts={**door.contacts, given.contact: given.active})
     written = Record(record=given)
     lock = door.directory.exits.get(given.contact)
-    if lock is not None and given.active:
-        # An exit line opens its lock whatever else happens, and before the journal is asked: a full disk must not lock anybody in.
+    if lock is not None and given.active and not first:
+        # The contact's driver has moved the relay before anybody here heard of it, so that nobody is locked in by a program that hangs.
+        # A second pulse from here might come long after the first and open the door for nobody. What is found pressed at the start has
+        # opened nothing.
         after, effects = opened(door, asked(lock, Grant.EXIT, given.contact), now_s)
-        return after, (*effects[::-1], written)
+        return after, (written, *(effect for effect in effects if not isinstance(effect, Unlock)))
     watch = door.directory.watches.get(given.contact)
     if watch is not None:
         after, effects = _door_moved(door, given, watch, now_s, first=first)

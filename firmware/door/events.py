@@ -3,7 +3,7 @@
     app --Input--> door.machine.handle --Effect--> app
 
 Effects are obeyed in order. A `Record` comes before what it announces: the app waits until the journal has it, then goes on. The one
-exception is the request-to-exit line, whose `Unlock` comes first: letting people out outranks the paper.
+exception is the request to exit: its driver opens before the door hears of it, for letting people out outranks the paper.
 
 A new outlet is a new subscriber to the records. Times are monotonic seconds and durations seconds; the wall clock belongs to the journal.
 """

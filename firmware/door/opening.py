@@ -23,13 +23,13 @@ from firmware.door.lock import unlock
 from firmware.door.state import Calling, Chained, Door, Step, Talking
 
 
-def opened(door: Door, unlocked: Unlocked, now_s: float) -> Step:
+def opened(door: Door, unlocked: Unlocked, now_s: float, *, follows: bool = False) -> Step:
     """Open the lock for its pulse, within its maximum; `unlocked` says why. Its `duration_s` is filled in here.
 
-    A lock that must stay shut says so instead. One that is held open already is only written down.
+    A lock that must stay shut says so instead. One that is held open already is only written down. `follows`: another lock opened before.
     """
     name = unlocked.lock
-    fault = _fault(door, unlocked)
+    fault = _fault(door, unlocked, follows=follows)
     if fault is not None:
         return door, (Record(record=_refused(unlocked, fault)),)
     lock = door.directory.locks[name]
@@ -42,11 +42,12 @@ def opened(door: Door, unlocked: Unlocked, now_s: float) -> Step:
     return after, (written,) if name in door.held else (written, Unlock(lock=name, duration_s=duration_s))
 
 
-def _fault(door: Door, unlocked: Unlocked) -> LockFault | None:
+def _fault(door: Door, unlocked: Unlocked, *, follows: bool = False) -> LockFault | None:
     """What keeps the lock shut. Nothing keeps it shut for a request to exit: it is pressed inside, by somebody who must get out, and no
-    operator, no profile and no broken case outside outranks that. Whoever fears for its wires lays them inside.
+    operator, no profile and no broken case outside outranks that. Whoever fears for its wires lays them inside. That holds for the lock
+    at which it was pressed; the one that `follows` is moved by the program, and its driver lets nobody but its own exit past a block.
     """
-    if unlocked.grant is Grant.EXIT:
+    if unlocked.grant is Grant.EXIT and not follows:
         return None
     if door.blocked_until_s is not None:
         return LockFault.TAMPERED
@@ -86,7 +87,7 @@ def chain_came(door: Door, name: LockName, now_s: float) -> Step:
     """The time of a lock that follows another has come."""
     why = door.chained[name].why
     after = door._replace(chained={lock: chained for lock, chained in door.chained.items() if lock != name})
-    return opened(after, why, now_s)
+    return opened(after, why, now_s, follows=True)
 
 
 def _call_opened(door: Door, now_s: float) -> Door:

@@ -34,10 +34,11 @@ class ContactChanged(NamedTuple):
 
 @kind
 class RelayMoved(NamedTuple):
-    """A lock's relay has really switched."""
+    """A lock's relay has really switched. `by`: the exit contact that closed it without the program, else empty."""
 
     lock: LockName
     closed: bool
+    by: str = ""
 
 
 @kind

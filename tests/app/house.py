@@ -132,12 +132,14 @@ class House:
 
 
 @asynccontextmanager
-async def house(wanted: Settings) -> AsyncIterator[House]:
-    """A station with these settings, started, and stopped at the end."""
+async def house(wanted: Settings, *, stuck: tuple[str, ...] = ()) -> AsyncIterator[House]:
+    """A station with these settings, started, and stopped at the end. `stuck` contacts are active when it starts."""
     ids = SeededIds(1)
     line = SipLine(wanted, ids)
     await line.start()
     board = SimulatedBoard(board_settings(wanted, simulated=True))
+    for contact in stuck:
+        board.set_contact(contact, active=True)
     station = Station(wanted, line=line, board=board, ids=ids)
     lived = House(station, board)
     await station.start()

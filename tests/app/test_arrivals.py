@@ -17,6 +17,11 @@ from hw import api as hw
         (hw.ButtonEdge(button="front", pressed=False, at_ns=1), []),
         (hw.ContactEdge(contact="exit", active=True, at_ns=1), [door.ContactChanged(contact="exit", active=True)]),
         (hw.RelayEdge(relay="gate", closed=False, at_ns=1), [door.RelayMoved(lock=door.LockName("gate"), closed=False)]),
+        (
+            hw.RelayEdge(relay="gate", closed=True, at_ns=1, by="exit"),
+            [door.RelayMoved(lock=door.LockName("gate"), closed=True, by="exit")],
+        ),
+        (hw.CardHeld(reader="r", card="0A1B", at_ns=1), [door.CardHeld(reader="r", card="0A1B")]),
         (hw.CardRead(reader="r", card="0A1B", at_ns=1), [door.CardRead(reader="r", card="0A1B")]),
         (hw.KeyPressed(keypad="k", key="1", at_ns=1), [door.KeyPressed(keypad="k", key="1")]),
         (

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+
+import pytest
 
 from firmware.config.schema import Contact, Lamp, Lock, Profile, Rule, Settings, Target
 from firmware.door import events as door
 from firmware.door.contacts import BLOCK_S
-from tests.app.house import House, house, settings
+from hw.simulated import SimulatedRelay
+from tests.app.house import LIMIT_S, House, house, settings
 
 GATE = door.LockName("gate")
 
@@ -65,6 +69,44 @@ def test_people_get_out_of_a_locked_door(tmp_path: Path) -> None:
         assert lived.board.relay("gate").history[0].closed
 
     live(equipped(tmp_path), scenario)
+
+
+def test_people_get_out_while_the_program_hangs_and_the_door_opens_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    before = SimulatedRelay._moved
+
+    def told(relay: SimulatedRelay, closed: bool) -> None:
+        before(relay, closed)
+        moved.put(closed)
+
+    monkeypatch.setattr(SimulatedRelay, "_moved", told)
+
+    async def scenario(lived: House) -> None:
+        lived.board.set_contact("exit", active=True)
+        # The event loop is this thread, and it hangs here: the door opens and shuts without it.
+        assert [moved.get(timeout=LIMIT_S), moved.get(timeout=LIMIT_S)] == [True, False]
+        assert not lived.of(door.Unlocked)
+        await lived.until(door.Unlocked)
+        await lived.until(door.RelayMoved, times=2)
+        lived.station.inbox.put(door.OpenLock(lock=door.LockName("light"), by="test"))
+        await lived.until(door.RelayMoved, times=4)
+        assert [edge.closed for edge in lived.board.relay("gate").history] == [True, False], "no second pulse for nobody"
+        assert next((each.grant, each.who) for each in lived.seen if isinstance(each, door.Unlocked)) == (door.Grant.EXIT, "exit")
+        assert [each.by for each in lived.seen if isinstance(each, door.RelayMoved)][:2] == ["exit", ""]
+
+    live(equipped(tmp_path), scenario)
+
+
+def test_an_exit_button_that_sticks_over_a_restart_opens_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(equipped(tmp_path), stuck=("exit",)) as lived:
+            await lived.until(door.ContactChanged, times=3)
+            lived.station.inbox.put(door.OpenLock(lock=door.LockName("light"), by="test"))
+            await lived.until(door.RelayMoved, times=2)
+            assert [each.lock for each in lived.seen if isinstance(each, door.Unlocked)] == ["light"]
+            assert lived.board.relay("gate").history == ()
+
+    asyncio.run(scenario())
 
 
 def test_a_lock_is_held_open_and_let_go(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class Scene:
     def __init__(self, directory: Directory = DIRECTORY, *, now_s: float = 1000.0, wall: str | None = None) -> None:
         """`wall` is what the clock on the wall shows at `now_s`, such as "2026-01-05 07:59"; None: it was never set."""
         self._wall = None if wall is None else datetime.fromisoformat(wall) - timedelta(seconds=now_s)
-        self.door = Door(directory=directory, next_press=1)
+        self.door = Door(directory=directory, next_press=1, contacts={"exit": False})
         self.now_s = now_s
         self.timers: dict[TimerKey, float] = {}
         self.heard: list[Effect] = []  # every effect since the last `tell`

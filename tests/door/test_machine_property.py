@@ -76,7 +76,7 @@ class DoorMachine(RuleBasedStateMachine):
         directory = with_limits(hangup_after_open_s=hang_up_s)._replace(
             second_press_hangs_up=second_press_hangs_up, auto_answer=auto_answer
         )
-        self.door = Door(directory=directory, next_press=1)
+        self.door = Door(directory=directory, next_press=1, contacts={"exit": False})
 
     # --- what may happen -------------------------------------------------------------------------------------------------
 
@@ -127,6 +127,8 @@ class DoorMachine(RuleBasedStateMachine):
         self.tell(ContactChanged(contact=contact, active=active))
         if contact == "exit" and active:
             assert FRONT in self.door.locks, "the exit button always opens"
+            opening = self.door.locks[FRONT]
+            self.close(FRONT, opening.until_s - self.now_s)  # the driver has done it
         else:
             assert self.closed.get(FRONT, (0.0, 0.0)) == before
 
@@ -191,9 +193,8 @@ class DoorMachine(RuleBasedStateMachine):
                 assert call not in self.legs
                 self.refused.add(call)
             case Unlock(lock=lock, duration_s=duration_s):
-                exits = isinstance(given, ContactChanged) and given.contact == "exit" and given.active
                 told = any(isinstance(record, Unlocked) and record.lock == lock and record.grant is not Grant.EXIT for record in written)
-                assert exits or told, "no relay closes without a reason that was written down"
+                assert told, "no relay closes without a reason that was written down"
                 self.close(lock, duration_s)
             case Light(lamp=lamp, on=on):
                 assert self.lamps[lamp] is not on, "a lamp is told only what is new"

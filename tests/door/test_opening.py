@@ -31,12 +31,21 @@ def card_refused(fault: CodeFault, lockout_s: float = 0.0, who: str = "") -> tup
     return (Record(record=CardRefused(reader="wall", who=who, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.ERROR))
 
 
-def test_the_exit_button_opens_before_the_journal_is_asked() -> None:
-    assert Scene().tell(EXIT) == (
-        Unlock(lock=FRONT, duration_s=3.0),
-        Record(record=Unlocked(lock=FRONT, duration_s=3.0, grant=Grant.EXIT, who="exit")),
+def test_the_exit_button_is_written_down_and_no_second_pulse_follows_that_of_its_driver() -> None:
+    scene = Scene()
+    assert scene.tell(EXIT) == (
         Record(record=EXIT),
+        Record(record=Unlocked(lock=FRONT, duration_s=3.0, grant=Grant.EXIT, who="exit")),
     )
+    assert scene.door.locks[FRONT].until_s == scene.now_s + 3.0
+
+
+def test_an_exit_button_that_is_found_pressed_at_the_start_has_opened_nothing() -> None:
+    scene = Scene()
+    scene.door = scene.door._replace(contacts={})
+    assert scene.tell(EXIT) == (Record(record=EXIT),)
+    scene.tell(EXIT._replace(active=False))
+    assert only(Unlocked, scene.tell(EXIT)).grant is Grant.EXIT
 
 
 def test_the_exit_button_opens_during_a_call_and_during_a_lock_out() -> None:
@@ -44,7 +53,7 @@ def test_the_exit_button_opens_during_a_call_and_during_a_lock_out() -> None:
     scene.talk_with_anna()
     for _ in range(5):
         scene.type("111111")
-    assert only(Unlock, scene.tell(EXIT)).lock == FRONT
+    assert only(Unlocked, scene.tell(EXIT)).lock == FRONT
 
 
 def test_letting_the_exit_button_go_opens_nothing() -> None:
@@ -103,20 +112,20 @@ def test_a_reader_or_lock_that_was_never_configured_is_our_own_error() -> None:
 
 def test_opening_again_prolongs_within_the_maximum() -> None:
     scene = Scene()
-    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    assert only(Unlocked, scene.tell(EXIT)).duration_s == 3.0
     scene.wait(1.0)
-    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    assert only(Unlocked, scene.tell(EXIT)).duration_s == 3.0
     scene.wait(2.5)
-    assert only(Unlock, scene.tell(EXIT)).duration_s == 1.5, "five seconds after the first closing at the latest"
+    assert only(Unlocked, scene.tell(EXIT)).duration_s == 1.5, "five seconds after the first closing at the latest"
     scene.wait(1.5)
     assert scene.door.locks == {}
-    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    assert only(Unlocked, scene.tell(EXIT)).duration_s == 3.0
 
 
 def test_an_exit_button_pressed_between_the_end_of_a_pulse_and_its_timer_opens_anew() -> None:
     scene = Scene()
     scene.door = scene.door._replace(locks={FRONT: Unlocking(since_s=scene.now_s - 5.0, until_s=scene.now_s)})
-    assert only(Unlock, scene.tell(EXIT)).duration_s == 3.0
+    assert only(Unlocked, scene.tell(EXIT)).duration_s == 3.0
     assert scene.door.locks == {FRONT: Unlocking(since_s=scene.now_s, until_s=scene.now_s + 3.0)}
 
 

@@ -93,7 +93,7 @@ def test_a_lock_that_opens_without_a_record(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_lock_that_opens_though_it_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(opening, "_fault", lambda _door, _unlocked: None)
+    monkeypatch.setattr(opening, "_fault", lambda _door, _unlocked, **_: None)
     assert broken(tmp_path, "is locked, and")
 
 
