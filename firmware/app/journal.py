@@ -102,6 +102,7 @@ class Journal:
         self._later_timer: asyncio.TimerHandle | None = None
         self._writing_later: set[asyncio.Future[tuple[int, ...]]] = set()
         self._followers: set[asyncio.Event] = set()
+        self._broken = ""  # why the file must be begun anew
         self.found_wrong = ""
         with _translated(path):
             self._connection = self._opened()
@@ -251,11 +252,14 @@ class Journal:
             return self._begun_anew(str(error))
 
     def _begun_anew(self, why: str) -> sqlite3.Connection:
-        aside = self._path.with_name(self._path.name + ".broken")
-        self._path.replace(aside)  # what an earlier accident left there is overwritten: at most one such file
+        kept = ""
+        if self._path.exists() and self._path.stat().st_size > 0:
+            aside = self._path.with_name(self._path.name + ".broken")
+            self._path.replace(aside)  # what an earlier accident left there is overwritten: at most one such file
+            kept = f"it is kept as {aside} and "
         for suffix in ("-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        self.found_wrong = f"the journal could not be read ({why}); it is kept as {aside} and a new one begun"
+        self.found_wrong = f"the journal could not be read ({why}); {kept}a new one begun"
         connection = _connected(self._path)
         # Row numbers and the chain go on, or whoever follows would wait for numbers that come again.
         with _transaction(connection):
@@ -270,14 +274,20 @@ class Journal:
 
     def _append(self, rows: Sequence[Stamped], kept: Mapping[str, str]) -> tuple[int, ...]:
         with _translated(self._path):
-            try:
-                return self._written(rows, kept)
-            except sqlite3.DatabaseError as error:
-                if not _unusable(error):
-                    raise
-                self._connection.close()
-                self._connection = self._begun_anew(str(error))
-                return self._written(rows, kept)
+            if not self._broken and not self._path.exists():
+                self._broken = "its file was removed"  # SQLite would go on writing into what no restart finds
+            if not self._broken:
+                try:
+                    return self._written(rows, kept)
+                except sqlite3.DatabaseError as error:
+                    if not _unusable(error):
+                        raise
+                    self._broken = str(error)
+            self._connection.close()
+            self._connection = self._begun_anew(self._broken)  # when there is no space for it, the next row tries again
+            self._broken = ""
+            log.error("%s", self.found_wrong)
+            return self._written(rows, kept)
 
     def _written(self, rows: Sequence[Stamped], kept: Mapping[str, str]) -> tuple[int, ...]:
         at, now_s = self._head, self._clock()
