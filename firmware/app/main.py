@@ -140,9 +140,13 @@ class Run:
     def _reload(self, station: Station) -> None:
         """A changed configuration begins a new life of the same process; one with mistakes is named and ignored."""
         try:
-            load(self._options.config)
+            settings = load(self._options.config)
         except PorteroError as error:
             log.error("not reloaded:\n%s", error)
+            return
+        if settings._replace(warnings=()) == Settings():
+            # Whoever saves a file empties it first, and a full disk leaves it so: a door that rings nobody is nobody's wish.
+            log.error("not reloaded: %s says nothing", self._options.config)
             return
         log.info("reloading %s", self._options.config)
         self.again = True

@@ -98,6 +98,20 @@ def test_ready_watchdog_and_stopping_are_told_and_a_broken_file_is_not_reloaded(
     assert "network.sip_prot" in manager.log
 
 
+def test_a_file_that_an_editor_has_just_emptied_is_not_reloaded(manager: Manager) -> None:
+    manager.start(WATCHDOG_USEC="100000")
+    manager.told("READY=1")
+    manager.config.write_text("")
+    manager.send(signal.SIGHUP)
+    for _ in range(3):
+        manager.told("WATCHDOG=1")
+    manager.send(signal.SIGTERM)
+    manager.told("STOPPING=1")
+    assert manager.wait() == 0
+    assert "says nothing" in manager.log
+    assert "reloading" not in manager.log
+
+
 def test_a_reload_begins_anew_in_the_same_process(manager: Manager, tmp_path: Path) -> None:
     manager.start()
     manager.told("READY=1")
