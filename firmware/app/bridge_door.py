@@ -79,7 +79,7 @@ class DoorBridge:
         supervisor: Supervisor,
         observe: Callable[[object], None],
         ask: Callable[[door.Question], object],
-        request: Callable[[door.Request], None] | None = None,
+        send: Callable[[door.Request | door.Message], None] | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         local: Callable[[], datetime | None] = lambda: None,
     ) -> None:
@@ -92,7 +92,7 @@ class DoorBridge:
         self._supervisor = supervisor
         self._observe = observe
         self._ask = ask
-        self._request = request
+        self._send = send
         self._clock_s = clock_s
         self._local = local
         self.busy_since_ns: int | None = None  # for the watchdog: when the arrival that is being worked off was taken
@@ -145,9 +145,11 @@ class DoorBridge:
         try:
             await self._journal.append(*records, kept=kept)
         except JournalError as error:
-            log.error("not in the journal: %s (%s)", ", ".join(type(record).__name__ for record in records), error)
+            lost = ", ".join(type(record).__name__ for record in records if not _is_silent(record))
+            log.error("not in the journal: %s (%s)", lost or "a record", error)
         for record in records:
-            log.info("%s", _in_words(record))
+            if not _is_silent(record):
+                log.info("%s", _in_words(record))
             self._observe(record)
 
     def _obey(self, effect: door.Effect) -> None:
@@ -164,9 +166,9 @@ class DoorBridge:
                 self._phone.refuse(effect)
             case door.Unlock() | door.Hold() | door.Shut() | door.Block() | door.Unblock():
                 self._move_relay(effect)
-            case door.Request():
-                if self._request is not None:
-                    self._request(effect)
+            case door.Request() | door.Message():
+                if self._send is not None:
+                    self._send(effect)
             case door.Light(lamp=role, on=on):
                 for lamp, blink_period_s in self._panel.lamps.get(role, ()):
                     lamp.set(on=on, blink_period_s=blink_period_s)
@@ -202,6 +204,15 @@ class DoorBridge:
         except HardwareError as error:
             log.error("lock %s did not follow %s: %s", effect.lock, type(effect).__name__, error)
             self._inbox.put(door.HealthChanged(part=effect.lock, working=False, detail=str(error)))
+
+
+def _is_silent(record: door.DoorRecord) -> bool:
+    """A call for help, and that a rule answers it, stand in the journal alone: whoever forces somebody may watch the log as well."""
+    match record:
+        case door.DuressUsed() | door.RuleRan(cause=door.DuressUsed.__name__):
+            return True
+        case _:
+            return False
 
 
 def _in_words(record: door.DoorRecord) -> str:

@@ -21,6 +21,7 @@ from firmware.app.inbox import Inbox
 from firmware.app.journal import Journal
 from firmware.app.kept_door import start_from
 from firmware.app.line import Line
+from firmware.app.messages import Messages
 from firmware.app.presence import Presence
 from firmware.app.sound import SoundSystem
 from firmware.app.supervise import Supervisor
@@ -39,6 +40,7 @@ from firmware.media import events as media
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
 from firmware.sip import events as sip
+from firmware.sip.notices import RequestAnswered
 from hw.api import Board, HardwareEvent
 
 log = logging.getLogger("portero.station")
@@ -91,6 +93,7 @@ class Station:
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
+        self.messages = Messages(line.command, self.inbox.put)
         users = settings.users
         self.clerk = Clerk(Path(users.path), Path(users.key), groups=groups(settings), clock=time.time, tell=self.inbox.put)
         self.journal: Journal | None = None
@@ -117,7 +120,7 @@ class Station:
             timers=lambda fire: Timers(self.loop, fire),
             supervisor=self.supervisor,
             observe=self.observe,
-            request=self.hooks.request,
+            send=self._send,
             ask=self.clerk.ask,
             local=self.wall_clock.local,
         )
@@ -280,8 +283,16 @@ class Station:
                 pass  # whoever has a camera observes it
             case sip.InfoReceived():
                 self._on_info(event)
+            case RequestAnswered():
+                self.messages.on_answer(event)
             case _:
                 self.calls.on_event(event)
+
+    def _send(self, effect: door.Request | door.Message) -> None:
+        if isinstance(effect, door.Request):
+            self.hooks.request(effect)
+        else:
+            self.messages.send(effect)
 
     def _account_health(self, account: str, *, working: bool, detail: str) -> None:
         """News only: an account that stays unreachable is one entry in the journal, not one a minute."""

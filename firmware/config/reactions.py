@@ -24,6 +24,8 @@ TRIGGERS = {
     "opened": "lock",
     "shut": "lock",
     "refused": "",
+    "duress": "",
+    "card-held": "reader",
     "active": "contact",
     "inactive": "contact",
     "forced": "contact",
@@ -41,11 +43,14 @@ DEEDS = {
     "lock": "lock",
     "normal": "lock",
     "call": "target",
+    "message": "person",
     "hang-up": "",
     "play": "sound",
     "request": "webhook",
     "wait": "seconds",
 }
+HEARD = ("play", "call", "hang-up")  # at the panel: a sound, the ringback, a call that ends
+TEXT_LENGTH_MAX = 200  # characters; with the largest headers still one datagram (RFC 3428 §8: at most 1300 bytes)
 SOUNDS = ("beep", "error", "opened", "ended", "chime")
 
 
@@ -57,6 +62,11 @@ def parse_trigger(text: str) -> tuple[str, str]:
 
 def parse_deed(text: str) -> tuple[str, str]:
     """What to do, and with what."""
+    return parse_trigger(text)
+
+
+def parse_message(text: str) -> tuple[str, str]:
+    """Whom to write, and what."""
     return parse_trigger(text)
 
 
@@ -78,6 +88,8 @@ def check_reactions(settings: Settings, report: Report) -> None:
             report.complain(path, f"there are {len(rule.do)} things to do", f"keep to {DEEDS_MAX}")
         for number, deed in enumerate(rule.do):
             _check_deed(settings, report, (*path, number), deed)
+            if parse_trigger(rule.on)[0] == "duress" and parse_deed(deed)[0] in HEARD:
+                report.complain((*path, number), "the door would betray the call for help", 'use "message", "request" or "open"')
 
 
 def _check_trigger(settings: Settings, report: Report, path: Path, text: str) -> None:
@@ -100,6 +112,8 @@ def _check_deed(settings: Settings, report: Report, path: Path, text: str) -> No
             report.complain(path, f'"{word}" needs no more words', f'write only "{word}"')
     elif not name:
         report.complain(path, f'"{word}" needs to know with what', f'write "{word}" and the {wanted}')
+    elif wanted == "person":
+        _check_message(settings, report, path, name)
     elif wanted == "seconds":
         if not re.fullmatch(r"\d{1,5}(?:\.\d{1,3})?", name) or not 0 < float(name) <= WAIT_S_MAX:
             report.complain(path, f'"{name}" is no time to wait', f"give seconds, more than 0 and at most {WAIT_S_MAX:g}")
@@ -109,6 +123,16 @@ def _check_deed(settings: Settings, report: Report, path: Path, text: str) -> No
             report.complain(path, f'the lock "{name}" may not be held open', "add may_hold = true, if its strike bears current all day")
 
 
+def _check_message(settings: Settings, report: Report, path: Path, words: str) -> None:
+    person, text = parse_message(words)
+    if not URI_PATTERN.fullmatch(person):
+        refer(report, path, person, [each.name for each in settings.target], "target")
+    if not text:
+        report.complain(path, f'there is nothing to tell "{person}"', f'write "message {person}" and the text')
+    elif len(text) > TEXT_LENGTH_MAX or not text.isprintable():
+        report.complain(path, "the text is too long, or has more than one line", f"keep to {TEXT_LENGTH_MAX} characters")
+
+
 def _names(settings: Settings, what: str) -> list[str]:
     """Every name that a word may mean."""
     return {
@@ -116,6 +140,7 @@ def _names(settings: Settings, what: str) -> list[str]:
         "target": [*(each.name for each in settings.target), *dict.fromkeys(each.plan for each in settings.step)],
         "lock": [each.name for each in settings.lock],
         "contact": [each.name for each in settings.contact],
+        "reader": [*(each.name for each in settings.reader), *(each.name for each in settings.wiegand)],
         "profile": [each.name for each in settings.profile],
         "webhook": [each.name for each in settings.webhook],
         "sound": list(SOUNDS),

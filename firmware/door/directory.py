@@ -31,6 +31,8 @@ class Trigger(Enum):
     OPENED = "opened"  # a lock
     SHUT = "shut"  # a lock's relay
     REFUSED = "refused"  # a code, card or right; without subject
+    DURESS = "duress"  # somebody opened under threat; without subject, for it must not be told by names
+    CARD_HELD = "card-held"  # a reader, at which a known card stayed
     ACTIVE = "active"  # a contact: a door that opens, an exit button that is pressed
     INACTIVE = "inactive"  # a contact
     FORCED = "forced"  # a door contact
@@ -50,6 +52,7 @@ class Deed(Enum):
     LOCK = "lock"
     NORMAL = "normal"
     CALL = "call"
+    MESSAGE = "message"
     HANG_UP = "hang-up"
     PLAY = "play"
     REQUEST = "request"
@@ -174,11 +177,15 @@ class Limits(NamedTuple):
 
 @kind
 class Do(NamedTuple):
-    """One action of a rule. `what` is the verb, `name` its object (a lock, target, plan, sound or webhook); `seconds` belongs to WAIT."""
+    """One action of a rule. `what` is the verb, `name` its object (a lock, target, plan, sound or webhook).
+
+    `seconds` belongs to WAIT, `text` to MESSAGE.
+    """
 
     what: Deed
     name: str = ""
     seconds: float = 0.0
+    text: str = ""
 
 
 @kind

@@ -319,6 +319,15 @@ class Request(NamedTuple):
 
 
 @kind
+class Message(NamedTuple):
+    """Send a text to `uri`, through `account` or (None) directly."""
+
+    uri: str
+    account: str | None
+    text: str
+
+
+@kind
 class KeepDoor(NamedTuple):
     """Write down with the records that follow, in the same transaction, what the next run is to be started with."""
 
@@ -368,6 +377,7 @@ Effect = (
     | Block
     | Unblock
     | Request
+    | Message
     | KeepDoor
     | Light
     | Play

@@ -13,6 +13,7 @@ from firmware.door.directory import CallKind, Deed, Do, Rule, Trigger
 from firmware.door.events import (
     Answered,
     CallEnded,
+    CardHeldBy,
     CardRefused,
     CodeRefused,
     ContactChanged,
@@ -20,12 +21,15 @@ from firmware.door.events import (
     DoorForced,
     DoorOpenTooLong,
     DoorRecord,
+    DuressUsed,
     Effect,
     Grant,
     HealthChanged,
+    KeypadRefused,
     LockHeld,
     LockMode,
     LockName,
+    Message,
     OpeningRefused,
     Outcome,
     Pressed,
@@ -85,8 +89,12 @@ def _happened(record: DoorRecord) -> tuple[Trigger, str] | None:
             return Trigger.OPENED, lock
         case RelayMoved(lock=lock, closed=False):
             return Trigger.SHUT, lock
-        case CodeRefused() | CardRefused() | OpeningRefused():
+        case CodeRefused() | CardRefused() | KeypadRefused() | OpeningRefused():
             return Trigger.REFUSED, ""
+        case DuressUsed():
+            return Trigger.DURESS, ""
+        case CardHeldBy(reader=name):
+            return Trigger.CARD_HELD, name
         case ContactChanged(contact=name, active=active):
             return Trigger.ACTIVE if active else Trigger.INACTIVE, name
         case DoorForced(contact=name):
@@ -172,6 +180,8 @@ def _done(door: Door, running: Running, deed: Do, now_s: float) -> Step:
             return mode_set(door, SetLockMode(lock=LockName(deed.name), mode=MODES[what], by=f"rule {by}"))
         case Deed.CALL:
             return dialled(door, Dial(target=deed.name, by=f"rule {by}"), now_s)
+        case Deed.MESSAGE:
+            return door, (_message(door, deed),)
         case Deed.HANG_UP:
             return operated(door, Verb.HANG_UP, now_s)
         case Deed.PLAY:
@@ -180,6 +190,13 @@ def _done(door: Door, running: Running, deed: Do, now_s: float) -> Step:
             return door, (Request(hook=deed.name, rule=by, cause=running.cause),)
         case never:
             assert_never(never)
+
+
+def _message(door: Door, deed: Do) -> Message:
+    """The text by the first way to its target that is not known to be broken: whoever writes does not hear that nobody rings."""
+    ways = door.directory.dialled(deed.name).routes
+    way = next((each for each in ways if each.account not in door.down), ways[0])
+    return Message(uri=way.uri, account=way.account, text=deed.text)
 
 
 def _stopped(rule: Rule, why: str) -> Record:

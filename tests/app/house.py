@@ -47,7 +47,7 @@ class Phone:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.line = SipLine(Settings(network=LOOPBACK), SeededIds(sum(name.encode())))
+        self.line = SipLine(Settings(network=LOOPBACK, incoming=Incoming(write=("*@*",))), SeededIds(sum(name.encode())))
         self.events: list[sip.Event] = []
         self._ports: list[MediaPort] = []
         self._changed = asyncio.Event()

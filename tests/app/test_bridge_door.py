@@ -51,9 +51,12 @@ class Rig:
             timers=lambda fire: Timers(asyncio.get_running_loop(), fire),
             supervisor=self.supervisor,
             observe=self.observed.append,
-            request=lambda effect: self.happened.append(f"request {effect.hook}"),
+            send=self._send,
             ask=lambda question: self.happened.append(f"ask {question}"),
         )
+
+    def _send(self, effect: door.Request | door.Message) -> None:
+        self.happened.append(f"request {effect.hook}" if isinstance(effect, door.Request) else f"write to {effect.uri}")
 
     async def append(self, *records: door.DoorRecord, kept: Mapping[str, str] | None = None) -> None:
         names = "+".join(type(record).__name__ for record in records)

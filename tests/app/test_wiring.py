@@ -180,7 +180,7 @@ PLANNED = SETTINGS._replace(
     ),
     rule=(
         Rule(name="r", on="failed account home", do=("wait 2.5", "hold gate", "hang-up"), when="not office", state="idle"),
-        Rule(name="s", on="pressed", do=("call shop",)),
+        Rule(name="s", on="pressed", do=("call shop", "message anna Somebody is here")),
     ),
     call=Call(chime="unanswered", fallback_after_s=3.0),
 )
@@ -232,7 +232,11 @@ def test_rules_are_read_from_their_sentences() -> None:
     assert (first.on, first.subject, first.state) == (Trigger.FAILED, "account home", CallKind.IDLE)
     assert first.when == When(profile="office", negated=True)
     assert first.deeds == (Do(what=Deed.WAIT, seconds=2.5), Do(what=Deed.HOLD, name="gate"), Do(what=Deed.HANG_UP))
-    assert (second.on, second.subject, second.deeds) == (Trigger.PRESSED, "", (Do(what=Deed.CALL, name="shop"),))
+    assert (second.on, second.subject, second.deeds) == (
+        Trigger.PRESSED,
+        "",
+        (Do(what=Deed.CALL, name="shop"), Do(what=Deed.MESSAGE, name="anna", text="Somebody is here")),
+    )
 
 
 def test_an_account_that_is_trusted_may_say_who_calls() -> None:

@@ -259,7 +259,19 @@ def test_the_number_of_rules_and_profiles_is_bounded(tmp_path: Path, table: str,
 
 
 @pytest.mark.parametrize(
-    "deed", ["open door", "hold gate", "lock door", "normal door", "call sip:x@192.0.2.9", "wait 2.5", "play chime", "request house"]
+    "deed",
+    [
+        "open door",
+        "hold gate",
+        "lock door",
+        "normal door",
+        "call sip:x@192.0.2.9",
+        "wait 2.5",
+        "play chime",
+        "request house",
+        "message anna Hello, you",
+        "message sip:x@192.0.2.9 !",
+    ],
 )
 @pytest.mark.parametrize("trigger", ["pressed bell", "answered", "failed account home", "begins office", "forced leaf", "unanswered"])
 def test_what_a_rule_may_say(tmp_path: Path, trigger: str, deed: str) -> None:
@@ -343,3 +355,38 @@ def test_codes_of_callers_need_somebody_who_vouches_for_them(tmp_path: Path) -> 
     assert loaded(tmp_path, incoming + account).warnings == ()
     (warning,) = loaded(tmp_path, incoming).warnings
     assert "nobody vouches for callers" in warning
+
+
+def rule(on: str, deed: str) -> str:
+    return f'[[reader]]\nname = "wall"\nport = "/dev/null"\nlock = "door"\n[[rule]]\nname = "r"\non = "{on}"\ndo = ["{deed}"]\n'
+
+
+@pytest.mark.parametrize("on", ["duress", "card-held", "card-held wall"])
+@pytest.mark.parametrize("deed", ["message anna Help", "request house", "open door", "wait 1"])
+def test_calls_for_help_and_held_cards_set_rules_off(tmp_path: Path, on: str, deed: str) -> None:
+    assert loaded(tmp_path, rule(on, deed)).rule[0].on == on
+
+
+@pytest.mark.parametrize(
+    ("on", "deed", "wrong"),
+    [
+        ("duress", "play beep", "the door would betray the call for help"),
+        ("duress", "call anna", "the door would betray the call for help"),
+        ("duress", "hang-up", "the door would betray the call for help"),
+        ("duress eva", "wait 1", '"duress" concerns everybody'),
+        ("card-held gate", "wait 1", 'there is no reader "gate"'),
+        ("pressed", "message", '"message" needs to know with what'),
+        ("pressed", "message anna", 'there is nothing to tell "anna"'),
+        ("pressed", "message carl Hello", 'there is no target "carl"'),
+        ("pressed", "message anna " + "x" * 201, "the text is too long, or has more than one line"),
+        ("pressed", "message anna a\\nb", "the text is too long, or has more than one line"),
+    ],
+)
+def test_a_rule_that_cannot_work_or_would_betray_somebody_is_refused(tmp_path: Path, on: str, deed: str, wrong: str) -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        loaded(tmp_path, rule(on, deed))
+    assert [problem.wrong for problem in caught.value.problems] == [wrong]
+
+
+def test_the_longest_text_is_taken(tmp_path: Path) -> None:
+    assert loaded(tmp_path, rule("pressed", "message anna " + "x" * 200))

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.config.reactions import DEEDS, SOUNDS, TRIGGERS
-from firmware.door.directory import CallKind, Deed, Do, Rule, Trigger, Watch
+from firmware.door.directory import CallKind, Deed, Do, Route, Rule, Trigger, Watch
 from firmware.door.events import (
     CallName,
+    CardHeld,
     CardRead,
     ContactChanged,
     DoorForced,
@@ -18,8 +19,10 @@ from firmware.door.events import (
     Grant,
     HealthChanged,
     Input,
+    KeyPressed,
     LockMode,
     LockModeChanged,
+    Message,
     OpenLock,
     Outcome,
     Play,
@@ -80,6 +83,8 @@ def test_the_words_of_the_configuration_are_those_of_the_door() -> None:
         (Trigger.OPENED, "front", (SetLockMode(lock=FRONT, mode=LockMode.HELD, by="web"),)),
         (Trigger.SHUT, "front", (RelayMoved(lock=FRONT, closed=False),)),
         (Trigger.REFUSED, "", (CardRead(reader="wall", card="DEAD"),)),
+        (Trigger.REFUSED, "", tuple(KeyPressed(keypad="wall", key=key) for key in "1234#")),
+        (Trigger.CARD_HELD, "wall", (CardHeld(reader="wall", card="0A1B2C"),)),
         (Trigger.ACTIVE, "leaf", (ContactChanged(contact="leaf", active=True),)),
         (Trigger.INACTIVE, "leaf", (ContactChanged(contact="leaf", active=False),)),
         (Trigger.FORCED, "leaf", (ContactChanged(contact="leaf", active=False), ContactChanged(contact="leaf", active=True))),
@@ -293,3 +298,25 @@ def test_no_set_of_rules_runs_more_often_than_it_may(rules: list[Rule], inputs: 
             assert sum(scene.now_s - at_s < 53.0 for at_s in begun[name]) <= RUNS_PER_MINUTE
         assert len(scene.door.running) <= WAITING_MAX
         assert len(scene.door.ran) <= (RUNS_PER_MINUTE + 1) * len(rules)
+
+
+# --- messages ----------------------------------------------------------------------------------------------------------------
+
+
+def write_to(name: str) -> Do:
+    return Do(what=Deed.MESSAGE, name=name, text="Somebody rings")
+
+
+def test_a_message_takes_the_first_way_that_is_not_known_to_be_broken() -> None:
+    scene = ruled(on(Trigger.PRESSED, "", write_to("anna"), write_to("sip:x@192.0.2.9")))
+    first, second = (effect for effect in scene.press() if isinstance(effect, Message))
+    assert first == Message(uri="sip:anna@pbx", account="pbx", text="Somebody rings")
+    assert second == Message(uri="sip:x@192.0.2.9", account=None, text="Somebody rings")
+    spare = Route(uri="sip:anna@192.0.2.7", account=None)
+    anna = DIRECTORY.targets["anna"]._replace(fallbacks=(spare,))
+    scene.door = scene.door._replace(directory=scene.door.directory._replace(targets={"anna": anna}))
+    scene.tell(HealthChanged(part="account pbx", working=False, detail=""))
+    assert [effect.uri for effect in scene.press(OFFICE) if isinstance(effect, Message)] == [spare.uri, "sip:x@192.0.2.9"]
+    scene.door = scene.door._replace(directory=scene.door.directory._replace(targets=DIRECTORY.targets))
+    scene.tell(Press(button=OFFICE))
+    assert [effect.uri for effect in scene.heard if isinstance(effect, Message)] == ["sip:anna@pbx", "sip:x@192.0.2.9"], "no other way"

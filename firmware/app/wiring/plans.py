@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware.config.reactions import parse_deed, parse_trigger
+from firmware.config.reactions import parse_deed, parse_message, parse_trigger
 from firmware.config.references import parse_condition
 from firmware.config.schema import Holiday as ConfiguredHoliday
 from firmware.config.schema import Rule as ConfiguredRule
@@ -96,4 +96,11 @@ def _rule(rule: ConfiguredRule) -> Rule:
 def _deed(text: str) -> Do:
     word, name = parse_deed(text)
     what = Deed(word)
-    return Do(what=what, seconds=float(name)) if what is Deed.WAIT else Do(what=what, name=name)
+    match what:
+        case Deed.WAIT:
+            return Do(what=what, seconds=float(name))
+        case Deed.MESSAGE:
+            target, written = parse_message(name)
+            return Do(what=what, name=target, text=written)
+        case _:
+            return Do(what=what, name=name)
