@@ -8,6 +8,7 @@ import getpass
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ def _done(store: UserStore, settings: Settings, options: argparse.Namespace) -> 
             _exported(store, file)
             return None
         case "import", [file]:
-            changes = form.from_csv(_read(file), store.sealer, lambda person, digits: check(person, digits, settings))
+            changes = form.from_csv(_read(file), store.sealer, lambda person, digits: check(person, digits, settings), _zone(settings))
             store.apply(changes, replace=options.replace)
             return f"{len(changes)} users were imported"
         case ("add" | "set") as action, [name, *values]:
@@ -98,14 +99,23 @@ def _change(store: UserStore, settings: Settings, name: str, values: list[str], 
         raise UsersError(f"{name!r} exists already; change it with: portero users set")
     if not new and before is None:
         raise UsersError(f"there is no user {name!r}; see: portero users list")
-    person, digits = _edited(before or Person(name=name), values)
+    person, digits = _edited(before or Person(name=name), values, _zone(settings))
     problems = tuple(Problem(line=0, who=name, wrong=wrong, remedy=remedy) for wrong, remedy in check(person, digits, settings))
     if problems:
         raise UserProblems(problems)
     return form.sealed(person, tuple((kind, store.sealer.seals(typed)) for kind, typed in digits.items()))
 
 
-def _edited(person: Person, values: list[str]) -> tuple[Person, dict[SecretKind, str]]:
+def _zone(settings: Settings) -> tzinfo | None:
+    """Where the door hangs, which need not be where its administrator sits; None: as this machine is set."""
+    if settings.station.timezone is None:
+        return None
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(settings.station.timezone)
+
+
+def _edited(person: Person, values: list[str], zone: tzinfo | None) -> tuple[Person, dict[SecretKind, str]]:
     """The person with these `KEY=VALUE`, and the new digits by their kind. Raises UsersError."""
     digits: dict[SecretKind, str] = {}
     for word in values:
@@ -118,11 +128,11 @@ def _edited(person: Person, values: list[str]) -> tuple[Person, dict[SecretKind,
             if value:
                 digits[kind] = getpass.getpass(f"{key} of {person.name}: ") if value == ASK else value
         else:
-            person = _with(person, key, value)
+            person = _with(person, key, value, zone)
     return person, digits
 
 
-def _with(person: Person, key: str, value: str) -> Person:
+def _with(person: Person, key: str, value: str, zone: tzinfo | None) -> Person:
     match key:
         case "groups":
             return person._replace(groups=tuple(value.split()))
@@ -135,9 +145,9 @@ def _with(person: Person, key: str, value: str) -> Person:
         case "card_needs_pin":
             return person._replace(card_needs_pin=form.yes_or_no(value))
         case "valid_from":
-            return person._replace(valid_from=form.time_of(value))
+            return person._replace(valid_from=form.time_of(value, zone))
         case "valid_until":
-            return person._replace(valid_until=form.time_of(value))
+            return person._replace(valid_until=form.time_of(value, zone))
         case _:
             return person._replace(uses_left=form.number_of(value))
 

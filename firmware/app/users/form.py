@@ -2,7 +2,7 @@
 
 Lists stand in one cell, separated by spaces. A cell that a spreadsheet would take for a formula or a number (`=1+1`, `0042`, `12E45`) gets
 an apostrophe in front, as does one that begins with an apostrophe; reading takes one away. Times are UTC, `2026-12-24T17:00:00Z`; without
-`Z` or an offset they are local time. PIN, code and duress are digits, or the sealed form of an export from this station.
+`Z` or an offset they are those of the station's zone. PIN, code and duress are digits, or the sealed form of an export from this station.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from firmware.app.users.person import Person, Problem, UserProblems
@@ -82,12 +82,12 @@ class Row(NamedTuple):
     cells: dict[str, str]
 
 
-def from_csv(data: bytes, sealer: Sealer, check: Check) -> list[Change]:
-    """What the file wants. Raises UserProblems with every bad row, by line."""
+def from_csv(data: bytes, sealer: Sealer, check: Check, zone: tzinfo | None = None) -> list[Change]:
+    """What the file wants; `zone` as for `time_of`. Raises UserProblems with every bad row, by line."""
     problems: list[Problem] = []
     people: list[tuple[Row, Person]] = []
     for row in _rows(data, problems):
-        person = _person(row, sealer, problems)
+        person = _person(row, sealer, zone, problems)
         if person is not None:
             people.append((row, person))
             digits = {kind: row.cells[kind.value] for kind, seal in person.secrets.items() if seal is UNSEALED}
@@ -136,7 +136,7 @@ def _of_file(line: int, wrong: str, remedy: str) -> Problem:
     return Problem(line=line, who="the file", wrong=wrong, remedy=remedy)
 
 
-def _person(row: Row, sealer: Sealer, problems: list[Problem]) -> Person | None:
+def _person(row: Row, sealer: Sealer, zone: tzinfo | None, problems: list[Problem]) -> Person | None:
     cells = {name: row.cells.get(name, "") for name in COLUMNS}
     try:
         return Person(
@@ -147,8 +147,8 @@ def _person(row: Row, sealer: Sealer, problems: list[Problem]) -> Person | None:
             cards=tuple(sorted(cells["cards"].upper().split())),
             card_needs_pin=yes_or_no(cells["card_needs_pin"]),
             secrets={kind: sealer.read(text) for kind in SecretKind if (text := cells[kind.value]).startswith(SCHEME)} | _plain(cells),
-            valid_from=time_of(cells["valid_from"]),
-            valid_until=time_of(cells["valid_until"]),
+            valid_from=time_of(cells["valid_from"], zone),
+            valid_until=time_of(cells["valid_until"], zone),
             uses_left=number_of(cells["uses_left"]),
         )
     except UsersError as error:
@@ -196,11 +196,13 @@ def yes_or_no(cell: str) -> bool:
     return found
 
 
-def time_of(cell: str) -> int | None:
+def time_of(cell: str, zone: tzinfo | None = None) -> int | None:
+    """Seconds since 1970. A time without `Z` or an offset is one of `zone`, None: of this machine."""
     if not cell.strip():
         return None
     try:
-        return int(datetime.fromisoformat(cell.strip()).astimezone().timestamp())
+        read = datetime.fromisoformat(cell.strip())
+        return int((read if read.tzinfo is not None else read.replace(tzinfo=zone)).timestamp())
     except (ValueError, OverflowError, OSError):
         raise UsersError(f"{cell!r} is no time; write 2026-12-24T18:00, or with Z for UTC") from None
 

@@ -131,3 +131,16 @@ def test_a_configuration_with_mistakes_is_named(config: Path, capsys: pytest.Cap
     config.write_text("[bogus]\n")
     assert users(config, "list") == 1
     assert "bogus" in capsys.readouterr().err
+
+
+def test_times_are_those_of_the_station_wherever_its_administrator_sits(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text() + '[station]\ntimezone = "Asia/Tokyo"\n')
+    file = config.parent / "users.csv"
+    file.write_text("name,code,valid_until\nBob,480316,2026-12-24T18:00\n")
+    assert users(config, "add", "Eva", "code=583217", "valid_from=2026-07-01T09:00") == 0
+    assert users(config, "import", str(file)) == 0
+    capsys.readouterr()
+    assert users(config, "list") == 0
+    listed = capsys.readouterr().out
+    assert "from 2026-07-01T00:00:00Z" in listed
+    assert "until 2026-12-24T09:00:00Z" in listed

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -166,6 +167,10 @@ def test_a_time_without_a_zone_is_local_and_nonsense_is_refused() -> None:
     assert time_of("1970-01-02T00:00:00Z") == 86_400
     assert time_of("1970-01-02T02:00:00+02:00") == 86_400
     assert time_of(" ") is None
+    berlin = ZoneInfo("Europe/Berlin")
+    assert time_of("1970-01-02T01:00:00", berlin) == 86_400
+    assert time_of("2026-07-01T14:00", berlin) == 1_782_907_200, "summer time"
+    assert time_of("1970-01-02T00:00:00Z", berlin) == 86_400, "an offset outranks the zone"
     for nonsense in ("never", "9999-99-99", "0001-01-01T00:00"):
         with pytest.raises(UsersError) if nonsense != "0001-01-01T00:00" else contextlib.suppress(UsersError):
             time_of(nonsense)

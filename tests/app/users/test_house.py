@@ -58,6 +58,11 @@ def test_a_lock_out_outlives_the_station(tmp_path: Path) -> None:
             assert isinstance(refused, door.KeypadRefused)
             assert refused.fault is door.CodeFault.LOCKED_OUT
             assert 0 < refused.lockout_s <= wanted.access.lockout_s
+            assert refused.keypad == "wall"
+            assert [each.source for each in lived.station.bridge.state.guard.kept(0.0)] == ["keypad wall", ""]
+            lived.station.inbox.put(door.CardRead(reader="wall", card="CAFE01"))
+            await lived.until(door.Unlocked)
+            assert [(each.who, each.grant) for each in lived.seen if isinstance(each, door.Unlocked)] == [("Eva", door.Grant.CARD)]
 
     asyncio.run(guess())
     asyncio.run(try_the_right_one())
