@@ -19,6 +19,8 @@ from firmware.door.events import (
     Stage,
     Start,
     Unlocked,
+    UsersChanged,
+    Verified,
 )
 from tests.door.house import FRONT, HOUSE, Scene, only, records, with_limits
 
