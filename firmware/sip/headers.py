@@ -145,7 +145,7 @@ class NameAddr(NamedTuple):
             if text[:1] != "<":
                 raise RemoteProtocolError(f"display name without a URI: {text[:80]!r}")
         before, bracket, after = text.partition("<")
-        if not bracket:
+        if not bracket or ";" in before:  # no display name holds a bare semicolon: that bracket is inside a quoted parameter
             # "If the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in angle brackets" (RFC 3261 §20):
             # so here a semicolon begins the header's parameters, and a question mark is an error.
             uri_text, semicolon, params = text.partition(";")

@@ -265,3 +265,11 @@ def test_line_ends_in_front_of_a_message_do_not_count_and_alone_are_no_message()
     assert parse_message(b"\r\n\r\n" + INVITE) == parse_message(INVITE)
     for data in (b"", b"\r\n", b"\r\n\r\n", b"\x00\x00\x00\x00"):
         assert not isinstance(refused(data), MalformedRequest)
+
+
+def test_a_bracket_inside_a_quoted_parameter_begins_no_uri() -> None:
+    data = (Path(__file__).parent.parent / "data" / "sip" / "bracket-in-quoted-parameter.dat").read_bytes()
+    message = parse_message(data)
+    assert message.to.display == ""
+    assert message.to.param("0") == "<"
+    assert parse_message(message.to_bytes()) == message
