@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -63,6 +64,8 @@ class StreamTransport:
         self._listeners = listeners
         self._local_address = None if is_wildcard(bind_host) else (bind_host, 0)
         self._servers: list[asyncio.Server] = []
+        self._closing = False
+        self._accepted: weakref.WeakSet[Connection] = weakref.WeakSet()  # also those that nobody has admitted yet
         self._flows: dict[FlowId, Connection] = {}
         self._opened: dict[Goal, Connection] = {}  # for reuse
         self._opening: dict[Goal, _Opening] = {}
@@ -71,7 +74,7 @@ class StreamTransport:
     async def start(self) -> None:
         """Begin to accept."""
         for listener in self._listeners.values():
-            self._servers.append(await self.loop.create_server(lambda: Connection(self, self._accepting(), opened_to=None), sock=listener))
+            self._servers.append(await self.loop.create_server(self._accept, sock=listener))
 
     def send(self, hop: Hop, data: bytes) -> None:
         """Send on the connection that `hop` names, or on one to its host and port, opened if there is none. Failures become SendFailed."""
@@ -86,6 +89,11 @@ class StreamTransport:
 
     async def close(self) -> None:
         """Send what is still buffered, for a second at most, then close everything."""
+        self._closing = True
+        # asyncio loses the socket of whoever was accepted in the turn in which a server is closed: accept no more, and let that turn pass.
+        for listener in self._listeners.values():
+            self.loop.remove_reader(listener)
+        await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         openings = [opening.task for opening in self._opening.values()]
@@ -93,7 +101,7 @@ class StreamTransport:
             task.cancel()
         await asyncio.gather(*openings, return_exceptions=True)
         self._opening.clear()  # a task that never began could not do so itself
-        connections = tuple(self._flows.values())
+        connections = {*self._flows.values(), *self._accepted}
         for connection in connections:
             connection.close()
         with contextlib.suppress(TimeoutError):
@@ -104,6 +112,11 @@ class StreamTransport:
             connection.abort()
         for connection in connections:
             await connection.gone.wait()
+
+    def _accept(self) -> Connection:
+        connection = Connection(self, self._accepting(), opened_to=None)
+        self._accepted.add(connection)
+        return connection
 
     def _reusable(self, hop: Hop) -> Connection | None:
         """An open connection that leads where the hop does."""
@@ -116,7 +129,9 @@ class StreamTransport:
     # --- what connections tell ---------------------------------------------------------------------------------------
 
     def admit_connection(self, connection: Connection) -> FlowId | None:
-        """A number for a connection that has just been made; None when there are too many."""
+        """A number for a connection that has just been made; None when there are too many, or we are closing."""
+        if self._closing:
+            return None
         if connection.opened_to is None:
             accepted = [other.peer[0] for other in self._flows.values() if other.opened_to is None]
             if len(accepted) >= ACCEPTED_MAX or accepted.count(connection.peer[0]) >= ACCEPTED_PER_SOURCE_MAX:

@@ -160,6 +160,26 @@ def test_the_socket_of_a_living_daemon_is_not(tmp_path: Path) -> None:
     with_server(path, scenario)
 
 
+@pytest.mark.parametrize("turns", range(5))
+def test_who_comes_in_while_the_daemon_ends_is_let_go(tmp_path: Path, turns: int) -> None:
+    """However far the loop is with a new client, its connection ends with the server and not with the process."""
+    path = tmp_path / "control"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+
+        async def scenario(_: ControlServer) -> None:
+            client.connect(str(path))
+            for _turn in range(turns):
+                await asyncio.sleep(0)
+
+        with_server(path, scenario)
+        client.settimeout(0)
+        try:
+            last = client.recv(1)
+        except ConnectionResetError:
+            last = b""  # it was never accepted
+        assert last == b""
+
+
 def run_client(path: Path, verb: str, *args: str) -> tuple[int, str]:
     out = io.StringIO()
     return control(path, verb, args, out), out.getvalue()

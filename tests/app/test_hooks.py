@@ -16,6 +16,7 @@ from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.errors import WebhookError
 from firmware.outlets.webhook import BODY_BYTES_MAX, body_of, post
+from tests.net.loops import Listener
 
 FORCED = door.DoorForced(contact="leaf", lock=door.LockName("gate"))
 EFFECT = door.Request(hook="house", rule="burglar", cause=FORCED)
@@ -28,10 +29,8 @@ class Server:
         self.replies = list(replies)
         self.requests: list[bytes] = []
         self.port = 0
-        self.writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.append(writer)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(next(line for line in head.decode().splitlines() if line.lower().startswith("content-length")).split(":")[1])
@@ -47,21 +46,13 @@ class Server:
 @asynccontextmanager
 async def served(*replies: bytes) -> AsyncIterator[Server]:
     known = Server(*replies)
-    server = await asyncio.start_server(known.serve, "127.0.0.1", 0)
-    known.port = server.sockets[0].getsockname()[1]
+    listener = Listener(known.serve)
+    await listener.start()
+    known.port = listener.port
     try:
         yield known
     finally:
-        server.close()
-        await turns()  # whoever was just being accepted has come in …
-        for writer in known.writers:
-            writer.transport.abort()
-        await turns()  # … and everybody is gone: a socket left to the collector would fail whichever test runs then
-
-
-async def turns() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
+        await listener.close()
 
 
 def hook(port: int, timeout_s: float = 5.0) -> Webhook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,6 +37,38 @@ async def pause(duration_s: float) -> None:
     passed = asyncio.Event()
     asyncio.get_running_loop().call_later(duration_s, passed.set)
     await passed.wait()
+
+
+class Listener:
+    """A peer on the loopback that serves each connection by `serve`, and leaves no socket behind when it is closed.
+
+    A socket left to the collector would fail whichever test runs then.
+    """
+
+    def __init__(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+        self._serve = serve
+        self._writers: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def start(self) -> None:
+        """Begin to accept, on a free port."""
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """End what was accepted, and what is being accepted just now."""
+        loop = asyncio.get_running_loop()
+        for sock in self._server.sockets:
+            loop.remove_reader(sock)  # asyncio loses the socket of whoever was accepted in the turn in which a server is closed
+        await turns(10)
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await turns(10)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        await self._serve(reader, writer)
 
 
 class _FlyingSelector(selectors.EpollSelector):

@@ -15,7 +15,7 @@ from firmware.net.carriers import Carriers
 from firmware.net.settings import StreamSettings, TlsSettings
 from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
 from tests.net.authority import Authority
-from tests.net.loops import run, run_flying, turns
+from tests.net.loops import Listener, run, run_flying, turns
 
 MESSAGE = b"OPTIONS sip:door@pbx.example SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 ANSWER = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -131,13 +131,14 @@ def test_a_server_that_does_not_speak_tls_is_said_to_be_that(authority: Authorit
             writer.write(b"SIP/2.0 400 Bad Request\r\n\r\n" + await reader.read(1))
             writer.close()
 
-        server = await asyncio.start_server(parrot, "127.0.0.1", 0)
+        server = Listener(parrot)
+        await server.start()
         client = await Station(Transport.TLS, tls=TlsSettings(ca=authority.pem)).open()
-        port = server.sockets[0].getsockname()[1]
+        port = server.port
         client.send(Hop(Transport.TLS, "127.0.0.1", port, "127.0.0.1", 5061), MESSAGE)
         assert "does not speak TLS on this port" in (await client.failed()).reason
         await client.carriers.close()
-        server.close()
+        await server.close()
 
     run(main())
 
@@ -148,15 +149,15 @@ def test_a_handshake_that_does_not_end_is_given_up_in_time(authority: Authority)
             await reader.read()
             writer.close()
 
-        server = await asyncio.start_server(mute, "127.0.0.1", 0)
+        server = Listener(mute)
+        await server.start()
         client = await Station(Transport.TLS, tls=TlsSettings(ca=authority.pem)).open()
         begin_s = asyncio.get_running_loop().time()
-        client.send(Hop(Transport.TLS, "127.0.0.1", server.sockets[0].getsockname()[1], "127.0.0.1", 5061), MESSAGE)
+        client.send(Hop(Transport.TLS, "127.0.0.1", server.port, "127.0.0.1", 5061), MESSAGE)
         assert "no connection within 4 s" in (await client.failed()).reason
         assert asyncio.get_running_loop().time() - begin_s < stream.CONNECT_MAX_S + 1
         await client.carriers.close()
-        await turns(3)
-        server.close()
+        await server.close()
 
     run_flying(main())
 

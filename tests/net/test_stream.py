@@ -13,7 +13,7 @@ from firmware.net import connection, stream
 from firmware.net.sockets import open_sockets
 from firmware.net.stream import StreamTransport
 from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
-from tests.net.loops import pause, run, run_flying
+from tests.net.loops import Listener, pause, run, run_flying, turns
 
 PING = b"\r\n\r\n"
 
@@ -52,23 +52,21 @@ async def bench(admit: Callable[[str], bool] = lambda source: True, bind_host: s
     return Bench(transport, opened.port, news)
 
 
-class Server:
+class Server(Listener):
     """A peer that accepts connections and hands them out."""
 
     def __init__(self) -> None:
         self.accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-        self.port = 0
+        super().__init__(self._hand_out)
 
-    async def start(self) -> Server:
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.accepted.put_nowait((reader, writer))
+    async def _hand_out(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted.put_nowait((reader, writer))
 
-        self._server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
 
-    def close(self) -> None:
-        self._server.close()
+async def serving() -> Server:
+    server = Server()
+    await server.start()
+    return server
 
 
 async def call(b: Bench) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -134,7 +132,7 @@ def test_a_ping_is_answered_and_a_pong_is_not() -> None:
 
 def test_a_connection_that_we_opened_is_used_again() -> None:
     async def main() -> None:
-        b, server = await bench(), await Server().start()
+        b, server = await bench(), await serving()
         b.tcp.send(b.hop(server.port), b"first")
         b.tcp.send(b.hop(server.port), b"second")
         reader, writer = await server.accepted.get()
@@ -150,14 +148,14 @@ def test_a_connection_that_we_opened_is_used_again() -> None:
         writer.close()
         assert await b.news.get() == FlowClosed(flow=FlowId(1))
         await b.tcp.close()
-        server.close()
+        await server.close()
 
     run(main())
 
 
 def test_a_new_connection_is_opened_after_the_old_one_has_gone() -> None:
     async def main() -> None:
-        b, server = await bench(), await Server().start()
+        b, server = await bench(), await serving()
         for flow in (1, 2):
             b.tcp.send(b.hop(server.port), b"hello")
             _, writer = await server.accepted.get()
@@ -166,7 +164,7 @@ def test_a_new_connection_is_opened_after_the_old_one_has_gone() -> None:
             writer.close()
             assert await b.news.get() == FlowClosed(flow=FlowId(flow))
         await b.tcp.close()
-        server.close()
+        await server.close()
 
     run(main())
 
@@ -188,7 +186,7 @@ def test_a_refused_connection_is_told_once_for_each_hop() -> None:
 
 def test_a_connection_closed_without_an_answer_fails_what_was_sent() -> None:
     async def main() -> None:
-        b, server = await bench(), await Server().start()
+        b, server = await bench(), await serving()
         b.tcp.send(b.hop(server.port), b"anyone?")
         reader, writer = await server.accepted.get()
         await reader.readexactly(7)
@@ -196,7 +194,7 @@ def test_a_connection_closed_without_an_answer_fails_what_was_sent() -> None:
         assert await b.failed() == SendFailed(hop=b.hop(server.port), reason="the connection was closed without an answer")
         assert await b.news.get() == FlowClosed(flow=FlowId(1))
         await b.tcp.close()
-        server.close()
+        await server.close()
 
     run(main())
 
@@ -280,20 +278,20 @@ def test_we_open_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(stream, "OPENED_MAX", 1)
 
     async def main() -> None:
-        b, server, other = await bench(), await Server().start(), await Server().start()
+        b, server, other = await bench(), await serving(), await serving()
         b.tcp.send(b.hop(server.port), b"x")
         b.tcp.send(b.hop(other.port), b"x")
         assert "open already" in (await b.failed()).reason
         await b.tcp.close()
-        server.close()
-        other.close()
+        await server.close()
+        await other.close()
 
     run(main())
 
 
 def test_what_waits_for_a_connection_is_bounded() -> None:
     async def main() -> None:
-        b, server = await bench(), await Server().start()
+        b, server = await bench(), await serving()
         hop = b.hop(server.port)
         b.tcp.send(hop, b"x" * connection.WAITING_MAX_BYTES)
         b.tcp.send(hop, b"y")
@@ -302,7 +300,7 @@ def test_what_waits_for_a_connection_is_bounded() -> None:
         assert await reader.readexactly(connection.WAITING_MAX_BYTES) == b"x" * connection.WAITING_MAX_BYTES
         writer.close()
         await b.tcp.close()
-        server.close()
+        await server.close()
 
     run(main())
 
@@ -345,11 +343,24 @@ def test_what_was_sent_last_still_leaves_when_we_close() -> None:
 
 def test_closing_does_not_wait_for_a_connection_on_its_way() -> None:
     async def main() -> None:
-        b, server = await bench(), await Server().start()
+        b, server = await bench(), await serving()
         b.tcp.send(b.hop(server.port), b"x")
         await b.tcp.close()
         assert b.tcp._opening == {}
-        server.close()
+        await server.close()
+
+    run(main())
+
+
+def test_who_comes_in_while_we_close_is_turned_away() -> None:
+    async def main() -> None:
+        b = await bench()
+        with socket.create_connection(("127.0.0.1", b.port)) as visitor:
+            await turns()  # accepted by now, and not yet a connection of ours
+            await b.tcp.close()
+            visitor.settimeout(0)
+            assert visitor.recv(1) == b""
+        assert b.news.empty()
 
     run(main())
 
@@ -438,7 +449,7 @@ def test_a_finished_message_gives_new_patience() -> None:
 
 def test_a_connection_that_we_opened_is_kept_while_it_is_silent() -> None:
     async def main() -> None:
-        b, server = await bench(), await Server().start()
+        b, server = await bench(), await serving()
         b.tcp.send(b.hop(server.port), b"register")
         reader, writer = await server.accepted.get()
         await pause(connection.IDLE_MAX_S * 5)
@@ -446,7 +457,7 @@ def test_a_connection_that_we_opened_is_kept_while_it_is_silent() -> None:
         assert await reader.readexactly(13) == b"registeragain"
         writer.close()
         await b.tcp.close()
-        server.close()
+        await server.close()
 
     run_flying(main())
 

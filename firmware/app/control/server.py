@@ -60,7 +60,7 @@ class ControlServer:
         self._handle = handle
         self._clock_s = clock_s
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._followers: set[Follower] = set()
 
     @property
@@ -87,11 +87,23 @@ class ControlServer:
         """Stop listening, drop every client, remove the socket's file."""
         if self._server is None:
             return
+        loop = asyncio.get_running_loop()
+        for listener in self._server.sockets:
+            loop.remove_reader(listener)
+        await asyncio.sleep(0)  # asyncio loses the socket of whoever was accepted in the turn in which a server is closed
         self._server.close()
         self._server = None
-        for task in list(self._clients):
+        await asyncio.sleep(0)  # whoever came in last is a client now
+        clients = dict(self._clients)
+        for task in clients:
             task.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await asyncio.gather(*clients, return_exceptions=True)
+        for writer in clients.values():
+            writer.close()  # a conversation that never began could not do so itself
+        await asyncio.sleep(0)
+        for writer in clients.values():
+            writer.transport.abort()  # nobody is waited for who does not read
+        await asyncio.sleep(0)
         self._path.unlink(missing_ok=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,8 +117,8 @@ class ControlServer:
             writer.close()
         else:
             task = asyncio.get_running_loop().create_task(self._converse(reader, writer))
-            self._clients.add(task)
-            task.add_done_callback(self._clients.discard)
+            self._clients[task] = writer
+            task.add_done_callback(self._clients.pop)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         bucket = _Bucket(self._clock_s)
