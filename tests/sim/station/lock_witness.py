@@ -3,7 +3,7 @@
 - A relay is closed no longer than its maximum, unless it is held, and closes only in the instant in which a granted reason was recorded, or
   at once by the exit contact itself.
 - Whoever presses the exit button is let out, whatever the program, the journal and the network do.
-- A lock that is locked stays shut, and a lock-out holds, also after a restart.
+- A lock that is locked stays shut, relays are blocked after tampering, and a lock-out holds, also after a restart.
 - A code opens only in a call that is up and was placed to, or allowed from, a listed party who typed it.
 """
 
@@ -39,6 +39,7 @@ class LockWitness:
         self._began_s = 0.0  # this life
         self._held: set[str] = set()
         self._modes: dict[str, tuple[door.LockMode, bool]] = {}  # with whether that outlives the process
+        self._blocked = (0.0, True)  # after tampering: until when, and the same
         self._lockouts: dict[str, tuple[float, bool]] = {}  # by party: until when, and the same
         self._up: dict[str, str] = {}  # calls that are up, and their party
         self._placed: dict[str, str] = {}
@@ -51,6 +52,7 @@ class LockWitness:
         self._began_s = self._clock.now_s
         self._wanted_out.clear()
         self._modes = {lock: (mode, True) for lock, (mode, durable) in self._modes.items() if durable}
+        self._blocked = self._blocked if self._blocked[1] else (0.0, True)
         self._lockouts = {party: (until_s, True) for party, (until_s, durable) in self._lockouts.items() if durable}
         self._recorded_s.clear()
         self._held.clear()
@@ -77,8 +79,8 @@ class LockWitness:
             match record:
                 case door.Unlocked(lock=lock, grant=grant):
                     self._recorded_s[lock] = self._clock.now_s
-                    if grant is door.Grant.EXIT:
-                        self._wanted_out[lock] = max(0, self._wanted_out.get(lock, 0) - 1)
+                    if grant is door.Grant.EXIT and lock in self._exits.values():
+                        self._walked_out(lock)
                     self._check_grant(record)
                 case door.LockHeld(lock=lock, held=held):
                     if held:
@@ -91,6 +93,8 @@ class LockWitness:
                             self._clock.at(self._locks[lock].max_closed_s + 2 * EXACT_S, lambda lock=lock: self._check_length(lock))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 case door.LockModeChanged(lock=lock, mode=mode):
                     self._modes[lock] = (mode, durable)
+                case door.RelaysBlocked(for_s=for_s):
+                    self._blocked = (self._clock.now_s + for_s - LATE_S, durable)
                 case door.CodeRefused(party=who, lockout_s=lockout_s) | door.CardRefused(reader=who, lockout_s=lockout_s):
                     if lockout_s > 0:
                         known_s, was_durable = self._lockouts.get(who, (0.0, False))
@@ -98,6 +102,12 @@ class LockWitness:
                         self._lockouts[who] = (max(known_s, until_s), durable or (was_durable and known_s >= until_s))
                 case _:
                     pass
+
+    def _walked_out(self, lock: str) -> None:
+        """Each opening for a request to exit was wanted by somebody in this life."""
+        if not self._wanted_out.get(lock):
+            self.problem(f"{lock} was opened for a request to exit, and nobody made one")
+        self._wanted_out[lock] = self._wanted_out.get(lock, 0) - 1
 
     def observed(self, record: door.DoorRecord) -> None:
         match record:
@@ -112,6 +122,8 @@ class LockWitness:
         mode, _ = self._modes.get(record.lock, (door.LockMode.NORMAL, True))
         if mode is door.LockMode.LOCKED and record.grant is not door.Grant.EXIT:
             self.problem(f"{record.lock} is locked, and {record.grant.value} opens it")
+        if self._clock.now_s < self._blocked[0] and not (record.grant is door.Grant.EXIT and record.lock in self._exits.values()):
+            self.problem(f"the relays are blocked after tampering, and {record.grant.value} opens {record.lock}")
         if record.grant in (door.Grant.CODE, door.Grant.CARD):
             # The chained lock opens by the right of the first, and later.
             who = record.party or "wall"
@@ -144,13 +156,13 @@ class LockWitness:
     # --- the wall
 
     def contact_moved(self, event: ContactEdge, board: SimulatedBoard) -> None:
-        """The exit contact has closed its relay before anybody hears of it. One that is found pressed at the start is left to the door."""
+        """The exit contact has closed its relay before anybody hears of it. One that is found pressed at the start opens nothing."""
         lock = self._exits.get(event.contact)
         if lock is None or not event.active:
             return
-        self._wanted_out[lock] = self._wanted_out.get(lock, 0) + 1
         if self._clock.now_s - self._began_s < EXACT_S:
             return
+        self._wanted_out[lock] = self._wanted_out.get(lock, 0) + 1
         if not board.relay(lock).closed and not self._rests(lock):
             self.problem(f"{event.contact} was pressed, and {lock} stayed shut")
 
@@ -175,7 +187,7 @@ class LockWitness:
             if self._exits.get(event.by) != lock:
                 self.problem(f"{event.by} closed {lock}")
             return
-        if now_s - self._recorded_s.get(lock, -1.0) > EXACT_S and not self._wanted_out.get(lock):
+        if now_s - self._recorded_s.get(lock, -1.0) > EXACT_S:
             self.problem(f"{lock} opened, and no reason was recorded")
 
     def _check_length(self, lock: str) -> None:

@@ -10,12 +10,14 @@ import pytest
 from firmware.app import bridge_door
 from firmware.app.calls import Calls, Leg
 from firmware.app.journal import Journal
+from firmware.app.kept_door import start_from
 from firmware.door import access, opening
 from firmware.door import events as door
 from firmware.door.machine import handle
 from firmware.door.state import Step
 from hw import relay_timer
 from hw.relay import TimedRelay
+from tests.sim.station import house, life
 from tests.sim.station.run import Run
 
 SEEDS = range(6)
@@ -95,6 +97,24 @@ def test_a_lock_that_opens_without_a_record(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_lock_that_opens_though_it_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(opening, "_fault", lambda _door, _unlocked, **_: None)
     assert broken(tmp_path, "is locked, and")
+
+
+def test_tampering_that_a_restart_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(life, "start_from", lambda text, elapsed_s: start_from(text, elapsed_s)._replace(blocked_for_s=0.0))
+    run = Run(1, tmp_path / "journal.db", pace_s=1e9, gap_s=1e9)
+    run.town.run(run.town.now_s + 5.0)
+    assert run.life is not None
+    run.life.switch(house.CASE, active=True)
+    run.town.run(run.town.now_s + 1.0)
+    run.life.switch(house.CASE, active=False)
+    run.town.run(run.town.now_s + 1.0)
+    run.kill()
+    run.live()
+    run.town.run(run.town.now_s + 1.0)
+    run.life.inbox.put(door.OpenLock(lock=door.LockName(house.GATE), by="operator"))
+    run.town.run(run.town.now_s + 1.0)
+    assert any("blocked after tampering, and operator opens gate" in problem for problem in run.problems)
+    run.end()
 
 
 def test_a_lock_out_that_is_forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

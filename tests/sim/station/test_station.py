@@ -71,6 +71,25 @@ def test_a_press_whose_process_is_killed_is_interrupted_in_the_next(tmp_path: Pa
     run.end()
 
 
+def test_an_exit_wire_that_is_stuck_when_power_comes_back_opens_nothing(tmp_path: Path) -> None:
+    run = Run(1, tmp_path / "journal.db", pace_s=1e9, gap_s=1e9)
+    run.town.run(run.town.now_s + 5.0)
+    assert run.life is not None
+    run.life.switch(house.EXIT, active=True)
+    run.town.run(run.town.now_s + 60.0)
+    run.kill()
+    run.live()
+    run.town.run(run.town.now_s + 60.0)
+    assert run.life.board.relay(house.FRONT).history == ()
+    run.life.switch(house.EXIT, active=False)
+    run.town.run(run.town.now_s + 1.0)
+    run.life.switch(house.EXIT, active=True)
+    run.town.run(run.town.now_s + 1.0)
+    assert run.life.board.relay(house.FRONT).closed, "whoever presses anew is let out"
+    run.end()
+    assert run.problems == []
+
+
 def test_the_exit_button_opens_with_a_full_disk_a_dead_network_and_a_loop_that_hangs(tmp_path: Path) -> None:
     run = Run(1, tmp_path / "journal.db", pace_s=1e9, gap_s=1e9)
     life = run.life
