@@ -11,31 +11,36 @@ from hw import api as hw
 Arrival = door.Input | hw.HardwareEvent | media.MediaEvent
 
 
-def inputs_of(arrival: Arrival) -> tuple[door.Input, ...]:
-    """What the door is told; empty when it is no business of the door."""
+# A door that hangs longer is replaced (`watchdog`), but a sick memory card holds each of many arrivals up for a second or two. Whoever
+# showed a card so long ago has gone or tries again; a door that opened now would open for whoever comes by.
+LATE_S = 10.0
+
+
+def inputs_of(arrival: Arrival, now_ns: int) -> tuple[door.Input, ...]:
+    """What the door is told at `now_ns` (monotonic); empty when it is no business of the door."""
     if isinstance(arrival, hw.HardwareEvent):
-        return _of_hardware(arrival)
+        return _of_hardware(arrival, late=now_ns - arrival.at_ns > LATE_S * 1e9)
     if isinstance(arrival, media.MediaEvent):
         return _of_media(arrival)
     return (arrival,)
 
 
-def _of_hardware(event: hw.HardwareEvent) -> tuple[door.Input, ...]:
+def _of_hardware(event: hw.HardwareEvent, *, late: bool) -> tuple[door.Input, ...]:
     match event:
         case hw.ButtonEdge(button=button, pressed=True):
             return (door.Press(button=door.ButtonName(button)),)
         case hw.KeyPressed(keypad=keypad, key=key):
-            return (door.KeyPressed(keypad=keypad, key=key),)
+            return (door.KeyPressed(keypad=keypad, key=key, late=late),)
         case hw.CardHeld(reader=reader, card=card):
-            return (door.CardHeld(reader=reader, card=card),)
+            return (door.CardHeld(reader=reader, card=card, late=late),)
         case hw.ButtonEdge():
             return ()
         case hw.ContactEdge(contact=contact, active=active):
-            return (door.ContactChanged(contact=contact, active=active),)
+            return (door.ContactChanged(contact=contact, active=active, late=late),)
         case hw.RelayEdge(relay=relay, closed=closed, by=by):
             return (door.RelayMoved(lock=door.LockName(relay), closed=closed, by=by or ""),)
         case hw.CardRead(reader=reader, card=card):
-            return (door.CardRead(reader=reader, card=card),)
+            return (door.CardRead(reader=reader, card=card, late=late),)
         case hw.DeviceFault(device=device, working=working, detail=detail):
             return (door.HealthChanged(part=device, working=working, detail=detail),)
         case never:

@@ -120,7 +120,7 @@ class DoorBridge:
         self._timers.clear_all()
 
     async def _work_off(self, arrival: Arrival) -> None:
-        for given in inputs_of(arrival):
+        for given in inputs_of(arrival, round(self._clock_s() * 1e9)):
             self._state, effects = handle(self._state, given, self._clock_s(), self._local())
             await self._obey_all(effects)
 

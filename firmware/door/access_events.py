@@ -51,18 +51,20 @@ class User(NamedTuple):
 
 @kind
 class KeyPressed(NamedTuple):
-    """A key of a keypad: `0`-`9`, `A`-`D`, `*` or `#`."""
+    """A key of a keypad: `0`-`9`, `A`-`D`, `*` or `#`. `late`: taken up so long afterwards that it opens nothing."""
 
     keypad: str
     key: str
+    late: bool = False
 
 
 @kind
 class CardHeld(NamedTuple):
-    """A card has stayed at a reader for the time of a deliberate hold; its `CardRead` came before."""
+    """A card has stayed at a reader for the time of a deliberate hold; its `CardRead` came before. `late` as in `KeyPressed`."""
 
     reader: str
     card: str
+    late: bool = False
 
 
 @kind

@@ -14,6 +14,8 @@ from firmware.door.verifying import asked, refused
 def card_read(door: Door, given: CardRead, now_s: float) -> Step:
     """A known card opens the lock of its reader. A strange one counts as a wrong code of that reader."""
     where = AtReader(reader=given.reader, lock=door.directory.readers[given.reader], held=False)
+    if given.late:
+        return refused(door, where, CodeFault.LATE)
     card = find(door.directory.cards, given.card)
     if card is None:
         return asked(door, where, given.card if door.asking.users.users else None, now_s)
@@ -28,7 +30,10 @@ def card_read(door: Door, given: CardRead, now_s: float) -> Step:
 
 
 def card_held(door: Door, given: CardHeld, now_s: float) -> Step:
-    """A card stays at the reader: written down with its owner, for rules that make something of it. A strange card means nothing."""
+    """A card stays at the reader: written down with its owner, for rules that make something of it. A strange card means nothing, and so
+    does one of long ago."""
+    if given.late:
+        return door, ()
     card = find(door.directory.cards, given.card)
     if card is not None:
         return door, (Record(record=CardHeldBy(reader=given.reader, who=card.name)),)

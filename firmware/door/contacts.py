@@ -36,6 +36,8 @@ def contact_changed(door: Door, given: ContactChanged, now_s: float) -> Step:
         # A second pulse from here might come long after the first and open the door for nobody. What is found pressed at the start has
         # opened nothing.
         after, effects = opened(door, asked(lock, Grant.EXIT, given.contact), now_s)
+        if given.late:  # a lock that follows would open for whoever stands there now
+            after = after._replace(chained=door.chained)
         return after, (written, *(effect for effect in effects if not isinstance(effect, Unlock)))
     watch = door.directory.watches.get(given.contact)
     if watch is not None:

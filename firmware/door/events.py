@@ -145,10 +145,11 @@ class DigitHeard(NamedTuple):
 
 @kind
 class CardRead(NamedTuple):
-    """A reader has read a card; `card` is its number in upper-case hexadecimal."""
+    """A reader has read a card; `card` is its number in upper-case hexadecimal. `late` as in `KeyPressed`."""
 
     reader: str
     card: str
+    late: bool = False
 
 
 @kind

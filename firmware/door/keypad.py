@@ -11,7 +11,9 @@ from firmware.door.verifying import asked
 
 
 def key_pressed(door: Door, given: KeyPressed, now_s: float) -> Step:
-    """One key. A key that no keypad has means nothing."""
+    """One key. A key that no keypad has means nothing; one of long ago ends what was typed: whoever typed may be gone."""
+    if given.late:
+        return door._replace(asking=door.asking.without_typed(given.keypad)), ()
     known = door.directory
     lock = known.keypads[given.keypad] if given.keypad in known.keypads else known.readers[given.keypad]
     typed = door.asking.typed.get(given.keypad)

@@ -26,10 +26,14 @@ from firmware.door.words import (
 
 @kind
 class ContactChanged(NamedTuple):
-    """A door contact or request-to-exit line became active or inactive, after debounce."""
+    """A door contact or request-to-exit line became active or inactive, after debounce.
+
+    `late`: taken up so long afterwards that no further lock follows it.
+    """
 
     contact: str
     active: bool
+    late: bool = False
 
 
 @kind

@@ -70,6 +70,8 @@ def verified(door: Door, given: Verified, now_s: float) -> Step:
     ask = door.asking.asks.get(given.ask)
     if ask is None or ask.granted is not None:
         return door, ()
+    if now_s >= ask.until_s:  # its timer waits behind this answer: a busy program takes both up late
+        return ask_given_up(door, given.ask)
     where, user = ask.where, given.user
     after = door._replace(asking=door.asking.without_ask(given.ask))
     if isinstance(where, AtReader) and where.held:
@@ -98,6 +100,8 @@ def spent(door: Door, given: Spent, now_s: float) -> Step:
     ask = door.asking.asks.get(given.ask)
     if ask is None or ask.granted is None:
         return door, ()
+    if now_s >= ask.until_s:
+        return ask_given_up(door, given.ask)
     after = door._replace(asking=door.asking.without_ask(given.ask))
     if not given.done:
         return refused(after, ask.where, CodeFault.USED_UP, who=ask.granted.user.name)

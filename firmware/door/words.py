@@ -119,6 +119,7 @@ class CodeFault(Enum):
     USED_UP = "every use is spent"
     NO_CARD = "the card was not shown first"
     UNCHECKED = "could not be checked"
+    LATE = "taken up too late"  # whoever showed the card may be gone, and the door would open for whoever comes then
 
 
 class LampRole(Enum):

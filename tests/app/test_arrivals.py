@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.app.arrivals import Arrival, inputs_of
+from firmware.app.arrivals import LATE_S, Arrival, inputs_of
 from firmware.door import events as door
 from firmware.media import events as media
 from hw import api as hw
@@ -47,4 +47,16 @@ from hw import api as hw
     ids=lambda value: type(value).__name__,
 )
 def test_an_arrival_becomes_what_the_door_is_told(arrival: Arrival, expected: list[door.Input]) -> None:
-    assert list(inputs_of(arrival)) == expected
+    assert list(inputs_of(arrival, 1)) == expected
+
+
+@pytest.mark.parametrize(("after_s", "late"), [(LATE_S, False), (LATE_S + 0.001, True)])
+def test_what_opens_is_late_when_the_program_was_held_up(after_s: float, *, late: bool) -> None:
+    now_ns = 7 + round(after_s * 1e9)
+    assert inputs_of(hw.ContactEdge(contact="exit", active=True, at_ns=7), now_ns) == (
+        door.ContactChanged(contact="exit", active=True, late=late),
+    )
+    assert inputs_of(hw.CardRead(reader="r", card="0A", at_ns=7), now_ns) == (door.CardRead(reader="r", card="0A", late=late),)
+    assert inputs_of(hw.CardHeld(reader="r", card="0A", at_ns=7), now_ns) == (door.CardHeld(reader="r", card="0A", late=late),)
+    assert inputs_of(hw.KeyPressed(keypad="k", key="1", at_ns=7), now_ns) == (door.KeyPressed(keypad="k", key="1", late=late),)
+    assert inputs_of(hw.ButtonEdge(button="bell", pressed=True, at_ns=7), now_ns) == (door.Press(button=door.ButtonName("bell")),)

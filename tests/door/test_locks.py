@@ -260,6 +260,14 @@ def test_a_lock_that_follows_an_exit_opens_unless_it_is_locked() -> None:
     assert only(OpeningRefused, scene.wait(0.0)).fault is LockFault.LOCKED
 
 
+def test_no_lock_follows_an_exit_that_is_taken_up_late() -> None:
+    """The driver opened the first lock long ago, and whoever left has gone."""
+    scene = Scene(with_lock(then=GARAGE))
+    assert only(Unlocked, scene.tell(ContactChanged(contact="exit", active=True, late=True))).lock == FRONT
+    assert scene.door.chained == {}
+    assert scene.wait(2.0) == ()
+
+
 # --- encrypted calls ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.door.events import (
+    CardHeld,
     CardRead,
     CardRefused,
     CodeFault,
@@ -46,6 +47,14 @@ def test_an_exit_button_that_is_found_pressed_at_the_start_has_opened_nothing() 
     assert scene.tell(EXIT) == (Record(record=EXIT),)
     scene.tell(EXIT._replace(active=False))
     assert only(Unlocked, scene.tell(EXIT)).grant is Grant.EXIT
+
+
+@pytest.mark.parametrize("card", [BLUE, STRANGE])
+def test_a_card_that_is_taken_up_late_opens_nothing_and_is_no_guess(card: CardRead) -> None:
+    scene = Scene()
+    assert scene.tell(card._replace(late=True)) == card_refused(CodeFault.LATE)
+    assert scene.door.guard.wrong == {}
+    assert scene.tell(CardHeld(reader="wall", card=BLUE.card, late=True)) == ()
 
 
 def test_the_exit_button_opens_during_a_call_and_during_a_lock_out() -> None:
