@@ -4,6 +4,7 @@
 struct pm_pump { ...; };
 struct pm_jitter { ...; };
 struct pm_playout { ...; };
+struct pm_codec_driver;
 
 int pm_pump_init(struct pm_pump *pump, const struct pm_pump_config *config);
 void pm_pump_close(struct pm_pump *pump);
@@ -16,8 +17,8 @@ int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits,
 int pm_pump_conference(struct pm_pump *pump, bool joined);
 int pm_pump_play_tone(struct pm_pump *pump, const struct pm_tone_step *steps, size_t count, unsigned repeats, bool to_speaker,
                       unsigned to_streams);
-int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t count, unsigned repeats, bool to_speaker,
-                        unsigned to_streams);
+int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t count, uint32_t rate_hz, unsigned repeats,
+                        bool to_speaker, unsigned to_streams);
 void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
 int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker, int16_t *heard,
                    int16_t *said, size_t tap_capacity, struct pm_period_result *result);
@@ -28,7 +29,12 @@ int pm_jitter_put(struct pm_jitter *jitter, const struct pm_jitter_packet *packe
 int pm_jitter_get(struct pm_jitter *jitter, struct pm_jitter_frame *frame);
 void pm_jitter_stats(const struct pm_jitter *jitter, struct pm_jitter_stats *stats);
 
-int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count);
+size_t pm_stream_memory(const struct pm_stream_config *config);
+int pm_codec_install(unsigned codec, const struct pm_codec_driver *driver);
+size_t pm_decoders_memory(const struct pm_payload *payloads, size_t count);
+int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count,
+                    void *memory, size_t octets);
+void pm_playout_close(struct pm_playout *playout);
 int pm_playout_put(struct pm_playout *playout, const struct pm_jitter_packet *packet);
 int pm_playout_render(struct pm_playout *playout, int16_t *out, size_t samples);
 void pm_playout_stats(const struct pm_playout *playout, struct pm_stream_stats *stats);

@@ -35,10 +35,11 @@ from firmware.media.core_values import (
 
 __all__ = [
     "ALL_STREAMS",
-    "CALL_RATE_HZ",
     "DIGITS_MAX",
+    "NARROW_HZ",
     "STREAMS_MAX",
     "TONE_STEPS_MAX",
+    "WIDE_HZ",
     "Address",
     "Advice",
     "EventKind",
@@ -70,7 +71,8 @@ _lib: Any = _pm.lib
 _MCL_CURRENT, _MCL_ONFAULT = 1, 4  # sys/mman.h, the same on every architecture that boards have
 _SAMPLES: Final[Any] = _ffi.typeof("int16_t[]")
 
-CALL_RATE_HZ: Final[int] = _lib.PM_CALL_RATE_HZ
+NARROW_HZ: Final[int] = _lib.PM_RATE_NARROW_HZ
+WIDE_HZ: Final[int] = _lib.PM_RATE_WIDE_HZ
 STREAMS_MAX: Final[int] = _lib.PM_STREAMS_MAX
 DIGITS_MAX: Final[int] = _lib.PM_DIGITS_MAX
 TONE_STEPS_MAX: Final[int] = _lib.PM_TONE_STEPS_MAX
@@ -130,23 +132,27 @@ class Pump:
     Raises ValueError for a rate or period that the core does not know.
     """
 
-    def __init__(self, *, rate_hz: int, period_samples: int, seed: int) -> None:
-        """`rate_hz` 8000, 16000, 32000, 44100 or 48000; `seed` 64 bits of chance for the RTCP interval (RFC 3550 §6.3.1)."""
+    def __init__(self, *, rate_hz: int, period_samples: int, seed: int, tap_rate_hz: int = NARROW_HZ) -> None:
+        """`rate_hz` 8000, 16000, 32000, 44100 or 48000; `seed` 64 bits of chance for the RTCP interval (RFC 3550 §6.3.1).
+
+        `tap_rate_hz` is that of `heard` and `said`, NARROW_HZ or WIDE_HZ, whatever the calls speak.
+        """
         config = _ffi.new("struct pm_pump_config *")
-        config.card_rate_hz, config.period_samples, config.seed = rate_hz, period_samples, seed
-        # The resampler's state is the one allocation; it is given back with the pump.
+        config.card_rate_hz, config.period_samples, config.seed, config.tap_rate_hz = rate_hz, period_samples, seed, tap_rate_hz
+        # What the resamplers allocate is given back with the pump.
         self._pump = _ffi.gc(_ffi.new("struct pm_pump *"), _lib.pm_pump_close)
         _check(_lib.pm_pump_init(self._pump, config), "pump")
         self._period_bytes = 2 * period_samples
         self._speaker = _ffi.new("int16_t[]", period_samples)
-        # One tap sample more than a period of the longest length: 44.1 kHz periods alternate between two lengths.
-        self._tap_capacity = CALL_RATE_HZ * _lib.PM_PERIOD_MAX_MS // 1000 + 1
+        # A little more than a period of the longest length: 44.1 kHz periods alternate between two lengths.
+        self._tap_capacity = tap_rate_hz * _lib.PM_PERIOD_MAX_MS // 1000 + 2
         self._heard = _ffi.new("int16_t[]", self._tap_capacity)
         self._said = _ffi.new("int16_t[]", self._tap_capacity)
         self._result = _ffi.new("struct pm_period_result *")
         self._events = _ffi.new("struct pm_event[]", 16)
         self._stats = _ffi.new("struct pm_stream_stats *")
         self._prompt: Any = None
+        self._memory: dict[Slot, tuple[tuple[object, ...], Any]] = {}  # of each stream: what its codecs are, and their state
         # Made once: the path of a period is paid fifty times a second.
         self._speaker_view = _ffi.buffer(self._speaker)
         self._period_out = (self._speaker, self._heard, self._said, self._tap_capacity, self._result)
@@ -177,27 +183,37 @@ class Pump:
         return found
 
     def heard(self) -> bytes:
-        """What the streams said in the last period, mixed, at CALL_RATE_HZ: the far side of a recording."""
-        return bytes(_ffi.buffer(self._heard, 2 * self._result.call_samples))
+        """What the streams said in the last period, mixed, at the tap's rate: the far side of a recording."""
+        return bytes(_ffi.buffer(self._heard, 2 * self._result.tap_samples))
 
     def said(self) -> bytes:
-        """What the microphone said in the last period, after mute, at CALL_RATE_HZ: the near side of a recording."""
-        return bytes(_ffi.buffer(self._said, 2 * self._result.call_samples))
+        """What the microphone said in the last period, after mute, at the tap's rate: the near side of a recording."""
+        return bytes(_ffi.buffer(self._said, 2 * self._result.tap_samples))
 
     def start_stream(self, settings: StreamSettings, now_ns: int) -> Slot:
         """Begin to send and receive. ValueError when no slot is free or a setting is out of range; MediaError for a dead socket."""
-        return Slot(_check(_lib.pm_pump_stream_start(self._pump, _stream_config(settings), now_ns), "stream start"))
+        config = _stream_config(settings)
+        memory = _codec_memory(config)
+        slot = Slot(_check(_lib.pm_pump_stream_start(self._pump, config, now_ns), "stream start"))
+        self._memory[slot] = (settings.codecs(), memory)
+        return slot
 
     def update_stream(self, slot: Slot, settings: StreamSettings, now_ns: int, *, relatch: bool = False) -> None:
         """Take over what a new offer and answer agreed on: addresses, direction, payload types, ptime; counters and SSRC go on.
 
         A changed remote address opens the latching window again; `relatch` opens it in any case (the final answer after early media).
         """
-        _check(_lib.pm_pump_stream_update(self._pump, slot, _stream_config(settings), relatch, now_ns), "stream update")
+        config = _stream_config(settings)
+        codecs, memory = self._memory.get(slot, ((), None))
+        # The same codecs go on in the memory that they have: a decoder that begins anew is heard.
+        memory = _codec_memory(config, memory if codecs == settings.codecs() else None)
+        _check(_lib.pm_pump_stream_update(self._pump, slot, config, relatch, now_ns), "stream update")
+        self._memory[slot] = (settings.codecs(), memory)
 
     def stop_stream(self, slot: Slot, now_ns: int, wall_ns: int) -> None:
         """Say goodbye by RTCP (RFC 3550 §6.6) and free the slot. Read `stats` before."""
         _check(_lib.pm_pump_stream_stop(self._pump, slot, now_ns, wall_ns), "stream stop")
+        self._memory.pop(slot, None)
 
     def mute(self, slot: Slot, *, muted: bool) -> None:
         """While muted the stream sends silence."""
@@ -227,10 +243,12 @@ class Pump:
         array = _ffi.new("struct pm_tone_step[]", [tuple(step) for step in steps])
         _check(_lib.pm_pump_play_tone(self._pump, array, len(steps), repeats, to_speaker, to_streams), "tone")
 
-    def play_prompt(self, samples: bytes, *, repeats: int = 1, to_speaker: bool = True, to_streams: int = 0) -> None:
-        """Play 16-bit mono PCM at CALL_RATE_HZ `repeats` times (0: until stopped), instead of the prompt playing now."""
+    def play_prompt(
+        self, samples: bytes, *, rate_hz: int = NARROW_HZ, repeats: int = 1, to_speaker: bool = True, to_streams: int = 0
+    ) -> None:
+        """Play 16-bit mono PCM at NARROW_HZ or WIDE_HZ `repeats` times (0: until stopped), instead of the prompt playing now."""
         view = _ffi.from_buffer("int16_t[]", samples)
-        _check(_lib.pm_pump_play_prompt(self._pump, view, len(view), repeats, to_speaker, to_streams), "prompt")
+        _check(_lib.pm_pump_play_prompt(self._pump, view, len(view), rate_hz, repeats, to_speaker, to_streams), "prompt")
         self._prompt = view  # the core reads it in place until it stops
 
     def stop_sound(self, sound: Sound) -> None:
@@ -241,7 +259,7 @@ class Pump:
 
 
 def _stream_config(s: StreamSettings) -> Any:
-    if len(s.receive) > _lib.PM_PAYLOADS_MAX or len(s.digit_receive_types) > _lib.PM_DIGIT_PAYLOADS_MAX:
+    if len(s.receive) > _lib.PM_PAYLOADS_MAX or len(s.digit_receive) > _lib.PM_DIGIT_PAYLOADS_MAX:
         raise ValueError("too many payload types")
     cname = s.cname.encode()
     if len(cname) > _lib.PM_CNAME_MAX:
@@ -254,9 +272,9 @@ def _stream_config(s: StreamSettings) -> Any:
         c.receive[i].payload_type, c.receive[i].codec = payload_type, codec
     c.receive_count = len(s.receive)
     c.send.payload_type, c.send.codec = s.send_payload_type, s.send_codec
-    for i, payload_type in enumerate(s.digit_receive_types):
-        c.digit_receive_types[i] = payload_type
-    c.digit_receive_count = len(s.digit_receive_types)
+    for i, (payload_type, clock_rate_hz) in enumerate(s.digit_receive):
+        c.digit_receive[i].payload_type, c.digit_receive[i].clock_rate_hz = payload_type, clock_rate_hz
+    c.digit_receive_count = len(s.digit_receive)
     c.sends_digits = s.digit_send_type is not None
     c.digit_send_type = s.digit_send_type or 0
     c.sends, c.receives, c.ptime_ms = s.sends, s.receives, s.ptime_ms
@@ -264,6 +282,15 @@ def _stream_config(s: StreamSettings) -> Any:
     c.latch_ms, c.delay_min_ms, c.delay_max_ms = s.latch_ms, s.delay_min_ms, s.delay_max_ms
     c.cname = cname
     return c
+
+
+def _codec_memory(config: Any, memory: Any = None) -> Any:
+    """Give the codecs of `config` the memory that they need: what was given before, or new. None when they need none."""
+    octets = _lib.pm_stream_memory(config)
+    if memory is None and octets:
+        memory = _ffi.new("uint8_t[]", octets)
+    config.codec_memory, config.codec_octets = memory or _ffi.NULL, octets
+    return memory
 
 
 def _jitter_config(clock_rate_hz: int, frame: int, delay_min_ms: int, delay_max_ms: int) -> Any:
@@ -307,19 +334,22 @@ class JitterBuffer:
 
 
 class Playout:
-    """Jitter buffer, decoder, concealment and stretching as one, in the caller's time: packets in, samples at CALL_RATE_HZ out."""
+    """Jitter buffer, decoder, concealment and stretching as one, in the caller's time: packets in, samples at `rate_hz` out."""
 
     def __init__(
         self,
         payloads: Sequence[tuple[int, MediaCodec]] = ((0, MediaCodec.PCMU), (8, MediaCodec.PCMA)),
         *,
+        rate_hz: int = NARROW_HZ,
         delay_min_ms: int = 20,
         delay_max_ms: int = 400,
     ) -> None:
-        self._playout = _ffi.new("struct pm_playout *")
+        self._playout = _ffi.gc(_ffi.new("struct pm_playout *"), _lib.pm_playout_close)
         array = _ffi.new("struct pm_payload[]", [tuple(p) for p in payloads])
-        config = _jitter_config(CALL_RATE_HZ, CALL_RATE_HZ // 100, delay_min_ms, delay_max_ms)
-        _check(_lib.pm_playout_init(self._playout, config, array, len(payloads)), "playout")
+        config = _jitter_config(rate_hz, rate_hz // 100, delay_min_ms, delay_max_ms)
+        octets = _lib.pm_decoders_memory(array, len(payloads))
+        self._memory = _ffi.new("uint8_t[]", octets) if octets else _ffi.NULL
+        _check(_lib.pm_playout_init(self._playout, config, array, len(payloads), self._memory, octets), "playout")
         self._stats = _ffi.new("struct pm_stream_stats *")
 
     def put(self, packet: JitterPacket) -> PutResult:

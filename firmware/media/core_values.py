@@ -11,10 +11,16 @@ Address = tuple[str, int]
 
 
 class MediaCodec(enum.IntEnum):
-    """What the core decodes and encodes by itself (RFC 3551 §4.5.14)."""
+    """The codecs that the core has a driver for; the last two only with their libraries."""
 
     PCMU = 0
     PCMA = 1
+    L16_NARROW = 2
+    """Linear samples at 8 kHz."""
+    L16 = 3
+    """At 16 kHz."""
+    G722 = 4
+    OPUS = 5
 
 
 class EventKind(enum.IntEnum):
@@ -88,7 +94,8 @@ class StreamSettings(NamedTuple):
     first_timestamp: int
     first_sequence: int
     cname: str
-    digit_receive_types: tuple[int, ...] = ()
+    digit_receive: tuple[tuple[int, int], ...] = ()
+    """Payload types of telephone-event, each with its clock rate in hertz."""
     digit_send_type: int | None = None
     sends: bool = True
     receives: bool = True
@@ -96,6 +103,10 @@ class StreamSettings(NamedTuple):
     latch_ms: int = 5000
     delay_min_ms: int = 20
     delay_max_ms: int = 400
+
+    def codecs(self) -> tuple[object, ...]:
+        """What decides over the memory of the codecs: which ones there are, whatever their numbers."""
+        return (frozenset(codec for _, codec in self.receive), self.send_codec)
 
 
 class StreamStats(NamedTuple):
@@ -114,6 +125,8 @@ class StreamStats(NamedTuple):
     packets_ignored: int
     source_changes: int
     jitter_ms: float
+    rate_hz: int
+    """Of the four counts of samples that follow."""
     samples_played: int
     samples_concealed: int
     samples_removed: int

@@ -24,7 +24,6 @@ EQUIPMENT: Final[dict[str, tuple[float, float]]] = {"PCMU": (0.0, 25.1), "PCMA":
 EQUIPMENT_UNKNOWN: Final = (0.0, 4.3)  # G.113's figure for G.711 without concealment: assume the worse
 
 HISTORY_SAMPLES_MAX: Final = 512  # as many points as a plot shows; 1 kB a call
-SAMPLES_PER_MS: Final = 8  # at PM_CALL_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +99,7 @@ def measured(
         jitter_ms=stats.jitter_ms,
         buffer_ms_mean=mean_ms,
         buffer_ms_max=max(curve, default=0.0),
-        concealed_ms=stats.samples_concealed // SAMPLES_PER_MS,
+        concealed_ms=stats.samples_concealed * 1000 // stats.rate_hz,
         late_periods=late_periods,
         overruns=overruns,
         underruns=underruns,

@@ -50,7 +50,7 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
         receive=tuple((codec.payload_type, core_codec(codec)) for codec in session.receive_codecs),
         send_payload_type=session.codec.payload_type,
         send_codec=core_codec(session.codec),
-        digit_receive_types=session.dtmf_receive_payload_types,
+        digit_receive=tuple((event.payload_type, event.clock_rate_hz) for event in session.dtmf_receive),
         digit_send_type=session.dtmf_send_payload_type,
         sends=session.direction.sends and not silent,
         receives=session.direction.receives,

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from firmware.errors import MediaError
 from firmware.media.core_values import ToneStep
 
-CALL_RATE_HZ: Final = 8000  # PM_CALL_RATE_HZ: the rate inside the core, for every stream, tone and prompt
+CALL_RATE_HZ: Final = 8000  # of prompts: most calls at a door are narrow, and the core converts for the others
 PROMPT_S_MAX: Final = 30.0  # half a megabyte; a longer message is not listened to at a door
 FOREVER: Final = 0  # repeats: until it is stopped
 

@@ -76,8 +76,9 @@ class LocalMedia(NamedTuple):
 class MediaSession(NamedTuple):
     """What both sides agreed on: all that the media engine needs to run the stream.
 
-    `codec` carries the number under which we send; `receive_codecs` the numbers under which sound may come. `direction` is ours: unless
-    it sends, nothing goes to the remote address, which may then be the null address of an old-style hold (no RTCP either, RFC 3264 §8.4).
+    `codec` carries the number under which we send; `receive_codecs` the numbers under which sound may come, `dtmf_receive` those of
+    digits. `direction` is ours: unless it sends, nothing goes to the remote address, which may then be the null address of an old-style
+    hold (no RTCP either, RFC 3264 §8.4).
     """
 
     local_port: int
@@ -88,7 +89,7 @@ class MediaSession(NamedTuple):
     codec: Codec
     receive_codecs: tuple[Codec, ...]
     dtmf_send_payload_type: int | None
-    dtmf_receive_payload_types: tuple[int, ...]
+    dtmf_receive: tuple[Codec, ...]
     direction: Direction
     ptime_ms: int
     rtcp_mux: bool = False
@@ -304,7 +305,7 @@ def _session(
         codec=codec._replace(fmtp=theirs[codec.payload_type].fmtp),  # what we send obeys the receiver's parameters (RFC 3264 §5.1)
         receive_codecs=tuple(codec for codec in receive if codec.is_sound),
         dtmf_send_payload_type=next((event.payload_type for event in digits if theirs[event.payload_type].events() >= DIGITS), None),
-        dtmf_receive_payload_types=tuple(event.payload_type for event in receive if event.is_telephone_event),
+        dtmf_receive=tuple(event for event in receive if event.is_telephone_event),
         direction=direction,
         ptime_ms=_ptime_ms(media, local.ptime_ms),
     )

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
     struct pm_digit_in in;
     bool pressed = false;
     int64_t now_ns = 0;
-    pm_digit_in_init(&in, 8000);
+    pm_digit_in_init(&in);
     while (s.left > 0) {
         struct pm_event events[PM_DIGIT_IN_EVENTS];
         uint32_t kind = take(&s, 1);
@@ -25,7 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
         if (length > s.left) {
             break;
         }
-        struct pm_digit_packet p = {.payload = s.data, .payload_octets = length, .marker = kind & 2, .arrival_ns = now_ns};
+        struct pm_digit_packet p = {.payload = s.data,
+                                    .payload_octets = length,
+                                    .clock_rate_hz = kind & 4 ? 48000 : 8000,
+                                    .marker = kind & 2,
+                                    .arrival_ns = now_ns};
         s.data += length;
         s.left -= length;
         p.timestamp = take(&s, kind & 4 ? 4 : 2);

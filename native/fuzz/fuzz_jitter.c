@@ -31,7 +31,7 @@ static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t
                                  .ssrc = kind & 8 ? take(s, 1) : 1,
                                  .timestamp = *timestamp - (kind & 16 ? take(s, 2) : 0),
                                  .sequence = *sequence,
-                                 .payload_type = kind & 32 ? 8 : 0,
+                                 .payload_type = kind & 32 ? (kind & 16 ? 96 : 8) : 0,
                                  .arrival_ns = kind & 64 ? (int64_t)take(s, 4) << 30 : *now_ns,
                                  .drained_ns = *now_ns};
     if (p.drained_ns < p.arrival_ns && kind & 128) {
@@ -42,14 +42,16 @@ static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
     struct script s = {data, octets};
-    const struct pm_payload payloads[] = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}};
-    const struct pm_jitter_config c = {8000, 80, (uint16_t)(take(&s, 1) % 200), 400};
+    const struct pm_payload payloads[] = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}};
+    const uint16_t delay_min_ms = (uint16_t)(take(&s, 1) % 200);
     int64_t now_ns = 0;
     uint32_t timestamp = take(&s, 4);
     uint16_t sequence = (uint16_t)take(&s, 2);
     int16_t out[PM_RENDER_MAX];
     struct pm_jitter_frame frame;
-    if (pm_playout_init(&playout, &c, payloads, 2) != PM_OK) {
+    const uint32_t rate_hz = timestamp & 1 ? PM_RATE_WIDE_HZ : PM_RATE_NARROW_HZ;
+    const struct pm_jitter_config c = {rate_hz, rate_hz / 100, delay_min_ms, 400};
+    if (pm_playout_init(&playout, &c, payloads, 3, NULL, 0) != PM_OK) {
         __builtin_trap();
     }
     while (s.left > 0) {
@@ -73,5 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
             __builtin_trap();
         }
     }
+    pm_playout_close(&playout);
     return 0;
 }

@@ -40,9 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
                                  .rtcp_fd = 0,
                                  .remote_rtp = address(0),
                                  .remote_rtcp = address(0),
-                                 .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}},
-                                 .receive_count = 2,
-                                 .digit_receive_types = {101},
+                                 .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}},
+                                 .receive_count = 3,
+                                 .digit_receive = {{101, 8000}},
                                  .digit_receive_count = 1,
                                  .digit_send_type = 101,
                                  .sends_digits = true,
@@ -79,13 +79,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
         default:
             c.receives = verb & 16;
             c.sends = verb & 32;
-            c.ptime_ms = verb & 64 ? 60 : 20;
+            c.ptime_ms = verb & 64 ? 40 : 20;
+            c.send = verb & 8 ? (struct pm_payload){96, PM_CODEC_L16} : (struct pm_payload){0, PM_CODEC_PCMU};
             c.remote_rtp = address(verb >> 6);
             (void)pm_stream_update(&stream, &c, verb & 4, now_ns);
-            (void)pm_digit_out_queue(&stream.digit_out, "1#", 2, PM_CALL_RATE_HZ, 100, 50);
+            (void)pm_digit_out_queue(&stream.digit_out, "1#", 2, stream.codec->clock_rate_hz, 100, 50);
         }
         s.data += length;
         s.left -= length;
     }
+    pm_stream_close(&stream);
     return 0;
 }

@@ -9,12 +9,16 @@
 #include "pm_predict.h"
 
 enum {
-    PM_CONCEAL_HISTORY = PM_PREDICT_WINDOW,
-    PM_CONCEAL_BRIDGE = PM_MS(20), /* how far back the sound behind the hole is continued */
-    PM_CONCEAL_MERGE = PM_MS(10)
+    PM_CONCEAL_HISTORY_MS = 30,
+    PM_CONCEAL_BRIDGE_MS = 20, /* how far back the sound behind the hole is continued */
+    PM_CONCEAL_MERGE_MS = 10,
+    PM_CONCEAL_HISTORY = PM_MS_MAX(PM_CONCEAL_HISTORY_MS), /* capacities */
+    PM_CONCEAL_BRIDGE = PM_MS_MAX(PM_CONCEAL_BRIDGE_MS),
+    PM_CONCEAL_MERGE = PM_MS_MAX(PM_CONCEAL_MERGE_MS)
 };
 
 struct pm_conceal {
+    unsigned per_ms;
     bool active;
     unsigned done;  /* samples since the loss began */
     uint32_t noise; /* generator */
@@ -22,10 +26,10 @@ struct pm_conceal {
     float last[PM_PREDICT_ORDER]; /* of the continuation, before it fades */
 };
 
-void pm_conceal_init(struct pm_conceal *conceal);
+void pm_conceal_init(struct pm_conceal *conceal, unsigned per_ms);
 
-/* Continues the signal by n samples, fading to silence within 90 ms. `end` points behind its last sample; PM_CONCEAL_HISTORY
- * samples lie before it. They are read only when a loss begins. `out` may be `end`. */
+/* Continues the signal by n samples, fading to silence within 90 ms. `end` points behind its last sample;
+ * PM_CONCEAL_HISTORY_MS lie before it. They are read only when a loss begins. `out` may be `end`. */
 void pm_conceal_extend(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n);
 
 /* As extend, and the `fresh_n` samples at `fresh`, which are what comes behind the n, are met without a joint. The loss is over. */

@@ -7,7 +7,7 @@
 enum { PM_DIGIT_IN_EVENTS = 3 }; /* one packet can end one digit, and begin and end another */
 
 struct pm_digit_in {
-    uint32_t clock_rate_hz;
+    uint32_t clock_rate_hz; /* of the running digit */
     bool pressed;
     bool known; /* an event has been heard: the fields below mean something */
     uint8_t code;
@@ -22,12 +22,13 @@ struct pm_digit_packet {
     const uint8_t *payload;
     size_t payload_octets;
     uint32_t timestamp;
+    uint32_t clock_rate_hz; /* of its timestamp and duration, 8000 to 48000 */
     uint16_t sequence;
     bool marker;
     int64_t arrival_ns;
 };
 
-void pm_digit_in_init(struct pm_digit_in *in, uint32_t clock_rate_hz);
+void pm_digit_in_init(struct pm_digit_in *in);
 
 /* Returns the number of events written (PM_EVENT_DIGIT_BEGIN or _END; the slot is left to the caller), or PM_EMALFORMED for a
  * payload shorter than four octets. Events other than 0-16 are not digits and are ignored. */

@@ -6,10 +6,13 @@
 #include "pm_samples.h"
 
 struct pm_level {
+    unsigned per_ms;
     bool begun;
     float loud;  /* mean squares: falls slowly */
     float floor; /* rises slowly */
 };
+
+void pm_level_init(struct pm_level *level, unsigned per_ms);
 
 /* Takes the next samples of the signal into account. */
 void pm_level_follow(struct pm_level *level, const int16_t *x, size_t n);

@@ -3,15 +3,17 @@
 #define PM_PLAYOUT_H
 
 #include "pm_conceal.h"
+#include "pm_decoders.h"
 #include "pm_jitter.h"
 #include "pm_level.h"
 #include "pm_stretch.h"
+#include "pm_timeline.h"
 
 enum {
-    PM_RENDER_MAX = PM_MS(PM_PERIOD_MAX_MS) + 1, /* a period at 44.1 kHz alternates between two lengths */
-    PM_PLAYOUT_BRIDGE = PM_MS(30),               /* the longest hole that is bridged; of a longer one its end */
+    PM_RENDER_MAX = PM_MS_MAX(PM_PERIOD_MAX_MS) + 2, /* a period at 44.1 kHz alternates between two lengths */
+    PM_PLAYOUT_BRIDGE_MS = 30,                       /* the longest hole that is bridged; of a longer one its end */
     /* Wanted samples, plus a bridged hole and the longest packet on top, plus one inserted period. */
-    PM_PLAYOUT_PENDING = PM_RENDER_MAX + PM_PLAYOUT_BRIDGE + PM_MS(200) + PM_STRETCH_LAG_MAX,
+    PM_PLAYOUT_PENDING = PM_RENDER_MAX + PM_MS_MAX(PM_PLAYOUT_BRIDGE_MS) + PM_CODEC_PACKET_SAMPLES + PM_STRETCH_LAG_MAX,
     PM_PLAYOUT_HISTORY = PM_CONCEAL_HISTORY
 };
 
@@ -19,8 +21,9 @@ struct pm_playout {
     struct pm_jitter jitter;
     struct pm_conceal conceal;
     struct pm_level level;
-    struct pm_payload payloads[PM_PAYLOADS_MAX];
-    size_t payload_count;
+    struct pm_decoders decoders;
+    struct pm_timeline timeline;
+    unsigned per_ms;   /* samples of a millisecond at the rate at which this plays */
     bool heard;        /* a packet has been decoded */
     bool excused;      /* the sender has something else to send than sound: what fills the gap is not counted as loss */
     bool due;          /* a packet was decoded since the delay was last looked at */
@@ -32,14 +35,20 @@ struct pm_playout {
     uint64_t played, concealed, removed, inserted;
 };
 
-/* PM_EARG: more than PM_PAYLOADS_MAX payloads, a codec that is not known, or what pm_jitter_init refuses. */
+/* `config.clock_rate_hz` is the rate at which this plays, PM_RATE_NARROW_HZ or PM_RATE_WIDE_HZ. Errors of pm_decoders_init, which
+ * says what the memory is for, and of pm_jitter_init. */
 int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads,
-                    size_t count);
+                    size_t count, void *memory, size_t octets);
+/* Gives back what the decoders hold. Allowed at any time after init. */
+void pm_playout_close(struct pm_playout *playout);
 
-/* Takes over the payload types of a new answer. Buffered packets of a type that is gone are concealed. */
-int pm_playout_payloads(struct pm_playout *playout, const struct pm_payload *payloads, size_t count);
+/* Takes over the payload types of a new answer. Buffered packets of a type that is gone are concealed. With another rate playing
+ * begins anew; what was counted stays. Errors as of init. */
+int pm_playout_update(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads,
+                      size_t count, void *memory, size_t octets);
 
-/* As pm_jitter_put, with the duration taken from the codec; PM_EARG also for a payload type that is not agreed. */
+/* As pm_jitter_put, with position and duration taken from the codec: the packet's timestamp is that of RTP. PM_EARG also for a
+ * payload type that is not agreed, PM_EMALFORMED for a payload that its codec does not know. */
 int pm_playout_put(struct pm_playout *playout, const struct pm_jitter_packet *packet);
 
 /* Writes exactly `samples` samples; PM_EARG above PM_RENDER_MAX. */

@@ -1,6 +1,6 @@
 /* Linear prediction of a signal from its own past (Burg's method), and its continuation. Pure functions on floats.
  *
- * The order reaches over 8 ms, so that at the core's rate the pitch of most voices is in the prediction itself: the continuation
+ * The order reaches over 8 ms, so that the pitch of most voices is in the prediction itself: the continuation
  * keeps pitch and formants without a search for either. Burg's reflection coefficients never exceed 1, so in the end it decays;
  * after a step it may grow before, and is held at twice the peak of what it was learned from. */
 #ifndef PM_PREDICT_H
@@ -8,7 +8,7 @@
 
 #include "pm_samples.h"
 
-enum { PM_PREDICT_ORDER = PM_MS(8), PM_PREDICT_WINDOW = PM_MS(30) };
+enum { PM_PREDICT_ORDER_MS = 8, PM_PREDICT_ORDER = PM_MS_MAX(PM_PREDICT_ORDER_MS), PM_PREDICT_WINDOW = PM_MS_MAX(30) };
 
 struct pm_predictor {
     unsigned order;
@@ -17,8 +17,9 @@ struct pm_predictor {
     float residual;                  /* root mean square of what the weights do not predict */
 };
 
-/* Learns from x[0 .. n), n at most PM_PREDICT_WINDOW. The order is as far as n allows: at most PM_PREDICT_ORDER and n / 2. */
-void pm_predict_learn(struct pm_predictor *predictor, const float *x, unsigned n);
+/* Learns from x[0 .. n), n at most PM_PREDICT_WINDOW. The order is `order`, at most PM_PREDICT_ORDER, or less as far as n allows:
+ * n / 2. */
+void pm_predict_learn(struct pm_predictor *predictor, const float *x, unsigned n, unsigned order);
 
 /* The sample that follows those before `at`, at most `limit`; at least `order` of them exist. */
 float pm_predict_next(const struct pm_predictor *predictor, const float *at);

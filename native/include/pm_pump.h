@@ -2,7 +2,10 @@
  * locked, logged or waited for after pm_pump_init.
  *
  * pm_pump_period reads every socket (bounded), renders every stream, adds tone and prompt for the speaker, and encodes and sends
- * what the microphone said. Time is an argument: see pm_types.h for the two clocks. Slots are 0 to PM_STREAMS_MAX - 1. */
+ * what the microphone said. Time is an argument: see pm_types.h for the two clocks. Slots are 0 to PM_STREAMS_MAX - 1.
+ *
+ * All is mixed at one rate, chosen anew whenever a stream starts, changes or stops: PM_RATE_NARROW_HZ as long as every stream is
+ * narrow, else PM_RATE_WIDE_HZ. Card, prompt, taps and streams of the other rate are converted at the edges. */
 #ifndef PM_PUMP_H
 #define PM_PUMP_H
 
@@ -31,6 +34,7 @@ struct pm_sound_route {
 
 struct pm_prompt {
     const int16_t *samples; /* the caller's; NULL: nothing plays */
+    uint32_t rate_hz;
     size_t count;
     size_t position;
     unsigned repeats_left;
@@ -41,13 +45,15 @@ struct pm_pump {
     bool ready;
     bool conference;
     struct pm_pump_config config;
-    struct pm_resample from_card, to_card;
-    uint64_t phase; /* remainder of the division of a period into call samples */
+    uint32_t mix_rate_hz;
+    struct pm_resample from_card, to_card, from_prompt, heard_to_tap, said_to_tap;
+    struct pm_resample to_mix[PM_STREAMS_MAX], from_mix[PM_STREAMS_MAX];
+    uint64_t phase; /* remainder of the division of a period into samples */
     uint64_t chance;
     unsigned periods;
     bool used[PM_STREAMS_MAX];
     struct pm_stream streams[PM_STREAMS_MAX];
-    int16_t rendered[PM_STREAMS_MAX][PM_RENDER_MAX];
+    int16_t rendered[PM_STREAMS_MAX][PM_RENDER_MAX]; /* at the mix's rate, as all below */
     int16_t heard[PM_RENDER_MAX], said[PM_RENDER_MAX], tone_out[PM_RENDER_MAX], prompt_out[PM_RENDER_MAX];
     struct pm_fifo microphone, speaker;
     struct pm_tone tone;
@@ -59,7 +65,7 @@ struct pm_pump {
 
 /* PM_EARG: a rate or period that is not supported; PM_ESYSTEM: no memory for the resampler. Close after PM_OK. */
 int pm_pump_init(struct pm_pump *pump, const struct pm_pump_config *config);
-/* Gives the resamplers back. Allowed at any time, also twice. Says no goodbye: stop streams first. */
+/* Gives the resamplers back, those of the streams too. Allowed at any time, also twice. Says no goodbye: stop streams first. */
 void pm_pump_close(struct pm_pump *pump);
 
 /* Returns the slot, PM_EFULL, PM_EARG for a setting out of range, PM_ESYSTEM for a descriptor that is no socket. */
@@ -75,19 +81,24 @@ int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits,
                         unsigned gap_ms);
 int pm_pump_conference(struct pm_pump *pump, bool joined);
 
-/* Replaces what the player plays. `samples` are read in place until the prompt ends or is stopped: the caller keeps them. */
+/* Replaces what the player plays. `samples` are read in place until the prompt ends or is stopped: the caller keeps them.
+ * `rate_hz` of a prompt is PM_RATE_NARROW_HZ or PM_RATE_WIDE_HZ. */
 int pm_pump_play_tone(struct pm_pump *pump, const struct pm_tone_step *steps, size_t count, unsigned repeats, bool to_speaker,
                       unsigned to_streams);
-int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t count, unsigned repeats, bool to_speaker,
-                        unsigned to_streams);
+int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t count, uint32_t rate_hz, unsigned repeats,
+                        bool to_speaker, unsigned to_streams);
 void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
 
 /* One period: `microphone` and `speaker` hold config.period_samples each. `heard` and `said`, both or neither, receive the far and
- * the near side at the call's rate; PM_EARG when `tap_capacity` is too small for them. */
+ * the near side at the tap's rate; PM_EARG when `tap_capacity` is too small for them. */
 int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker,
                    int16_t *heard, int16_t *said, size_t tap_capacity, struct pm_period_result *result);
 
 /* Moves up to `capacity` events out, oldest first; returns how many. */
 size_t pm_pump_events(struct pm_pump *pump, struct pm_event *events, size_t capacity);
+
+/* Shared by the pump's own files: what a change of streams means for the rates. PM_ESYSTEM: no memory for a resampler. */
+int pm_pump_fit_rates(struct pm_pump *pump);
+void pm_pump_close_rates(struct pm_pump *pump);
 
 #endif

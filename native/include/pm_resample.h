@@ -6,6 +6,7 @@
 
 struct pm_resample {
     void *state; /* NULL: the rates are equal, samples are copied */
+    uint32_t from_hz, to_hz;
 };
 
 /* Allocates, the only place that does. PM_ESYSTEM when there is no memory. */
@@ -14,5 +15,7 @@ void pm_resample_close(struct pm_resample *resample);
 
 /* Converts n samples; all are consumed as long as `capacity` holds the result. Returns the samples written. */
 size_t pm_resample_run(struct pm_resample *resample, const int16_t *in, size_t n, int16_t *out, size_t capacity);
+/* Where one rate divides the other nothing is left over: `wanted` samples, which the n are at the other rate. */
+void pm_resample_exactly(struct pm_resample *resample, const int16_t *in, size_t n, int16_t *out, size_t wanted);
 
 #endif

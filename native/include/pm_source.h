@@ -32,8 +32,8 @@ void pm_source_init(struct pm_source *source, uint32_t ssrc, uint16_t sequence, 
 /* Judges a packet (the first one too). Duplicates and reordered packets are valid: the jitter buffer sorts them out. */
 enum pm_source_result pm_source_update(struct pm_source *source, uint16_t sequence);
 
-/* Interarrival jitter, for valid packets of audio. */
-void pm_source_arrival(struct pm_source *source, uint32_t timestamp, int64_t arrival_ns);
+/* Interarrival jitter, for valid packets of audio. With another clock than before (the codec has changed) measuring begins anew. */
+void pm_source_arrival(struct pm_source *source, uint32_t timestamp, uint32_t clock_rate_hz, int64_t arrival_ns);
 
 uint32_t pm_source_highest(const struct pm_source *source);
 uint64_t pm_source_expected(const struct pm_source *source);

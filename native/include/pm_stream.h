@@ -42,6 +42,9 @@ struct pm_report {
 
 struct pm_stream {
     struct pm_stream_config config;
+    const struct pm_codec_driver *codec; /* that we send */
+    void *encoder;                       /* its state */
+    uint32_t rate_hz;                    /* of samples in and out: that of the codec that we send */
     uint8_t slot;
     bool muted; /* the microphone is left out of what this stream is given */
     struct pm_latch latch;
@@ -65,12 +68,19 @@ struct pm_stream {
     uint32_t timestamp; /* of the first sample in `samples` */
     bool marker;        /* on the next audio packet: sound begins after a pause (RFC 3551 section 4.1) */
     size_t fill;
-    int16_t samples[PM_MS(PM_PTIME_MAX_MS)];
+    int16_t samples[PM_MS_MAX(PM_PTIME_MAX_MS)];
     uint64_t sent, octets_sent, send_errors;
 };
 
-/* PM_EARG for a setting out of the range that pm_types.h documents. `fraction` in [0, 1) randomises the first report. */
+/* Octets of codec memory that a stream of these settings needs; 0 for codecs without state, and for those that are not known. */
+size_t pm_stream_memory(const struct pm_stream_config *config);
+
+/* PM_EARG for a setting out of the range that pm_types.h documents, a codec that is not known or too little memory for it.
+ * `fraction` in [0, 1) randomises the first report. Close after PM_OK. */
 int pm_stream_init(struct pm_stream *stream, const struct pm_stream_config *config, uint8_t slot, int64_t now_ns, double fraction);
+
+/* Gives back what decoding holds. Allowed at any time after init. */
+void pm_stream_close(struct pm_stream *stream);
 
 /* A new offer and answer: addresses, direction, payload types, packet time. SSRC, counters and descriptors stay. */
 int pm_stream_update(struct pm_stream *stream, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
@@ -100,6 +110,10 @@ void pm_stream_tick(struct pm_stream *stream, int64_t now_ns, struct pm_events *
 void pm_stream_stats(const struct pm_stream *stream, struct pm_stream_stats *stats);
 
 /* Shared by the stream's own files. */
+/* Samples as units of the RTP timestamps that we send. */
+static inline uint32_t pm_stream_units(const struct pm_stream *stream, size_t samples) {
+    return (uint32_t)((uint64_t)samples * stream->codec->clock_rate_hz / stream->rate_hz);
+}
 void pm_latch_open(struct pm_latch *latch, const struct pm_address *signalled, int64_t window_end_ns);
 /* Whether a packet from there may be heard; may move the latch, then `*moved` is set. */
 bool pm_latch_admits(struct pm_latch *latch, const struct pm_address *from, uint16_t sequence, int64_t now_ns, bool *moved);

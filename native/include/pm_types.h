@@ -24,8 +24,11 @@
 #define PM_DIGITS_MAX 32
 /* Steps of one tone pattern: DTMF of a full dial string needs two a digit. */
 #define PM_TONE_STEPS_MAX 64
-/* Samples per second inside the core: every stream, tone and prompt. */
-#define PM_CALL_RATE_HZ 8000
+/* Samples per second inside the core. A stream has the rate of the codec that it sends, the mix has the largest of its streams: so
+ * a call by telephone costs what it did when there was no other, and a wide-band one keeps what its codec carries. More than 16 kHz
+ * is nothing that the speaker of a door could play. */
+#define PM_RATE_NARROW_HZ 8000
+#define PM_RATE_WIDE_HZ 16000
 /* A packet carries 10 to 60 ms (issue of one frame to three G.711 frames of 20 ms). */
 #define PM_PTIME_MIN_MS 10
 #define PM_PTIME_MAX_MS 60
@@ -43,8 +46,17 @@ enum pm_status {
     PM_ESYSTEM = -5     /* a system call failed while setting up */
 };
 
-/* The codecs that the core decodes and encodes by itself. */
-enum pm_codec { PM_CODEC_PCMU = 0, PM_CODEC_PCMA = 1 };
+/* The first four are the core's own. The others become usable with pm_codec_install: their libraries are large, and a door that
+ * never speaks them shall not pay for them. L16 above 16 kHz is left out: 20 ms of it fit in no packet. */
+enum pm_codec {
+    PM_CODEC_PCMU = 0,
+    PM_CODEC_PCMA = 1,
+    PM_CODEC_L16_NARROW = 2,
+    PM_CODEC_L16 = 3,
+    PM_CODEC_G722 = 4,
+    PM_CODEC_OPUS = 5
+};
+#define PM_CODECS 6
 
 enum pm_family { PM_FAMILY_NONE = 0, PM_FAMILY_IPV4 = 4, PM_FAMILY_IPV6 = 6 };
 
@@ -61,6 +73,12 @@ struct pm_payload {
     uint8_t codec;
 };
 
+/* telephone-event under one number: its clock is that of the sound beside it (RFC 4733 section 2.1). */
+struct pm_digit_payload {
+    uint8_t payload_type;
+    uint32_t clock_rate_hz;
+};
+
 /* One stream as offer and answer agreed on it. */
 struct pm_stream_config {
     int rtp_fd;  /* bound UDP sockets, owned by the caller and open until the stream is stopped */
@@ -70,7 +88,7 @@ struct pm_stream_config {
     struct pm_payload receive[PM_PAYLOADS_MAX];
     uint8_t receive_count;
     struct pm_payload send;
-    uint8_t digit_receive_types[PM_DIGIT_PAYLOADS_MAX];
+    struct pm_digit_payload digit_receive[PM_DIGIT_PAYLOADS_MAX];
     uint8_t digit_receive_count;
     uint8_t digit_send_type;
     bool sends_digits; /* digit_send_type is agreed */
@@ -84,12 +102,17 @@ struct pm_stream_config {
     uint16_t delay_min_ms; /* bounds of the playout delay that the buffer may choose, up to PM_DELAY_MAX_MS */
     uint16_t delay_max_ms;
     char cname[PM_CNAME_MAX + 1]; /* zero-terminated */
+    /* State of the codecs, pm_codec_memory octets, the caller's until the stream is stopped or an update brings another. With the
+     * same pointer again an update keeps the codecs' state. */
+    void *codec_memory;
+    size_t codec_octets;
 };
 
 struct pm_pump_config {
     uint32_t card_rate_hz;   /* 8000, 16000, 32000, 44100 or 48000 */
     uint32_t period_samples; /* at the card's rate, at most PM_PERIOD_MAX_MS */
     uint64_t seed;           /* chance for the RTCP interval (RFC 3550 section 6.3.1), from the caller's generator */
+    uint32_t tap_rate_hz;    /* of what a period hands out for a recording: PM_RATE_NARROW_HZ or PM_RATE_WIDE_HZ, all through */
 };
 
 enum pm_event_kind {
@@ -127,7 +150,8 @@ struct pm_tone_step {
 /* What one period did. `events` counts those waiting to be fetched. */
 struct pm_period_result {
     uint32_t events;
-    uint32_t call_samples; /* samples written to each tap, at PM_CALL_RATE_HZ */
+    uint32_t tap_samples; /* written to each tap, at the tap's rate */
+    uint32_t mix_rate_hz; /* at which this period was mixed */
 };
 
 struct pm_stream_stats {
@@ -145,7 +169,8 @@ struct pm_stream_stats {
     uint64_t packets_ignored;   /* arrived while the direction forbids to play them */
     uint32_t source_changes;
     double jitter_ms; /* RFC 3550 A.8 */
-    /* playing, in samples at PM_CALL_RATE_HZ unless named otherwise */
+    /* playing, in samples at rate_hz unless named otherwise */
+    uint32_t rate_hz;        /* at which the stream plays */
     uint64_t samples_played; /* everything rendered since the first packet */
     uint64_t samples_concealed;
     uint64_t samples_removed;  /* by accelerating */

@@ -10,9 +10,8 @@
 
 static const char names[] = "0123456789*#ABCDF"; /* section 3.2, table 3; 16 is hook flash */
 
-void pm_digit_in_init(struct pm_digit_in *in, uint32_t clock_rate_hz) {
+void pm_digit_in_init(struct pm_digit_in *in) {
     memset(in, 0, sizeof *in);
-    in->clock_rate_hz = clock_rate_hz;
 }
 
 static struct pm_event make_event(const struct pm_digit_in *in, enum pm_event_kind kind, int64_t at_ns) {
@@ -65,6 +64,7 @@ int pm_digit_in_packet(struct pm_digit_in *in, const struct pm_digit_packet *p, 
             events[count++] = make_event(in, PM_EVENT_DIGIT_END, p->arrival_ns);
         }
         in->known = in->pressed = true;
+        in->clock_rate_hz = p->clock_rate_hz;
         in->code = code;
         in->timestamp = p->timestamp;
         in->duration = duration;

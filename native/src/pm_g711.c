@@ -1,4 +1,5 @@
 #include "pm_g711.h"
+#include "pm_codec.h"
 
 /* Linear values of table 2 (mu-law) and table 1 (A-law), scaled to 16 bits. */
 // clang-format off
@@ -87,3 +88,42 @@ int pm_g711_encode(uint8_t codec, const int16_t *samples, size_t count, uint8_t 
     }
     return (int)count;
 }
+
+/* One octet a sample (RFC 3551 section 4.5.14). */
+static int samples_in(const uint8_t *payload, size_t octets, uint32_t rate_hz) {
+    (void)payload;
+    (void)rate_hz;
+    return octets <= PM_CODEC_PACKET_SAMPLES ? (int)octets : PM_EMALFORMED;
+}
+
+static int mu_decode(void *state, const uint8_t *payload, size_t octets, int16_t *out, size_t capacity) {
+    (void)state;
+    return pm_g711_decode(PM_CODEC_PCMU, payload, octets, out, capacity);
+}
+
+static int mu_encode(void *state, const int16_t *samples, size_t n, uint8_t *out, size_t capacity) {
+    (void)state;
+    return pm_g711_encode(PM_CODEC_PCMU, samples, n, out, capacity);
+}
+
+static int a_decode(void *state, const uint8_t *payload, size_t octets, int16_t *out, size_t capacity) {
+    (void)state;
+    return pm_g711_decode(PM_CODEC_PCMA, payload, octets, out, capacity);
+}
+
+static int a_encode(void *state, const int16_t *samples, size_t n, uint8_t *out, size_t capacity) {
+    (void)state;
+    return pm_g711_encode(PM_CODEC_PCMA, samples, n, out, capacity);
+}
+
+const struct pm_codec_driver pm_g711_mu_driver = {.rate_hz = PM_RATE_NARROW_HZ,
+                                                  .clock_rate_hz = PM_RATE_NARROW_HZ,
+                                                  .samples = samples_in,
+                                                  .decode = mu_decode,
+                                                  .encode = mu_encode};
+
+const struct pm_codec_driver pm_g711_a_driver = {.rate_hz = PM_RATE_NARROW_HZ,
+                                                 .clock_rate_hz = PM_RATE_NARROW_HZ,
+                                                 .samples = samples_in,
+                                                 .decode = a_decode,
+                                                 .encode = a_encode};

@@ -1,6 +1,6 @@
 #include "pm_level.h"
 
-enum { BLOCK = PM_MS(5) };
+enum { BLOCK_MS = 5 };
 
 /* About -60 dB below full scale: nothing that anyone hears. */
 #define SILENT_POWER 1000.0F
@@ -19,11 +19,17 @@ static float power_of(const int16_t *x, size_t n) {
     return sum / (float)n;
 }
 
+void pm_level_init(struct pm_level *level, unsigned per_ms) {
+    *level = (struct pm_level){.per_ms = per_ms};
+}
+
 void pm_level_follow(struct pm_level *level, const int16_t *x, size_t n) {
-    for (size_t at = 0; at + BLOCK <= n; at += BLOCK) {
-        float power = power_of(x + at, BLOCK) + 1.0F;
+    size_t block = BLOCK_MS * level->per_ms;
+    for (size_t at = 0; at + block <= n; at += block) {
+        float power = power_of(x + at, block) + 1.0F;
         if (!level->begun) {
-            *level = (struct pm_level){.begun = true, .loud = power, .floor = power};
+            level->begun = true;
+            level->loud = level->floor = power;
         }
         level->loud = power > level->loud ? power : level->loud * LOUD_FALLS;
         level->floor = power < level->floor ? power : level->floor * FLOOR_RISES;
@@ -34,8 +40,9 @@ bool pm_level_is_pause(const struct pm_level *level, const int16_t *x, size_t n)
     float quiet = level->floor * ABOVE_FLOOR, soft = level->loud * BELOW_LOUD;
     float limit = quiet < soft ? quiet : soft;
     limit = limit > SILENT_POWER ? limit : SILENT_POWER;
-    for (size_t at = 0; at < n; at += BLOCK) {
-        if (power_of(x + at, n - at < BLOCK ? n - at : BLOCK) > limit) {
+    size_t block = BLOCK_MS * level->per_ms;
+    for (size_t at = 0; at < n; at += block) {
+        if (power_of(x + at, n - at < block ? n - at : block) > limit) {
             return false;
         }
     }

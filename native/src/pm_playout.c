@@ -1,5 +1,4 @@
 #include "pm_playout.h"
-#include "pm_g711.h"
 #include <math.h>
 #include <string.h>
 
@@ -23,45 +22,75 @@
 
 _Static_assert((int)PM_PLAYOUT_HISTORY >= (int)PM_STRETCH_LAG_MAX, "lengthening reads inside the history");
 
-int pm_playout_payloads(struct pm_playout *p, const struct pm_payload *payloads, size_t count) {
-    if (count > PM_PAYLOADS_MAX) {
-        return PM_EARG;
+static int begin(struct pm_playout *p, const struct pm_jitter_config *config) {
+    p->per_ms = config->clock_rate_hz / 1000;
+    pm_conceal_init(&p->conceal, p->per_ms);
+    pm_level_init(&p->level, p->per_ms);
+    pm_timeline_init(&p->timeline, config->clock_rate_hz);
+    return pm_jitter_init(&p->jitter, config);
+}
+
+int pm_playout_init(struct pm_playout *p, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count,
+                    void *memory, size_t octets) {
+    memset(p, 0, sizeof *p);
+    int status = begin(p, config);
+    return status == PM_OK ? pm_decoders_init(&p->decoders, payloads, count, config->clock_rate_hz, memory, octets) : status;
+}
+
+void pm_playout_close(struct pm_playout *p) {
+    pm_decoders_close(&p->decoders);
+}
+
+/* What is counted in samples, at the new rate. */
+static void scale_counts(struct pm_playout *p, uint32_t from_hz, uint32_t to_hz) {
+    uint64_t *counts[] = {&p->played, &p->concealed, &p->removed, &p->inserted};
+    for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
+        *counts[i] = *counts[i] * to_hz / from_hz;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (payloads[i].codec > PM_CODEC_PCMA || payloads[i].payload_type > 127) {
-            return PM_EARG;
-        }
+}
+
+static int begin_anew(struct pm_playout *p, const struct pm_jitter_config *config) {
+    const struct pm_jitter before = p->jitter;
+    int status = begin(p, config);
+    if (status != PM_OK) {
+        return status;
     }
-    if (count > 0) {
-        memcpy(p->payloads, payloads, count * sizeof *payloads);
-    }
-    p->payload_count = count;
+    p->jitter.stored = before.stored;
+    p->jitter.late = before.late;
+    p->jitter.duplicate = before.duplicate;
+    p->jitter.reordered = before.reordered;
+    p->jitter.discarded = before.discarded;
+    p->jitter.restarts = before.restarts;
+    scale_counts(p, before.config.clock_rate_hz, config->clock_rate_hz);
+    p->pending = 0;
+    p->due = false;
+    memset(p->pcm, 0, sizeof p->pcm);
     return PM_OK;
 }
 
-int pm_playout_init(struct pm_playout *p, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count) {
-    memset(p, 0, sizeof *p);
-    pm_conceal_init(&p->conceal);
-    int status = pm_jitter_init(&p->jitter, config);
-    return status == PM_OK ? pm_playout_payloads(p, payloads, count) : status;
-}
-
-static const struct pm_payload *payload_of(const struct pm_playout *p, uint8_t payload_type) {
-    for (size_t i = 0; i < p->payload_count; i++) {
-        if (p->payloads[i].payload_type == payload_type) {
-            return &p->payloads[i];
+int pm_playout_update(struct pm_playout *p, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count,
+                      void *memory, size_t octets) {
+    if (config->clock_rate_hz != p->jitter.config.clock_rate_hz) {
+        int status = begin_anew(p, config);
+        if (status != PM_OK) {
+            return status;
         }
     }
-    return NULL;
+    p->jitter.config.delay_min_ms = config->delay_min_ms;
+    p->jitter.config.delay_max_ms = config->delay_max_ms;
+    return pm_decoders_init(&p->decoders, payloads, count, config->clock_rate_hz, memory, octets);
 }
 
 int pm_playout_put(struct pm_playout *p, const struct pm_jitter_packet *packet) {
-    if (payload_of(p, packet->payload_type) == NULL) {
-        return PM_EARG;
+    int samples = pm_decoders_samples(&p->decoders, packet->payload_type, packet->payload, packet->payload_octets);
+    if (samples < 0) {
+        return samples;
     }
-    struct pm_jitter_packet timed = *packet;
-    timed.duration = (uint32_t)packet->payload_octets; /* G.711: one octet a sample (RFC 3551 section 4.5.14) */
-    return pm_jitter_put(&p->jitter, &timed);
+    const struct pm_decoder *decoder = pm_decoders_find(&p->decoders, packet->payload_type);
+    struct pm_jitter_packet placed = *packet;
+    placed.duration = (uint32_t)samples;
+    placed.timestamp = pm_timeline_place(&p->timeline, packet, decoder->driver->clock_rate_hz, placed.duration);
+    return pm_jitter_put(&p->jitter, &placed);
 }
 
 static int16_t *pending_end(struct pm_playout *p) {
@@ -74,14 +103,18 @@ static void add_concealment(struct pm_playout *p, size_t n) {
     p->concealed += p->excused ? 0 : n;
 }
 
-/* Decodes a frame behind what is pending. False when its payload type is no longer agreed. */
+/* Decodes a frame behind what is pending. False when its payload type is no longer agreed, or means something else by now. */
 static bool decode(struct pm_playout *p, const struct pm_jitter_frame *f) {
-    const struct pm_payload *payload = payload_of(p, f->payload_type);
-    if (payload == NULL) {
+    int16_t *at = pending_end(p);
+    int count =
+        pm_decoders_decode(&p->decoders, f->payload_type, f->payload, f->payload_octets, at, PM_PLAYOUT_PENDING - p->pending);
+    if (count < 0 || (uint32_t)count != f->skip + f->duration) {
         return false;
     }
-    (void)pm_g711_decode(payload->codec, f->payload + f->skip, f->duration, pending_end(p), PM_PLAYOUT_PENDING - p->pending);
-    pm_level_follow(&p->level, pending_end(p), f->duration);
+    if (f->skip > 0) {
+        memmove(at, at + f->skip, f->duration * sizeof *at);
+    }
+    pm_level_follow(&p->level, at, f->duration);
     p->heard = true;
     p->due = true;
     return true;
@@ -101,7 +134,7 @@ static void add_packet(struct pm_playout *p, const struct pm_jitter_frame *f) {
 static void fill_hole(struct pm_playout *p, uint32_t first) {
     struct pm_jitter_frame f;
     uint32_t rest = pm_jitter_hole(&p->jitter), hole = first + rest;
-    if (hole > PM_PLAYOUT_BRIDGE) {
+    if (hole > PM_PLAYOUT_BRIDGE_MS * p->per_ms) {
         add_concealment(p, first);
         return;
     }
@@ -150,14 +183,19 @@ static float match_wanted(const struct pm_playout *p) {
     return match < MATCH_LEAST ? MATCH_LEAST : match;
 }
 
+/* Samples that shortening wants to see. */
+static size_t needed(const struct pm_playout *p) {
+    return PM_STRETCH_NEEDS_MS * p->per_ms;
+}
+
 static void shorten(struct pm_playout *p, double excess_ms) {
     int16_t *start = p->pcm + PM_PLAYOUT_HISTORY;
     unsigned gone = 0;
-    size_t part = p->pending < PM_STRETCH_NEEDS ? p->pending : PM_STRETCH_NEEDS;
+    size_t part = p->pending < needed(p) ? p->pending : needed(p);
     if (pm_level_is_pause(&p->level, start, part)) {
-        gone = excess_ms > PAUSE_SLACK_MS ? pm_stretch_cut(start, p->pending, (unsigned)PM_MS(excess_ms)) : 0;
-    } else if (excess_ms > HURRY_MS || (excess_ms > ABOVE_SLACK_MS && p->rested && p->waited > PM_MS(PATIENCE_MS))) {
-        gone = pm_stretch_shorten(start, p->pending, match_wanted(p));
+        gone = excess_ms > PAUSE_SLACK_MS ? pm_stretch_cut(start, p->pending, (unsigned)(excess_ms * p->per_ms), p->per_ms) : 0;
+    } else if (excess_ms > HURRY_MS || (excess_ms > ABOVE_SLACK_MS && p->rested && p->waited > PATIENCE_MS * p->per_ms)) {
+        gone = pm_stretch_shorten(start, p->pending, match_wanted(p), p->per_ms);
         p->attempts = gone > 0 ? 0 : p->attempts + 1;
     }
     p->rested = gone == 0;
@@ -169,10 +207,11 @@ static void shorten(struct pm_playout *p, double excess_ms) {
 static void lengthen(struct pm_playout *p, double lack_ms) {
     int16_t *start = p->pcm + PM_PLAYOUT_HISTORY;
     unsigned more = 0;
-    if (pm_level_is_pause(&p->level, start - PM_STRETCH_LAG_MAX, PM_STRETCH_LAG_MAX + PM_MS(10))) {
-        more = pm_stretch_fill(start, p->pending, (unsigned)PM_MS(lack_ms) + 1);
+    size_t before = PM_STRETCH_LAG_MS * p->per_ms;
+    if (pm_level_is_pause(&p->level, start - before, before + PM_STRETCH_WINDOW_MS * p->per_ms)) {
+        more = pm_stretch_fill(start, p->pending, (unsigned)(lack_ms * p->per_ms) + 1, p->per_ms);
     } else if (lack_ms > BELOW_SLACK_MS || pm_jitter_misses(&p->jitter)) {
-        more = pm_stretch_lengthen(start, p->pending, match_wanted(p));
+        more = pm_stretch_lengthen(start, p->pending, match_wanted(p), p->per_ms);
         p->attempts = more > 0 ? 0 : p->attempts + 1;
     }
     p->pending += more;
@@ -182,7 +221,7 @@ static void lengthen(struct pm_playout *p, double lack_ms) {
 
 /* Once a packet: a step of the delay towards its target. */
 static void stretch(struct pm_playout *p) {
-    if (!p->due || p->conceal.active || p->pending < PM_MS(10)) {
+    if (!p->due || p->conceal.active || p->pending < PM_STRETCH_WINDOW_MS * p->per_ms) {
         return; /* concealment goes on behind the pending samples: its joint is left alone */
     }
     /* Whoever lies about time shifts the delay by a bounded step, not out of the integers' range. */
@@ -204,8 +243,7 @@ int pm_playout_render(struct pm_playout *p, int16_t *out, size_t samples) {
         fill(p, samples - p->pending); /* bounded: each get adds at least one sample */
     }
     /* Shortening needs two pitch periods at hand: take the next packet early, it waits anyway. */
-    if (p->due && p->pending < PM_STRETCH_NEEDS && pm_jitter_excess_ms(&p->jitter) > PAUSE_SLACK_MS &&
-        pm_jitter_ready(&p->jitter)) {
+    if (p->due && p->pending < needed(p) && pm_jitter_excess_ms(&p->jitter) > PAUSE_SLACK_MS && pm_jitter_ready(&p->jitter)) {
         fill(p, 1);
     }
     stretch(p);
@@ -228,11 +266,12 @@ void pm_playout_stats(const struct pm_playout *p, struct pm_stream_stats *s) {
     s->packets_reordered = j.reordered;
     s->packets_late = j.late;
     s->packets_discarded = j.discarded;
+    s->rate_hz = p->jitter.config.clock_rate_hz;
     s->samples_played = p->played;
     s->samples_concealed = p->concealed;
     s->samples_removed = p->removed;
     s->samples_inserted = p->inserted;
     s->delay_ms = j.delay_ms;
     s->delay_target_ms = j.delay_target_ms;
-    s->buffered_ms = (double)(j.waiting + p->pending) * 1000.0 / PM_CALL_RATE_HZ;
+    s->buffered_ms = (double)(j.waiting + p->pending) / p->per_ms;
 }

@@ -46,7 +46,7 @@ static void raise_order(float *weights, unsigned m, float k) {
     weights[m - 1] = k;
 }
 
-void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n) {
+void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n, unsigned order) {
     float forward[PM_PREDICT_WINDOW], backward[PM_PREDICT_WINDOW];
     float power = 0.0F;
     p->limit = 0.0F;
@@ -57,7 +57,7 @@ void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n) {
     power /= n > 0 ? (float)n : 1.0F;
     memcpy(forward, x, n * sizeof *x);
     memcpy(backward, x, n * sizeof *x);
-    p->order = n / 2 < PM_PREDICT_ORDER ? n / 2 : PM_PREDICT_ORDER;
+    p->order = n / 2 < order ? n / 2 : order;
     for (unsigned m = 1; m <= p->order; m++) {
         /* forward[i] is the error at sample i + m of predicting it from before, backward[i] at sample i from behind. */
         unsigned count = n - m;

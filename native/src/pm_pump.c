@@ -17,33 +17,40 @@ static bool is_card_rate(uint32_t hz) {
 int pm_pump_init(struct pm_pump *p, const struct pm_pump_config *config) {
     memset(p, 0, sizeof *p);
     if (!is_card_rate(config->card_rate_hz) || config->period_samples == 0 ||
-        (uint64_t)config->period_samples * 1000 > (uint64_t)config->card_rate_hz * PM_PERIOD_MAX_MS) {
+        (uint64_t)config->period_samples * 1000 > (uint64_t)config->card_rate_hz * PM_PERIOD_MAX_MS ||
+        !pm_is_core_rate(config->tap_rate_hz)) {
         return PM_EARG;
     }
     p->config = *config;
+    p->prompt.rate_hz = PM_RATE_NARROW_HZ;
     p->chance = config->seed != 0 ? config->seed : 1; /* the generator's one fixed point */
-    if (pm_resample_init(&p->from_card, config->card_rate_hz, PM_CALL_RATE_HZ) != PM_OK ||
-        pm_resample_init(&p->to_card, PM_CALL_RATE_HZ, config->card_rate_hz) != PM_OK) {
+    if (pm_pump_fit_rates(p) != PM_OK) {
         pm_pump_close(p);
         return PM_ESYSTEM;
-    }
-    if (config->card_rate_hz != PM_CALL_RATE_HZ) {
-        /* A conversion's output varies by a sample or two from period to period: start with that much silence in hand. */
-        p->microphone.fill = 2;
-        p->speaker.fill = 2 * (size_t)(config->card_rate_hz / PM_CALL_RATE_HZ + 1);
     }
     p->ready = true;
     return PM_OK;
 }
 
 void pm_pump_close(struct pm_pump *p) {
-    pm_resample_close(&p->from_card);
-    pm_resample_close(&p->to_card);
+    for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
+        if (p->used[i]) {
+            pm_stream_close(&p->streams[i]);
+            p->used[i] = false;
+        }
+    }
+    pm_pump_close_rates(p);
     p->ready = false;
 }
 
 static struct pm_stream *stream_of(struct pm_pump *p, unsigned slot) {
     return slot < PM_STREAMS_MAX && p->used[slot] ? &p->streams[slot] : NULL;
+}
+
+static void free_slot(struct pm_pump *p, unsigned slot) {
+    pm_stream_close(&p->streams[slot]);
+    p->used[slot] = false;
+    (void)pm_pump_fit_rates(p); /* without memory the rates stay as they were, which fit too */
 }
 
 int pm_pump_stream_start(struct pm_pump *p, const struct pm_stream_config *config, int64_t now_ns) {
@@ -61,16 +68,19 @@ int pm_pump_stream_start(struct pm_pump *p, const struct pm_stream_config *confi
     if (status != PM_OK) {
         return status;
     }
-    if (pm_socket_prepare(config->rtp_fd) != PM_OK || (config->rtcp_fd >= 0 && pm_socket_prepare(config->rtcp_fd) != PM_OK)) {
+    p->used[slot] = true;
+    if (pm_socket_prepare(config->rtp_fd) != PM_OK || (config->rtcp_fd >= 0 && pm_socket_prepare(config->rtcp_fd) != PM_OK) ||
+        pm_pump_fit_rates(p) != PM_OK) {
+        free_slot(p, slot);
         return PM_ESYSTEM;
     }
-    p->used[slot] = true;
     return (int)slot;
 }
 
 int pm_pump_stream_update(struct pm_pump *p, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns) {
     struct pm_stream *s = stream_of(p, slot);
-    return s ? pm_stream_update(s, config, relatch, now_ns) : PM_ESTATE;
+    int status = s ? pm_stream_update(s, config, relatch, now_ns) : PM_ESTATE;
+    return status == PM_OK ? pm_pump_fit_rates(p) : status;
 }
 
 int pm_pump_stream_stop(struct pm_pump *p, unsigned slot, int64_t now_ns, int64_t wall_ns) {
@@ -83,7 +93,7 @@ int pm_pump_stream_stop(struct pm_pump *p, unsigned slot, int64_t now_ns, int64_
     if (octets > 0) {
         (void)pm_socket_send(s->config.rtcp_fd, &s->report.remote, packet, octets);
     }
-    p->used[slot] = false;
+    free_slot(p, slot);
     return PM_OK;
 }
 
@@ -109,7 +119,7 @@ int pm_pump_send_digits(struct pm_pump *p, unsigned slot, const char *digits, si
     if (s == NULL || !s->config.sends_digits) {
         return PM_ESTATE;
     }
-    return pm_digit_out_queue(&s->digit_out, digits, count, PM_CALL_RATE_HZ, duration_ms, gap_ms);
+    return pm_digit_out_queue(&s->digit_out, digits, count, s->codec->clock_rate_hz, duration_ms, gap_ms);
 }
 
 int pm_pump_conference(struct pm_pump *p, bool joined) {
@@ -126,12 +136,19 @@ int pm_pump_play_tone(struct pm_pump *p, const struct pm_tone_step *steps, size_
     return status;
 }
 
-int pm_pump_play_prompt(struct pm_pump *p, const int16_t *samples, size_t count, unsigned repeats, bool to_speaker,
-                        unsigned to_streams) {
-    if (count == 0) {
+int pm_pump_play_prompt(struct pm_pump *p, const int16_t *samples, size_t count, uint32_t rate_hz, unsigned repeats,
+                        bool to_speaker, unsigned to_streams) {
+    struct pm_resample convert;
+    if (count == 0 || !pm_is_core_rate(rate_hz)) {
         return PM_EARG;
     }
-    p->prompt = (struct pm_prompt){.samples = samples, .count = count, .repeats_left = repeats, .endless = repeats == 0};
+    if (pm_resample_init(&convert, rate_hz, p->mix_rate_hz) != PM_OK) {
+        return PM_ESYSTEM;
+    }
+    pm_resample_close(&p->from_prompt);
+    p->from_prompt = convert;
+    p->prompt = (struct pm_prompt){
+        .samples = samples, .rate_hz = rate_hz, .count = count, .repeats_left = repeats, .endless = repeats == 0};
     p->prompt_route = (struct pm_sound_route){.to_speaker = to_speaker, .to_streams = to_streams};
     return PM_OK;
 }
@@ -185,8 +202,16 @@ static void receive(struct pm_pump *p, int64_t now_ns, int64_t wall_ns) {
     }
 }
 
-static void send_audio(struct pm_pump *p, struct pm_stream *s, const int16_t *samples, size_t n, int64_t now_ns) {
+static void send_audio(struct pm_pump *p, unsigned slot, const int16_t *samples, size_t n, int64_t now_ns) {
+    struct pm_stream *s = &p->streams[slot];
     uint8_t packet[PM_RTP_PACKET_MAX];
+    int16_t own[PM_RENDER_MAX];
+    if (s->rate_hz != p->mix_rate_hz) {
+        size_t own_n = n * s->rate_hz / p->mix_rate_hz;
+        pm_resample_exactly(&p->from_mix[slot], samples, n, own, own_n);
+        samples = own;
+        n = own_n;
+    }
     for (size_t done = 0; done < n;) { /* bounded: each turn takes samples or, when none fit, sends a packet and makes room */
         done += pm_stream_feed(s, samples + done, n - done);
         size_t octets = pm_stream_packet(s, packet, sizeof packet, now_ns, &p->events);
@@ -231,13 +256,16 @@ static void render_prompt(struct pm_pump *p, int16_t *out, size_t n, int64_t now
 }
 
 static void render_sounds(struct pm_pump *p, size_t n, int64_t now_ns) {
-    if (p->tone.playing && pm_tone_render(&p->tone, p->tone_out, n)) {
+    if (p->tone.playing && pm_tone_render(&p->tone, p->tone_out, n, p->mix_rate_hz)) {
         pm_events_push(
             &p->events,
             (struct pm_event){.at_ns = now_ns, .kind = PM_EVENT_SOUND_DONE, .stream = PM_STREAMS_MAX, .value = PM_SOUND_TONE});
     }
     if (p->prompt.samples != NULL) {
-        render_prompt(p, p->prompt_out, n, now_ns);
+        int16_t own[PM_RENDER_MAX];
+        size_t own_n = n * p->prompt.rate_hz / p->mix_rate_hz;
+        render_prompt(p, own, own_n, now_ns);
+        pm_resample_exactly(&p->from_prompt, own, own_n, p->prompt_out, n);
     }
 }
 
@@ -268,12 +296,24 @@ static void give(struct pm_fifo *fifo, struct pm_resample *through, const int16_
     fifo->fill += pm_resample_run(through, samples, n, fifo->samples + fifo->fill, room);
 }
 
+static void render_stream(struct pm_pump *p, unsigned slot, size_t n, int64_t now_ns) {
+    struct pm_stream *s = &p->streams[slot];
+    if (s->rate_hz == p->mix_rate_hz) {
+        pm_stream_render(s, p->rendered[slot], n, now_ns, &p->events);
+        return;
+    }
+    int16_t own[PM_RENDER_MAX];
+    size_t own_n = n * s->rate_hz / p->mix_rate_hz;
+    pm_stream_render(s, own, own_n, now_ns, &p->events);
+    pm_resample_exactly(&p->to_mix[slot], own, own_n, p->rendered[slot], n);
+}
+
 static void play(struct pm_pump *p, struct sounding on, int16_t *speaker, size_t n, int64_t now_ns) {
     int16_t out[PM_RENDER_MAX];
     memset(p->heard, 0, n * sizeof *p->heard);
     for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
         if (p->used[i]) {
-            pm_stream_render(&p->streams[i], p->rendered[i], n, now_ns, &p->events);
+            render_stream(p, i, n, now_ns);
             pm_mix_add(p->heard, p->rendered[i], n);
         }
     }
@@ -302,7 +342,7 @@ static void speak(struct pm_pump *p, struct sounding on, const int16_t *micropho
             }
         }
         add_sounds(p, on, false, i, out, n);
-        send_audio(p, s, out, n, now_ns);
+        send_audio(p, i, out, n, now_ns);
         send_reports(p, s, now_ns, wall_ns);
         pm_stream_tick(s, now_ns, &p->events);
     }
@@ -313,9 +353,11 @@ int pm_pump_period(struct pm_pump *p, int64_t now_ns, int64_t wall_ns, const int
     if (!p->ready) {
         return PM_ESTATE;
     }
-    uint64_t wanted = p->phase + (uint64_t)p->config.period_samples * PM_CALL_RATE_HZ;
-    size_t n = (size_t)(wanted / p->config.card_rate_hz);
-    if ((heard != NULL || said != NULL) && (heard == NULL || said == NULL || tap_capacity < n)) {
+    /* Counted at the lowest rate, so that every other one has a whole number of samples as well. */
+    uint64_t wanted = p->phase + (uint64_t)p->config.period_samples * PM_RATE_NARROW_HZ;
+    size_t narrow = (size_t)(wanted / p->config.card_rate_hz);
+    size_t n = narrow * p->mix_rate_hz / PM_RATE_NARROW_HZ, tap_n = narrow * p->config.tap_rate_hz / PM_RATE_NARROW_HZ;
+    if ((heard != NULL || said != NULL) && (heard == NULL || said == NULL || tap_capacity < tap_n)) {
         return PM_EARG;
     }
     p->phase = wanted % p->config.card_rate_hz;
@@ -325,9 +367,10 @@ int pm_pump_period(struct pm_pump *p, int64_t now_ns, int64_t wall_ns, const int
     play(p, on, speaker, n, now_ns);
     speak(p, on, microphone, n, now_ns, wall_ns);
     if (heard != NULL) {
-        memcpy(heard, p->heard, n * sizeof *heard);
-        memcpy(said, p->said, n * sizeof *said);
+        pm_resample_exactly(&p->heard_to_tap, p->heard, n, heard, tap_n);
+        pm_resample_exactly(&p->said_to_tap, p->said, n, said, tap_n);
     }
-    *result = (struct pm_period_result){.events = p->events.count, .call_samples = (uint32_t)n};
+    *result = (struct pm_period_result){
+        .events = p->events.count, .tap_samples = heard != NULL ? (uint32_t)tap_n : 0, .mix_rate_hz = p->mix_rate_hz};
     return PM_OK;
 }

@@ -31,12 +31,13 @@ static void count_size(struct pm_report *r, size_t octets) {
     r->average_octets += ((double)octets + HEADER_OCTETS - r->average_octets) / 16.0;
 }
 
-static void read_block(struct pm_report *r, const struct pm_rtcp_block *block, int64_t wall_ns) {
+/* The peer counts jitter in the units of what it hears: ours. */
+static void read_block(struct pm_report *r, const struct pm_rtcp_block *block, uint32_t clock_rate_hz, int64_t wall_ns) {
     uint32_t round_trip;
     r->remote_known = true;
     r->remote_loss_fraction = block->fraction_lost / 256.0;
     r->remote_packets_lost = block->packets_lost;
-    r->remote_jitter_ms = block->jitter * 1000.0 / PM_CALL_RATE_HZ;
+    r->remote_jitter_ms = block->jitter * 1000.0 / clock_rate_hz;
     if (pm_rtcp_round_trip(block, pm_rtcp_ntp(wall_ns), &round_trip)) {
         r->rtt_known = true;
         r->rtt_ms = round_trip * 1000.0 / 65536.0;
@@ -67,7 +68,7 @@ void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, con
     }
     for (unsigned i = 0; i < c.block_count; i++) {
         if (c.blocks[i].ssrc == s->config.ssrc) {
-            read_block(r, &c.blocks[i], wall_ns);
+            read_block(r, &c.blocks[i], s->codec->clock_rate_hz, wall_ns);
         }
     }
     for (unsigned i = 0; i < c.bye_count; i++) {
@@ -102,7 +103,7 @@ size_t pm_stream_report(struct pm_stream *s, uint8_t *out, size_t capacity, bool
     struct pm_rtcp_compound c = {.ssrc = s->config.ssrc, .has_sender_info = we_sent, .bye = bye};
     if (we_sent) {
         c.ntp = pm_rtcp_ntp(wall_ns);
-        c.rtp_timestamp = s->timestamp + (uint32_t)s->fill;
+        c.rtp_timestamp = s->timestamp + pm_stream_units(s, s->fill);
         c.packets_sent = (uint32_t)s->sent;
         c.octets_sent = (uint32_t)s->octets_sent;
     }

@@ -6,7 +6,7 @@
 enum { QUALITY = 3 };
 
 int pm_resample_init(struct pm_resample *r, uint32_t from_hz, uint32_t to_hz) {
-    r->state = NULL;
+    *r = (struct pm_resample){.from_hz = from_hz, .to_hz = to_hz};
     if (from_hz == to_hz) {
         return PM_OK;
     }
@@ -35,4 +35,9 @@ size_t pm_resample_run(struct pm_resample *r, const int16_t *in, size_t n, int16
     spx_uint32_t consumed = (spx_uint32_t)n, written = (spx_uint32_t)capacity;
     (void)speex_resampler_process_int(r->state, 0, in, &consumed, out, &written);
     return written;
+}
+
+void pm_resample_exactly(struct pm_resample *r, const int16_t *in, size_t n, int16_t *out, size_t wanted) {
+    size_t written = pm_resample_run(r, in, n, out, wanted);
+    memset(out + written, 0, (wanted - written) * sizeof *out);
 }

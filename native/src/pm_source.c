@@ -59,7 +59,12 @@ enum pm_source_result pm_source_update(struct pm_source *source, uint16_t sequen
     return PM_SOURCE_VALID;
 }
 
-void pm_source_arrival(struct pm_source *source, uint32_t timestamp, int64_t arrival_ns) {
+void pm_source_arrival(struct pm_source *source, uint32_t timestamp, uint32_t clock_rate_hz, int64_t arrival_ns) {
+    if (clock_rate_hz != source->clock_rate_hz) {
+        source->jitter *= (double)clock_rate_hz / source->clock_rate_hz;
+        source->clock_rate_hz = clock_rate_hz;
+        source->has_transit = false;
+    }
     /* Only differences count, so the arrival may be reduced modulo 2^32 units; the split keeps the product inside 64 bits. */
     int64_t rate = source->clock_rate_hz;
     int64_t units = arrival_ns / 1000000000 * rate + arrival_ns % 1000000000 * rate / 1000000000;

@@ -5,16 +5,59 @@
 /* A minute bounds the time in which anyone may take a stream over. */
 enum { LATCH_MAX_MS = 60000 };
 
+/* L16 at 16 kHz fills a packet in 45 ms. */
+static bool fits_packet(const struct pm_stream_config *c) {
+    return c->send.codec != PM_CODEC_L16 || c->ptime_ms * (PM_RATE_WIDE_HZ / 1000u) * 2u <= PM_RTP_PAYLOAD_MAX;
+}
+
+static bool is_clock(uint32_t hz) {
+    return hz >= 8000 && hz <= 48000 && hz % 1000 == 0;
+}
+
 static bool is_valid(const struct pm_stream_config *c) {
     bool ok = c->receive_count <= PM_PAYLOADS_MAX && c->digit_receive_count <= PM_DIGIT_PAYLOADS_MAX &&
-              c->send.codec <= PM_CODEC_PCMA && c->send.payload_type <= 127 && c->digit_send_type <= 127 &&
+              pm_codec_find(c->send.codec) != NULL && c->send.payload_type <= 127 && fits_packet(c) && c->digit_send_type <= 127 &&
               c->ptime_ms >= PM_PTIME_MIN_MS && c->ptime_ms <= PM_PTIME_MAX_MS && c->ptime_ms % 10 == 0 &&
               c->latch_ms <= LATCH_MAX_MS && c->delay_min_ms <= c->delay_max_ms && c->delay_max_ms <= PM_DELAY_MAX_MS &&
               memchr(c->cname, 0, sizeof c->cname) != NULL;
     for (unsigned i = 0; ok && i < c->digit_receive_count; i++) {
-        ok = c->digit_receive_types[i] <= 127;
+        ok = c->digit_receive[i].payload_type <= 127 && is_clock(c->digit_receive[i].clock_rate_hz);
     }
-    return ok;
+    for (unsigned i = 0; ok && i < c->receive_count; i++) {
+        ok = c->receive[i].payload_type <= 127 && pm_codec_find(c->receive[i].codec) != NULL;
+    }
+    return ok && c->codec_octets >= pm_stream_memory(c);
+}
+
+size_t pm_stream_memory(const struct pm_stream_config *c) {
+    const struct pm_codec_driver *codec = pm_codec_find(c->send.codec);
+    size_t encoder = codec != NULL && codec->encoder_octets != NULL ? codec->encoder_octets() : 0;
+    return pm_decoders_memory(c->receive, c->receive_count) + (encoder > 0 ? encoder + PM_CODEC_ALIGN : 0);
+}
+
+/* The encoder's state lies behind those of the decoders. With the memory and the codec of before it goes on. */
+static int prepare_encoder(struct pm_stream *s, const struct pm_stream_config *c, const void *memory_before) {
+    const struct pm_codec_driver *before = s->codec;
+    s->codec = pm_codec_find(c->send.codec);
+    s->rate_hz = s->codec->rate_hz;
+    if (s->codec->encoder_octets == NULL) {
+        s->encoder = NULL;
+        return PM_OK;
+    }
+    size_t decoders = pm_decoders_memory(c->receive, c->receive_count);
+    uint8_t *at = (uint8_t *)c->codec_memory + decoders;
+    at += (size_t)(-(uintptr_t)at % PM_CODEC_ALIGN);
+    if (s->codec == before && c->codec_memory == memory_before && s->encoder == at) {
+        return PM_OK;
+    }
+    s->encoder = at;
+    return s->codec->encoder_init(at);
+}
+
+static struct pm_jitter_config playing_config(const struct pm_stream_config *c) {
+    uint32_t rate_hz = pm_codec_find(c->send.codec)->rate_hz;
+    return (struct pm_jitter_config){
+        .clock_rate_hz = rate_hz, .frame = rate_hz / 100, .delay_min_ms = c->delay_min_ms, .delay_max_ms = c->delay_max_ms};
 }
 
 int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_t slot, int64_t now_ns, double fraction) {
@@ -31,23 +74,41 @@ int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_
     pm_latch_open(&s->latch, &c->remote_rtp, now_ns + (int64_t)c->latch_ms * 1000000);
     pm_report_init(&s->report, now_ns, fraction);
     s->report.remote = c->remote_rtcp;
-    pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
-    struct pm_jitter_config jitter = {
-        .clock_rate_hz = PM_CALL_RATE_HZ, .frame = PM_MS(10), .delay_min_ms = c->delay_min_ms, .delay_max_ms = c->delay_max_ms};
-    return pm_playout_init(&s->playout, &jitter, c->receive, c->receive_count);
+    pm_digit_in_init(&s->digit_in);
+    const struct pm_jitter_config playing = playing_config(c);
+    int status = prepare_encoder(s, c, NULL);
+    return status == PM_OK ? pm_playout_init(&s->playout, &playing, c->receive, c->receive_count, c->codec_memory, c->codec_octets)
+                           : status;
+}
+
+void pm_stream_close(struct pm_stream *s) {
+    pm_playout_close(&s->playout);
+}
+
+static int update_codecs(struct pm_stream *s, const struct pm_stream_config *c) {
+    const struct pm_jitter_config playing = playing_config(c);
+    if (playing.clock_rate_hz != s->rate_hz) {
+        s->fill = 0; /* a packet begun at the old rate */
+    }
+    int status = prepare_encoder(s, c, s->config.codec_memory);
+    return status == PM_OK
+               ? pm_playout_update(&s->playout, &playing, c->receive, c->receive_count, c->codec_memory, c->codec_octets)
+               : status;
 }
 
 int pm_stream_update(struct pm_stream *s, const struct pm_stream_config *c, bool relatch, int64_t now_ns) {
-    if (!is_valid(c) || pm_playout_payloads(&s->playout, c->receive, c->receive_count) != PM_OK) {
+    if (!is_valid(c)) {
         return PM_EARG;
+    }
+    int status = update_codecs(s, c);
+    if (status != PM_OK) {
+        return status;
     }
     const struct pm_stream_config before = s->config;
     s->config = *c;
     s->config.rtp_fd = before.rtp_fd;
     s->config.rtcp_fd = before.rtcp_fd;
     s->config.ssrc = before.ssrc;
-    s->playout.jitter.config.delay_min_ms = c->delay_min_ms;
-    s->playout.jitter.config.delay_max_ms = c->delay_max_ms;
     bool same = (c->remote_rtp.family == PM_FAMILY_NONE && before.remote_rtp.family == PM_FAMILY_NONE) ||
                 pm_address_equal(&c->remote_rtp, &before.remote_rtp);
     if (!same || relatch) {
@@ -93,7 +154,7 @@ void pm_stream_stats(const struct pm_stream *s, struct pm_stream_stats *t) {
     t->packets_foreign = s->foreign;
     t->packets_ignored = s->ignored;
     t->source_changes = s->source_changes;
-    t->jitter_ms = s->has_source ? s->source.jitter * 1000.0 / PM_CALL_RATE_HZ : 0.0;
+    t->jitter_ms = s->has_source ? s->source.jitter * 1000.0 / s->source.clock_rate_hz : 0.0;
     t->packets_sent = s->sent;
     t->octets_sent = s->octets_sent;
     t->send_errors = s->send_errors;

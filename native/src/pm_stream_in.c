@@ -8,18 +8,20 @@ static void tell(struct pm_stream *s, struct pm_events *events, enum pm_event_ki
     pm_events_push(events, (struct pm_event){.at_ns = at_ns, .kind = (uint8_t)kind, .stream = s->slot, .value = value});
 }
 
-static bool is_digit(const struct pm_stream *s, uint8_t payload_type) {
-    return s->config.digit_receive_count > 0 &&
-           memchr(s->config.digit_receive_types, payload_type, s->config.digit_receive_count) != NULL;
-}
-
-static bool is_audio(const struct pm_stream *s, uint8_t payload_type) {
-    for (unsigned i = 0; i < s->config.receive_count; i++) {
-        if (s->config.receive[i].payload_type == payload_type) {
-            return true;
+/* The clock of telephone-events under this number, 0 when it is not theirs. */
+static uint32_t digit_clock_hz(const struct pm_stream *s, uint8_t payload_type) {
+    for (unsigned i = 0; i < s->config.digit_receive_count; i++) {
+        if (s->config.digit_receive[i].payload_type == payload_type) {
+            return s->config.digit_receive[i].clock_rate_hz;
         }
     }
-    return false;
+    return 0;
+}
+
+/* The clock of sound under this number, 0 when it is not agreed. */
+static uint32_t audio_clock_hz(const struct pm_stream *s, uint8_t payload_type) {
+    const struct pm_decoder *decoder = pm_decoders_find(&s->playout.decoders, payload_type);
+    return decoder != NULL ? decoder->driver->clock_rate_hz : 0;
 }
 
 static void adopt(struct pm_stream *s, const struct pm_source *source) {
@@ -31,7 +33,7 @@ static void adopt(struct pm_stream *s, const struct pm_source *source) {
     s->source = *source;
     s->has_source = true;
     s->has_contender = false;
-    pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
+    pm_digit_in_init(&s->digit_in);
 }
 
 /* Whether the packet belongs to the source that is heard. The first one is trusted at once, since its address is already known to
@@ -40,7 +42,7 @@ static void adopt(struct pm_stream *s, const struct pm_source *source) {
 static bool from_valid_source(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, struct pm_events *events) {
     if (!s->has_source) {
         struct pm_source first;
-        pm_source_init(&first, p->ssrc, p->sequence, PM_CALL_RATE_HZ, 0);
+        pm_source_init(&first, p->ssrc, p->sequence, s->codec->clock_rate_hz, 0);
         adopt(s, &first);
         tell(s, events, PM_EVENT_FIRST_PACKET, arrival_ns, 0);
     }
@@ -50,12 +52,12 @@ static bool from_valid_source(struct pm_stream *s, const struct pm_rtp_packet *p
         if (result == PM_SOURCE_RESTARTED) {
             s->expected_before += pm_source_expected(&before);
             s->received_before += before.received;
-            pm_digit_in_init(&s->digit_in, PM_CALL_RATE_HZ);
+            pm_digit_in_init(&s->digit_in);
         }
         return result != PM_SOURCE_DOUBTFUL;
     }
     if (!s->has_contender || s->contender.ssrc != p->ssrc) {
-        pm_source_init(&s->contender, p->ssrc, p->sequence, PM_CALL_RATE_HZ, 2);
+        pm_source_init(&s->contender, p->ssrc, p->sequence, s->codec->clock_rate_hz, 2);
         s->has_contender = true;
     }
     if (pm_source_update(&s->contender, p->sequence) != PM_SOURCE_VALID) {
@@ -71,6 +73,7 @@ static void hear_digit(struct pm_stream *s, const struct pm_rtp_packet *p, int64
     struct pm_digit_packet digit = {.payload = p->payload,
                                     .payload_octets = p->payload_octets,
                                     .timestamp = p->timestamp,
+                                    .clock_rate_hz = digit_clock_hz(s, p->payload_type),
                                     .sequence = p->sequence,
                                     .marker = p->marker,
                                     .arrival_ns = arrival_ns};
@@ -84,7 +87,7 @@ static void hear_digit(struct pm_stream *s, const struct pm_rtp_packet *p, int64
 }
 
 static void hear_audio(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, int64_t now_ns) {
-    pm_source_arrival(&s->source, p->timestamp, arrival_ns);
+    pm_source_arrival(&s->source, p->timestamp, audio_clock_hz(s, p->payload_type), arrival_ns);
     struct pm_jitter_packet packet = {.payload = p->payload,
                                       .payload_octets = p->payload_octets,
                                       .ssrc = p->ssrc,
@@ -105,7 +108,7 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
         s->ignored++;
         return;
     }
-    if (pm_rtp_parse(data, octets, &p) != PM_OK || (!is_audio(s, p.payload_type) && !is_digit(s, p.payload_type))) {
+    if (pm_rtp_parse(data, octets, &p) != PM_OK || (!audio_clock_hz(s, p.payload_type) && !digit_clock_hz(s, p.payload_type))) {
         s->invalid++;
         return;
     }
@@ -126,7 +129,7 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
     s->received++;
     s->octets_received += p.payload_octets;
     s->last_packet_ns = arrival_ns;
-    if (is_digit(s, p.payload_type)) {
+    if (digit_clock_hz(s, p.payload_type) != 0) {
         hear_digit(s, &p, arrival_ns, events);
     } else if (p.payload_octets > 0) { /* some phones send empty packets to keep a NAT open */
         hear_audio(s, &p, arrival_ns, now_ns);

@@ -1,9 +1,8 @@
-#include "pm_g711.h"
 #include "pm_stream.h"
 #include <string.h>
 
 static size_t packet_samples(const struct pm_stream *s) {
-    return PM_MS((size_t)s->config.ptime_ms);
+    return s->rate_hz / 1000 * s->config.ptime_ms;
 }
 
 size_t pm_stream_feed(struct pm_stream *s, const int16_t *samples, size_t n) {
@@ -18,7 +17,7 @@ size_t pm_stream_feed(struct pm_stream *s, const int16_t *samples, size_t n) {
 static void consume(struct pm_stream *s, size_t n) {
     s->fill -= n;
     memmove(s->samples, s->samples + n, s->fill * sizeof *s->samples);
-    s->timestamp += (uint32_t)n;
+    s->timestamp += pm_stream_units(s, n);
 }
 
 static size_t finish(struct pm_stream *s, struct pm_rtp_packet *p, uint8_t *out, size_t capacity) {
@@ -46,12 +45,12 @@ size_t pm_stream_packet(struct pm_stream *s, uint8_t *out, size_t capacity, int6
     }
     struct pm_digit_step step = {.active = false};
     if (s->config.sends_digits) {
-        pm_digit_out_step(&s->digit_out, s->timestamp, (uint32_t)n, &step);
+        pm_digit_out_step(&s->digit_out, s->timestamp, pm_stream_units(s, n), &step);
     }
     if (step.finished) {
         pm_events_push(events, (struct pm_event){.at_ns = now_ns, .kind = PM_EVENT_DIGITS_SENT, .stream = s->slot});
     }
-    uint8_t payload[PM_MS(PM_PTIME_MAX_MS)];
+    uint8_t payload[PM_RTP_PAYLOAD_MAX];
     struct pm_rtp_packet p = {.payload = payload};
     if (step.active) {
         memcpy(payload, step.payload, sizeof step.payload);
@@ -63,13 +62,13 @@ size_t pm_stream_packet(struct pm_stream *s, uint8_t *out, size_t capacity, int6
         if (step.gap) {
             memset(s->samples, 0, n * sizeof *s->samples);
         }
-        (void)pm_g711_encode(s->config.send.codec, s->samples, n, payload, sizeof payload);
-        p.payload_octets = n;
+        int octets = s->codec->encode(s->encoder, s->samples, n, payload, sizeof payload);
+        p.payload_octets = octets > 0 ? (size_t)octets : 0;
         p.payload_type = s->config.send.payload_type;
         p.timestamp = s->timestamp;
         p.marker = s->marker;
         s->marker = false;
     }
     consume(s, n);
-    return finish(s, &p, out, capacity);
+    return p.payload_octets > 0 ? finish(s, &p, out, capacity) : 0;
 }

@@ -23,11 +23,24 @@ static void put_in(int16_t *x, size_t n, unsigned lag) {
     memcpy(x, blended, lag * sizeof *x);
 }
 
-unsigned pm_stretch_shorten(int16_t *x, size_t n, float match) {
-    if (n < PM_STRETCH_NEEDS) {
+_Static_assert(PM_STRETCH_WINDOW_MS + PM_STRETCH_LAG_MS <= PM_PITCH_SPAN * 1000 / PM_RATE_NARROW_HZ, "the search holds both");
+
+/* The search runs at 8 kHz. */
+static unsigned thinning(unsigned per_ms) {
+    return per_ms * 1000 / PM_RATE_NARROW_HZ;
+}
+
+/* Of 400 Hz, in samples. */
+static unsigned shortest(unsigned per_ms) {
+    return 5 * per_ms / 2;
+}
+
+unsigned pm_stretch_shorten(int16_t *x, size_t n, float match, unsigned per_ms) {
+    if (n < PM_STRETCH_NEEDS_MS * per_ms) {
         return 0;
     }
-    struct pm_pitch pitch = pm_pitch_find(x, PM_STRETCH_WINDOW, PM_STRETCH_LAG_MIN, PM_STRETCH_LAG_MAX, 1);
+    struct pm_pitch pitch =
+        pm_pitch_find(x, PM_STRETCH_WINDOW_MS * per_ms, shortest(per_ms), PM_STRETCH_LAG_MS * per_ms, 1, thinning(per_ms));
     if (pitch.correlation < match) {
         return 0;
     }
@@ -35,12 +48,13 @@ unsigned pm_stretch_shorten(int16_t *x, size_t n, float match) {
     return pitch.lag;
 }
 
-unsigned pm_stretch_lengthen(int16_t *x, size_t n, float match) {
-    if (n < PM_STRETCH_WINDOW + 1) {
+unsigned pm_stretch_lengthen(int16_t *x, size_t n, float match, unsigned per_ms) {
+    unsigned window = PM_STRETCH_WINDOW_MS * per_ms, lag_max = PM_STRETCH_LAG_MS * per_ms;
+    if (n < window + 1) {
         return 0;
     }
-    unsigned lag_max = n < PM_STRETCH_LAG_MAX ? (unsigned)n : PM_STRETCH_LAG_MAX;
-    struct pm_pitch pitch = pm_pitch_find(x, PM_STRETCH_WINDOW, PM_STRETCH_LAG_MIN, lag_max, -1);
+    lag_max = n < lag_max ? (unsigned)n : lag_max;
+    struct pm_pitch pitch = pm_pitch_find(x, window, shortest(per_ms), lag_max, -1, thinning(per_ms));
     if (pitch.correlation < match) {
         return 0;
     }
@@ -53,14 +67,14 @@ static unsigned least(size_t a, size_t b, size_t c) {
     return (unsigned)(ab < c ? ab : c);
 }
 
-unsigned pm_stretch_cut(int16_t *x, size_t n, unsigned wanted) {
-    unsigned lag = least(n / 2, wanted, PM_STRETCH_LAG_MAX);
+unsigned pm_stretch_cut(int16_t *x, size_t n, unsigned wanted, unsigned per_ms) {
+    unsigned lag = least(n / 2, wanted, PM_STRETCH_LAG_MS * per_ms);
     take_out(x, n, lag);
     return lag;
 }
 
-unsigned pm_stretch_fill(int16_t *x, size_t n, unsigned wanted) {
-    unsigned lag = least(n, wanted, PM_STRETCH_LAG_MAX);
+unsigned pm_stretch_fill(int16_t *x, size_t n, unsigned wanted, unsigned per_ms) {
+    unsigned lag = least(n, wanted, PM_STRETCH_LAG_MS * per_ms);
     put_in(x, n, lag);
     return lag;
 }

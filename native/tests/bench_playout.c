@@ -47,7 +47,7 @@ static void measure(const char *name, uint32_t lost, uint32_t jitter_ms) {
     for (unsigned round = 0; round < ROUNDS; round++) {
         int next = 0;
         int64_t arrival_ns = 0;
-        (void)pm_playout_init(&playout, &c, &payload, 1);
+        (void)pm_playout_init(&playout, &c, &payload, 1, NULL, 0);
         chance = 1;
         int64_t before_ns = spent_ns();
         for (int tick = 0; tick < PACKETS; tick++) {

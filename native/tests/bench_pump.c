@@ -55,7 +55,7 @@ static void measure(uint32_t rate_hz, unsigned period_ms) {
                                                .delay_min_ms = 20,
                                                .delay_max_ms = 400,
                                                .cname = "bench"};
-        struct pm_pump_config pc = {.card_rate_hz = rate_hz, .period_samples = n, .seed = i + 1};
+        struct pm_pump_config pc = {.card_rate_hz = rate_hz, .period_samples = n, .seed = i + 1, .tap_rate_hz = 8000};
         if (pm_pump_init(&pumps[i], &pc) != PM_OK || pm_pump_stream_start(&pumps[i], &configs[i], 0) != 0) {
             fprintf(stderr, "set-up failed\n");
             return;

@@ -50,7 +50,8 @@ static void note(const struct pm_event *events, int count) {
 
 static void hear_again(unsigned i, bool marker) {
     struct pm_event events[PM_DIGIT_IN_EVENTS];
-    struct pm_digit_packet p = {.payload = wires[i].step.payload,
+    struct pm_digit_packet p = {.clock_rate_hz = 8000,
+                                .payload = wires[i].step.payload,
                                 .payload_octets = 4,
                                 .timestamp = wires[i].step.timestamp,
                                 .sequence = wires[i].sequence,
@@ -66,7 +67,7 @@ static void listen_from(unsigned first, unsigned last, bool marker) {
 }
 
 static void reset(void) {
-    pm_digit_in_init(&in, 8000);
+    pm_digit_in_init(&in);
     begins = ends = 0;
     memset(heard, 0, sizeof heard);
 }
@@ -141,8 +142,12 @@ static void a_sender_that_moves_the_timestamp_counts_once(void) {
         uint8_t payload[4] = {4, i == 5 ? 0x80 : 0, 0, 0};
         pm_store16(payload + 2, (uint16_t)(160 * (i + 1)));
         struct pm_event events[PM_DIGIT_IN_EVENTS];
-        struct pm_digit_packet p = {
-            .payload = payload, .payload_octets = 4, .timestamp = 1000u + 160u * i, .sequence = i, .marker = i == 0};
+        struct pm_digit_packet p = {.clock_rate_hz = 8000,
+                                    .payload = payload,
+                                    .payload_octets = 4,
+                                    .timestamp = 1000u + 160u * i,
+                                    .sequence = i,
+                                    .marker = i == 0};
         note(events, pm_digit_in_packet(&in, &p, events));
     }
     CHECK(begins == 1 && ends == 1);
@@ -151,7 +156,7 @@ static void a_sender_that_moves_the_timestamp_counts_once(void) {
 static void other_events_and_short_payloads_are_no_digits(void) {
     const uint8_t fax[4] = {36, 0x80, 0, 100};
     struct pm_event events[PM_DIGIT_IN_EVENTS];
-    struct pm_digit_packet p = {.payload = fax, .payload_octets = 4};
+    struct pm_digit_packet p = {.payload = fax, .payload_octets = 4, .clock_rate_hz = 8000};
     reset();
     CHECK(pm_digit_in_packet(&in, &p, events) == 0);
     p.payload_octets = 3;
@@ -186,8 +191,8 @@ static void a_tone_follows_its_cadence(void) {
     const struct pm_tone_step steps[] = {{425, 0, 20, 10}, {0, 0, 10, 0}};
     int16_t x[400];
     CHECK(pm_tone_start(&tone, steps, 2, 1) == PM_OK);
-    CHECK(!pm_tone_render(&tone, x, 100));
-    CHECK(pm_tone_render(&tone, x + 100, 300) && !tone.playing);
+    CHECK(!pm_tone_render(&tone, x, 100, 8000));
+    CHECK(pm_tone_render(&tone, x + 100, 300, 8000) && !tone.playing);
     int peak = 0;
     for (unsigned i = 0; i < 160; i++) {
         peak = abs(x[i]) > peak ? abs(x[i]) : peak;

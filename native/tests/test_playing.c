@@ -6,10 +6,20 @@
 #include <string.h>
 
 #define MS INT64_C(1000000)
+#define HISTORY PM_CONCEAL_HISTORY
+
+static unsigned per_ms; /* samples of a millisecond: everything here works at both rates of the core */
+
+#define AT_BOTH_RATES(name)                                                                                                        \
+    static void name##_at_both_rates(void) {                                                                                       \
+        for (per_ms = 8; per_ms <= 16; per_ms += 8) {                                                                              \
+            name();                                                                                                                \
+        }                                                                                                                          \
+    }
 
 static void sine(int16_t *out, size_t n, double hz) {
     for (size_t i = 0; i < n; i++) {
-        out[i] = (int16_t)(8000.0 * sin(2.0 * 3.14159265358979 * hz * (double)i / 8000.0));
+        out[i] = (int16_t)(8000.0 * sin(2.0 * 3.14159265358979 * hz * (double)i / (1000.0 * per_ms)));
     }
 }
 
@@ -23,28 +33,29 @@ static int largest_step(const int16_t *x, size_t n) {
 }
 
 static void concealment_continues_a_tone_and_fades(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 800];
+    static int16_t x[HISTORY + PM_MS_MAX(100)];
     static struct pm_conceal c;
-    sine(x, PM_CONCEAL_HISTORY, 150.0);
-    int own = largest_step(x, PM_CONCEAL_HISTORY);
-    pm_conceal_init(&c);
-    pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 800);
-    CHECK(largest_step(x, PM_CONCEAL_HISTORY + 800) < own * 3 / 2);
-    CHECK(largest_step(x + PM_CONCEAL_HISTORY, 160) > own / 2); /* it sounds for 20 ms at full strength */
-    for (unsigned i = 720; i < 800; i++) {
-        CHECK(x[PM_CONCEAL_HISTORY + i] == 0); /* and is silent from 90 ms on */
+    sine(x, HISTORY, 150.0);
+    int own = largest_step(x, HISTORY);
+    pm_conceal_init(&c, per_ms);
+    pm_conceal_extend(&c, x + HISTORY, x + HISTORY, 100 * per_ms);
+    CHECK(largest_step(x, HISTORY + 100 * per_ms) < own * 3 / 2);
+    CHECK(largest_step(x + HISTORY, 20 * per_ms) > own / 2); /* it sounds for 20 ms at full strength */
+    for (unsigned i = 90 * per_ms; i < 100 * per_ms; i++) {
+        CHECK(x[HISTORY + i] == 0); /* and is silent from 90 ms on */
     }
 }
 
 static void concealment_merges_without_a_click(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 320];
+    static int16_t x[HISTORY + PM_MS_MAX(40)];
     static struct pm_conceal c;
-    sine(x, PM_CONCEAL_HISTORY + 320, 150.0);
-    int own = largest_step(x, PM_CONCEAL_HISTORY);
-    pm_conceal_init(&c);
-    pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 160);
-    pm_conceal_merge(&c, x + PM_CONCEAL_HISTORY + 160, 160);
-    CHECK(!c.active && largest_step(x, PM_CONCEAL_HISTORY + 320) < own * 3 / 2);
+    unsigned packet = 20 * per_ms;
+    sine(x, HISTORY + 2 * packet, 150.0);
+    int own = largest_step(x, HISTORY);
+    pm_conceal_init(&c, per_ms);
+    pm_conceal_extend(&c, x + HISTORY, x + HISTORY, packet);
+    pm_conceal_merge(&c, x + HISTORY + packet, packet);
+    CHECK(!c.active && largest_step(x, HISTORY + 2 * packet) < own * 3 / 2);
 }
 
 static double error_over_signal(const int16_t *x, const int16_t *truth, size_t n) {
@@ -60,85 +71,88 @@ static double error_over_signal(const int16_t *x, const int16_t *truth, size_t n
 static void glide(int16_t *out, size_t n) {
     double phase = 0.0;
     for (size_t i = 0; i < n; i++) {
-        phase += 2.0 * 3.14159265358979 * (130.0 + 0.04 * (double)i) / 8000.0;
+        double ms = (double)i / per_ms;
+        phase += 2.0 * 3.14159265358979 * (130.0 + 0.32 * ms) / (1000.0 * per_ms);
         out[i] = (int16_t)(5000.0 * sin(phase) + 3000.0 * sin(2.0 * phase) + 2000.0 * sin(5.0 * phase));
     }
 }
 
 static void a_hole_is_bridged_better_than_it_is_continued(void) {
-    enum { HOLE = 160, ALL = PM_CONCEAL_HISTORY + 2 * HOLE };
+    enum { ALL = HISTORY + 2 * PM_MS_MAX(20) };
     static int16_t truth[ALL], bridged[ALL], continued[ALL];
     static struct pm_conceal c;
-    glide(truth, ALL);
+    unsigned n = 20 * per_ms;
+    glide(truth, HISTORY + 2 * n);
     memcpy(bridged, truth, sizeof truth);
     memcpy(continued, truth, sizeof truth);
-    int16_t *hole = bridged + PM_CONCEAL_HISTORY;
-    pm_conceal_init(&c);
-    pm_conceal_bridge(&c, hole, hole, HOLE, hole + HOLE, HOLE);
+    int16_t *hole = bridged + HISTORY;
+    pm_conceal_init(&c, per_ms);
+    pm_conceal_bridge(&c, hole, hole, n, hole + n, n);
     CHECK(!c.active);
-    CHECK(memcmp(hole + HOLE, truth + PM_CONCEAL_HISTORY + HOLE, HOLE * sizeof *hole) == 0); /* what came is left alone */
-    pm_conceal_extend(&c, continued + PM_CONCEAL_HISTORY, continued + PM_CONCEAL_HISTORY, HOLE);
-    double both = error_over_signal(hole, truth + PM_CONCEAL_HISTORY, HOLE);
-    double one = error_over_signal(continued + PM_CONCEAL_HISTORY, truth + PM_CONCEAL_HISTORY, HOLE);
+    CHECK(memcmp(hole + n, truth + HISTORY + n, n * sizeof *hole) == 0); /* what came is left alone */
+    pm_conceal_extend(&c, continued + HISTORY, continued + HISTORY, n);
+    double both = error_over_signal(hole, truth + HISTORY, n);
+    double one = error_over_signal(continued + HISTORY, truth + HISTORY, n);
     CHECK(both < 0.15 && both < one / 3.0);
 }
 
 static void a_hole_in_silence_stays_silent(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 320];
+    static int16_t x[HISTORY + 3 * PM_MS_MAX(20)];
     static struct pm_conceal c;
-    int16_t *hole = x + PM_CONCEAL_HISTORY;
-    pm_conceal_init(&c);
-    pm_conceal_bridge(&c, hole, hole, 160, hole + 160, 160);
-    pm_conceal_extend(&c, hole + 160, hole + 160, 160);
-    for (unsigned i = 0; i < 320; i++) {
+    unsigned n = 20 * per_ms;
+    int16_t *hole = x + HISTORY;
+    pm_conceal_init(&c, per_ms);
+    pm_conceal_bridge(&c, hole, hole, n, hole + n, n);
+    pm_conceal_extend(&c, hole + n, hole + n, n);
+    for (unsigned i = 0; i < 2 * n; i++) {
         CHECK(hole[i] == 0);
     }
 }
 
 static void any_length_behind_a_hole_will_do(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 1000];
+    static int16_t x[HISTORY + 1000];
     static struct pm_conceal c;
-    glide(x, PM_CONCEAL_HISTORY + 1000);
-    int own = largest_step(x, PM_CONCEAL_HISTORY + 1000);
+    glide(x, HISTORY + 1000);
+    int own = largest_step(x, HISTORY + 1000);
     for (unsigned hole = 1; hole < 300; hole += 37) {
         for (unsigned fresh = 0; fresh < 400; fresh += 57) {
-            glide(x, PM_CONCEAL_HISTORY + 1000);
-            int16_t *at = x + PM_CONCEAL_HISTORY;
-            pm_conceal_init(&c);
+            glide(x, HISTORY + 1000);
+            int16_t *at = x + HISTORY;
+            pm_conceal_init(&c, per_ms);
             pm_conceal_bridge(&c, at, at, hole, at + hole, fresh);
-            CHECK(largest_step(x, PM_CONCEAL_HISTORY + hole) < 3 * own);
+            CHECK(largest_step(x, HISTORY + hole) < 3 * own);
         }
     }
 }
 
 static void loud_square_waves_do_not_run_away(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 800];
+    static int16_t x[HISTORY + PM_MS_MAX(100)];
     static struct pm_conceal c;
-    for (unsigned i = 0; i < PM_CONCEAL_HISTORY; i++) {
-        x[i] = i / 20 % 2 == 0 ? INT16_MAX : INT16_MIN;
+    for (unsigned i = 0; i < HISTORY; i++) {
+        x[i] = i / (2 * per_ms) % 2 == 0 ? INT16_MAX : INT16_MIN;
     }
-    pm_conceal_init(&c);
-    pm_conceal_extend(&c, x + PM_CONCEAL_HISTORY, x + PM_CONCEAL_HISTORY, 800);
-    CHECK(x[PM_CONCEAL_HISTORY + 799] == 0);
-    for (unsigned i = 0; i < PM_PREDICT_ORDER; i++) {
+    pm_conceal_init(&c, per_ms);
+    pm_conceal_extend(&c, x + HISTORY, x + HISTORY, 100 * per_ms);
+    CHECK(x[HISTORY + 100 * per_ms - 1] == 0);
+    for (unsigned i = 0; i < PM_PREDICT_ORDER_MS * per_ms; i++) {
         CHECK(isfinite(c.last[i]));
     }
 }
 
 /* Found by fuzz_jitter: a step from silence to full scale has a prediction that grows before it decays. */
 static void a_continuation_after_a_step_does_not_run_away(void) {
-    static int16_t x[PM_CONCEAL_HISTORY + 1200];
+    static int16_t x[HISTORY + 1200];
     static struct pm_conceal c;
-    for (unsigned step = 0; step < PM_CONCEAL_HISTORY; step++) {
+    for (unsigned step = 0; step < HISTORY; step += per_ms / 8) {
         memset(x, 0, sizeof x);
-        for (unsigned i = step; i < PM_CONCEAL_HISTORY; i++) {
+        for (unsigned i = step; i < HISTORY; i++) {
             x[i] = -32124;
         }
-        int16_t *end = x + PM_CONCEAL_HISTORY;
+        int16_t *end = x + HISTORY;
         end[160 + step % 160] = 32124;
-        pm_conceal_init(&c);
+        pm_conceal_init(&c, per_ms);
         pm_conceal_extend(&c, end, end, 80);
-        for (unsigned i = 0; i < PM_PREDICT_ORDER; i++) {
+        for (unsigned i = 0; i < PM_PREDICT_ORDER_MS * per_ms; i++) {
             CHECK(fabsf(c.last[i]) <= 32124.0F * 2.0F);
         }
         pm_conceal_bridge(&c, end + 80, end + 80, 80, end + 160, 160);
@@ -146,52 +160,55 @@ static void a_continuation_after_a_step_does_not_run_away(void) {
 }
 
 static void stretching_changes_whole_periods_without_a_click(void) {
-    static int16_t x[1000];
-    sine(x, 800, 200.0); /* a period is 40 samples */
-    int own = largest_step(x, 800);
-    unsigned removed = pm_stretch_shorten(x + 120, 480, 0.85F);
-    CHECK(removed > 0 && removed % 40 == 0);
-    CHECK(largest_step(x, 600 - removed) <= own + own / 8);
-    sine(x, 800, 200.0);
-    unsigned inserted = pm_stretch_lengthen(x + 120, 480, 0.85F);
-    CHECK(inserted > 0 && inserted % 40 == 0);
-    CHECK(largest_step(x, 600 + inserted) <= own + own / 8);
-    CHECK(pm_stretch_shorten(x, PM_STRETCH_NEEDS - 1, 0.85F) == 0);
+    static int16_t x[PM_MS_MAX(125)];
+    unsigned n = 60 * per_ms, before = 15 * per_ms, all = 100 * per_ms;
+    sine(x, all, 200.0); /* a period is 5 ms */
+    int own = largest_step(x, all);
+    unsigned removed = pm_stretch_shorten(x + before, n, 0.85F, per_ms);
+    CHECK(removed > 0 && removed % (5 * per_ms) == 0);
+    CHECK(largest_step(x, before + n - removed) <= own + own / 8);
+    sine(x, all, 200.0);
+    unsigned inserted = pm_stretch_lengthen(x + before, n, 0.85F, per_ms);
+    CHECK(inserted > 0 && inserted % (5 * per_ms) == 0);
+    CHECK(largest_step(x, before + n + inserted) <= own + own / 8);
+    CHECK(pm_stretch_shorten(x, PM_STRETCH_NEEDS_MS * per_ms - 1, 0.85F, per_ms) == 0);
 }
 
 static void noise_is_not_stretched_unless_it_must_be(void) {
-    static int16_t x[600];
+    static int16_t x[PM_MS_MAX(75)];
     uint32_t seed = 1;
-    for (unsigned i = 0; i < 600; i++) {
+    for (unsigned i = 0; i < 75 * per_ms; i++) {
         seed = seed * 1664525u + 1013904223u;
         x[i] = (int16_t)((seed >> 16 & 0x3fff) - 0x2000);
     }
-    CHECK(pm_stretch_shorten(x, 600, 0.85F) == 0);
-    CHECK(pm_stretch_shorten(x, 600, 0.0F) > 0);
+    CHECK(pm_stretch_shorten(x, 75 * per_ms, 0.85F, per_ms) == 0);
+    CHECK(pm_stretch_shorten(x, 75 * per_ms, 0.0F, per_ms) > 0);
 }
 
 static void a_pause_is_known_by_the_voice_before_it_and_its_own_background(void) {
-    static int16_t voice[800], hum[800];
+    static int16_t voice[PM_MS_MAX(100)], hum[PM_MS_MAX(100)];
     static struct pm_level level;
-    memset(&level, 0, sizeof level);
-    sine(voice, 800, 150.0);
-    for (unsigned i = 0; i < 800; i++) {
+    pm_level_init(&level, per_ms);
+    unsigned n = 100 * per_ms;
+    sine(voice, n, 150.0);
+    for (unsigned i = 0; i < n; i++) {
         hum[i] = (int16_t)(voice[i] / 40);
     }
-    pm_level_follow(&level, voice, 800);
-    CHECK(!pm_level_is_pause(&level, voice, 800));
-    pm_level_follow(&level, hum, 800);
-    CHECK(pm_level_is_pause(&level, hum, 800));
-    memcpy(hum + 700, voice, 100 * sizeof *hum); /* the voice begins in the last samples */
-    CHECK(!pm_level_is_pause(&level, hum, 800));
+    pm_level_follow(&level, voice, n);
+    CHECK(!pm_level_is_pause(&level, voice, n));
+    pm_level_follow(&level, hum, n);
+    CHECK(pm_level_is_pause(&level, hum, n));
+    memcpy(hum + n - 12 * per_ms, voice, 12 * per_ms * sizeof *hum); /* the voice begins in the last samples */
+    CHECK(!pm_level_is_pause(&level, hum, n));
 }
 
 static void a_pause_is_changed_by_the_sample(void) {
     static int16_t x[1000];
-    CHECK(pm_stretch_cut(x + 120, 400, 33) == 33);
-    CHECK(pm_stretch_cut(x + 120, 50, 33) == 25); /* half of what is there */
-    CHECK(pm_stretch_fill(x + 120, 400, 33) == 33);
-    CHECK(pm_stretch_fill(x + 120, 400, 4000) == PM_STRETCH_LAG_MAX);
+    int16_t *now = x + PM_STRETCH_LAG_MAX;
+    CHECK(pm_stretch_cut(now, 400, 33, per_ms) == 33);
+    CHECK(pm_stretch_cut(now, 50, 33, per_ms) == 25); /* half of what is there */
+    CHECK(pm_stretch_fill(now, 400, 33, per_ms) == 33);
+    CHECK(pm_stretch_fill(now, 400, 4000, per_ms) == PM_STRETCH_LAG_MS * per_ms);
 }
 
 static void playout_renders_exactly_what_is_asked_for(void) {
@@ -200,9 +217,10 @@ static void playout_renders_exactly_what_is_asked_for(void) {
     struct pm_jitter_config c = {.clock_rate_hz = 8000, .frame = 80, .delay_min_ms = 20, .delay_max_ms = 400};
     int16_t out[PM_RENDER_MAX], tone[160];
     uint8_t octets[160];
+    per_ms = 8;
     sine(tone, 160, 100.0);
     CHECK(pm_g711_encode(PM_CODEC_PCMU, tone, 160, octets, 160) == 160);
-    CHECK(pm_playout_init(&p, &c, &payload, 1) == PM_OK);
+    CHECK(pm_playout_init(&p, &c, &payload, 1, NULL, 0) == PM_OK);
     for (uint16_t i = 0; i < 100; i++) {
         struct pm_jitter_packet packet = {.payload = octets,
                                           .payload_octets = 160,
@@ -221,17 +239,29 @@ static void playout_renders_exactly_what_is_asked_for(void) {
     CHECK(pm_playout_render(&p, out, PM_RENDER_MAX + 1) == PM_EARG);
 }
 
-const struct test playout_tests[] = {TEST(concealment_continues_a_tone_and_fades),
-                                     TEST(concealment_merges_without_a_click),
-                                     TEST(a_hole_is_bridged_better_than_it_is_continued),
-                                     TEST(a_hole_in_silence_stays_silent),
-                                     TEST(any_length_behind_a_hole_will_do),
-                                     TEST(loud_square_waves_do_not_run_away),
-                                     TEST(a_continuation_after_a_step_does_not_run_away),
-                                     TEST(stretching_changes_whole_periods_without_a_click),
-                                     TEST(noise_is_not_stretched_unless_it_must_be),
-                                     TEST(a_pause_is_known_by_the_voice_before_it_and_its_own_background),
-                                     TEST(a_pause_is_changed_by_the_sample),
+AT_BOTH_RATES(concealment_continues_a_tone_and_fades)
+AT_BOTH_RATES(concealment_merges_without_a_click)
+AT_BOTH_RATES(a_hole_is_bridged_better_than_it_is_continued)
+AT_BOTH_RATES(a_hole_in_silence_stays_silent)
+AT_BOTH_RATES(any_length_behind_a_hole_will_do)
+AT_BOTH_RATES(loud_square_waves_do_not_run_away)
+AT_BOTH_RATES(a_continuation_after_a_step_does_not_run_away)
+AT_BOTH_RATES(stretching_changes_whole_periods_without_a_click)
+AT_BOTH_RATES(noise_is_not_stretched_unless_it_must_be)
+AT_BOTH_RATES(a_pause_is_known_by_the_voice_before_it_and_its_own_background)
+AT_BOTH_RATES(a_pause_is_changed_by_the_sample)
+
+const struct test playout_tests[] = {TEST(concealment_continues_a_tone_and_fades_at_both_rates),
+                                     TEST(concealment_merges_without_a_click_at_both_rates),
+                                     TEST(a_hole_is_bridged_better_than_it_is_continued_at_both_rates),
+                                     TEST(a_hole_in_silence_stays_silent_at_both_rates),
+                                     TEST(any_length_behind_a_hole_will_do_at_both_rates),
+                                     TEST(loud_square_waves_do_not_run_away_at_both_rates),
+                                     TEST(a_continuation_after_a_step_does_not_run_away_at_both_rates),
+                                     TEST(stretching_changes_whole_periods_without_a_click_at_both_rates),
+                                     TEST(noise_is_not_stretched_unless_it_must_be_at_both_rates),
+                                     TEST(a_pause_is_known_by_the_voice_before_it_and_its_own_background_at_both_rates),
+                                     TEST(a_pause_is_changed_by_the_sample_at_both_rates),
                                      TEST(playout_renders_exactly_what_is_asked_for),
                                      {0}};
 

@@ -19,7 +19,7 @@ static struct pm_stream_config usual_config(void) {
                                      .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}},
                                      .receive_count = 2,
                                      .send = {0, PM_CODEC_PCMU},
-                                     .digit_receive_types = {101},
+                                     .digit_receive = {{101, 8000}},
                                      .digit_receive_count = 1,
                                      .digit_send_type = 101,
                                      .sends_digits = true,
@@ -227,12 +227,16 @@ static int loopback_socket(struct pm_address *own) {
 
 static struct pm_pump near_pump, far_pump;
 
-static void run_pumps(uint32_t rate_hz, uint32_t period_samples) {
-    struct pm_pump_config pc = {.card_rate_hz = rate_hz, .period_samples = period_samples, .seed = 5};
+static void run_pumps(uint32_t rate_hz, uint32_t period_samples, struct pm_payload codec) {
+    struct pm_pump_config pc = {.card_rate_hz = rate_hz, .period_samples = period_samples, .seed = 5, .tap_rate_hz = 8000};
     struct pm_stream_config near_config = usual_config(), far_config = usual_config();
     int16_t microphone[PM_CARD_PERIOD_MAX], speaker[PM_CARD_PERIOD_MAX];
+    int16_t heard[PM_RENDER_MAX], said[PM_RENDER_MAX];
     struct pm_period_result result;
     struct pm_stream_stats stats;
+    near_config.send = far_config.send = codec;
+    near_config.receive[2] = far_config.receive[2] = codec;
+    near_config.receive_count = far_config.receive_count = 3;
     near_config.rtp_fd = loopback_socket(&far_config.remote_rtp);
     far_config.rtp_fd = loopback_socket(&near_config.remote_rtp);
     CHECK(pm_pump_init(&near_pump, &pc) == PM_OK && pm_pump_init(&far_pump, &pc) == PM_OK);
@@ -242,20 +246,23 @@ static void run_pumps(uint32_t rate_hz, uint32_t period_samples) {
         microphone[i] = (int16_t)(i % 16 < 8 ? 4000 : -4000);
     }
     int peak = 0;
-    uint64_t call_samples = 0;
+    uint64_t tap_samples = 0;
+    uint32_t mix_hz = pm_codec_find(codec.codec)->rate_hz;
     for (int64_t k = 1; k <= 100; k++) {
         int64_t now_ns = k * 1000000000 * (int64_t)period_samples / rate_hz;
-        CHECK(pm_pump_period(&near_pump, now_ns, now_ns, microphone, speaker, NULL, NULL, 0, &result) == PM_OK);
-        call_samples += result.call_samples;
+        CHECK(pm_pump_period(&near_pump, now_ns, now_ns, microphone, speaker, heard, said, PM_RENDER_MAX, &result) == PM_OK);
+        tap_samples += result.tap_samples;
+        CHECK(result.mix_rate_hz == mix_hz);
         CHECK(pm_pump_period(&far_pump, now_ns, now_ns, microphone, speaker, NULL, NULL, 0, &result) == PM_OK);
         for (unsigned i = 0; i < period_samples; i++) {
             peak = abs(speaker[i]) > peak ? abs(speaker[i]) : peak;
         }
     }
-    CHECK(call_samples == 100u * period_samples * 8000u / rate_hz);
+    CHECK(tap_samples == 100u * period_samples * 8000u / rate_hz);
     CHECK(peak > 1000);
-    CHECK(pm_pump_stream_stats(&far_pump, 0, &stats) == PM_OK && stats.packets_received >= call_samples / 160 - 2);
+    CHECK(pm_pump_stream_stats(&far_pump, 0, &stats) == PM_OK && stats.packets_received >= tap_samples / 160 - 2);
     CHECK(stats.packets_lost == 0 && stats.packets_invalid == 0 && stats.packets_foreign == 0);
+    CHECK(stats.rate_hz == mix_hz);
     CHECK(pm_pump_stream_stop(&near_pump, 0, 0, 0) == PM_OK && pm_pump_stream_stop(&near_pump, 0, 0, 0) == PM_ESTATE);
     pm_pump_close(&near_pump);
     pm_pump_close(&far_pump);
@@ -267,15 +274,19 @@ static void run_pumps(uint32_t rate_hz, uint32_t period_samples) {
 static void two_pumps_talk_at_every_card_rate(void) {
     const uint32_t rates[] = {8000, 16000, 32000, 44100, 48000};
     for (unsigned i = 0; i < 5; i++) {
-        run_pumps(rates[i], rates[i] / 100);
-        run_pumps(rates[i], rates[i] / 50);
+        run_pumps(rates[i], rates[i] / 100, (struct pm_payload){0, PM_CODEC_PCMU});
+        run_pumps(rates[i], rates[i] / 50, (struct pm_payload){0, PM_CODEC_PCMU});
+        run_pumps(rates[i], rates[i] / 50, (struct pm_payload){97, PM_CODEC_L16_NARROW});
+        run_pumps(rates[i], rates[i] / 50, (struct pm_payload){96, PM_CODEC_L16});
     }
-    run_pumps(44100, 1024);
-    run_pumps(48000, 256);
+    run_pumps(44100, 1024, (struct pm_payload){8, PM_CODEC_PCMA});
+    run_pumps(48000, 256, (struct pm_payload){8, PM_CODEC_PCMA});
+    run_pumps(44100, 1024, (struct pm_payload){96, PM_CODEC_L16});
+    run_pumps(16000, 255, (struct pm_payload){96, PM_CODEC_L16});
 }
 
 static void a_pump_refuses_what_it_cannot_do(void) {
-    struct pm_pump_config c = {.card_rate_hz = 11025, .period_samples = 100};
+    struct pm_pump_config c = {.card_rate_hz = 11025, .period_samples = 100, .tap_rate_hz = 8000};
     struct pm_stream_config s = usual_config();
     CHECK(pm_pump_init(&near_pump, &c) == PM_EARG);
     CHECK(pm_pump_stream_start(&near_pump, &s, 0) == PM_ESTATE);
@@ -291,7 +302,7 @@ static void a_pump_refuses_what_it_cannot_do(void) {
 }
 
 static void sounds_play_once_and_say_that_they_are_done(void) {
-    struct pm_pump_config c = {.card_rate_hz = 8000, .period_samples = 160};
+    struct pm_pump_config c = {.card_rate_hz = 8000, .period_samples = 160, .tap_rate_hz = 8000};
     const struct pm_tone_step beep = {1000, 0, 30, 12};
     int16_t prompt[200], microphone[160] = {0}, speaker[160];
     struct pm_period_result result;
@@ -300,7 +311,7 @@ static void sounds_play_once_and_say_that_they_are_done(void) {
         prompt[i] = 100;
     }
     CHECK(pm_pump_init(&near_pump, &c) == PM_OK);
-    CHECK(pm_pump_play_prompt(&near_pump, prompt, 200, 1, true, 0) == PM_OK);
+    CHECK(pm_pump_play_prompt(&near_pump, prompt, 200, 8000, 1, true, 0) == PM_OK);
     CHECK(pm_pump_period(&near_pump, 1, 1, microphone, speaker, NULL, NULL, 0, &result) == PM_OK && result.events == 0);
     CHECK(speaker[0] == 100 && speaker[159] == 100);
     CHECK(pm_pump_play_tone(&near_pump, &beep, 1, 1, false, 1) == PM_OK);

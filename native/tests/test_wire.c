@@ -208,12 +208,12 @@ static void a_restart_is_believed_at_the_second_packet(void) {
 static void jitter_follows_appendix_a8(void) {
     struct pm_source s;
     pm_source_init(&s, 1, 0, 8000, 0);
-    pm_source_arrival(&s, 0, 0);
-    pm_source_arrival(&s, 160, 20000000);
+    pm_source_arrival(&s, 0, 8000, 0);
+    pm_source_arrival(&s, 160, 8000, 20000000);
     CHECK(s.jitter == 0.0);
-    pm_source_arrival(&s, 320, 42000000); /* 2 ms late: 16 units */
+    pm_source_arrival(&s, 320, 8000, 42000000); /* 2 ms late: 16 units */
     CHECK(s.jitter == 1.0);
-    pm_source_arrival(&s, 480, 60000000); /* and back: 16 units again */
+    pm_source_arrival(&s, 480, 8000, 60000000); /* and back: 16 units again */
     CHECK(s.jitter == 1.9375);
 }
 

@@ -100,7 +100,7 @@ def session() -> MediaSession:
         codec=PCMA,
         receive_codecs=(PCMA,),
         dtmf_send_payload_type=101,
-        dtmf_receive_payload_types=(101,),
+        dtmf_receive=(TELEPHONE_EVENT,),
         direction=Direction.SENDRECV,
         ptime_ms=20,
     )

@@ -36,7 +36,7 @@ def test_a_session_becomes_stream_settings() -> None:
     assert told.remote_rtcp == ("127.0.0.1", 41_001)
     assert told.receive == ((8, MediaCodec.PCMA), (0, MediaCodec.PCMU))
     assert (told.send_payload_type, told.send_codec) == (0, MediaCodec.PCMU)
-    assert (told.digit_send_type, told.digit_receive_types) == (101, (101,))
+    assert (told.digit_send_type, told.digit_receive) == (101, ((101, 8000),))
     assert (told.sends, told.receives, told.ptime_ms) == (True, True, 20)
     assert (told.delay_min_ms, told.delay_max_ms, told.latch_ms) == (40, 200, 0)
     assert (told.ssrc, told.cname) == (identity.ssrc, identity.cname)

@@ -129,7 +129,7 @@ def test_a_caller_that_lies_is_told() -> None:
         Playout().put(JitterPacket(0, 0, b"\0" * 160, 0, payload_type=18))
 
 
-@pytest.mark.parametrize("codec", MediaCodec)
+@pytest.mark.parametrize("codec", [MediaCodec.PCMU, MediaCodec.PCMA])
 def test_g711_costs_little_of_real_speech(codec: MediaCodec) -> None:
     samples = speech()
     back = array("h", decode_g711(codec, encode_g711(codec, samples.tobytes())))

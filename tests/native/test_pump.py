@@ -10,6 +10,8 @@ import pytest
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media.binding import (
+    NARROW_HZ,
+    WIDE_HZ,
     Address,
     EventKind,
     MediaCodec,
@@ -56,7 +58,7 @@ class Party:
             receive=((0, MediaCodec.PCMU), (8, MediaCodec.PCMA)),
             send_payload_type=8,
             send_codec=MediaCodec.PCMA,
-            digit_receive_types=(101,),
+            digit_receive=((101, 8000),),
             digit_send_type=101,
             ssrc=self.ssrc,
             first_timestamp=2**32 - 500,
@@ -110,6 +112,29 @@ def test_speech_arrives_whole_and_both_sides_count_alike(parties: tuple[Party, P
     assert stats.packets_received == near.stats().packets_sent == 401
     assert stats.packets_lost == stats.packets_invalid == stats.packets_foreign == stats.samples_concealed == 0
     assert 10 <= stats.delay_ms <= 40
+
+
+@pytest.mark.parametrize("tap_rate_hz", [NARROW_HZ, WIDE_HZ])
+def test_a_wide_call_is_mixed_wide_and_tapped_at_one_rate(parties: tuple[Party, Party], tap_rate_hz: int) -> None:
+    near, far = parties
+    far.pump = Pump(rate_hz=8000, period_samples=PERIOD, seed=2, tap_rate_hz=tap_rate_hz)
+    narrow = [far.settings(near), near.settings(far)]
+    wide = [s._replace(receive=((96, MediaCodec.L16), *s.receive), send_payload_type=96, send_codec=MediaCodec.L16) for s in narrow]
+    far.slot = far.pump.start_stream(wide[0], 0)
+    near.pump.update_stream(near.slot, wide[1], 0)
+    said, tapped = speech(), bytearray()
+    for k in range(1, 200):
+        near.period(k, said[(k - 1) * PERIOD : k * PERIOD].tobytes())
+        far.period(k)
+        tapped += far.pump.heard()
+    heard = array("h", bytes(tapped))
+    assert len(heard) == 199 * PERIOD * tap_rate_hz // 8000
+    power, told = sum(v * v for v in said[: 150 * PERIOD]) / 150, sum(v * v for v in heard) / 199 * 8000 / tap_rate_hz
+    assert 0.7 < told / power < 1.3
+    assert (far.stats().rate_hz, far.stats().packets_received, far.stats().packets_invalid) == (WIDE_HZ, 199, 0)
+    assert near.stats().octets_sent == 199 * 640
+    far.pump.update_stream(far.slot, narrow[0], 200 * PERIOD_NS)
+    assert far.stats().rate_hz == NARROW_HZ
 
 
 def test_reports_are_exchanged(parties: tuple[Party, Party]) -> None:
