@@ -19,6 +19,7 @@ from firmware.sip.events import (
     AttendedTransfer,
     CallKey,
     Command,
+    Confer,
     Effect,
     FlowClosed,
     HangUp,
@@ -31,6 +32,7 @@ from firmware.sip.events import (
     Progress,
     QueryOptions,
     Received,
+    Refer,
     RefuseTransfer,
     Register,
     Registered,
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Agent", "AgentSettings"]
 
 DESK_METHODS = frozenset(("MESSAGE", "NOTIFY", "SUBSCRIBE"))
+OUTSIDE_METHODS = DESK_METHODS | {"REFER"}  # within a call a REFER is the call's
 STEPS_MAX = 10_000  # timers fired in one call: more means that one sets itself again without delay, which would be our bug
 
 
@@ -123,8 +126,10 @@ class Agent:
                 self._registration(account).unregister(now_s)
             case Invite():
                 self._invite(command, now_s)
-            case SendMessage() | Subscribe() | Unsubscribe() | Publish() | Unpublish() | SetPresence():
+            case SendMessage() | Subscribe() | Unsubscribe() | Publish() | Unpublish() | SetPresence() | Refer():
                 self._command_desk(command, now_s)
+            case Confer(calls=calls):
+                self._confer(calls, now_s)
             case QueryOptions():
                 OptionsQuery(self._endpoint, command, self._knowledge(command.account)).begin(now_s)
             case AcceptTransfer():
@@ -241,7 +246,7 @@ class Agent:
             self._receive_invite(transaction, now_s)
         elif request.method == "OPTIONS":
             transaction.respond(capabilities(self._endpoint.settings, request, self._ids.tag()), now_s)
-        elif request.method in DESK_METHODS:
+        elif request.method in OUTSIDE_METHODS:
             self._desk().receive_request(transaction, self._called_account(transaction), now_s)
         else:
             # §15.1.2: a BYE that belongs to no dialog is answered 481; so is an INFO (RFC 6086 §4.2.2).
@@ -327,7 +332,16 @@ class Agent:
             self._watches[account] = RegistrationWatch(self._desk(), knowledge, self._registrations[account])
         return self._watches[account]
 
-    def _command_desk(self, command: NoticeCommand, now_s: float) -> None:
+    def _confer(self, calls: tuple[CallKey, ...], now_s: float) -> None:
+        before, self._endpoint.focus = self._endpoint.focus, calls
+        for key in {*before} ^ {*calls}:
+            leg = self._endpoint.calls.get(key)
+            if isinstance(leg, Session) and not leg.is_over:
+                # RFC 4579 §5.2: a call that enters or leaves a conference is told so by a target refresh with the new Contact.
+                leg.refresher.renew(now_s)
+        self._desk().conferred(now_s)
+
+    def _command_desk(self, command: NoticeCommand | Refer, now_s: float) -> None:
         account = None if isinstance(command, Unsubscribe | Unpublish | SetPresence) else command.account
         self._desk().command(command, self._knowledge(account), now_s)
 

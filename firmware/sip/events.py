@@ -23,6 +23,9 @@ from firmware.sip.names import Transport as Transport
 from firmware.sip.notices import NoticeCommand, NoticeEvent
 from firmware.sip.transfer_events import AcceptTransfer as AcceptTransfer
 from firmware.sip.transfer_events import AttendedTransfer as AttendedTransfer
+from firmware.sip.transfer_events import Refer as Refer
+from firmware.sip.transfer_events import ReferProgress as ReferProgress
+from firmware.sip.transfer_events import ReferRequested as ReferRequested
 from firmware.sip.transfer_events import RefuseTransfer as RefuseTransfer
 from firmware.sip.transfer_events import Transfer as Transfer
 from firmware.sip.transfer_events import TransferCommand, TransferEvent
@@ -186,6 +189,17 @@ class SendInfo(NamedTuple):
 
 
 @kind
+class Confer(NamedTuple):
+    """These calls are one conference from now on, and we are its focus (RFC 4579); none: there is no conference.
+
+    The program mixes them; here every other side is told (isfocus), and who subscribes hears who takes part (RFC 4575). Calls that are yet
+    to be placed or answered may be among them.
+    """
+
+    calls: tuple[CallKey, ...]
+
+
+@kind
 class QueryOptions(NamedTuple):
     """Ask a neighbour for its capabilities (RFC 3261 §11); the answer comes as OptionsAnswered with the same key."""
 
@@ -195,7 +209,7 @@ class QueryOptions(NamedTuple):
 
 
 CallCommand = Invite | Ring | Progress | Answer | HangUp | Hold | Resume | Reinvite | Update | SendInfo
-Command = Register | Unregister | CallCommand | TransferCommand | QueryOptions | NoticeCommand
+Command = Register | Unregister | CallCommand | Confer | TransferCommand | QueryOptions | NoticeCommand
 
 
 # --- Effect: to the shell --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from firmware.kind import kind
 from firmware.sdp.offer_answer import LocalMedia
 from firmware.sip.headers import NameAddr
-from firmware.sip.names import CallKey, TransferKey
+from firmware.sip.names import AccountName, CallKey, TransferKey
 from firmware.sip.uri import Uri
 
 
@@ -79,5 +79,38 @@ class TransferProgress(NamedTuple):
     is_done: bool
 
 
-TransferCommand = Transfer | AttendedTransfer | AcceptTransfer | RefuseTransfer
-TransferEvent = TransferRequested | TransferProgress
+@kind
+class Refer(NamedTuple):
+    """Command: ask `target`, with whom we need not talk, to call `refer_to`. ReferProgress tells how it goes, under the same key."""
+
+    key: str
+    target: Uri
+    refer_to: Uri
+    account: AccountName | None = None
+
+
+@kind
+class ReferRequested(NamedTuple):
+    """Event: somebody asks us, outside of any call, to call `target`: to bring it into our conversation (RFC 4579 §5.6).
+
+    Answer with AcceptTransfer or RefuseTransfer; unanswered it is refused. Whether such wishes are heard at all is the setting `refer`.
+    """
+
+    transfer: TransferKey
+    target: Uri
+    referrer: NameAddr
+    account: AccountName | None
+
+
+@kind
+class ReferProgress(NamedTuple):
+    """Event: how the call goes that we asked for by Refer; with `is_done` it is the last. 202: asked, and no reports will come."""
+
+    key: str
+    status: int
+    text: str
+    is_done: bool
+
+
+TransferCommand = Transfer | AttendedTransfer | AcceptTransfer | RefuseTransfer | Refer
+TransferEvent = TransferRequested | TransferProgress | ReferRequested | ReferProgress

@@ -43,8 +43,8 @@ def test_a_message_is_answered_with_what_the_phone_says(tmp_path: Path) -> None:
 
 def test_a_subscription_that_is_refused_says_so(tmp_path: Path) -> None:
     async def scenario(lived: House, _anna: Phone) -> None:
-        assert await ask(lived, "subscribe", "conference", "anna") == {"state": "terminated", "reason": "489 Bad Event"}
-        assert await refused(lived, "unsubscribe", "conference", "anna") == "not_now"
+        assert await ask(lived, "subscribe", "reg", "anna") == {"state": "terminated", "reason": "489 Bad Event"}
+        assert await refused(lived, "unsubscribe", "reg", "anna") == "not_now"
 
     with_house(tmp_path, scenario)
 

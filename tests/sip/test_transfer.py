@@ -246,10 +246,10 @@ def test_by_default_the_accounts_server_may() -> None:
     assert wire.told(CallEnded) == []
 
 
-def test_a_refer_outside_a_call_is_nobodys() -> None:
+def test_a_refer_by_somebody_with_whom_we_do_not_talk_is_refused() -> None:
     wire = Wire(ANYONE)
     wire.incoming("REFER", headers=f"Refer-To: <{CAROL}>\r\n")
-    assert wire.response().status == 481
+    assert wire.response().status == 403
     assert not wire.told(TransferRequested)
 
 

@@ -30,9 +30,9 @@ def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None
     return registered_uri(endpoint, hop, knowledge)
 
 
-def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> str:
-    """The Contact header for that hop."""
-    return f"<{contact_uri(endpoint, hop, knowledge)}>"
+def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False) -> str:
+    """The Contact header for that hop. RFC 4579 §4: the Contact of whoever mixes a conference bears the feature parameter isfocus."""
+    return f"<{contact_uri(endpoint, hop, knowledge)}>{';isfocus' if is_focus else ''}"
 
 
 def own_address(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> NameAddr:
@@ -89,10 +89,10 @@ def request_uri(target: Uri, knowledge: AccountKnowledge | None) -> Uri | None:
     return None
 
 
-def session_headers(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Headers:
+def session_headers(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False) -> Headers:
     """Headers of every message that opens or changes a session: where we are, what we take, what we understand (§12.1.1, §13.2.1)."""
     return (
-        ("Contact", contact(endpoint, hop, knowledge)),
+        ("Contact", contact(endpoint, hop, knowledge, is_focus=is_focus)),
         ("Allow", ALLOW),
         ("Supported", ", ".join(supported(endpoint.settings))),
         *common_headers(endpoint),

@@ -11,7 +11,7 @@ from firmware.sip.auth import NONCE_LIFETIME_S, Authorization, Credentials, Verd
 from firmware.sip.gate import Gate, Proof
 from firmware.sip.message import Request, Response, make_response
 
-PROVEN_METHODS = frozenset(("INVITE", "MESSAGE", "SUBSCRIBE"))  # those that reach a person or tell of one
+PROVEN_METHODS = frozenset(("INVITE", "MESSAGE", "REFER", "SUBSCRIBE"))  # those that reach a person or tell of one
 NONCES_MAX = 256  # in use at once, each by somebody who proved a password: more than phones in a house, times calls in five minutes
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.sip.event_package import Event, event
-from firmware.sip.events import AccountName, Effect, Invite
+from firmware.sip.events import AccountName, Effect, Invite, Refer
 from firmware.sip.grammar import is_token
 from firmware.sip.message import Request, make_response
 from firmware.sip.notices import (
@@ -31,6 +31,7 @@ from firmware.sip.notices import (
     WatcherChanged,
 )
 from firmware.sip.transaction.layer import ServerTransaction
+from firmware.sip.usage.conference_state import ConferenceState
 from firmware.sip.usage.dialog_state import DialogState
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.listing import is_listed
@@ -39,13 +40,14 @@ from firmware.sip.usage.presence_state import PresenceState
 if TYPE_CHECKING:
     from firmware.sip.usage.notifier import NotifierPackage, Watcher
     from firmware.sip.usage.publication import Publication
+    from firmware.sip.usage.refer_outside import OutgoingRefer
     from firmware.sip.usage.session import Session
     from firmware.sip.usage.subscription import Attempt, Subscription, SubscriptionUser
 
 SUBSCRIPTIONS_MAX = 16  # of ours: one an account, and a few that an operator asks for
 PUBLICATIONS_MAX = 16  # of ours: presence for each account, and quality reports on their way
 WATCHERS_MAX = 32  # phones with a lamp for this door; each costs a NOTIFY a call
-PACKAGES = ("dialog", "presence")  # of which we are a notifier
+PACKAGES = ("dialog", "presence", "conference")  # of which we are a notifier
 IGNORED = ("message-summary",)  # PBXs tell it unasked; a door has no mailbox
 CALL_ORDERS = ("talk", "hold")
 RESYNC = "check-sync"
@@ -69,10 +71,12 @@ class Desk:
         self._dialog_state = DialogState()
         self._lamps_serial = 0  # of the calls that the watchers have been told of
         self._presence_state = PresenceState()
-        packages: tuple[NotifierPackage, ...] = (self._dialog_state, self._presence_state)
+        self._conference_state = ConferenceState(endpoint)
+        packages: tuple[NotifierPackage, ...] = (self._dialog_state, self._presence_state, self._conference_state)
         self._packages = {package.name: package for package in packages}
         self._subscriptions: dict[str, Subscription] = {}
         self._attempts: dict[Attempt, Subscription] = {}
+        self._refers: dict[Attempt, OutgoingRefer] = {}
         self._publications: dict[str, Publication] = {}
         self._watchers: list[Watcher] = []
 
@@ -81,13 +85,14 @@ class Desk:
         return {
             "subscriptions": len(self._subscriptions),
             "attempts": len(self._attempts),
+            "refers": len(self._refers),
             "publications": len(self._publications),
             "watchers": len(self._watchers),
         }
 
     # --- what the program wants
 
-    def command(self, command: NoticeCommand, knowledge: AccountKnowledge | None, now_s: float) -> None:
+    def command(self, command: NoticeCommand | Refer, knowledge: AccountKnowledge | None, now_s: float) -> None:
         """Take one wish. Raises LocalProtocolError for one that cannot be carried out."""
         match command:
             case SendMessage():
@@ -106,6 +111,8 @@ class Desk:
                 if key not in self._publications:
                     raise LocalProtocolError(f"no publication {key!r}")
                 self._publications.pop(key).withdraw(now_s)
+            case Refer():
+                self._refer(command, knowledge, now_s)
             case SetPresence(is_open=is_open, note=note):
                 if self._presence_state.set(is_open=is_open, note=note):
                     self._tell_watchers(self._presence_state, now_s)
@@ -146,6 +153,18 @@ class Desk:
             self._publications[command.key] = known
         known.publish(command, now_s)
 
+    def _refer(self, command: Refer, knowledge: AccountKnowledge | None, now_s: float) -> None:
+        from firmware.sip.usage.refer_outside import ASKED_MAX, OutgoingRefer
+
+        if len(self._refers) >= ASKED_MAX:
+            raise LocalProtocolError(f"{ASKED_MAX} others are asked already")
+        asked = OutgoingRefer(self._endpoint, command, knowledge, self._refer_ended)
+        self._refers[asked.attempt] = asked
+        asked.begin(now_s)
+
+    def _refer_ended(self, refer: OutgoingRefer) -> None:
+        self._refers.pop(refer.attempt, None)
+
     # --- what happens in calls
 
     def placed(self, command: Invite) -> None:
@@ -154,6 +173,8 @@ class Desk:
 
     def heard(self, effects: tuple[Effect, ...], now_s: float) -> None:
         """What the program is about to be told: calls among it light lamps."""
+        if self._conference_state.heard(effects):
+            self._tell_watchers(self._conference_state, now_s)
         for effect in effects:
             self._dialog_state.heard(effect)
         if self._dialog_state.serial != self._lamps_serial:
@@ -161,6 +182,11 @@ class Desk:
             self._tell_watchers(self._dialog_state, now_s)
             if self._presence_state.set_on_the_phone(self._dialog_state.in_call):
                 self._tell_watchers(self._presence_state, now_s)
+
+    def conferred(self, now_s: float) -> None:
+        """Who takes part in the conference has changed."""
+        self._conference_state.changed()
+        self._tell_watchers(self._conference_state, now_s)
 
     def _tell_watchers(self, package: NotifierPackage, now_s: float) -> None:
         for watcher in tuple(self._watchers):
@@ -170,17 +196,22 @@ class Desk:
     # --- what the network wants, outside of calls
 
     def adopt(self, transaction: ServerTransaction, now_s: float) -> bool:
-        """Take a NOTIFY that begins a dialog of a subscription of ours; it may come before the 2xx (RFC 6665 §4.4.1)."""
+        """Take a NOTIFY that begins a dialog of a subscription or REFER of ours; it may come before the 2xx (RFC 6665 §4.4.1)."""
         request = transaction.request
-        subscription = self._attempts.get((request.call_id, request.to.tag or "")) if request.method == "NOTIFY" else None
-        if subscription is None:
+        attempt = (request.call_id, request.to.tag or "")
+        asker = self._attempts.get(attempt) or self._refers.get(attempt)
+        if asker is None or request.method != "NOTIFY":
             return False
-        subscription.receive_request(transaction, now_s)
+        asker.receive_request(transaction, now_s)
         return True
 
     def receive_request(self, transaction: ServerTransaction, knowledge: AccountKnowledge | None, now_s: float) -> None:
-        """MESSAGE, SUBSCRIBE or NOTIFY outside a dialog, from somebody who may reach us at all."""
+        """MESSAGE, SUBSCRIBE, REFER or NOTIFY outside a dialog, from somebody who may reach us at all."""
         match transaction.request.method:
+            case "REFER":
+                from firmware.sip.usage.refer_outside import receive_refer
+
+                receive_refer(self._endpoint, transaction, knowledge, now_s)
             case "MESSAGE":
                 self._receive_message(transaction, knowledge, now_s)
             case "SUBSCRIBE":
@@ -250,7 +281,7 @@ class Desk:
         if given is None or package is None:
             # §4.2.1.1: a package that we are no notifier of is 489 with those that we are.
             self._refuse(transaction, 489, now_s, ("Allow-Events", ", ".join(PACKAGES)))
-        elif not is_listed(request.from_.uri, self._endpoint.settings.gate.watchers):
+        elif not self._may_watch(package, transaction):
             # RFC 4235 §3.6: who may see our calls is the owner's decision.
             self._refuse(transaction, 403, now_s)
         elif not request.contacts or not request.contacts[0].uri.is_sip:
@@ -268,6 +299,12 @@ class Desk:
             self._watchers.append(watcher)
             self._endpoint.emit(WatcherChanged(package=package.name, watcher=watcher.who, is_watching=True))
             watcher.accept(transaction, wanted_s, now_s)
+
+    def _may_watch(self, package: NotifierPackage, transaction: ServerTransaction) -> bool:
+        subscriber = transaction.request.from_.uri
+        if package is self._conference_state and self._conference_state.is_member(subscriber, transaction.source):
+            return True
+        return is_listed(subscriber, self._endpoint.settings.gate.watchers)
 
     def _watcher_ended(self, watcher: Watcher) -> None:
         self._watchers.remove(watcher)

@@ -108,6 +108,7 @@ class Endpoint:
         self.accounts = {account.name: AccountKnowledge(account) for account in settings.accounts}
         self.dialogs: dict[DialogId, DialogUser] = {}
         self.calls: dict[CallKey, Leg] = {}
+        self.focus: tuple[CallKey, ...] = ()  # calls that are one conference of ours; the program says which
         self.unanswered: dict[ServerKey, Cancellable] = {}
         self._effects: list[Effect] = []
         self._queries: dict[QueryId, LocateUser] = {}

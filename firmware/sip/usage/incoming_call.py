@@ -282,7 +282,7 @@ class UnansweredCall:
 
     def request_headers(self, hop: Hop) -> Headers:
         """Headers of a target refresh request, or of its response."""
-        return session_headers(self.endpoint, hop, self.knowledge)
+        return self._own_headers(hop)
 
     def offer_done(self, task: Task, status: int, text: str, now_s: float, response: Response | None = None) -> None:
         """Our UPDATE has its outcome."""
@@ -331,8 +331,13 @@ class UnansweredCall:
         """§12.1.1: a response that makes a dialog bears Contact and copies Record-Route."""
         request = self._transaction.request
         routes = [(name, value) for name, value in request.headers if name == "Record-Route"]
-        own = session_headers(self.endpoint, self._transaction.source, self.knowledge)
+        own = self._own_headers(self._transaction.source)
         return make_response(request, status, to_tag=self.dialog.local.tag, headers=(*routes, *own, *headers), body=body)
+
+    def _own_headers(self, hop: Hop) -> Headers:
+        # RFC 3911 §4: who joins a conversation hears that it is a conference, and where.
+        is_focus = self._takeover.joins is not None or self._key in self.endpoint.focus
+        return session_headers(self.endpoint, hop, self.knowledge, is_focus=is_focus)
 
     def _take_over(self, now_s: float) -> None:
         replaced = None if self._takeover.replaces is None else self.endpoint.calls.get(self._takeover.replaces)

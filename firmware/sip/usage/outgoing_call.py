@@ -87,6 +87,16 @@ class OutgoingCall:
         self._acks: dict[str, Acknowledgement] = {}  # by To tag
         endpoint.calls[command.call] = self
 
+    @property
+    def remote(self) -> NameAddr:
+        """Whom we call."""
+        return NameAddr("", self._command.target)
+
+    @property
+    def has_progressed(self) -> bool:
+        """Whether some phone has said that it rings, or the like."""
+        return bool(self._early)
+
     def begin(self, now_s: float) -> None:
         """Send the INVITE."""
         self._endpoint.timers.set(self, "unanswered", now_s + self._endpoint.settings.unanswered_max_s)
@@ -119,7 +129,7 @@ class OutgoingCall:
             ("To", f"<{request_uri(self._command.target, self._knowledge)}>"),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} INVITE"),
-            *session_headers(self._endpoint, hop, self._knowledge),
+            *session_headers(self._endpoint, hop, self._knowledge, is_focus=self._command.call in self._endpoint.focus),
             *invitation_headers(self._command, self._habits, self._knowledge),
             *refresh.wish(self._habits, self._interval_s, self._interval_min_s),
         )

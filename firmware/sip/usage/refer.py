@@ -8,7 +8,7 @@ The subscription that a REFER makes lives in the call's dialog beside the call a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip.body import sipfrag
@@ -18,19 +18,21 @@ from firmware.sip.events import (
     AttendedTransfer,
     Hop,
     Invite,
+    ReferRequested,
     Transfer,
     TransferProgress,
     TransferRequested,
 )
 from firmware.sip.header_lines import Headers
 from firmware.sip.headers import NameAddr
-from firmware.sip.message import make_response
+from firmware.sip.message import Request, Response, make_response
 from firmware.sip.names import TransferKey
 from firmware.sip.refer_to import METHOD_DEFAULT, OPTION_TAG_NO_REFER_SUB, method_of, refer_sub, refer_to, referred_by
 from firmware.sip.replaces import Join, Replaces, join_in, replaces_in
 from firmware.sip.settings import ReferPolicy
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.uri import Uri
+from firmware.sip.usage.dialog import Dialog
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 
@@ -55,6 +57,63 @@ def may_steer(endpoint: Endpoint, knowledge: AccountKnowledge | None, source: Ho
             return True
 
 
+class Wish(NamedTuple):
+    """What a REFER asks for: the call to be placed, and the one that it shall replace or join."""
+
+    target: Uri
+    replaces: Replaces | None
+    join: Join | None
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether the new call shall replace or join one at the target."""
+        return self.replaces is not None or self.join is not None
+
+
+def wish_of(endpoint: Endpoint, request: Request) -> Wish | Response:
+    """What the REFER asks for, or the response that refuses it (RFC 3515 §2.4.2)."""
+    try:
+        target = refer_to(request)
+        wish = Wish(target.uri, replaces_in(target.uri), join_in(target.uri))
+    except RemoteProtocolError as error:
+        return make_response(request, error.status)
+    if method_of(target) != METHOD_DEFAULT or target.uri.scheme not in ("sip", "sips", "tel"):
+        # §2.4.2: what the agent will not do is declined; ours places calls and nothing else.
+        return make_response(request, 603)
+    if len(endpoint.transfers) >= TRANSFERS_MAX:
+        return make_response(request, 503, headers=(("Retry-After", "10"),))
+    return wish
+
+
+class ReferHolder(Protocol):
+    """Whose dialog a REFER came in, or made: a session, or one for its reports alone."""
+
+    dialog: Dialog
+    has_said_bye: bool
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The shared services."""
+        ...
+
+    @property
+    def knowledge(self) -> AccountKnowledge | None:
+        """The account that it came over."""
+        ...
+
+    def next_dialog(self) -> Dialog:
+        """The dialog with a fresh sequence number."""
+        ...
+
+    def request_headers(self, hop: Hop) -> Headers:
+        """Headers of a target refresh request, and of its response."""
+        ...
+
+    def referral_ended(self) -> None:
+        """Nothing is reported any more."""
+        ...
+
+
 class Transfers:
     """What REFER does in one session."""
 
@@ -69,24 +128,26 @@ class Transfers:
         """RFC 3515 §2.4.2: answer it, at once or when the program has decided."""
         session, request = self._session, transaction.request
         endpoint = session.endpoint
-        try:
-            target = refer_to(request)
-            replaces, join = replaces_in(target.uri), join_in(target.uri)
-        except RemoteProtocolError as error:
-            transaction.respond(make_response(request, error.status), now_s)
+        wish = wish_of(endpoint, request)
+        if isinstance(wish, Response) and wish.status == 400:
+            transaction.respond(wish, now_s)
             return
         if session.is_over or not may_steer(endpoint, session.knowledge, transaction.source):
             transaction.respond(make_response(request, 481 if session.is_over else 403), now_s)
             return
-        if method_of(target) != METHOD_DEFAULT or target.uri.scheme not in ("sip", "sips", "tel"):
-            # RFC 3515 §2.4.2: what the agent will not do is declined; ours places calls and nothing else.
-            transaction.respond(make_response(request, 603), now_s)
-            return
-        if len(endpoint.transfers) >= TRANSFERS_MAX:
-            transaction.respond(make_response(request, 503, headers=(("Retry-After", "10"),)), now_s)
+        if isinstance(wish, Response):
+            transaction.respond(wish, now_s)
             return
         self._heard += 1
-        Referral(session, transaction, target.uri, replaces, join, is_first=self._heard == 1).begin(now_s)
+        referral = Referral(session, transaction, wish, is_first=self._heard == 1)
+        asked = TransferRequested(
+            call=session.key,
+            transfer=referral.key,
+            target=referral.target,
+            referred_by=referred_by(request),
+            takes_over=wish.takes_over,
+        )
+        referral.begin(asked, now_s)
 
     # --- we ask
 
@@ -147,16 +208,13 @@ class Transfers:
 class Referral:
     """One REFER that came in: undecided, then followed until its call is answered or over."""
 
-    def __init__(
-        self, session: Session, transaction: ServerTransaction, target: Uri, replaces: Replaces | None, join: Join | None, *, is_first: bool
-    ) -> None:
+    def __init__(self, session: ReferHolder, transaction: ServerTransaction, wish: Wish, *, is_first: bool) -> None:
         self.session = session
         self._endpoint = session.endpoint
         self._transaction = transaction
-        request = transaction.request
-        self._target = target.without_headers()._replace(params=tuple([pair for pair in target.params if pair[0].lower() != "method"]))
-        self._replaces = replaces
-        self._join = join
+        request, target = transaction.request, wish.target
+        self.target = target.without_headers()._replace(params=tuple([pair for pair in target.params if pair[0].lower() != "method"]))
+        self._wish = wish
         self._wants_reports = refer_sub(request) is not False
         # RFC 3515 §2.4.6: the reports of a second REFER in a dialog bear the number of its CSeq.
         self._event = Event(PACKAGE, () if is_first else (("id", str(request.cseq.number)),))
@@ -165,20 +223,11 @@ class Referral:
         self._next: tuple[int, str] | None = None  # what to report when the report on its way is done; newer replaces older
         self.key = TransferKey(self._endpoint.next_serial())
 
-    def begin(self, now_s: float) -> None:
+    def begin(self, asked: TransferRequested | ReferRequested, now_s: float) -> None:
         """Ask the program."""
-        request = self._transaction.request
         self._endpoint.transfers[self.key] = self
         self._endpoint.timers.set(self, "undecided", now_s + DECIDE_S_MAX)
-        self._endpoint.emit(
-            TransferRequested(
-                call=self.session.key,
-                transfer=self.key,
-                target=self._target,
-                referred_by=referred_by(request),
-                takes_over=self._replaces is not None or self._join is not None,
-            )
-        )
+        self._endpoint.emit(asked)
 
     def accept(self, command: AcceptTransfer, now_s: float) -> Invite | None:
         """The program obeys: the call to be placed, None when the wish is out of date. 202 goes out, and the first report."""
@@ -195,11 +244,11 @@ class Referral:
         account = None if self.session.knowledge is None else self.session.knowledge.account.name
         return Invite(
             call=command.call,
-            target=self._target,
+            target=self.target,
             account=account,
             media=command.media,
-            replaces=self._replaces,
-            join=self._join,
+            replaces=self._wish.replaces,
+            join=self._wish.join,
             # RFC 3892 §2.1: Referred-By of the REFER goes into the request that it causes.
             referred_by=referred_by(self._transaction.request),
         )
@@ -271,10 +320,13 @@ class Referral:
     def _decide(self, status: int, headers: Headers, now_s: float) -> None:
         self._is_decided = True
         self._endpoint.timers.clear(self, "undecided")
-        self._transaction.respond(make_response(self._transaction.request, status, headers=headers), now_s)
+        request = self._transaction.request
+        to_tag = self.session.dialog.local.tag if request.to.tag is None else None
+        self._transaction.respond(make_response(request, status, to_tag=to_tag, headers=headers), now_s)
 
     def _end(self) -> None:
         self._endpoint.transfers.pop(self.key, None)
+        self.session.referral_ended()
 
 
 class Asked:

@@ -87,6 +87,7 @@ class Refresh:
         self._min_s = INTERVAL_S_MIN
         self._we_refresh = False
         self._request: DialogRequest | None = None
+        self._is_due_again = False
 
     @property
     def headers(self) -> Headers:
@@ -144,13 +145,21 @@ class Refresh:
             # §10: nobody refreshed in time, so the call ends.
             reason = Reason(protocol="SIP", cause=408, text="Session expired")
             session.end(EndCause.TIMEOUT, 408, "the session was not refreshed", now_s, reason)
-        elif not session.peer_allows_update:
+        else:
+            self.renew(now_s)
+
+    def renew(self, now_s: float) -> None:
+        """Send a target refresh that changes nothing of the media: for the timer, or because our Contact says something else now."""
+        session = self._session
+        if not session.peer_allows_update:
             # §7.4: a re-INVITE refreshes too; it repeats the last offer, so that nothing changes.
             session.want(Task(session.negotiation.wish, is_silent=True), now_s)
         elif self._request is None:
             # §7.4: an UPDATE without offer is preferred where the other side takes it: it cannot disturb the media.
             self._request = DialogRequest(session, "UPDATE", self._request_headers, b"", self._done)
             self._request.begin(now_s)
+        else:
+            self._is_due_again = True  # the one on its way may say what is out of date
 
     def _request_headers(self, hop: Hop) -> Headers:
         return (*self._session.request_headers(hop), *self.headers)
@@ -166,6 +175,9 @@ class Refresh:
         if response is not None and status < 300:
             session.dialog = session.dialog.refreshed(response)
         self.heard(status, response, now_s)
+        if self._is_due_again:
+            self._is_due_again = False
+            self.renew(now_s)
 
     def _stop_timers(self) -> None:
         self._session.endpoint.timers.clear(self, "refresh")

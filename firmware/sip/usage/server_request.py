@@ -8,8 +8,8 @@ from firmware.sip.usage.dialog import Dialog
 from firmware.sip.usage.endpoint import ALLOW, KNOWN_METHODS, Endpoint
 from firmware.sip.usage.negotiation import SDP
 
-# Option tags: RFC 3262, RFC 4028, RFC 3891, RFC 3911, RFC 4488, RFC 4916, RFC 5373.
-SUPPORTED = ("100rel", "timer", "replaces", "join", "norefersub", "from-change", "answermode")
+# Option tags: RFC 3262, RFC 4028, RFC 3891, RFC 3911, RFC 4488, RFC 4538, RFC 4916, RFC 5373.
+SUPPORTED = ("100rel", "timer", "replaces", "join", "norefersub", "tdialog", "from-change", "answermode")
 
 
 def supported(settings: AgentSettings) -> tuple[str, ...]:

@@ -154,6 +154,9 @@ class Session:
         else:
             self.endpoint.emit(RequestDone(call=self.key, method="UPDATE", status=500))
 
+    def referral_ended(self) -> None:
+        """A transfer is reported on no more; the dialog is the call's."""
+
     def adopt(self, updating: Updating) -> None:
         """An UPDATE that was begun before the answer goes on here."""
         updating.adopt(self)
@@ -469,4 +472,4 @@ class Session:
 
     def request_headers(self, hop: Hop) -> Headers:
         """Headers of a target refresh request (§12.2.1.1), and of its response but for the timer."""
-        return session_headers(self.endpoint, hop, self.knowledge)
+        return session_headers(self.endpoint, hop, self.knowledge, is_focus=self.key in self.endpoint.focus)
