@@ -39,6 +39,7 @@ class Phone(Protocol):
     def offer(self, effect: door.Offer) -> None: ...
     def accept(self, effect: door.Accept) -> None: ...
     def refuse(self, effect: door.Refuse) -> None: ...
+    def confer(self, effect: door.Confer) -> None: ...
 
 
 class Opener(Protocol):
@@ -164,6 +165,8 @@ class DoorBridge:
                 self._phone.accept(effect)
             case door.Refuse():
                 self._phone.refuse(effect)
+            case door.Confer():
+                self._phone.confer(effect)
             case door.Unlock() | door.Hold() | door.Shut() | door.Block() | door.Unblock():
                 self._move_relay(effect)
             case door.Request() | door.Message():

@@ -5,26 +5,35 @@ offer is made and handed to the sound engine with the first agreement; whoever o
 
 A transfer gives the door's call another leg: the new one bears the old one's name at the door and takes over when it is answered. Digits of
 the new party count only when the configuration lists it; else its sound runs under a name that the door does not know.
+
+A conference is several answered legs of one conversation at the door, whose streams the engine mixes. Then a REFER does not move its sender
+elsewhere, but asks for somebody more.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from firmware.app.call_stages import NO_SOUND, reason_header, stage_of_end
+from firmware.app.leg import Leg
 from firmware.door import events as door
 from firmware.errors import MediaError, RemoteProtocolError
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.offer_answer import LocalMedia, MediaSession
 from firmware.sip import events as sip
+from firmware.sip.names import TransferKey
 from firmware.sip.notices import CallOrdered
+from firmware.sip.replaces import Join
 from firmware.sip.uri import Uri
 
 log = logging.getLogger("portero.calls")
 
+WISHES_MAX = 8  # REFERs that wait for the door's word; as many as the user agent keeps
+STATUS_NO_CALL = 480  # §21.4.18: we call nobody just because somebody says so
 STATUS_NO_RESOURCES = 500  # RFC 3261 §21.5.1: we cannot take the call for a reason of our own
 
 
@@ -34,39 +43,7 @@ class CallSound(Protocol):
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None: ...
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None: ...
     def stop(self, call: str) -> None: ...
-
-
-class Leg:
-    """One leg while it lives. `port` is ours until `streaming`; then it is the engine's."""
-
-    __slots__ = (
-        "answered",
-        "early",
-        "ended_by_us",
-        "follows",
-        "incoming",
-        "key",
-        "name",
-        "port",
-        "progressed",
-        "session",
-        "sound",
-        "streaming",
-    )
-
-    def __init__(self, key: sip.CallKey, *, incoming: bool, follows: Leg | None = None, is_listed: bool = True) -> None:
-        self.key = key
-        self.follows = follows  # the leg whose place this one takes when it is answered, None at once or when it has
-        self.name: str = str(key) if follows is None else follows.name  # of the call at the door
-        self.sound = self.name if is_listed else str(key)  # under which the engine knows the stream, and the door its digits
-        self.incoming = incoming
-        self.port: MediaPort | None = None
-        self.session: MediaSession | None = None
-        self.streaming = False
-        self.early = False
-        self.answered = False
-        self.progressed = False  # some phone said that it rings
-        self.ended_by_us = False
+    def confer(self, *, joined: bool) -> None: ...
 
 
 class Calls:
@@ -82,9 +59,13 @@ class Calls:
         codecs: tuple[Codec, ...],
         ptime_ms: int,
         session_id: Callable[[], int],
-        listed: frozenset[str] = frozenset(),
+        listed: Mapping[str, str] = MappingProxyType({}),
+        targets: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`listed`: whom the configuration names, as user@host in lower case: their digits count after a transfer as well."""
+        """`listed`: the targets of the configuration by address, user@host in lower case: their digits count after a transfer as well.
+
+        `targets`: the same by their whole URI: who is called so is that target.
+        """
         self._command = command
         self._tell = tell
         self._sound = sound
@@ -93,7 +74,12 @@ class Calls:
         self._ptime_ms = ptime_ms
         self._session_id = session_id
         self._listed = listed
+        self._targets = targets
         self._moves = 0
+        self._asked = 0
+        self._wishes: dict[door.CallName, TransferKey] = {}  # REFERs that become a call as soon as the door wants it
+        self._joins: dict[door.CallName, Join] = {}  # conversations elsewhere that a call of this name shall enter
+        self._conference: tuple[door.CallName, ...] = ()
         self._legs: dict[sip.CallKey, Leg] = {}
 
     @property
@@ -120,7 +106,12 @@ class Calls:
             return
         self._legs[leg.key] = leg
         account = None if effect.account is None else sip.AccountName(effect.account)
-        self._command(sip.Invite(call=leg.key, target=target, account=account, media=media))
+        join = self._joins.pop(effect.call, None)
+        wish = self._wishes.pop(effect.call, None)
+        if wish is not None:
+            self._command(sip.AcceptTransfer(transfer=wish, call=leg.key, media=media))
+            return
+        self._command(sip.Invite(call=leg.key, target=target, account=account, media=media, join=join))
 
     def end(self, effect: door.End) -> None:
         """End a leg in any state; one that has ended already is no error, both sides may hang up at once."""
@@ -149,6 +140,23 @@ class Calls:
         if leg is not None:
             self._end_here(leg, status=effect.refusal.value)
 
+    def joining(self, dialog: Join) -> str:
+        """A name for the call that shall enter the conversation of that dialog elsewhere; only the newest such wish counts."""
+        self._asked += 1
+        name = f"join-{self._asked}"
+        self._joins = {door.CallName(f"{name}.1"): dialog}
+        return name
+
+    def confer(self, effect: door.Confer) -> None:
+        """These calls are one conversation: the other sides are told, and the engine mixes."""
+        self._conference = effect.calls
+        self._tell_focus()
+        self._sound.confer(joined=bool(effect.calls))
+
+    def _tell_focus(self) -> None:
+        known = {leg.name: leg.key for leg in self._legs.values() if not leg.ended_by_us and leg.follows is None}
+        self._command(sip.Confer(calls=tuple(known.get(name, sip.CallKey(name)) for name in self._conference)))
+
     # --- what the user agent tells --------------------------------------------------------------------------------------
 
     def on_event(self, event: sip.Event) -> None:
@@ -170,6 +178,10 @@ class Calls:
                 self._ended(leg, event)
             case sip.TransferRequested():
                 self._transfer(event)
+            case sip.ReferRequested():
+                self._referred(event)
+            case sip.RemoteChanged(call=call, remote=remote) if leg := self._legs.get(call):
+                self._tell(self._changed(leg, remote.uri))
             case sip.TransferProgress(call=call, status=status, is_done=True) if (leg := self._legs.get(call)) and status < 300:
                 # RFC 5589 §6.1: the transferor leaves when it knows that the transfer worked.
                 self._end_here(leg)
@@ -202,9 +214,12 @@ class Calls:
         if old is None or not old.answered or old.ended_by_us or self._successor(old) is not None:
             self._command(sip.RefuseTransfer(transfer=event.transfer))
             return
+        if old.name in self._conference:
+            self._bring(event.transfer, event.target, by=old.name)
+            return
         self._moves += 1
         key = sip.CallKey(f"{old.name}-moved-{self._moves}")
-        leg = Leg(key, incoming=False, follows=old, is_listed=_address(event.target) in self._listed)
+        leg = Leg(key, incoming=False, follows=old, party=event.target, is_listed=_address(event.target) in self._listed)
         try:
             media = self._local_media(leg)
         except MediaError as error:
@@ -215,10 +230,30 @@ class Calls:
         self._legs[key] = leg
         self._command(sip.AcceptTransfer(transfer=event.transfer, call=key, media=media))
 
+    def _referred(self, event: sip.ReferRequested) -> None:
+        """Somebody asks us, outside of any call, to call a third one: into the conversation, if there is one."""
+        if self.current is None or not self.current.answered:
+            self._command(sip.RefuseTransfer(transfer=event.transfer, status=STATUS_NO_CALL))
+        else:
+            self._bring(event.transfer, event.target, by=_address(event.referrer.uri))
+
+    def _bring(self, transfer: TransferKey, target: Uri, *, by: str) -> None:
+        """Let the door decide; if it says nothing, the user agent declines the wish after a while."""
+        self._asked += 1
+        name = door.CallName(f"asked-{self._asked}")
+        self._wishes = {**dict(list(self._wishes.items())[1 - WISHES_MAX :]), name: transfer}
+        self._tell(door.Bring(target=self._targets.get(str(target), str(target)), by=by, call=name))
+
+    def _changed(self, leg: Leg, uri: Uri) -> door.PartyChanged:
+        """Somebody else is at the other end of this leg now."""
+        address = _address(uri)
+        return door.PartyChanged(call=door.CallName(leg.name), party=self._listed.get(address, address))
+
     def _replacing(self, event: sip.IncomingCall, old: Leg) -> None:
         """A call takes the place of one of ours (RFC 3891): it is answered for the door, which goes on with its call."""
-        is_listed = event.asserted is not None and _address(event.asserted.uri) in self._listed
-        leg = self._legs[event.call] = Leg(event.call, incoming=True, follows=old, is_listed=is_listed)
+        party = (event.asserted or event.caller).uri
+        is_listed = event.asserted is not None and _address(party) in self._listed
+        leg = self._legs[event.call] = Leg(event.call, incoming=True, follows=old, party=party, is_listed=is_listed)
         try:
             media = self._local_media(leg)
         except MediaError as error:
@@ -238,21 +273,32 @@ class Calls:
             self._end_here(old)
         if leg.session is not None and not leg.streaming:
             self._start_sound(leg, leg.session)
+        if leg.name in self._conference:
+            self._tell_focus()
+        if leg.party is not None:
+            self._tell(self._changed(leg, leg.party))
 
     def _incoming(self, event: sip.IncomingCall) -> None:
         replaced = None if event.replaces is None else self._legs.get(event.replaces)
         if replaced is not None and replaced.answered and not replaced.ended_by_us:
             self._replacing(event, replaced)
             return
+        joined = None if event.joins is None else self._legs.get(event.joins)
         self._legs[event.call] = Leg(event.call, incoming=True)
+        wish = event.auto_answer
         # From is written by whoever sends it; what a trusted server asserts is as good as proved (RFC 3325 §5).
         uri = (event.asserted or event.caller).uri
         self._tell(
             door.IncomingCall(
                 call=door.CallName(event.call),
                 caller=_address(uri),
-                wants_auto_answer=event.auto_answer is not None,
+                wants_auto_answer=wish is not None,
                 authenticated=event.asserted is not None or event.is_authenticated,
+                joins=door.CallName("" if joined is None else joined.name),
+                answer_after_s=0.0 if wish is None else float(wish.delay_s),
+                insists=wish is not None and wish.is_required,
+                diverted_by=_address(event.diversions[0].address.uri) if event.diversions else "",
+                is_private=event.is_private,
             )
         )
 

@@ -56,6 +56,11 @@ class SoundSystem:
     def stop(self, call: str) -> None:
         self.engine.stop(call)
 
+    def confer(self, *, joined: bool) -> None:
+        """Whether all streams hear each other."""
+        if joined or self._engine is not None:
+            self.engine.confer(joined=joined)
+
     def play(self, sound: Sound) -> None:
         """Play one of the panel's own sounds, or with SILENCE none."""
         if sound is Sound.SILENCE:

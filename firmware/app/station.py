@@ -29,7 +29,7 @@ from firmware.app.timers import Timers
 from firmware.app.users.clerk import Clerk
 from firmware.app.wall_clock import WallClock
 from firmware.app.watchdog import Vital, audio_vital, task_vital
-from firmware.app.wiring.accounts import listed_addresses
+from firmware.app.wiring.accounts import listed_addresses, listed_uris
 from firmware.app.wiring.directory import directory, groups
 from firmware.config.schema import Settings
 from firmware.door import events as door
@@ -90,6 +90,7 @@ class Station:
             ptime_ms=20,
             session_id=ids.uint32,
             listed=listed_addresses(settings),
+            targets=listed_uris(settings),
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)

@@ -249,7 +249,8 @@ def _check_cards(settings: Settings, report: Report) -> None:
 
 def _check_incoming(settings: Settings, report: Report) -> None:
     incoming = settings.incoming
-    for key, patterns in (("allow", incoming.allow), ("write", incoming.write), ("watch", incoming.watch)):
+    lists = ("allow", incoming.allow), ("auto_answer_for", incoming.auto_answer_for), ("write", incoming.write), ("watch", incoming.watch)
+    for key, patterns in lists:
         for index, caller in enumerate(patterns):
             if not re.fullmatch(CALLER_PATTERN, caller):
                 report.complain(

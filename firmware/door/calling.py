@@ -83,7 +83,7 @@ def dialled(door: Door, given: Dial, now_s: float) -> Step:
     if not isinstance(door.call, Idle):
         return door, ()
     plan = door.directory.plans.get(given.target)
-    name = f"d{door.next_dial}"
+    name = given.name or f"d{door.next_dial}"
     door = door._replace(next_dial=door.next_dial + 1)
     if plan is None:
         # Whoever names a person means that person: no deputy, and nobody asked by name is left undisturbed.

@@ -12,12 +12,14 @@ from firmware.door.events import ButtonName, LockName
 from firmware.door.kind import kind
 from firmware.door.schedule import Holiday, Profile, When, within
 
+ANONYMOUS = "anonymous"  # in place of the name of a caller who wants none shown or stored (RFC 3323)
+
 
 class AutoAnswer(Enum):
     """Which listed callers are connected to the panel without anybody's doing."""
 
     NEVER = "never"
-    ON_REQUEST = "on_request"  # those whose call asks for it
+    ON_REQUEST = "on_request"  # those whose call asks for it, and who may
     ALWAYS = "always"
 
 
@@ -205,7 +207,7 @@ class Directory(NamedTuple):
     """Everything this door knows.
 
     `exits`, `readers` and `keypads` name the lock that each serves; a reader with keys is no keypad of its own. `allow` holds `user@host`
-    in lower case, `*` in place of either.
+    in lower case, `*` in place of either; `auto_answer_for` of those may be connected by their own wish.
     `plans` are those that rules may call; `watches` are door contacts, `tampers` the contacts of the panel's case.
     """
 
@@ -229,19 +231,26 @@ class Directory(NamedTuple):
     rules: tuple[Rule, ...] = ()
     chime: Chime = Chime.NEVER
     keypads: Mapping[str, LockName] = MappingProxyType({})
+    auto_answer_for: tuple[str, ...] = ("*@*",)
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""
         return self.targets.get(target) or Target(name=target, uri=target, account=None, locks=frozenset())
 
-    def admitted(self, caller: str, *, authenticated: bool = False) -> Target | None:
+    def admitted(self, caller: str, *, authenticated: bool = False, is_private: bool = False) -> Target | None:
         """The party for an incoming call of `caller` (`user@host`, lower case), or None when nobody allowed it.
 
-        Who has not proved to be the caller may talk and open nothing: the name in a request is written by whoever sends it.
+        Who has not proved to be the caller may talk and open nothing: the name in a request is written by whoever sends it. Who wants
+        to stay unknown has no name here either.
         """
         if not any(_fits(caller, pattern) for pattern in self.allow):
             return None
-        return Target(name=caller, uri=f"sip:{caller}", account=None, locks=self.incoming_locks if authenticated else frozenset())
+        name = ANONYMOUS if is_private else caller
+        return Target(name=name, uri=f"sip:{name}", account=None, locks=self.incoming_locks if authenticated else frozenset())
+
+    def may_wish(self, caller: str) -> bool:
+        """Whether this caller's wish to be answered by itself is heard at all."""
+        return any(_fits(caller, pattern) for pattern in self.auto_answer_for)
 
     def holds(self, when: When, local: datetime | None, *, unknown: bool) -> bool:
         """Whether the condition holds at the wall clock's time; `unknown` while the clock is not set."""

@@ -53,6 +53,7 @@ from firmware.door.records import (
     LockHeld as LockHeld,
     LockModeChanged as LockModeChanged,
     OpeningRefused as OpeningRefused,
+    PartyChanged as PartyChanged,
     PartySkipped as PartySkipped,
     PressEnded as PressEnded,
     Pressed as Pressed,
@@ -126,12 +127,20 @@ class IncomingCall(NamedTuple):
     """Somebody calls the door. `caller` is `user@host` in lower case; `wants_auto_answer` when the call carries such a header.
 
     `authenticated`: the caller has proved to be `caller`. Without that the name is a claim, and no code counts in the call.
+    `joins` names our call whose conversation it wants to enter, '' for a call of its own. It wants to be answered `answer_after_s` from
+    now, and when it `insists` not otherwise. `diverted_by` is who sent the call on to us, '' when nobody did. `is_private`: the caller
+    wants no name shown or stored.
     """
 
     call: CallName
     caller: str
     wants_auto_answer: bool
     authenticated: bool = False
+    joins: CallName = CallName("")
+    answer_after_s: float = 0.0
+    insists: bool = False
+    diverted_by: str = ""
+    is_private: bool = False
 
 
 @kind
@@ -161,9 +170,33 @@ class TimerFired(NamedTuple):
 
 @kind
 class Dial(NamedTuple):
-    """Call a target by its configured name, or any URI. `by` names who asked. A URI outside the directory may open nothing."""
+    """Call a target by its configured name, or any URI. `by` names who asked. A URI outside the directory may open nothing.
+
+    `name` is that of the call, to which the number of each leg is added; '' lets the door name it.
+    """
 
     target: str
+    by: str
+    name: str = ""
+
+
+@kind
+class Bring(NamedTuple):
+    """Call a target, or any URI, into the conversation in progress. `by` names who asked.
+
+    `call` names the leg; '' lets the door name it.
+    """
+
+    target: str
+    by: str
+    call: CallName = CallName("")
+
+
+@kind
+class Dismiss(NamedTuple):
+    """Hang up on one party of a conversation of several. `by` names who asked."""
+
+    call: CallName
     by: str
 
 
@@ -218,6 +251,9 @@ Input = (
     | HealthChanged
     | TimerFired
     | Dial
+    | PartyChanged
+    | Bring
+    | Dismiss
     | OpenLock
     | SetLockMode
     | SetQuiet
@@ -272,6 +308,13 @@ class Refuse(NamedTuple):
 
     call: CallName
     refusal: Refusal
+
+
+@kind
+class Confer(NamedTuple):
+    """These legs are one conversation from now on, in which everybody hears everybody; without any, there is none of several parties."""
+
+    calls: tuple[CallName, ...]
 
 
 @kind
@@ -372,6 +415,7 @@ Effect = (
     | Offer
     | Accept
     | Refuse
+    | Confer
     | Unlock
     | Hold
     | Shut

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from firmware.door.directory import AutoAnswer
+from firmware.door.conference import joining, may_join
+from firmware.door.directory import ANONYMOUS, AutoAnswer
 from firmware.door.events import (
     Accept,
     Answered,
@@ -23,7 +24,7 @@ from firmware.door.events import (
     Sound,
     Stage,
 )
-from firmware.door.state import Door, Idle, Leg, Offered, Step
+from firmware.door.state import Door, Idle, Leg, Offered, Step, Talking
 from firmware.door.talking import talk
 
 REFUSED_RECORD_EVERY_S = 10.0  # a scanner's flood of calls must not fill the journal: one row in this time, with the count of the others
@@ -31,19 +32,46 @@ REFUSED_RECORD_EVERY_S = 10.0  # a scanner's flood of calls must not fill the jo
 
 def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     """Somebody calls. Only who is listed is let in; while the line is taken everybody is refused as busy (RFC 3261 §21.4.24)."""
-    party = door.directory.admitted(given.caller, authenticated=given.authenticated)
+    party = door.directory.admitted(given.caller, authenticated=given.authenticated, is_private=given.is_private)
     if party is None:
         return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
+    if isinstance(door.call, Talking) and may_join(door.call, given):
+        return joining(door, door.call, party, given, now_s)
     if not isinstance(door.call, Idle):
         return _turned_away(door, given, Refusal.BUSY, now_s)
     policy = door.directory.auto_answer
-    accepted = policy is AutoAnswer.ALWAYS or (policy is AutoAnswer.ON_REQUEST and given.wants_auto_answer)
+    by_wish = policy is AutoAnswer.ON_REQUEST and given.wants_auto_answer and door.directory.may_wish(given.caller)
+    if given.insists and not by_wish and policy is not AutoAnswer.ALWAYS:
+        # RFC 5373 §4: who requires to be answered by itself, and will not be, is rejected.
+        return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
     until_s = now_s + door.directory.limits.ring_limit_s
-    offered = Offered(leg=Leg(call=given.call, party=party), accepted=accepted, until_s=until_s)
-    written = Record(record=CallReceived(call=given.call, caller=given.caller, refusal=None))
-    # The beep tells whoever stands at the panel that somebody listens.
-    answer: tuple[Effect, ...] = (Accept(call=given.call), Play(sound=Sound.BEEP)) if accepted else (Offer(call=given.call),)
-    return door._replace(call=offered), (written, *answer)
+    offered = Offered(leg=Leg(call=given.call, party=party), accepted=False, until_s=until_s)
+    door, written = door._replace(call=offered), _received(given)
+    if policy is AutoAnswer.ALWAYS or (by_wish and given.answer_after_s <= 0):
+        door, effects = accepted(door, offered, now_s)
+        # The beep tells whoever stands at the panel that somebody listens.
+        return door, (written, *effects, Play(sound=Sound.BEEP))
+    if by_wish:
+        door = door._replace(call=offered._replace(accept_at_s=now_s + given.answer_after_s))
+    return door, (written, Offer(call=given.call))
+
+
+def rung_enough(door: Door, offered: Offered, now_s: float) -> Step:
+    """The time is over that the caller wanted it to ring before it is connected by itself."""
+    door, effects = accepted(door, offered, now_s)
+    return door, (*effects, Play(sound=Sound.BEEP))
+
+
+def _received(given: IncomingCall, refusal: Refusal | None = None, unrecorded: int = 0) -> Record:
+    return Record(
+        record=CallReceived(
+            call=given.call,
+            caller=ANONYMOUS if given.is_private else given.caller,
+            refusal=refusal,
+            unrecorded=unrecorded,
+            diverted_by=given.diverted_by,
+        )
+    )
 
 
 def _turned_away(door: Door, given: IncomingCall, refusal: Refusal, now_s: float) -> Step:
@@ -51,15 +79,15 @@ def _turned_away(door: Door, given: IncomingCall, refusal: Refusal, now_s: float
     refuse = Refuse(call=given.call, refusal=refusal)
     if last_s is not None and now_s - last_s < REFUSED_RECORD_EVERY_S:
         return door._replace(refused_unrecorded=door.refused_unrecorded + 1), (refuse,)
-    record = CallReceived(call=given.call, caller=given.caller, refusal=refusal, unrecorded=door.refused_unrecorded)
-    return door._replace(refused_recorded_at_s=now_s, refused_unrecorded=0), (Record(record=record), refuse)
+    record = _received(given, refusal, door.refused_unrecorded)
+    return door._replace(refused_recorded_at_s=now_s, refused_unrecorded=0), (record, refuse)
 
 
 def accepted(door: Door, offered: Offered, now_s: float) -> Step:
-    """An operator takes the waiting call."""
+    """The waiting call is taken, by an operator or by itself."""
     if offered.accepted:
         return door, ()
-    taken = offered._replace(accepted=True, until_s=now_s + door.directory.limits.ring_limit_s)
+    taken = offered._replace(accepted=True, accept_at_s=None, until_s=now_s + door.directory.limits.ring_limit_s)
     return door._replace(call=taken), (Accept(call=offered.leg.call),)
 
 

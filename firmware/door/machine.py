@@ -1,7 +1,7 @@
 """The door as a pure machine: `handle(door, input, now_s) -> (door, effects)`.
 
 Effects come in this order: records and what they announce, then lamps, then timers. The files beside this one hold what happens in each
-state: `calling`, `incoming`, `talking`, `opening`. Every press ends in exactly one outcome, every call in one end.
+state: `calling`, `incoming`, `talking`, `conference`, `opening`. Every press ends in exactly one outcome, every call in one end.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import assert_never
 from firmware.door.asking import ASK, PAD, SHOWN
 from firmware.door.calling import dialled, helped, leg_moved, pressed, round_over
 from firmware.door.cards import card_held, card_read
+from firmware.door.conference import asked_moved, brought, conferred, dismissed, in_front, left, party_changed, waited_enough
 from firmware.door.contacts import block_ended, contact_changed, stands_open
 from firmware.door.events import (
     AskId,
+    Bring,
     CallMoved,
     CardHeld,
     CardRead,
@@ -25,6 +27,7 @@ from firmware.door.events import (
     ContactChanged,
     Dial,
     DigitHeard,
+    Dismiss,
     Effect,
     End,
     EndReason,
@@ -41,6 +44,7 @@ from firmware.door.events import (
     OpeningRefused,
     OpenLock,
     Operate,
+    PartyChanged,
     Press,
     Record,
     Refusal,
@@ -57,12 +61,14 @@ from firmware.door.events import (
     Verified,
 )
 from firmware.door.holding import minute_came, mode_set, quiet_set, shut_again, started
-from firmware.door.incoming import called, not_taken, offer_moved
+from firmware.door.incoming import called, not_taken, offer_moved, rung_enough
 from firmware.door.keypad import card_timed_out, key_pressed, typing_timed_out
 from firmware.door.opening import chain_came, opened_by_operator
 from firmware.door.operating import operated
 from firmware.door.ruling import resumed, ruled
 from firmware.door.state import (
+    ACCEPT,
+    ASKED,
     BLOCK,
     CHAIN,
     DIGITS,
@@ -90,7 +96,7 @@ from firmware.door.talking import digit_heard, ended, typed_dropped, warned
 from firmware.door.verifying import ask_given_up, spent, verified
 
 ACCOUNT_PART = "account"  # the health of an account is told as that of the part "account NAME"
-CALL_TIMERS = frozenset({RING, ROUTE, OFFER, TALK, WARNING, HANG_UP, DIGITS})
+CALL_TIMERS = frozenset({RING, ROUTE, OFFER, TALK, WARNING, HANG_UP, DIGITS, ASKED, ACCEPT})
 REFUSALS = (CodeRefused, CardRefused, KeypadRefused, OpeningRefused)
 REFUSED_S = 2.0  # how long the lamp shows it: long enough to be seen, short enough for the next try
 
@@ -105,6 +111,7 @@ def handle(door: Door, given: Input, now_s: float, local: datetime | None = None
     after = _noted(door, after, effects, now_s)
     if not isinstance(given, Start):
         effects = _kept(door, after, effects, now_s)
+    effects = conferred(door, after, effects)
     return after, (*effects, *_lamps(door, after), *_timers(door, after))
 
 
@@ -119,10 +126,9 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
         case IncomingCall():
             return called(door, given, now_s)
         case DigitHeard():
-            # Digits count in the one call that is up; those of an early or unknown dialog open nothing.
-            if isinstance(door.call, Talking) and door.call.leg.call == given.call:
-                return digit_heard(door, door.call, given, now_s)
-            return door, ()
+            # Digits count in the one call that is up, whoever of its parties types them; those of an early or unknown dialog open nothing.
+            heard = in_front(door.call, given.call) if isinstance(door.call, Talking) else None
+            return (door, ()) if heard is None else digit_heard(door, heard, given, now_s)
         case ContactChanged():
             return contact_changed(door, given, now_s)
         case CardRead():
@@ -147,6 +153,12 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return _timer_fired(door, given.key, now_s)
         case Dial():
             return dialled(door, given, now_s)
+        case PartyChanged():
+            return party_changed(door, given, now_s)
+        case Bring():
+            return brought(door, given, now_s)
+        case Dismiss():
+            return dismissed(door, given, now_s)
         case OpenLock():
             return opened_by_operator(door, given, now_s)
         case SetLockMode():
@@ -175,16 +187,29 @@ def _call_moved(door: Door, given: CallMoved, now_s: float) -> Step:
                     return leg_moved(door, calling, leg, given, now_s)
         case Offered() as offered if offered.leg.call == given.call:
             return offer_moved(door, offered, given, now_s)
-        case Talking() as talking if talking.leg.call == given.call:
-            if given.stage in (Stage.RINGING, Stage.EARLY_MEDIA, Stage.ANSWERED):
-                return door, ()
-            return ended(door, talking, given.stage, now_s, given.detail)
-        case Idle() | Offered() | Talking():
+        case Talking() as talking:
+            known = _talk_moved(door, talking, given, now_s)
+            if known is not None:
+                return known
+        case Idle() | Offered():
             pass
         case never:
             assert_never(never)
     # An answer that crossed our cancel: nobody here talks to it.
     return door, (End(call=given.call, reason=EndReason.UNKNOWN),) if given.stage is Stage.ANSWERED else ()
+
+
+def _talk_moved(door: Door, talking: Talking, given: CallMoved, now_s: float) -> Step | None:
+    """A step of a leg of the call that is up, or of one that is called into it; None when it is neither."""
+    asked = next((asked for asked in talking.asked if asked.leg.call == given.call), None)
+    if asked is not None:
+        return asked_moved(door, talking, asked, given, now_s)
+    seen = in_front(talking, given.call)
+    if seen is None:
+        return None
+    if given.stage in (Stage.RINGING, Stage.EARLY_MEDIA, Stage.ANSWERED):
+        return door, ()
+    return left(door, seen, given.stage, now_s, given.detail) if seen.others else ended(door, seen, given.stage, now_s, given.detail)
 
 
 def _timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
@@ -229,6 +254,8 @@ def _call_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
             return helped(door, calling, now_s)
         case Calling() as calling:
             return round_over(door, calling, now_s)
+        case Offered() as offered if key == ACCEPT:
+            return rung_enough(door, offered, now_s)
         case Offered() as offered:
             return not_taken(door, offered, EndReason.RING_LIMIT, Refusal.UNANSWERED)
         case Talking() as talking:
@@ -241,8 +268,17 @@ def _talk_timer_fired(door: Door, talking: Talking, key: TimerKey, now_s: float)
     if key == WARNING:
         return warned(door, talking)
     if key == DIGITS:
-        return typed_dropped(door, talking, now_s)
+        return _pause(door, talking, now_s)
+    if key == ASKED:
+        return waited_enough(door, talking, now_s)
     return ended(door, talking, EndReason.DOOR_OPENED if key == HANG_UP else EndReason.TALK_LIMIT, now_s)
+
+
+def _pause(door: Door, talking: Talking, now_s: float) -> Step:
+    """Somebody has typed no further digit for so long that his code is given up."""
+    typing = [party.leg.call for party in talking.parties if party.pad.digits]
+    slowest = min((seen for call in typing if (seen := in_front(talking, call)) is not None), key=lambda seen: seen.pad.last_at_s)
+    return typed_dropped(door, slowest, now_s)
 
 
 def _kept(before: Door, after: Door, effects: tuple[Effect, ...], now_s: float) -> tuple[Effect, ...]:

@@ -20,7 +20,7 @@ from firmware.door.events import (
     Unlocked,
 )
 from firmware.door.lock import unlock
-from firmware.door.state import Calling, Chained, Door, Step, Talking
+from firmware.door.state import Calling, Chained, Door, Step, Talking, leg_in_talk
 
 
 def opened(door: Door, unlocked: Unlocked, now_s: float, *, follows: bool = False) -> Step:
@@ -59,7 +59,8 @@ def _fault(door: Door, unlocked: Unlocked, *, follows: bool = False) -> LockFaul
 
 
 def _encrypted(door: Door, call: CallName) -> bool:
-    return isinstance(door.call, Talking) and door.call.leg.call == call and door.call.leg.encrypted
+    leg = leg_in_talk(door, call)
+    return leg is not None and leg.encrypted
 
 
 def _refused(unlocked: Unlocked, fault: LockFault) -> OpeningRefused:

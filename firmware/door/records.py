@@ -54,6 +54,14 @@ class HealthChanged(NamedTuple):
     detail: str
 
 
+@kind
+class PartyChanged(NamedTuple):
+    """Somebody else is at the other end of a call that is up: after a transfer, or by the word of its server (RFC 4916)."""
+
+    call: CallName
+    party: str
+
+
 # --- What the door itself did, or refused ------------------------------------------------------------------------------------
 
 
@@ -101,12 +109,16 @@ class Answered(NamedTuple):
 
 @kind
 class CallReceived(NamedTuple):
-    """Somebody called. `refusal` None: the call is taken or waits to be. `unrecorded` earlier refused calls were only counted."""
+    """Somebody called. `refusal` None: the call is taken or waits to be. `unrecorded` earlier refused calls were only counted.
+
+    `caller` is `anonymous` for one who wants no name stored; `diverted_by` is who sent the call on to us.
+    """
 
     call: CallName
     caller: str
     refusal: Refusal | None
     unrecorded: int = 0
+    diverted_by: str = ""
 
 
 @kind
@@ -293,4 +305,5 @@ DoorRecord = (
     | ContactChanged
     | RelayMoved
     | HealthChanged
+    | PartyChanged
 )

@@ -32,10 +32,12 @@ from firmware.door.lock import Unlocking
 
 RING = TimerKey("ring")
 OFFER = TimerKey("offer")
+ACCEPT = TimerKey("accept")
 TALK = TimerKey("talk")
 WARNING = TimerKey("warning")
 HANG_UP = TimerKey("hang-up")
 DIGITS = TimerKey("digits")
+ASKED = TimerKey("asked")
 ROUTE = TimerKey("route")
 MINUTE = TimerKey("minute")
 BLOCK = TimerKey("block")
@@ -88,16 +90,39 @@ class Calling(NamedTuple):
 
 @kind
 class Offered(NamedTuple):
-    """Somebody calls. Once `accepted` we wait for the call to come up, else for an operator."""
+    """Somebody calls. Once `accepted` we wait for the call to come up, else for an operator.
+
+    `accept_at_s`: when it is accepted by the caller's wish, None when it is not.
+    """
 
     leg: Leg
     accepted: bool
+    until_s: float
+    accept_at_s: float | None = None
+
+
+@kind
+class Party(NamedTuple):
+    """A further party of a call, what it has typed, and since when it talks."""
+
+    leg: Leg
+    pad: Pad
+    since_s: float
+
+
+@kind
+class Asked(NamedTuple):
+    """Who is called into a conversation, or is let into it, and is not up yet; given up at `until_s`."""
+
+    leg: Leg
     until_s: float
 
 
 @kind
 class Talking(NamedTuple):
-    """A call is up. `warn_at_s` None: the beep before the end has sounded; `hang_up_at_s` None: no opening ends the call."""
+    """A call is up: with one party, whose are `leg`, `pad` and `since_s`, or with `others` as well, of whom any may come to stand in front.
+
+    `warn_at_s` None: the beep before the end has sounded; `hang_up_at_s` None: no opening ends the call."""
 
     leg: Leg
     press: PressId | None
@@ -108,6 +133,13 @@ class Talking(NamedTuple):
     extensions: int
     opened: bool
     pad: Pad
+    others: tuple[Party, ...] = ()
+    asked: tuple[Asked, ...] = ()
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """Everybody who talks, whoever stands in front first."""
+        return (Party(leg=self.leg, pad=self.pad, since_s=self.since_s), *self.others)
 
 
 CallState = Idle | Calling | Offered | Talking
@@ -179,8 +211,10 @@ def deadlines(door: Door) -> dict[TimerKey, float]:
             pass
         case Calling() as calling:
             found.update(_ring_deadlines(calling))
-        case Offered(until_s=until_s):
+        case Offered(until_s=until_s, accept_at_s=accept_at_s):
             found[OFFER] = until_s
+            if accept_at_s is not None:
+                found[ACCEPT] = accept_at_s
         case Talking() as talking:
             found.update(_talk_deadlines(talking, door.directory.limits.digit_limit_s))
         case never:
@@ -217,9 +251,18 @@ def _talk_deadlines(talking: Talking, digit_limit_s: float) -> dict[TimerKey, fl
         found[WARNING] = talking.warn_at_s
     if talking.hang_up_at_s is not None:
         found[HANG_UP] = talking.hang_up_at_s
-    if talking.pad.digits:
-        found[DIGITS] = talking.pad.last_at_s + digit_limit_s
+    typed_at_s = [party.pad.last_at_s for party in talking.parties if party.pad.digits]
+    if typed_at_s:
+        found[DIGITS] = min(typed_at_s) + digit_limit_s
+    if talking.asked:
+        found[ASKED] = min(asked.until_s for asked in talking.asked)
     return found
+
+
+def leg_in_talk(door: Door, call: CallName) -> Leg | None:
+    """The leg of that name, when it is a party of the call that is up."""
+    parties = door.call.parties if isinstance(door.call, Talking) else ()
+    return next((party.leg for party in parties if party.leg.call == call), None)
 
 
 def lit(door: Door) -> frozenset[LampRole]:

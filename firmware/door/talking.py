@@ -51,16 +51,27 @@ def talk(door: Door, leg: Leg, press: PressId | None, now_s: float) -> Door:
 
 def ended(door: Door, talking: Talking, reason: EndReason | Stage, now_s: float, detail: str = "") -> Step:
     """The call is over, by us (an EndReason) or from there (a Stage). What was typed and not finished counts."""
-    dropped, effects = _typed_dropped(door, talking, now_s, Sound.SILENCE)
-    leg = talking.leg
-    talked_s = now_s - talking.since_s
-    over: list[Effect] = [Record(record=CallEnded(call=leg.call, party=leg.party.name, reason=reason, talked_s=talked_s, detail=detail))]
+    effects: tuple[Effect, ...] = ()
+    over: list[Effect] = []
+    for party in talking.parties:
+        door, more = typed_lost(door, talking._replace(leg=party.leg, pad=party.pad), now_s)
+        effects += more
+        over += parted(party.leg, reason, now_s - party.since_s, detail)
+    for waiting in talking.asked:
+        over += parted(waiting.leg, reason if isinstance(reason, EndReason) else EndReason.CANCELLED, 0.0)
+    written = [effect for effect in over if isinstance(effect, Record)]
     if talking.press is not None:
         outcome = Outcome.OPENED if talking.opened else Outcome.ANSWERED
-        over.append(Record(record=PressEnded(press=talking.press, outcome=outcome)))
-    if isinstance(reason, EndReason):
-        over.append(End(call=leg.call, reason=reason))
-    return dropped._replace(call=Idle()), (*effects, *over, Play(sound=Sound.ENDED))
+        written.append(Record(record=PressEnded(press=talking.press, outcome=outcome)))
+    ends = [effect for effect in over if isinstance(effect, End)]
+    return door._replace(call=Idle()), (*effects, *written, *ends, Play(sound=Sound.ENDED))
+
+
+def parted(leg: Leg, reason: EndReason | Stage, talked_s: float, detail: str = "") -> tuple[Effect, ...]:
+    """One leg of a call is over: by us, and then it is to be ended, or from there."""
+    record = CallEnded(call=leg.call, party=leg.party.name, reason=reason, talked_s=talked_s, detail=detail)
+    over: tuple[Effect, ...] = (Record(record=record),)
+    return (*over, End(call=leg.call, reason=reason)) if isinstance(reason, EndReason) else over
 
 
 def warned(door: Door, talking: Talking) -> Step:
@@ -89,6 +100,11 @@ def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -
 def typed_dropped(door: Door, talking: Talking, now_s: float) -> Step:
     """What was typed is given up, by an end mark or a pause."""
     return _typed_dropped(door, talking, now_s, Sound.ERROR)
+
+
+def typed_lost(door: Door, talking: Talking, now_s: float) -> Step:
+    """The same without a sound, because who typed it is gone."""
+    return _typed_dropped(door, talking, now_s, Sound.SILENCE)
 
 
 def _typed_dropped(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:

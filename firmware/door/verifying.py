@@ -37,7 +37,7 @@ from firmware.door.events import (
 )
 from firmware.door.opening import granted, sounded
 from firmware.door.schedule import When
-from firmware.door.state import Door, Step, Talking
+from firmware.door.state import Door, Step, leg_in_talk
 
 
 def asked(door: Door, where: Where, secret: str | None, now_s: float) -> Step:
@@ -161,7 +161,7 @@ def _fault(door: Door, where: Where, given: Verified, user: User, locks: tuple[L
     """Why this user may not open, None when nothing speaks against it."""
     if isinstance(where, AtKeypad) and user.card_needs_pin and where.card_of is None:
         return CodeFault.NO_CARD
-    if isinstance(where, InCall) and not (isinstance(door.call, Talking) and door.call.leg.call == where.call):
+    if isinstance(where, InCall) and leg_in_talk(door, where.call) is None:
         return CodeFault.NOT_ALLOWED  # the call in which the digits were typed is over
     windowed = user.valid_from_s is not None or user.valid_until_s is not None
     if windowed and (door.local is None or not _within_window(user, given.at_s)):
@@ -185,7 +185,7 @@ def _opened(door: Door, where: Where, grant: Granted, now_s: float) -> Step:
         case AtKeypad(keypad=keypad, card_of=card_of):
             way, at, call = Grant.PIN if card_of is None else Grant.CARD_AND_PIN, f"keypad {keypad}", None
         case InCall(party=party, call=in_call):
-            if not (isinstance(door.call, Talking) and door.call.leg.call == in_call):  # it ended while the use was written off
+            if leg_in_talk(door, in_call) is None:  # it ended while the use was written off
                 return refused(door, where, CodeFault.NOT_ALLOWED, who=who)
             way, at, call = Grant.CODE, party, in_call
         case AtReader(reader=reader):

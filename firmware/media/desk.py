@@ -199,6 +199,10 @@ class Desk:
         if stream is not None:
             self._pump.mute(stream.slot, muted=muted)
 
+    def confer(self, *, joined: bool) -> None:
+        """Whether every stream hears the others."""
+        self._pump.conference(joined=joined)
+
     def play(self, sound: tones.Sound, *, to_speaker: bool, to_call: str | None) -> None:
         """Play a tone or prompt instead of the one playing now."""
         stream = self._streams.get(to_call) if to_call is not None else None

@@ -107,6 +107,11 @@ class Engine:
         self._session(call)
         self._submit(lambda desk: desk.mute(call, muted=muted))
 
+    def confer(self, *, joined: bool) -> None:
+        """While joined, every stream hears the others as well as the microphone. Streams that begin later are joined as well."""
+        if joined or self.running:
+            self._submit(lambda desk: desk.confer(joined=joined))
+
     def play(self, sound: Sound, *, to_speaker: bool = True, to_call: str | None = None) -> None:
         """Play a tone or a prompt to the speaker, to a call, or both; one of each kind at a time, a new one replaces the old."""
         self._submit(lambda desk: desk.play(sound, to_speaker=to_speaker, to_call=to_call))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,10 +16,12 @@ from firmware.config.schema import Access, Button, Call, Code, Incoming, Journal
 from firmware.config.secrets import Secret
 from firmware.ids import SeededIds
 from firmware.media.session import MediaPort, open_port
+from firmware.net.runner import TraceEntry
 from firmware.sdp.codec import PCMA, TELEPHONE_EVENT
 from firmware.sdp.offer_answer import LocalMedia
 from firmware.sip import events as sip
 from firmware.sip.body.dtmf_relay import Digit, encode
+from firmware.sip.message import Response, parse_message
 from firmware.sip.uri import Uri
 from hw.simulated import SimulatedBoard
 
@@ -47,7 +51,9 @@ class Phone:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.line = SipLine(Settings(network=LOOPBACK, incoming=Incoming(write=("*@*",))), SeededIds(sum(name.encode())))
+        self.wire: list[TraceEntry] = []
+        wanted = Settings(network=LOOPBACK, incoming=Incoming(write=("*@*",)))
+        self.line = SipLine(wanted, SeededIds(sum(name.encode())), on_trace=self.wire.append)
         self.events: list[sip.Event] = []
         self._ports: list[MediaPort] = []
         self._changed = asyncio.Event()
@@ -74,6 +80,15 @@ class Phone:
     def media(self) -> LocalMedia:
         self._ports.append(open_port("127.0.0.1", range(30000, 40000)))
         return LocalMedia(rtp_port=self._ports[-1].rtp_port, codecs=(PCMA, TELEPHONE_EVENT), session_id=1)
+
+    def ear(self) -> socket.socket:
+        """The socket of its newest port, to speak and hear with; the caller closes it."""
+        return socket.socket(fileno=os.dup(self._ports[-1].rtp_fd))
+
+    def answered(self) -> Response:
+        """The newest 200 to an INVITE that it sent or got: it names the dialog."""
+        messages = [parse_message(entry.data) for entry in self.wire if entry.data.startswith(b"SIP/2.0 200")]
+        return next(each for each in reversed(messages) if isinstance(each, Response) and each.cseq.method == "INVITE")
 
     def answer(self) -> None:
         self.line.command(sip.Answer(call=self.call, media=self.media()))

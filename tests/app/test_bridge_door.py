@@ -80,6 +80,9 @@ class Rig:
     def accept(self, effect: door.Accept) -> None:
         self.happened.append(f"accept {effect.call}")
 
+    def confer(self, effect: door.Confer) -> None:
+        self.happened.append(f"confer {' '.join(effect.calls)}")
+
     def refuse(self, effect: door.Refuse) -> None:
         self.happened.append(f"refuse {effect.call}")
 

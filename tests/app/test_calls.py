@@ -27,6 +27,7 @@ class FakeSound:
         self.streams: dict[str, MediaPort] = {}
         self.updates: list[tuple[str, bool]] = []
         self.deaf: set[str] = set()
+        self.joined = False
 
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
         if call in self.deaf:
@@ -38,6 +39,9 @@ class FakeSound:
 
     def stop(self, call: str) -> None:
         self.streams.pop(call).close()
+
+    def confer(self, *, joined: bool) -> None:
+        self.joined = joined
 
 
 class Rig:

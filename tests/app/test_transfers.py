@@ -32,7 +32,8 @@ class Moving(Rig):
             codecs=(),
             ptime_ms=20,
             session_id=lambda: 7,
-            listed=frozenset({"bob@phone.example"}),
+            listed={"bob@phone.example": "bob"},
+            targets={"sip:Bob@Phone.Example": "bob"},
         )
         self.ring()
         self.answer(OLD)
@@ -47,6 +48,9 @@ class Moving(Rig):
     def connect(self, call: str = NEW) -> None:
         self.answer(call)
         self.agree(call, early=False)
+
+    def confer(self, *calls: str) -> None:
+        self.calls.confer(door.Confer(calls=tuple(door.CallName(call) for call in calls)))
 
     def replace(self, asserted: Uri | None = None) -> None:
         """A call that takes the place of ours."""
@@ -76,13 +80,13 @@ def kinds(rig: Moving) -> list[str]:
     return [type(command).__name__ for command in rig.commands]
 
 
-def test_a_transferred_call_goes_on_at_the_door_as_if_nothing_had_happened(rig: Moving) -> None:
+def test_a_transferred_call_goes_on_at_the_door_which_hears_only_who_it_is_now(rig: Moving) -> None:
     rig.refer()
     assert kinds(rig) == ["AcceptTransfer"]
     rig.connect()
     assert kinds(rig) == ["AcceptTransfer", "HangUp"]
     rig.end(OLD, sip.EndCause.LOCAL)
-    assert rig.told == []
+    assert rig.told == [door.PartyChanged(call=door.CallName(OLD), party="bob")]
     assert list(rig.sound.streams) == [OLD]  # one stream, under the name that the door knows
     rig.end(NEW, sip.EndCause.REMOTE)
     assert rig.stages() == [(OLD, door.Stage.ENDED)]
@@ -167,6 +171,59 @@ def test_digits_of_a_replacing_call_count_only_when_a_trusted_server_names_a_tar
     rig.replace(LISTED)
     rig.connect("in-1")
     assert rig.calls.digits_of(sip.CallKey("in-1")) == OLD
+
+
+def test_who_comes_to_the_phone_by_the_word_of_the_server_is_told_to_the_door(rig: Moving) -> None:
+    rig.hear(sip.RemoteChanged(call=sip.CallKey(OLD), remote=NameAddr("", STRANGER)))
+    rig.hear(sip.RemoteChanged(call=sip.CallKey(OLD), remote=NameAddr("", LISTED)))
+    assert [each.party for each in rig.told if isinstance(each, door.PartyChanged)] == ["eve@elsewhere.example", "bob"]
+
+
+def test_in_a_conference_a_wish_is_to_call_somebody_in_and_the_door_decides(rig: Moving) -> None:
+    rig.confer(OLD, "d1.1")
+    rig.refer()
+    assert rig.told == [door.Bring(target="bob", by=OLD, call=door.CallName("asked-1"))]
+    assert kinds(rig) == ["Confer"]
+    rig.ring("asked-1")
+    assert kinds(rig) == ["Confer", "AcceptTransfer"]  # the user agent places it, and reports to who asked
+    rig.end("asked-1", sip.EndCause.REFUSED, 486)
+
+
+def test_a_wish_of_somebody_outside_is_heard_only_during_a_call(rig: Moving) -> None:
+    asked = sip.ReferRequested(transfer=TransferKey(4), target=STRANGER, referrer=REMOTE, account=None)
+    rig.hear(asked)
+    assert rig.told == [door.Bring(target=str(STRANGER), by="anna@phone.example", call=door.CallName("asked-1"))]
+    rig.end(OLD, sip.EndCause.REMOTE)
+    rig.hear(asked)
+    assert rig.commands == [sip.RefuseTransfer(transfer=TransferKey(4), status=480)]
+
+
+def test_a_conference_is_told_to_the_phones_and_mixed(rig: Moving) -> None:
+    rig.confer(OLD, "d1.1")
+    assert rig.commands == [sip.Confer(calls=(sip.CallKey(OLD), sip.CallKey("d1.1")))]
+    assert rig.sound.joined
+    rig.confer()
+    assert rig.commands[-1] == sip.Confer(calls=())
+    assert not rig.sound.joined
+
+
+def test_a_leg_that_takes_the_place_of_one_in_a_conference_takes_its_part_as_well(rig: Moving) -> None:
+    rig.confer(OLD, "d1.1")
+    rig.replace(LISTED)
+    rig.connect("in-1")
+    confers = [command.calls for command in rig.commands if isinstance(command, sip.Confer)]
+    assert confers == [(OLD, "d1.1"), ("in-1", "d1.1")]
+
+
+def test_who_joins_is_told_with_the_call_that_it_means(rig: Moving) -> None:
+    called = Uri.parse("sip:door@x")
+    rig.hear(
+        sip.IncomingCall(
+            call=sip.CallKey("in-1"), caller=REMOTE, called=called, source=HOP, account=None, has_offer=True, joins=sip.CallKey(OLD)
+        )
+    )
+    (asked,) = [each for each in rig.told if isinstance(each, door.IncomingCall)]
+    assert asked.joins == OLD
 
 
 def test_our_own_transfer_ends_the_call_when_it_worked(rig: Moving) -> None:

@@ -9,6 +9,7 @@ from firmware.door.events import (
     CallEnded,
     CallName,
     CallReceived,
+    Effect,
     End,
     EndReason,
     IncomingCall,
@@ -25,7 +26,7 @@ from firmware.door.events import (
     Stage,
     Verb,
 )
-from firmware.door.state import Calling, Idle, Offered, Talking
+from firmware.door.state import OFFER, Calling, Idle, Offered, Talking
 from tests.door.house import DIRECTORY, Scene, only, records
 
 IN = CallName("in")
@@ -166,3 +167,47 @@ def test_two_callers_at_once_get_one_line() -> None:
     scene.called("desk@pbx")
     second = IncomingCall(call=CallName("in2"), caller="desk@pbx", wants_auto_answer=False)
     assert only(Refuse, scene.tell(second)) == Refuse(call=CallName("in2"), refusal=Refusal.BUSY)
+
+
+ON_REQUEST = DIRECTORY._replace(auto_answer=AutoAnswer.ON_REQUEST)
+
+
+def wish(scene: Scene, caller: str = "desk@pbx", *, after_s: float = 0.0, insists: bool = False) -> tuple[Effect, ...]:
+    return scene.tell(IncomingCall(call=IN, caller=caller, wants_auto_answer=True, answer_after_s=after_s, insists=insists))
+
+
+def test_a_call_that_wants_it_later_rings_until_then() -> None:
+    scene = Scene(ON_REQUEST)
+    assert only(Offer, wish(scene, after_s=5.0)).call == IN
+    assert scene.wait(4.9) == ()
+    assert scene.wait(0.2) == (Accept(call=IN), Play(sound=Sound.BEEP))
+    assert scene.timers.keys() == {OFFER}
+
+
+def test_an_operator_may_be_quicker_than_the_callers_wish() -> None:
+    scene = Scene(ON_REQUEST)
+    wish(scene, after_s=5.0)
+    assert only(Accept, scene.tell(Operate(verb=Verb.ANSWER))).call == IN
+    assert scene.wait(6.0) == ()
+
+
+def test_only_the_wishes_of_those_who_may_are_heard() -> None:
+    scene = Scene(ON_REQUEST._replace(auto_answer_for=("desk@pbx",)))
+    assert only(Offer, wish(scene, "other@10.0.0.1")).call == IN
+    scene.tell(Operate(verb=Verb.HANG_UP))
+    assert only(Accept, wish(scene)).call == IN
+
+
+def test_who_requires_to_be_answered_and_will_not_be_is_refused() -> None:
+    scene = Scene()
+    assert only(Refuse, wish(scene, insists=True)).refusal is Refusal.FORBIDDEN
+    taken = Scene(ON_REQUEST)
+    assert only(Accept, wish(taken, insists=True)).call == IN
+
+
+def test_a_caller_who_wants_to_stay_unknown_has_no_name_in_the_journal() -> None:
+    scene = Scene()
+    received = scene.tell(IncomingCall(call=IN, caller="desk@pbx", wants_auto_answer=False, is_private=True, diverted_by="pbx@pbx"))
+    assert only(CallReceived, received) == CallReceived(call=IN, caller="anonymous", refusal=None, diverted_by="pbx@pbx")
+    scene.tell(Operate(verb=Verb.ANSWER))
+    assert only(Answered, scene.moved("in", Stage.ANSWERED)).party == "anonymous"

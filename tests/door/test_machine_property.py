@@ -6,10 +6,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from firmware.door.conference import PARTIES_MAX
 from firmware.door.directory import AutoAnswer
 from firmware.door.events import (
     Accept,
     Answered,
+    Bring,
     ButtonName,
     CallEnded,
     CallMoved,
@@ -18,10 +20,12 @@ from firmware.door.events import (
     CallReceived,
     CardRead,
     ClearTimer,
+    Confer,
     ContactChanged,
     Dial,
     DigitHeard,
     DigitWay,
+    Dismiss,
     Effect,
     End,
     Grant,
@@ -51,7 +55,7 @@ from firmware.door.state import Calling, Door, Idle, Talking, deadlines
 from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, with_limits
 
 CODES = {"58321": {FRONT}, "7744": {GARAGE}, "903817": {FRONT, GARAGE}}
-MAY_OPEN = {"anna": {FRONT, GARAGE}, "bob": {FRONT}}
+MAY_OPEN: dict[str, set[LockName]] = {"anna": {FRONT, GARAGE}, "bob": {FRONT}, "clara": set()}
 CALLS = [CallName(name) for name in ("p1.1", "p1.2", "p2.1", "p2.2", "p3.1", "p3.2", "d1.1", "d2.1", "in1", "in2", "in3", "strange")]
 SOME_CALL = st.sampled_from(CALLS)
 
@@ -70,6 +74,7 @@ class DoorMachine(RuleBasedStateMachine):
         self.known_calls: set[str] = set()
         self.closed: dict[LockName, tuple[float, float]] = {}  # since when and until when a relay is closed
         self.incoming = 0
+        self.conference: frozenset[str] = frozenset()
 
     @initialize(second_press_hangs_up=st.booleans(), auto_answer=st.sampled_from(AutoAnswer), hang_up_s=st.sampled_from([None, 0.0, 5.0]))
     def begin(self, *, second_press_hangs_up: bool, auto_answer: AutoAnswer, hang_up_s: float | None) -> None:
@@ -97,8 +102,9 @@ class DoorMachine(RuleBasedStateMachine):
     @rule(digits=st.sampled_from([*CODES, "1", "#", "*", "0000", "583", "111111"]), way=st.sampled_from(DigitWay))
     def type(self, digits: str, way: DigitWay) -> None:
         for digit in digits:
-            call = self.door.call.leg.call if isinstance(self.door.call, Talking) else CALLS[0]
-            typed = self.door.call.pad.digits if isinstance(self.door.call, Talking) else ""
+            party = self.door.call.parties[-1] if isinstance(self.door.call, Talking) else None
+            call = CALLS[0] if party is None else party.leg.call
+            typed = "" if party is None else party.pad.digits
             effects = self.tell(DigitHeard(call=call, digit=digit, way=way))
             for record in self.records(effects):
                 if isinstance(record, Unlocked):
@@ -140,6 +146,23 @@ class DoorMachine(RuleBasedStateMachine):
     @rule(whom=st.sampled_from(["anna", "bob", "sip:x@10.9.9.9"]))
     def dial(self, whom: str) -> None:
         self.tell(Dial(target=whom, by="ctl"))
+
+    @rule(whom=st.sampled_from(["anna", "bob", "clara", "sip:x@10.9.9.9"]))
+    def bring(self, whom: str) -> None:
+        self.tell(Bring(target=whom, by="ctl"))
+
+    @rule(caller=st.sampled_from(["desk@pbx", "x@10.0.0.1", "evil@evil"]), index=st.integers(0, 3))
+    def join(self, caller: str, index: int) -> None:
+        self.incoming += 1
+        joins = sorted(self.up)[index % len(self.up)] if self.up else "p1.1"
+        call = CallName(f"in{self.incoming}")
+        self.tell(IncomingCall(call=call, caller=caller, wants_auto_answer=False, joins=CallName(joins)))
+        assert caller != "evil@evil" or call in self.refused
+
+    @rule(index=st.integers(0, 3))
+    def dismiss(self, index: int) -> None:
+        if self.legs:
+            self.tell(Dismiss(call=CallName(sorted(self.legs)[index % len(self.legs)]), by="ctl"))
 
     @rule(lock=st.sampled_from([FRONT, GARAGE]))
     def open(self, lock: LockName) -> None:
@@ -189,6 +212,8 @@ class DoorMachine(RuleBasedStateMachine):
                 assert call not in self.legs, "the end of a call is written before it is done"
             case Accept(call=call):
                 assert call in self.legs
+            case Confer(calls=calls):
+                self.conference = frozenset(calls)
             case Refuse(call=call):
                 assert call not in self.legs
                 self.refused.add(call)
@@ -250,8 +275,13 @@ class DoorMachine(RuleBasedStateMachine):
             assert all(key.startswith("lock:") or key == "refused" for key in self.timers)
         else:
             assert len(self.legs) >= 1
-            assert len(self.up) == isinstance(self.door.call, Talking)
+            assert bool(self.up) == isinstance(self.door.call, Talking)
+            assert len(self.up) <= PARTIES_MAX
             assert len(self.open_presses) <= 1
+
+    @invariant()
+    def a_conference_is_every_leg_of_a_call_of_several(self) -> None:
+        assert self.conference == (frozenset(self.legs) if self.up and len(self.legs) > 1 else frozenset())
 
     @invariant()
     def timers_and_lamps_say_what_the_state_is(self) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from firmware.app.calls import Leg
+from firmware.app.control.conference_verbs import add, drop, join, refer
 from firmware.app.control.protocol import ControlError, Json, Request, as_json
 from firmware.app.control.transfer_verbs import attended, transfer
+from firmware.app.leg import Leg
 from firmware.app.station import Station
 from firmware.door import events as door
 from firmware.door.schedule import is_holiday, within
@@ -84,8 +85,16 @@ def _call_in_words(station: Station) -> Json:
             return {"state": "calling", "press": press, "button": button, "parties": [leg.party.name for leg in legs]}
         case Offered(leg=leg, accepted=accepted):
             return {"state": "offered", "party": leg.party.name, "accepted": accepted}
-        case Talking(leg=leg, press=press, since_s=since_s, opened=opened):
-            return {"state": "talking", "press": press, "party": leg.party.name, "for_s": round(now_s - since_s, 3), "opened": opened}
+        case Talking(leg=leg, press=press, parties=parties, asked=asked, opened=opened):
+            return {
+                "state": "talking",
+                "press": press,
+                "party": leg.party.name,
+                "parties": {party.leg.call: party.leg.party.name for party in parties},
+                "asked": {each.leg.call: each.leg.party.name for each in asked},
+                "for_s": round(now_s - min(party.since_s for party in parties), 3),
+                "opened": opened,
+            }
 
 
 async def _press(station: Station, args: tuple[str, ...]) -> Json:
@@ -138,10 +147,10 @@ async def _hangup(station: Station, _args: tuple[str, ...]) -> Json:
 
 
 def _in_call(make: Callable[[Leg], sip.Command], method: str) -> Handler:
-    """A verb that sends one request inside the current call and answers with its final status."""
+    """A verb that sends one request inside the current call, or the named one, and answers with its final status."""
 
-    async def run(station: Station, _args: tuple[str, ...]) -> Json:
-        leg = _current(station)
+    async def run(station: Station, args: tuple[str, ...]) -> Json:
+        leg = _current(station, *args)
         station.line.command(make(leg))
         return {"call": leg.key, "status": await _outcome(station, leg, method)}
 
@@ -150,7 +159,10 @@ def _in_call(make: Callable[[Leg], sip.Command], method: str) -> Handler:
 
 async def _outcome(station: Station, leg: Leg, method: str) -> int:
     done = await station.wait_for(
-        lambda event: isinstance(event, sip.RequestDone | sip.CallEnded) and event.call == leg.key,
+        lambda event: (
+            (isinstance(event, sip.RequestDone) and (event.call, event.method) == (leg.key, method))
+            or (isinstance(event, sip.CallEnded) and event.call == leg.key)
+        ),
         REQUEST_S_MAX,
     )
     match done:
@@ -168,7 +180,7 @@ async def _dtmf(station: Station, args: tuple[str, ...]) -> Json:
         raise ControlError("bad_argument", f"give 1 to {DIGITS_MAX} of 0-9 A-D * #")
     leg = _current(station)
     if way == "rfc4733":
-        station.sound.engine.send_digits(leg.key, digits)
+        station.sound.engine.send_digits(leg.sound, digits)
         return {"call": leg.key, "digits": digits}
     if way != "info":
         raise ControlError("bad_argument", "give rfc4733 or info")
@@ -276,10 +288,11 @@ async def _users_reload(station: Station, _args: tuple[str, ...]) -> Json:
         raise ControlError("failed", str(error)) from error
 
 
-def _current(station: Station) -> Leg:
-    leg = station.calls.current
+def _current(station: Station, name: str = "") -> Leg:
+    """The leg of that name, without one the answered call."""
+    leg = station.calls.current if not name else next((leg for leg in station.calls.legs if leg.key == name), None)
     if leg is None or not leg.answered:
-        raise ControlError("not_now", "there is no answered call")
+        raise ControlError("not_found" if name else "not_now", f"no answered call {name!r}" if name else "there is no answered call")
     return leg
 
 
@@ -295,12 +308,16 @@ VERBS = {
     "call": Verb("TARGET|URI", 1, 1, _call),
     "answer": Verb("[STATUS]", 0, 1, _answer),
     "hangup": Verb("", 0, 0, _hangup),
-    "hold": Verb("", 0, 0, _in_call(lambda leg: sip.Hold(call=leg.key), "INVITE")),
-    "resume": Verb("", 0, 0, _in_call(lambda leg: sip.Resume(call=leg.key), "INVITE")),
-    "reinvite": Verb("", 0, 0, _in_call(lambda leg: sip.Reinvite(call=leg.key), "INVITE")),
-    "update": Verb("", 0, 0, _in_call(lambda leg: sip.Update(call=leg.key), "UPDATE")),
+    "hold": Verb("[CALL]", 0, 1, _in_call(lambda leg: sip.Hold(call=leg.key), "INVITE")),
+    "resume": Verb("[CALL]", 0, 1, _in_call(lambda leg: sip.Resume(call=leg.key), "INVITE")),
+    "reinvite": Verb("[CALL]", 0, 1, _in_call(lambda leg: sip.Reinvite(call=leg.key), "INVITE")),
+    "update": Verb("[CALL]", 0, 1, _in_call(lambda leg: sip.Update(call=leg.key), "UPDATE")),
     "transfer": Verb("URI", 1, 1, transfer),
     "attended": Verb("OTHER-CALL", 1, 1, attended),
+    "add": Verb("TARGET|URI", 1, 1, add),
+    "drop": Verb("CALL", 1, 1, drop),
+    "join": Verb("URI CALL-ID TO-TAG FROM-TAG", 4, 4, join),
+    "refer": Verb("URI TO-URI [ACCOUNT]", 2, 3, refer),
     "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
     "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
     "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),

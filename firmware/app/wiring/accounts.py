@@ -24,10 +24,19 @@ def agent_settings(settings: Settings) -> AgentSettings:
     )
 
 
-def listed_addresses(settings: Settings) -> frozenset[str]:
-    """Whom the configuration names as a target, as user@host in lower case."""
-    uris = [Uri.parse(uri) for target in settings.target for uri in (target.uri, target.fallback_uri) if uri is not None]
-    return frozenset(f"{uri.user_text}@{uri.host}".lower() for uri in uris)
+def listed_addresses(settings: Settings) -> dict[str, str]:
+    """The targets of the configuration by their address, user@host in lower case."""
+    return {f"{uri.user_text}@{uri.host}".lower(): name for uri, name in _targets(settings)}
+
+
+def listed_uris(settings: Settings) -> dict[str, str]:
+    """The targets of the configuration by their URI as it is written in a message."""
+    return {str(uri): name for uri, name in _targets(settings)}
+
+
+def _targets(settings: Settings) -> list[tuple[Uri, str]]:
+    known = [(uri, target.name) for target in settings.target for uri in (target.fallback_uri, target.uri) if uri is not None]
+    return [(Uri.parse(uri), name) for uri, name in known]
 
 
 def _habits(call: Call) -> CallHabits:

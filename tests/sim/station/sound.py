@@ -29,7 +29,7 @@ class PaperSound:
     """What `calls.Calls` needs of the sound engine, and which of its promises were broken."""
 
     def __init__(self) -> None:
-        self.is_broken = False
+        self.is_broken = self.joined = False
         self.ports: dict[int, PaperPort] = {}  # open ones, also those of streams
         self.streams: dict[str, MediaPort] = {}
         self.problems: list[str] = []
@@ -54,6 +54,9 @@ class PaperSound:
             self.problems.append(f"{call}: its sound was stopped, and it has none")
         else:
             stream.close()
+
+    def confer(self, *, joined: bool) -> None:
+        self.joined = joined
 
     def stream_at(self, port: int) -> str | None:
         """The call whose sound arrives at this port."""

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from firmware.app import bridge_door
-from firmware.app.calls import Calls, Leg
+from firmware.app.calls import Calls
 from firmware.app.journal import Journal
 from firmware.app.kept_door import start_from
+from firmware.app.leg import Leg
 from firmware.door import access, opening
 from firmware.door import events as door
 from firmware.door.machine import handle

@@ -1,0 +1,45 @@
+"""One leg of a call of the station: what the door, the user agent and the sound engine each call it, and who owns its media port."""
+
+from __future__ import annotations
+
+from firmware.media.session import MediaPort
+from firmware.sdp.offer_answer import MediaSession
+from firmware.sip import events as sip
+from firmware.sip.uri import Uri
+
+
+class Leg:
+    """One leg while it lives. `port` is ours until `streaming`; then it is the engine's."""
+
+    __slots__ = (
+        "answered",
+        "early",
+        "ended_by_us",
+        "follows",
+        "incoming",
+        "key",
+        "name",
+        "party",
+        "port",
+        "progressed",
+        "session",
+        "sound",
+        "streaming",
+    )
+
+    def __init__(
+        self, key: sip.CallKey, *, incoming: bool, follows: Leg | None = None, party: Uri | None = None, is_listed: bool = True
+    ) -> None:
+        self.key = key
+        self.follows = follows  # the leg whose place this one takes when it is answered, None at once or when it has
+        self.name: str = str(key) if follows is None else follows.name  # of the call at the door
+        self.sound = self.name if is_listed else str(key)  # under which the engine knows the stream, and the door its digits
+        self.party = party  # who takes part in place of the one whom the door knows, None when the door knows who it is
+        self.incoming = incoming
+        self.port: MediaPort | None = None
+        self.session: MediaSession | None = None
+        self.streaming = False
+        self.early = False
+        self.answered = False
+        self.progressed = False  # some phone said that it rings
+        self.ended_by_us = False
