@@ -1,11 +1,14 @@
-"""Property tests try the same cases in every continuous integration run, so that a red run can be repeated; elsewhere they search on."""
+"""Property tests try the same cases in every continuous integration run, so that a red run can be repeated; elsewhere they search on.
+
+How long drawing or trying a case takes is no property: it tells how busy the machine is.
+"""
 
 from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("searching"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "searching")
