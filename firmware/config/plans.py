@@ -99,6 +99,10 @@ def _check_timezone(name: str, report: Report) -> None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, unlike a name, or the name of a directory
-        near = get_close_matches(name, available_timezones(), n=1)
+        known = available_timezones()
+        if not known:
+            report.complain(("station", "timezone"), "this machine knows no time zones", "install the package tzdata")
+            return
+        near = get_close_matches(name, known, n=1)
         remedy = f"perhaps {near[0]} is meant" if near else 'write it such as "Europe/Berlin"'
         report.complain(("station", "timezone"), f'there is no time zone "{name}"', remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import date
 from pathlib import Path
 
@@ -278,6 +279,16 @@ def test_what_a_rule_may_say(tmp_path: Path, trigger: str, deed: str) -> None:
     settings = loaded(tmp_path, f'[[rule]]\nname = "r"\non = "{trigger}"\ndo = ["{deed}"]\nwhen = "not office"\nstate = "idle"\n')
     assert settings.rule[0].state == "idle"
     assert settings.warnings == ()
+
+
+def test_a_machine_without_time_zones_is_told_what_to_install(tmp_path: Path) -> None:
+    zoneinfo.reset_tzpath(to=[])
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        told = mistake(tmp_path, '[station]\ntimezone = "Europe/Berlin"\n')
+    finally:
+        zoneinfo.reset_tzpath()
+    assert told == "line 2, station.timezone: this machine knows no time zones; install the package tzdata"
 
 
 def test_a_token_over_plain_http_is_worth_a_word(tmp_path: Path) -> None:
