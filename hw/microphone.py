@@ -88,7 +88,7 @@ class _Loop:
     """Samples that are read period by period: one slice and one copy each."""
 
     def __init__(self, samples: array[int], *, endless: bool) -> None:
-        self._bytes = samples.tobytes()
+        self._octets = memoryview(samples).cast("B")
         self._endless = endless
         self._at = 0
 
@@ -97,12 +97,12 @@ class _Loop:
 
     def read(self, samples: int) -> bytes:
         wanted = 2 * samples
-        piece = self._bytes[self._at : self._at + wanted]
+        piece = bytes(self._octets[self._at : self._at + wanted])
         self._at += len(piece)
         while len(piece) < wanted:
             if not self._endless:
                 return piece + bytes(wanted - len(piece))
-            more = self._bytes[: wanted - len(piece)]
+            more = self._octets[: wanted - len(piece)]
             piece += more
             self._at = len(more)
         return piece

@@ -36,10 +36,13 @@ def _decoded(data: bytes, width: int) -> array[int]:
     if width == 1:
         return array("h", ((value - 128) << 8 for value in data))
     whole = len(data) - len(data) % width  # a file that was cut off may end within a sample
-    upper = bytearray(2 * (whole // width))
-    upper[0::2], upper[1::2] = data[width - 2 : whole : width], data[width - 1 : whole : width]
     samples = array("h")
-    samples.frombytes(upper)
+    if width == 2:
+        samples.frombytes(memoryview(data)[:whole])
+    else:
+        upper = bytearray(2 * (whole // width))
+        upper[0::2], upper[1::2] = data[width - 2 : whole : width], data[width - 1 : whole : width]
+        samples.frombytes(upper)
     if sys.byteorder == "big":
         samples.byteswap()
     return samples

@@ -11,8 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from pathlib import Path
 
+from hw.settings import SoundSettings
+from hw.wav import read_mono
 from tests.bench.measure import Bill, Row, bill, report
 from tests.interop.baresip import Baresip, baresip
 from tests.interop.kamailio import SECRET, kamailio
@@ -22,6 +25,7 @@ from tests.interop.station import Station, station
 FLOOR = ["/usr/bin/python3", "-c", "import asyncio, ssl, sys; print(flush=True); sys.stdin.read()"]
 FLOOR_NAME = "import asyncio, ssl"
 SPEECH = Path("firmware/demo/speech/visitor.wav")
+CARD_RATE_HZ = SoundSettings().rate_hz
 ACCOUNT = """\
 [[account]]
 name = "house"
@@ -39,6 +43,17 @@ def floor_rss_kb() -> int:
         rss_kb = bill(floor.pid).rss_kb
         floor.stdin.close()
     return rss_kb
+
+
+def card_speech(folder: Path) -> Path:
+    """The speech at the rate of the simulated card: what conversion would take is no part of the door."""
+    path = folder / "speech.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(CARD_RATE_HZ)
+        file.writeframes(read_mono(SPEECH, CARD_RATE_HZ, seconds_max=60).tobytes())
+    return path
 
 
 def spent(pid: int, seconds: float) -> tuple[Bill, Bill]:
@@ -66,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, kamailio() as server:
         folder, account = Path(name), ACCOUNT.format(server=server.address, secret=SECRET)
         with (
-            station(folder / "door", host="127.0.0.2", config=account, arguments=("--microphone", str(SPEECH))) as door,
+            station(folder / "door", host="127.0.0.2", config=account, arguments=("--microphone", str(card_speech(folder)))) as door,
             baresip(folder / "phone", host="127.0.0.3", speech=SPEECH, auto_answer=True, record=False) as phone,
         ):
             eventually(door.registered, within_s=10, what="the door registers", account=door.account)
