@@ -8,7 +8,11 @@ K = TypeVar("K")
 
 
 def kind(cls: type[K]) -> type[K]:
-    """Class decorator for a NamedTuple: it equals only its own kind, so that `Accept(call="a")` is not `Offer(call="a")`."""
+    """Class decorator for a NamedTuple: it equals only its own kind, so that `Accept(call="a")` is not `Offer(call="a")`.
+
+    The interpreter's own copy of the annotations goes: types are the checker's affair, and those of all kinds take 0.4 MB.
+    """
+    cls.__annotations__ = cls.__new__.__annotations__ = {}
     for name, method in (("__eq__", _equal), ("__ne__", _unequal)):
         setattr(cls, name, method)
     return cls

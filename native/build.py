@@ -28,7 +28,7 @@ def write_wrapper(path: Path) -> None:
     """Write cffi's C file, which defines the module, to `path`."""
     ffi = FFI()
     ffi.cdef(declarations())
-    ffi.set_source(MODULE, '#include <sys/mman.h>\n#include "pm_g711.h"\n#include "pm_pump.h"\n#include "pm_seq.h"\n')
+    ffi.set_source(MODULE, '#include <malloc.h>\n#include <sys/mman.h>\n#include "pm_g711.h"\n#include "pm_pump.h"\n#include "pm_seq.h"\n')
     path.parent.mkdir(parents=True, exist_ok=True)
     ffi.emit_c_code(str(path))
 

@@ -47,3 +47,5 @@ int32_t pm_ts_diff(uint32_t a, uint32_t b);
 
 /* The system's own, sys/mman.h: keeps what the audio thread touches in memory. */
 int mlockall(int flags);
+/* The C library's own, malloc.h. */
+int malloc_trim(size_t keep_octets);

@@ -42,6 +42,13 @@ class SoundSystem:
             self._engine = Engine(self._card(), self._sink, settings=settings)
         return self._engine
 
+    def warm_up(self) -> None:
+        """Load what the first press will need, and give back what the start needed. Raises MediaError when there is no media core."""
+        self.engine  # noqa: B018 -- made by being asked for
+        from firmware.media.binding import trim_heap
+
+        trim_heap()
+
     @property
     def running(self) -> bool:
         """Whether anything sounds: the card is open."""

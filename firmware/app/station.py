@@ -263,7 +263,7 @@ class Station:
     def _warm_up(self) -> None:
         """Load what the first press will need, so that its INVITE waits for nothing."""
         try:
-            self.sound.engine  # noqa: B018 -- made by being asked for
+            self.sound.warm_up()
         except MediaError as error:
             self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
 

@@ -64,6 +64,7 @@ __all__ = [
     "sequence_before",
     "sequence_distance",
     "timestamp_difference",
+    "trim_heap",
 ]
 
 _ffi: Any = _pm.ffi
@@ -375,6 +376,11 @@ def lock_memory() -> bool:
     What is mapped later is left alone: locking it too would make a limited process run out of memory (mlockall(2)).
     """
     return bool(_lib.mlockall(_MCL_CURRENT | _MCL_ONFAULT) == 0)
+
+
+def trim_heap() -> None:
+    """Give the kernel back what the start has allocated and freed: a tenth of the heap, scattered in whole pages (malloc_trim(3))."""
+    _lib.malloc_trim(0)
 
 
 def decode_g711(codec: MediaCodec, octets: bytes) -> bytes:

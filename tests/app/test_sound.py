@@ -52,6 +52,15 @@ def test_silence_before_any_sound_loads_nothing_and_a_close_neither() -> None:
     assert not rig.system.running
 
 
+def test_warming_up_loads_the_core_and_opens_no_card() -> None:
+    rig = Rig()
+    rig.system.warm_up()
+    assert rig.system.engine is rig.system.engine
+    assert not rig.system.running
+    assert not rig.card.is_open
+    rig.system.close()
+
+
 def test_a_missing_media_core_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "firmware.media.engine", None)
     with pytest.raises(MediaError, match="build it"):

@@ -20,3 +20,9 @@ def test_values_of_one_kind_are_equal_by_their_fields() -> None:
     assert Accept(call=CALL) != Accept(call=CallName("other"))
     assert Idle() == Idle()
     assert len({Accept(call=CALL), Accept(call=CALL)}) == 1
+
+
+def test_a_kind_keeps_its_fields_and_none_of_the_annotations_that_only_the_checker_reads() -> None:
+    assert Accept._fields == ("call",)
+    assert Accept.__annotations__ == {}
+    assert Accept.__new__.__annotations__ == {}
