@@ -135,11 +135,11 @@ class DoorBridge:
             if isinstance(effect, door.KeepDoor):
                 kept["door"] = kept_text(effect.start)
                 continue
-            if written:
+            if written or kept:
                 await self._write(written, kept)
                 written, kept = [], {}
             self._supervisor.guarded(f"door: {type(effect).__name__}", self._obey)(effect)
-        if written:
+        if written or kept:
             await self._write(written, kept)
 
     async def _write(self, records: list[door.DoorRecord], kept: Mapping[str, str]) -> None:

@@ -10,16 +10,16 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from firmware.app.bridge_door import DoorBridge, JournalWriter, LampGroup, Panel
+from firmware.app.bridge_door import DoorBridge, LampGroup, Panel
 from firmware.app.calls import Calls
 from firmware.app.hooks import Hooks
 from firmware.app.inbox import Inbox
 from firmware.app.journal import Journal
-from firmware.app.kept_door import start_from
+from firmware.app.last_run import found_late, left_in
 from firmware.app.line import Line
 from firmware.app.messages import Messages
 from firmware.app.presence import Presence
@@ -34,7 +34,7 @@ from firmware.app.wiring.directory import directory, groups
 from firmware.config.schema import Settings
 from firmware.door import events as door
 from firmware.door.state import Door
-from firmware.errors import JournalError, MediaError, RemoteProtocolError, UsersError
+from firmware.errors import MediaError, RemoteProtocolError, UsersError
 from firmware.ids import IdSource
 from firmware.media import events as media
 from firmware.media.session import MediaPort, open_port
@@ -52,16 +52,6 @@ OBSERVERS_MAX = 64  # control clients that wait or follow, outlets, the demo
 
 Observer = Callable[[float, object], None]  # monotonic seconds, and a record, sip event, media event or hardware event
 CODECS = {"PCMA": PCMA, "PCMU": PCMU}
-
-
-class NoJournal:
-    """In place of a journal that cannot be opened: a door with a full disk still rings, opens and says what is wrong."""
-
-    def __init__(self, why: str) -> None:
-        self._why = why
-
-    async def append(self, *records: door.DoorRecord, kept: Mapping[str, str] | None = None) -> None:
-        raise JournalError(self._why)
 
 
 class Station:
@@ -97,7 +87,7 @@ class Station:
         self.messages = Messages(line.command, self.inbox.put)
         users = settings.users
         self.clerk = Clerk(Path(users.path), Path(users.key), groups=groups(settings), clock=time.time, tell=self.inbox.put)
-        self.journal: Journal | None = None
+        self._journal: Journal | None = None
         self._presence = Presence(settings)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
@@ -107,15 +97,18 @@ class Station:
 
     async def start(self) -> None:
         """Open the journal, start the board, let the door work. Raises HardwareError when a configured device is missing."""
-        first_press, writer = self._open_journal()
-        self.inbox.put(self._door_kept())
+        self._journal = self._open_journal()
+        before = left_in(self._journal)
+        self.inbox.put(before.start)
+        if before.wrong is not None:
+            self.inbox.put(before.wrong)
         self.loop.set_exception_handler(lambda _loop, context: self.supervisor.loop_exception(context))
         threading.excepthook = self._thread_died
         self.board.start(self.inbox.put)
         self._bridge = DoorBridge(
-            Door(directory=directory(self.settings), next_press=first_press),
+            Door(directory=directory(self.settings), next_press=before.next_press),
             inbox=self.inbox,
-            journal=writer,
+            journal=self._journal,
             phone=self.calls,
             panel=self._panel(),
             timers=lambda fire: Timers(self.loop, fire),
@@ -152,15 +145,20 @@ class Station:
             with suppress(asyncio.CancelledError):
                 await self._work
         await self.clerk.close()
-        if self.journal is not None:
-            log.info("the journal ends at %s", self.journal.head)
-            await self.journal.close()
+        if self._journal is not None:
+            await self._journal.close()
+            log.info("the journal ends at %s", self._journal.head)
         threading.excepthook = threading.__excepthook__
 
     @property
     def bridge(self) -> DoorBridge:
         assert self._bridge is not None, "the station was not started"
         return self._bridge
+
+    @property
+    def journal(self) -> Journal:
+        assert self._journal is not None, "the station was not started"
+        return self._journal
 
     @property
     def vitals(self) -> tuple[Vital, ...]:
@@ -209,34 +207,16 @@ class Station:
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 
-    def _open_journal(self) -> tuple[int, JournalWriter]:
-        """The number of the next press, and where records go. Presses that a crash left open get their outcome now."""
+    def _open_journal(self) -> Journal:
+        """The journal, if need be without its file: a door with a full disk still rings, opens and says what is wrong."""
         wanted = self.settings.journal
-        try:
-            journal = Journal(Path(wanted.path), rows_max=wanted.rows_max, keep_days=wanted.keep_days)
-            if journal.found_wrong:
-                log.warning("%s", journal.found_wrong)
-            interrupted = journal.close_interrupted()
-            if interrupted:
-                log.warning("presses %s of the last run were interrupted", ", ".join(map(str, interrupted)))
-            log.info("the journal goes on from %s", journal.head)
-            first_press, self.journal = journal.last_press() + 1, journal
-            return first_press, journal
-        except JournalError as error:
-            log.error("%s", error)
-            self.inbox.put(door.HealthChanged(part="journal", working=False, detail=str(error)))
-            return 1, NoJournal(str(error))
-
-    def _door_kept(self) -> door.Start:
-        """What of the door the last run has left."""
-        if self.journal is None:
-            return door.Start()
-        try:
-            kept = self.journal.kept("door")
-        except JournalError as error:
-            log.error("%s", error)
-            return door.Start()
-        return door.Start() if kept is None else start_from(kept[1], kept[0])
+        return Journal(
+            Path(wanted.path),
+            rows_max=wanted.rows_max,
+            keep_days=wanted.keep_days,
+            tell=self.inbox.put,
+            found_late=lambda: self.inbox.put(found_late(self.journal)),
+        )
 
     async def _read_users(self) -> None:
         """Read the store of users. Without it codes and cards of the configuration still open."""

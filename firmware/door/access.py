@@ -88,10 +88,16 @@ class Guard(NamedTuple):
         """Seconds until codes of `source` are compared again; 0 or less when they are."""
         return max((known.until_s - now_s for name in (source, EVERYBODY) if (known := self.wrong.get(name))), default=0.0)
 
-    @classmethod
-    def restored(cls, kept: Iterable[KeptWrong], now_s: float) -> Guard:
-        """The guard of an earlier process, from what it kept."""
-        return cls(wrong={each.source: Wrong(each.times, now_s - each.ago_s, now_s + each.for_s) for each in kept})
+    def restored(self, kept: Iterable[KeptWrong], now_s: float) -> Guard:
+        """This guard and that of an earlier process, from what it kept. Wrong codes add up, and the longer lock-out counts."""
+        wrong = dict(self.wrong)
+        for each in kept:
+            known = wrong.get(each.source, Wrong(0, 0.0, 0.0))
+            until_s = max(known.until_s, now_s + each.for_s)
+            wrong[each.source] = Wrong(known.times + each.times, max(known.last_at_s, now_s - each.ago_s), until_s)
+        while len(wrong) > SOURCES_MAX:
+            del wrong[_oldest(wrong, EVERYBODY)]
+        return Guard(wrong=wrong)
 
     def kept(self, now_s: float) -> tuple[KeptWrong, ...]:
         """What must outlive this process, in times relative to now."""
@@ -107,7 +113,7 @@ class Guard(NamedTuple):
             count = wrong[name].times + 1 if name in wrong else 1
             wrong[name] = Wrong(times=count, last_at_s=now_s, until_s=now_s + _lockout_s(count - limit, limits))
         if len(wrong) > SOURCES_MAX:
-            del wrong[min(wrong.keys() - {EVERYBODY, source}, key=lambda name: wrong[name].last_at_s)]
+            del wrong[_oldest(wrong, EVERYBODY, source)]
         return Guard(wrong=wrong)
 
     def after_right(self, source: str) -> Guard:
@@ -120,6 +126,11 @@ class Guard(NamedTuple):
         if everybody.times > typos:
             wrong[EVERYBODY] = everybody._replace(times=everybody.times - typos)
         return Guard(wrong=wrong)
+
+
+def _oldest(wrong: Mapping[str, Wrong], *spared: str) -> str:
+    """The source whose last wrong code is the longest ago."""
+    return min(wrong.keys() - set(spared), key=lambda name: wrong[name].last_at_s)
 
 
 def _lockout_s(beyond: int, limits: Limits) -> float:

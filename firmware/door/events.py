@@ -93,13 +93,15 @@ from firmware.door.words import (
 class Start(NamedTuple):
     """The first input, before any other: what outlived the last run. `blocked_for_s`: how long relays stay blocked after tampering.
 
-    `wrong`: who has guessed how often.
+    `wrong`: who has guessed how often. `late`: it could not be read at the start and is found only now; what is in force by then stays in
+    force beside it.
     """
 
     modes: Mapping[LockName, LockMode] = MappingProxyType({})
     quiet: frozenset[str] = frozenset()
     blocked_for_s: float = 0.0
     wrong: tuple[KeptWrong, ...] = ()
+    late: bool = False
 
 
 @kind
@@ -373,7 +375,7 @@ class Message(NamedTuple):
 
 @kind
 class KeepDoor(NamedTuple):
-    """Write down with the records that follow, in the same transaction, what the next run is to be started with."""
+    """Write down with the records that follow at once, in the same transaction, what the next run is to be started with."""
 
     start: Start
 

@@ -6,7 +6,6 @@ open). Openings for a pulse pass through `opening`; a request to exit passes by 
 
 from __future__ import annotations
 
-from firmware.door.access import Guard
 from firmware.door.events import (
     Block,
     Effect,
@@ -31,13 +30,21 @@ MINUTE_S = 60.0
 
 
 def started(door: Door, given: Start, now_s: float) -> Step:
-    """The first input: what outlived the last run, and the first look at the clock. Profiles that are active already have not begun now."""
-    blocked_until_s = now_s + given.blocked_for_s if given.blocked_for_s > 0 else None
+    """The first input: what outlived the last run, and the first look at the clock. Profiles that are active already have not begun now.
+
+    When it comes late, what operators have wanted since goes before, and of two blocks or lock-outs the longer counts.
+    """
     modes = {lock: mode for lock, mode in given.modes.items() if lock in door.directory.locks and mode is not LockMode.NORMAL}
-    quiet = given.quiet & door.directory.targets.keys()
-    known = door._replace(modes=modes, quiet=quiet, blocked_until_s=blocked_until_s, guard=Guard.restored(given.wrong, now_s))
-    after = _looked(known, now_s)
-    return settled(after)
+    blocks_s = [] if door.blocked_until_s is None else [door.blocked_until_s]
+    if given.blocked_for_s > 0:
+        blocks_s.append(now_s + given.blocked_for_s)
+    known = door._replace(
+        modes={**modes, **door.modes},
+        quiet=door.quiet | (given.quiet & door.directory.targets.keys()),
+        blocked_until_s=max(blocks_s, default=None),
+        guard=door.guard.restored(given.wrong, now_s),
+    )
+    return settled(_looked(known, now_s))
 
 
 def minute_came(door: Door, now_s: float) -> Step:

@@ -109,7 +109,7 @@ def handle(door: Door, given: Input, now_s: float, local: datetime | None = None
     after, effects = _decided(door._replace(local=local), given, now_s)
     after, effects = ruled(after, effects, now_s)
     after = _noted(door, after, effects, now_s)
-    if not isinstance(given, Start):
+    if not isinstance(given, Start) or given.late:
         effects = _kept(door, after, effects, now_s)
     effects = conferred(door, after, effects)
     return after, (*effects, *_lamps(door, after), *_timers(door, after))
@@ -282,12 +282,12 @@ def _pause(door: Door, talking: Talking, now_s: float) -> Step:
 
 
 def _kept(before: Door, after: Door, effects: tuple[Effect, ...], now_s: float) -> tuple[Effect, ...]:
-    """What must outlive a restart is written with the first record of the step that changed it."""
+    """What must outlive a restart is written with the first record of the step that changed it, or alone when there is none."""
     same = (after.modes, after.quiet, after.blocked_until_s) == (before.modes, before.quiet, before.blocked_until_s)
     if same and after.guard is before.guard:
         return effects
     blocked_for_s = 0.0 if after.blocked_until_s is None else after.blocked_until_s - now_s
-    first = next(index for index, effect in enumerate(effects) if isinstance(effect, Record))
+    first = next((index for index, effect in enumerate(effects) if isinstance(effect, Record)), len(effects))
     keep = KeepDoor(start=Start(modes=after.modes, quiet=after.quiet, blocked_for_s=blocked_for_s, wrong=after.guard.kept(now_s)))
     return (*effects[:first], keep, *effects[first:])
 

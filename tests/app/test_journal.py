@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import firmware.app.journal as journal_module
-from firmware.app.journal import PENDING_MAX, QUERY_ROWS_MAX, TRIM_EVERY, Entry, Journal, encoded
+from firmware.app.journal import PENDING_MAX, QUERY_ROWS_MAX, TRIM_EVERY, Entry, Journal
+from firmware.app.journal_file import encoded
 from firmware.door.events import (
     ButtonName,
     CallEnded,
@@ -214,7 +215,7 @@ def test_a_full_disk_is_a_journal_error_and_what_was_written_stays(tmp_path: Pat
                 await journal.append(HealthChanged(part="card", working=True, detail="x" * 100_000))
             assert [entry.body for entry in await journal.query()] == [encoded(health(1))[1]]
             journal._connection.execute(f"PRAGMA max_page_count = {pages + 100}")
-            assert await journal.append(health(2)) == (2,), "it works again once there is space"
+            assert await journal.append(health(2)) == (3,), "it works again once there is space, and what waited is written first"
 
     run(work())
 
@@ -328,8 +329,14 @@ def test_a_card_that_does_not_answer_is_a_journal_error_and_bounds_the_queue(tmp
     monkeypatch.setattr(journal_module, "WRITE_LIMIT_S", 0.5)
     works_again = threading.Event()
 
+    def clock() -> float:
+        """The card hangs: the thread that writes waits for it, and nobody else."""
+        if threading.current_thread().name.startswith("journal"):
+            assert works_again.wait(60)
+        return 0.0
+
     async def work() -> None:
-        async with closing(opened(tmp_path / "journal.db", lambda: 0.0 if works_again.wait(60) else 1.0)) as journal:
+        async with closing(opened(tmp_path / "journal.db", clock)) as journal:
             results = await asyncio.gather(*(journal.append(health(number)) for number in range(PENDING_MAX + 1)), return_exceptions=True)
             assert all(isinstance(result, JournalError) for result in results)
             assert sum("writes wait already" in str(result) for result in results) == 1

@@ -48,11 +48,11 @@ def test_a_journal_that_cannot_be_begun_anew_is_tried_again_with_the_next_row(tm
         await journal.append(Pressed(press=PressId(1), button=ButtonName("front")))
         path.unlink()
         with monkeypatch.context() as patch:
-            patch.setattr(journal_module, "_connected", no_space)
-            for _ in range(2):
+            patch.setattr(journal_module, "connected", no_space)
+            for press in (1, 2):
                 with pytest.raises(JournalError, match="full"):
-                    await journal.append(PressEnded(press=PressId(1), outcome=Outcome.ANSWERED))
-        assert await journal.append(PressEnded(press=PressId(1), outcome=Outcome.ANSWERED)) == (2,)
+                    await journal.append(PressEnded(press=PressId(press), outcome=Outcome.ANSWERED))
+        assert await journal.append(PressEnded(press=PressId(3), outcome=Outcome.ANSWERED)) == (4,), "what waited is written first"
         assert not path.with_name("journal.db.broken").exists(), "an empty file is nothing to keep"
         await journal.close()
 

@@ -181,6 +181,43 @@ def test_without_a_journal_the_door_still_rings_and_says_what_is_wrong(tmp_path:
     run(scenario())
 
 
+def test_a_journal_that_is_missing_at_the_start_is_found_and_has_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware.app.journal.AGAIN_S", 0.01)
+    wanted = settings(tmp_path / "card")
+    (tmp_path / "card").mkdir()
+
+    async def first() -> None:
+        async with house(wanted) as lived:
+            lived.station.inbox.put(door.SetLockMode(lock=door.LockName("gate"), mode=door.LockMode.LOCKED, by="test"))
+            await lived.until(door.LockModeChanged)
+
+    async def second() -> None:
+        (tmp_path / "card").rename(tmp_path / "elsewhere")
+        async with house(wanted) as lived:
+            await lived.until(door.HealthChanged)
+            assert "journal" in lived.station.health
+            lived.station.inbox.put(door.OpenLock(lock=door.LockName("gate"), by="test"))
+            await lived.until(door.Unlocked)
+            (tmp_path / "elsewhere").rename(tmp_path / "card")
+            await lived.until(door.HealthChanged, times=2)
+            assert "journal" not in lived.station.health
+            lived.station.inbox.put(door.OpenLock(lock=door.LockName("gate"), by="test"))
+            await lived.until(door.OpeningRefused)  # it was locked, and is again
+
+    asyncio.run(first())
+    asyncio.run(second())
+    with sqlite3.connect(tmp_path / "card" / "journal.db") as connection:
+        kinds = [kind for (kind,) in connection.execute("SELECT kind FROM record ORDER BY id")]
+    connection.close()
+    assert [kind for kind in kinds if kind not in ("RelayMoved", "UsersChanged")] == [
+        "LockModeChanged",
+        "HealthChanged",
+        "Unlocked",
+        "HealthChanged",
+        "OpeningRefused",
+    ]
+
+
 def test_a_bug_in_an_observer_is_counted_and_hurts_nobody(tmp_path: Path) -> None:
     def explode(_at_s: float, _event: object) -> None:
         raise ZeroDivisionError

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from firmware.app.journal import WRITE_LIMIT_S, Journal
-from firmware.door.events import DoorRecord
+from firmware.app.journal_memory import Row
+from firmware.door.events import DoorRecord, HealthChanged
 from firmware.errors import JournalError
 from tests.sim.station.clockwork import Clock, VirtualLoop
 
@@ -47,6 +49,11 @@ class Disk:
         self._clock.at(lag_s, lambda: self._worked(loop, future, work))
         return future
 
+    def require_space(self) -> None:
+        """What a write does on a full disk."""
+        if self.is_full:
+            raise sqlite3.OperationalError("database or disk is full")
+
     def forget(self) -> None:
         """The process and its thread are gone."""
         self._free_at_s = 0.0
@@ -60,8 +67,6 @@ class Disk:
         error: JournalError | None = None
         result: list[T] = []
         try:
-            if self.is_full:
-                raise JournalError("database or disk is full")
             result.append(work())
         except JournalError as raised:
             error = raised
@@ -87,10 +92,28 @@ class JournalWitness(Protocol):
 class WitnessedJournal(Journal):
     """The real journal; each answer to `append` is told to a witness first."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float], disk: Disk, witness: JournalWitness) -> None:
-        super().__init__(path, rows_max=20_000, keep_days=365, clock=clock)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float],
+        disk: Disk,
+        witness: JournalWitness,
+        tell: Callable[[HealthChanged], object],
+        found_late: Callable[[], object],
+    ) -> None:
         self._disk = disk
         self._witness = witness
+        super().__init__(path, rows_max=20_000, keep_days=365, clock=clock, tell=tell, found_late=found_late)
+
+    def _opened(self) -> sqlite3.Connection:
+        if not self._path.exists():  # what is there can be read
+            self._disk.require_space()
+        return super()._opened()
+
+    def _written(self, rows: Sequence[Row], kept: Mapping[str, str]) -> tuple[int, ...]:
+        self._disk.require_space()
+        return super()._written(rows, kept)
 
     async def append(self, *records: DoorRecord, kept: Mapping[str, str] | None = None) -> tuple[int, ...]:
         # The thread that would note this itself works outside of time here.

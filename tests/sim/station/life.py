@@ -13,7 +13,7 @@ from pathlib import Path
 from firmware.app.bridge_door import DoorBridge, Panel
 from firmware.app.calls import Calls
 from firmware.app.inbox import Inbox
-from firmware.app.kept_door import start_from
+from firmware.app.last_run import found_late, left_in
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
 from firmware.app.wall_clock import WallClock
@@ -116,13 +116,22 @@ class Life:
         self._board_due_ns: int | None = None
         for contact, active in site.contacts.items():
             self.board.set_contact(contact, active=active)
-        self.journal = WitnessedJournal(site.path, clock=site.wall_s, disk=site.disk, witness=self.witness)
-        self.witness.interrupted(self.journal.close_interrupted())
-        kept = self.journal.kept("door")
-        self.inbox.put(door.Start() if kept is None else start_from(kept[1], kept[0]))
+        self.journal = WitnessedJournal(
+            site.path,
+            clock=site.wall_s,
+            disk=site.disk,
+            witness=self.witness,
+            tell=self.inbox.put,
+            found_late=lambda: self.inbox.put(found_late(self.journal)),
+        )
+        before = left_in(self.journal)
+        self.witness.interrupted(before.interrupted)
+        self.inbox.put(before.start)
+        if before.wrong is not None:
+            self.inbox.put(before.wrong)
         self.board.start(self._on_board)
         self.bridge = DoorBridge(
-            Door(directory=directory(site.settings), next_press=self.journal.last_press() + 1),
+            Door(directory=directory(site.settings), next_press=before.next_press),
             inbox=self.inbox,
             journal=self.journal,
             phone=self.calls,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.app import bridge_door
+from firmware.app import bridge_door, last_run
 from firmware.app.calls import Calls
 from firmware.app.journal import Journal
 from firmware.app.kept_door import start_from
@@ -18,7 +18,7 @@ from firmware.door.machine import handle
 from firmware.door.state import Step
 from hw import relay_timer
 from hw.relay import TimedRelay
-from tests.sim.station import house, life
+from tests.sim.station import house
 from tests.sim.station.run import Run
 
 SEEDS = range(6)
@@ -101,7 +101,7 @@ def test_a_lock_that_opens_though_it_is_locked(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_tampering_that_a_restart_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(life, "start_from", lambda text, elapsed_s: start_from(text, elapsed_s)._replace(blocked_for_s=0.0))
+    monkeypatch.setattr(last_run, "start_from", lambda text, elapsed_s: start_from(text, elapsed_s)._replace(blocked_for_s=0.0))
     run = Run(1, tmp_path / "journal.db", pace_s=1e9, gap_s=1e9)
     run.town.run(run.town.now_s + 5.0)
     assert run.life is not None
@@ -146,7 +146,7 @@ def test_a_media_port_that_stays_open(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_journal_that_loses_what_it_acknowledged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     written = Journal._written
 
-    def lose(journal: Journal, rows: list[tuple[float | None, door.DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
+    def lose(journal: Journal, rows: list[tuple[float, door.DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
         return written(journal, [row for row in rows if not isinstance(row[1], door.Pressed)], kept)
 
     monkeypatch.setattr(Journal, "_written", lose)

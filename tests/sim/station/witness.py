@@ -39,7 +39,7 @@ class Witness:
         self._durable: dict[int, str] = {}  # presses that it has: their outcome, "" before
         self._open: set[int] = set()  # presses of this life without outcome
         self._last_before = 0  # the highest number that the journal had acknowledged before this life
-        self._ended: set[int] = set()  # presses of this life with outcome
+        self._ended: dict[int, str] = {}  # presses of this life, and their outcome
         self._legs: set[str] = set()
         self._edges = 0  # presses of this life, by the wall
         self._pressed = 0  # … and by the door
@@ -128,7 +128,7 @@ class Witness:
                 if press not in self._open:
                     self.problem(f"press {press} has a second outcome, {outcome.name}, or was never pressed")
                 self._open.discard(press)
-                self._ended.add(press)
+                self._ended[press] = outcome.name.lower()
             case door.Ringing():
                 self.ring_heard_s.append(self.clock.now_s)
             case _:
@@ -185,7 +185,8 @@ class Witness:
         self._look_for_failures()
 
     def check_journal(self, path: Path) -> None:
-        """The file itself: every press whose row was acknowledged is there, with the outcome that was."""
+        """The file itself: every press whose row was acknowledged is there, with the outcome that was; so is every press of this life, for
+        what a full or hanging disk did not take at once waited in memory."""
         with sqlite3.connect(path) as connection:
             rows = dict(connection.execute("SELECT id, outcome FROM press"))
         connection.close()
@@ -195,6 +196,10 @@ class Witness:
             elif outcome and rows[press] != outcome:
                 self.problem(f"press {press} was {outcome}, and is {rows[press]} in the journal")
         self._durable = {press: outcome for press, outcome in self._durable.items() if not outcome}
+        for press, outcome in self._ended.items():
+            if rows.get(press) != outcome:
+                self.problem(f"press {press} ended as {outcome}, and the journal says {rows.get(press, 'nothing')}")
+        self._ended.clear()
 
     def _look_for_failures(self) -> None:
         if self._loop is not None:
