@@ -1,24 +1,27 @@
 # Portero. The two commands that matter: `make demo` and `make test`. Everything they need they install.
 # PBX=kamailio   make demo through a real Kamailio     SECONDS=60  length of each fuzz run
 # SEEDS=0:20     seeds of make soak                    PYTHON=…    the interpreter of the virtual environment
+# KILLS=1000     processes killed by make kill
 
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 VENV    := .venv
 BIN     := $(VENV)/bin
 SECONDS ?= 60
 SEEDS   ?= 0:20
+KILLS   ?= 1000
 PBX     ?=
 RUN_PACKAGES := $(shell sed -n '/^\# -- run/,/^\# -- tests/{/^[a-z]/p}' packages.apt)
 ALL_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/q;/^[a-z]/p' packages.apt)
 AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,$$ {/^[a-z]/p}' packages.apt)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
+DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
-.PHONY: demo test check lint types unit native-check interop sim soak fuzz bench bench-audio torture install apt-run apt-all clean help
+.PHONY: demo test check lint types unit coverage native-check interop sim soak kill fuzz bench bench-audio torture install apt-run apt-all clean help
 
 help:
-	@sed -n '1,3p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+	@sed -n '1,4p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 # install-missing LIST: asks dpkg first, so that a machine that has everything needs no root and no network
 define install-missing
@@ -51,7 +54,7 @@ demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/d
 	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
 
 test: apt-all $(VENV)/.dev ## everything that must pass: check, torture messages, interop, simulator
-	@$(MAKE) --no-print-directory check sim torture interop
+	@$(MAKE) --no-print-directory check coverage sim torture interop
 
 check: lint types unit native-check ## the inner loop, under a minute
 
@@ -67,6 +70,11 @@ unit: $(VENV)/.dev
 	$(call say,unit tests)
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop
 
+coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken by a test of their own
+	$(call say,branches of the door and of the decoders)
+	@$(BIN)/python -m coverage run --branch --source=firmware/door,hw/decode -m pytest -q tests/door $(DECODE_TESTS)
+	@$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
+
 native-check: $(VENV)/.dev
 	$(call say,media core: gcc and clang$(,) sanitizers)
 	@$(MAKE) --no-print-directory -s -C native check test
@@ -80,6 +88,10 @@ sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole sta
 soak: $(VENV)/.dev ## more of them: make soak SEEDS=0:100
 	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) --calls 10000
 	@$(BIN)/python -m tests.sim.station.soak --seeds $(SEEDS) --days 30
+
+kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the store of users: make kill KILLS=1000
+	$(call say,$(KILLS) kills of whoever writes the journal$(,) and of whoever changes users)
+	@PORTERO_KILLS=$(KILLS) $(BIN)/python -m pytest -q --timeout=0 tests/app/test_journal_kill.py tests/app/users/test_store_kill.py
 
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, PulseAudio
 	$(call say,interoperability with real peers)
