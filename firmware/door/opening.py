@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from firmware.door.events import (
-    CallName,
     Effect,
     Grant,
     LockFault,
@@ -23,10 +22,10 @@ from firmware.door.lock import unlock
 from firmware.door.state import Calling, Chained, Door, Step, Talking, leg_in_talk
 
 
-def opened(door: Door, unlocked: Unlocked, now_s: float, *, follows: bool = False) -> Step:
+def opened(door: Door, unlocked: Unlocked, now_s: float, *, follows: Chained | None = None) -> Step:
     """Open the lock for its pulse, within its maximum; `unlocked` says why. Its `duration_s` is filled in here.
 
-    A lock that must stay shut says so instead. One that is held open already is only written down. `follows`: another lock opened before.
+    A lock that must stay shut says so instead. One that is held open already is only written down. It `follows` another that opened.
     """
     name = unlocked.lock
     fault = _fault(door, unlocked, follows=follows)
@@ -36,30 +35,34 @@ def opened(door: Door, unlocked: Unlocked, now_s: float, *, follows: bool = Fals
     unlocking, duration_s = unlock(lock, door.locks.get(name), now_s)
     after = door._replace(locks={**door.locks, name: unlocking})
     if lock.then is not None:
-        chained = Chained(at_s=now_s + lock.then_after_s, why=unlocked._replace(lock=lock.then))
+        encrypted = _is_encrypted(door, unlocked, follows)
+        chained = Chained(at_s=now_s + lock.then_after_s, why=unlocked._replace(lock=lock.then), encrypted=encrypted)
         after = after._replace(chained={**after.chained, lock.then: chained})
     written = Record(record=unlocked._replace(duration_s=duration_s))
     return after, (written,) if name in door.held else (written, Unlock(lock=name, duration_s=duration_s))
 
 
-def _fault(door: Door, unlocked: Unlocked, *, follows: bool = False) -> LockFault | None:
+def _fault(door: Door, unlocked: Unlocked, *, follows: Chained | None = None) -> LockFault | None:
     """What keeps the lock shut. Nothing keeps it shut for a request to exit: it is pressed inside, by somebody who must get out, and no
     operator, no profile and no broken case outside outranks that. Whoever fears for its wires lays them inside. That holds for the lock
     at which it was pressed; the one that `follows` is moved by the program, and its driver lets nobody but its own exit past a block.
     """
-    if unlocked.grant is Grant.EXIT and not follows:
+    if unlocked.grant is Grant.EXIT and follows is None:
         return None
     if door.blocked_until_s is not None:
         return LockFault.TAMPERED
     if door.modes.get(unlocked.lock) is LockMode.LOCKED:
         return LockFault.LOCKED
-    if unlocked.call is not None and door.directory.locks[unlocked.lock].secure_only and not _encrypted(door, unlocked.call):
+    if unlocked.call is not None and door.directory.locks[unlocked.lock].secure_only and not _is_encrypted(door, unlocked, follows):
         return LockFault.NOT_ENCRYPTED
     return None
 
 
-def _encrypted(door: Door, call: CallName) -> bool:
-    leg = leg_in_talk(door, call)
+def _is_encrypted(door: Door, unlocked: Unlocked, follows: Chained | None) -> bool:
+    """Whether the call in which this was granted is encrypted, or was when the lock before it opened."""
+    if follows is not None:
+        return follows.encrypted
+    leg = None if unlocked.call is None else leg_in_talk(door, unlocked.call)
     return leg is not None and leg.encrypted
 
 
@@ -86,9 +89,9 @@ def granted(door: Door, wishes: Iterable[Unlocked], now_s: float) -> Step:
 
 def chain_came(door: Door, name: LockName, now_s: float) -> Step:
     """The time of a lock that follows another has come."""
-    why = door.chained[name].why
+    coming = door.chained[name]
     after = door._replace(chained={lock: chained for lock, chained in door.chained.items() if lock != name})
-    return opened(after, why, now_s, follows=True)
+    return opened(after, coming.why, now_s, follows=coming)
 
 
 def _call_opened(door: Door, now_s: float) -> Door:

@@ -147,10 +147,14 @@ CallState = Idle | Calling | Offered | Talking
 
 @kind
 class Chained(NamedTuple):
-    """A lock that opens at `at_s` because another was opened; `why` is that opening, with this lock's name."""
+    """A lock that opens at `at_s` because another was opened; `why` is that opening, with this lock's name.
+
+    `encrypted`: so was the call of that opening, which may be over by then.
+    """
 
     at_s: float
     why: Unlocked
+    encrypted: bool = False
 
 
 @kind

@@ -301,6 +301,22 @@ def test_a_code_counts_only_for_a_caller_who_has_proved_to_be_one(*, authenticat
     assert any(isinstance(effect, Unlock) for effect in scene.type("58321", call="in")) is authenticated
 
 
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_a_careful_lock_that_follows_another_asks_how_the_call_was_and_not_whether_it_is_over(*, encrypted: bool) -> None:
+    careful = DIRECTORY.locks[GARAGE]._replace(secure_only=True)
+    scene = Scene(with_lock(then=GARAGE, then_after_s=8.0))
+    scene.door = scene.door._replace(directory=scene.door.directory._replace(locks={**scene.door.directory.locks, GARAGE: careful}))
+    scene.press()
+    scene.tell(CallMoved(call=CallName("p1.1"), stage=Stage.ANSWERED, encrypted=encrypted))
+    scene.type("58321")
+    scene.moved("p1.1", Stage.ENDED)
+    news = scene.wait(8.0)
+    if encrypted:
+        assert only(Unlock, news).lock == GARAGE
+    else:
+        assert only(OpeningRefused, news).fault is LockFault.NOT_ENCRYPTED
+
+
 def test_other_rights_need_no_call_and_no_encryption() -> None:
     scene = Scene(with_lock(secure_only=True))
     assert only(Unlock, scene.tell(CardRead(reader="wall", card="0A1B2C"))).lock == FRONT
