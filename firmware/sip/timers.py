@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 T1_S = 0.5  # estimate of the round trip (§17.1.1.1)
 T2_S = 4.0  # longest gap between retransmissions of a non-INVITE request or an INVITE response (§17.1.2.2)
 T4_S = 5.0  # longest time a message stays in the network (§17.1.2.2)
+PATIENT_MAX = 32  # finished transactions that may lie about so: an idle device has fewer, and a busy one is awake and needs its memory
 PATIENCE_S = 60.0  # how long a finished transaction may lie about: its table has a limit of its own
 TRANSACTION_LIFE_S = 64 * T1_S  # after which a transaction without an answer is given up (§17.1.1.2)
 
@@ -78,7 +79,7 @@ class TimerQueue:
     heap until they surface or until they outnumber the running ones, so that every operation is O(log n).
 
     A patient timer only tidies up. It goes with whatever wakes the program next and wakes it by itself only `PATIENCE_S` late:
-    an idle device sleeps through the ends of its finished transactions.
+    an idle device sleeps through the ends of its finished transactions. Beyond `PATIENT_MAX` of them there is no patience.
     """
 
     def __init__(self) -> None:
@@ -113,7 +114,7 @@ class TimerQueue:
         strict, patient = self._first(self._strict), self._first(self._patient)
         if patient is None:
             return strict
-        late_s = patient + PATIENCE_S
+        late_s = patient if len(self._patient) > PATIENT_MAX else patient + PATIENCE_S
         return late_s if strict is None else min(strict, late_s)
 
     def pop_due(self, now_s: float) -> tuple[TimerOwner, str] | None:

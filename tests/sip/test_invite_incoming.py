@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from firmware.sip.agent import AgentSettings
@@ -246,6 +249,19 @@ def test_a_caller_without_branch_and_tag_is_served_like_any_other(wire: Wire) ->
     wire.take()
     wire.advance(5)
     assert wire.take() == []
+
+
+def test_a_refused_call_is_freed_without_a_collection(wire: Wire) -> None:
+    wire.incoming("INVITE", body=ANSWER)
+    (call,) = wire.told(IncomingCall)
+    held = weakref.ref(wire.agent._endpoint.calls[call.call])
+    gc.disable()
+    try:
+        wire.command(HangUp(call=call.call, status=486))
+        wire.settle()
+        assert held() is None  # a flood must not fill the memory with rings of references
+    finally:
+        gc.enable()
 
 
 def test_everything_is_gone_after_a_refused_call(wire: Wire) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.sip.timers import PATIENCE_S, Timer, TimerQueue, delay_s
+from firmware.sip.timers import PATIENCE_S, PATIENT_MAX, Timer, TimerQueue, delay_s
 
 
 class Owner:
@@ -77,6 +77,16 @@ def test_a_patient_timer_wakes_nobody_but_goes_with_whatever_wakes_next() -> Non
     queue.set(owner, "work", 5.0)
     assert queue.next_deadline() == 5.0
     assert [queue.pop_due(5.0), queue.pop_due(5.0)] == [(owner, "work"), (owner, "tidy")]
+
+
+def test_many_finished_transactions_are_tidied_up_at_once() -> None:
+    queue = TimerQueue()
+    owners = [Owner() for _ in range(PATIENT_MAX + 1)]
+    for number, owner in enumerate(owners):
+        queue.set(owner, "tidy", 1.0 + number, patient=True)
+    assert queue.next_deadline() == 1.0
+    assert queue.pop_due(1.0) == (owners[0], "tidy")
+    assert queue.next_deadline() == 2.0 + PATIENCE_S  # few again: they may wait
 
 
 def test_a_timer_may_change_between_patient_and_strict() -> None:

@@ -357,7 +357,7 @@ class UnansweredCall:
     def _leave(self, phase: Phase) -> None:
         endpoint = self.endpoint
         self._phase = phase
-        self._reliable.stop()
+        self._reliable.close()
         if self._updating is not None:
             self._updating.conclude()
         endpoint.timers.clear(self, "ringing")

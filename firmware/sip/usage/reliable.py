@@ -20,13 +20,23 @@ class ReliableUser(Protocol):
         ...
 
 
+class Nobody:
+    """In place of whoever sent provisional responses to an INVITE that has its final one."""
+
+    def receive_no_prack(self, now_s: float) -> None:
+        """Nothing follows from it any more."""
+
+
+NOBODY = Nobody()
+
+
 class ReliableResponses:
     """The reliable provisional responses to one INVITE, one at a time."""
 
     def __init__(self, endpoint: Endpoint, transaction: ServerTransaction, user: ReliableUser) -> None:
         self._endpoint = endpoint
         self._transaction = transaction
-        self._user = user
+        self._user: ReliableUser = user
         # §3: the first number is chosen uniformly from 1 to 2**31 - 1; each further one is one higher.
         self._rseq = endpoint.ids.uint32() % RSEQ_FIRST_MAX
         self._unacknowledged: Response | None = None
@@ -64,10 +74,15 @@ class ReliableResponses:
             self.send(waiting, now_s)
 
     def stop(self) -> None:
-        """Acknowledged, or there is a final response."""
+        """Acknowledged, or given up."""
         self._unacknowledged = None
         self._endpoint.timers.clear(self, "repeat")
         self._endpoint.timers.clear(self, "give up")
+
+    def close(self) -> None:
+        """There is a final response. Its sender is let go: in a flood of refused calls no ring of references may wait for a collection."""
+        self.stop()
+        self._user = NOBODY
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """Repeat, or give up."""
