@@ -1,0 +1,43 @@
+"""Two phones and the panel in one call, with phones that are not ours: Debian's baresip twice."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.interop.baresip import baresip
+from tests.interop.hearing import likeness
+from tests.interop.station import station
+from tests.interop.test_baresip import BUTTON, HEARD, RESIDENT, STRANGE, VISITOR
+
+SECOND = """\
+[[target]]
+name = "second"
+uri = "{uri}"
+"""
+
+
+@pytest.mark.matrix("baresip", "call out", "digits")
+def test_two_baresips_and_the_panel_talk_and_the_second_opens(tmp_path: Path) -> None:
+    with (
+        baresip(tmp_path / "first", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as first,
+        baresip(tmp_path / "second", host="127.0.0.4", speech=VISITOR, auto_answer=True) as second,
+        station(tmp_path / "door", host="127.0.0.2", config=BUTTON.format(target=first.uri) + SECOND.format(uri=second.uri)) as door,
+    ):
+        door.ctl("press", "bell")
+        door.wait_for("Answered", within_s=20)
+        leg = door.ctl("add", "second")["call"]
+        door.wait_for("Answered", party="second", within_s=20)
+        time.sleep(6)  # let them talk: speech is compared over four of these seconds
+        second.press_keys("7305#")
+        assert door.wait_for("Unlocked", within_s=20)["call"] == leg
+        first.command("hangup")
+        door.wait_for("CallEnded", call="p1.1", within_s=20)
+        door.wait_for("CallEnded", call=leg, within_s=20)  # the door was opened: the call ends for whoever is left
+        second.wait_for("terminated", within_s=20)
+        # The first had the panel alone for a moment before the second came; the second hears the first from its beginning.
+        assert likeness(RESIDENT, second.heard(), from_s=1) > HEARD
+        assert max(likeness(VISITOR, first.heard(), from_s=start) for start in (1.0, 1.5, 2.0)) > HEARD
+        assert likeness(VISITOR, second.heard(), from_s=1) < STRANGE  # nobody hears himself

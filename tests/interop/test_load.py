@@ -1,0 +1,74 @@
+"""Fifty callers at once while a call runs: it is not heard, nothing is forgotten, and the memory comes back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bench.measure import bill
+from tests.interop import sipp
+from tests.interop.baresip import baresip
+from tests.interop.hearing import likeness
+from tests.interop.station import Station, station
+from tests.interop.test_baresip import BUTTON, HEARD, RESIDENT, VISITOR
+
+CALLERS, CALLS = 50, 600
+TAKES_CALLS = """\
+[incoming]
+allow = ["*@*"]
+auto_answer = "always"
+"""
+GROWTH_KB_MAX = 1024  # what one flood more may leave behind: under 2 kB a call, less than one of its messages
+QUIET_S = (
+    12.0  # longer than a transaction lives on after its ACK (5 s), and than one row of the journal speaks for all refused calls (10 s)
+)
+
+
+def flood(folder: Path, door: Station, calls: int = CALLS) -> None:
+    """Fifty calls at any moment, each refused, from one address at the pace that the door takes from one."""
+    pace = ("-l", str(CALLERS), "-r", "60")
+    sipp.call(folder, door.address, scenario="busy.xml", host="127.0.0.4", calls=calls, extra=pace)
+
+
+def refused(door: Station) -> int:
+    """How many refused calls `portero log` tells of, those that it only counted included."""
+    words = ["log", "--config", str(door.folder / "portero.toml"), "--format", "json", "--kind", "CallReceived"]
+    done = subprocess.run([sys.executable, "-m", "firmware", *words], capture_output=True, timeout=60, check=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return len(rows) + sum(int(row["unrecorded"]) for row in rows)
+
+
+@pytest.mark.matrix("SIPp", "call in")
+def test_a_call_goes_on_unharmed_under_fifty_incoming_calls(tmp_path: Path) -> None:
+    with baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone:
+        config = BUTTON.format(target=phone.uri) + TAKES_CALLS
+        with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=("--microphone", str(VISITOR))) as door:
+            door.ctl("press", "bell")
+            door.wait_for("Answered", within_s=20)
+            flood(tmp_path / "first", door)
+            settled(door)
+            warm_kb = bill(door.process.pid).rss_kb
+            flood(tmp_path / "again", door)
+            settled(door)  # in that time the journal has also become ready for a row of its own, which counts those before it
+            assert bill(door.process.pid).rss_kb - warm_kb < GROWTH_KB_MAX
+            flood(tmp_path / "last", door, calls=1)
+            assert door.ctl("status")["call"]["state"] == "talking"
+            door.ctl("hangup")
+            quality = door.wait_for("QualityMeasured", final=True, within_s=20)["quality"]
+            phone.wait_for("terminated", within_s=20)
+            # No period was so late that the device buffer had run over: what is later than that is heard.
+            assert quality["overruns"] == 0, quality
+            assert likeness(VISITOR, phone.heard(), from_s=8) > HEARD
+            assert door.ctl("status")["failures"] == 0
+            assert refused(door) == 2 * CALLS + 1
+
+
+def settled(door: Station) -> None:
+    """Let the last transactions end: nothing else of a refused call is left (RFC 3261 §17.2.1, timers H and I)."""
+    time.sleep(QUIET_S)
+    assert door.ctl("status")["failures"] == 0
