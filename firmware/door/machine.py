@@ -187,11 +187,9 @@ def _call_moved(door: Door, given: CallMoved, now_s: float) -> Step:
                     return leg_moved(door, calling, leg, given, now_s)
         case Offered() as offered if offered.leg.call == given.call:
             return offer_moved(door, offered, given, now_s)
-        case Talking() as talking:
-            known = _talk_moved(door, talking, given, now_s)
-            if known is not None:
-                return known
-        case Idle() | Offered():
+        case Talking() as talking if (known := _talk_moved(door, talking, given, now_s)) is not None:
+            return known
+        case Idle() | Offered() | Talking():
             pass
         case never:
             assert_never(never)

@@ -216,9 +216,7 @@ def deadlines(door: Door) -> dict[TimerKey, float]:
         case Calling() as calling:
             found.update(_ring_deadlines(calling))
         case Offered(until_s=until_s, accept_at_s=accept_at_s):
-            found[OFFER] = until_s
-            if accept_at_s is not None:
-                found[ACCEPT] = accept_at_s
+            found |= {OFFER: until_s} if accept_at_s is None else {OFFER: until_s, ACCEPT: accept_at_s}
         case Talking() as talking:
             found.update(_talk_deadlines(talking, door.directory.limits.digit_limit_s))
         case never:

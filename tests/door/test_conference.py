@@ -22,6 +22,7 @@ from firmware.door.events import (
     IncomingCall,
     Operate,
     Outcome,
+    PartyChanged,
     Play,
     Press,
     PressEnded,
@@ -243,3 +244,46 @@ def test_an_unreachable_guest_is_tried_by_its_next_way() -> None:
 
 
 _DIRECT = DIRECTORY.targets["bob"].routes[0]._replace(uri="sip:bob@10.0.0.7", account=None)
+
+
+# --- a party that was handed on ----------------------------------------------------------------------------------------------
+
+
+def test_who_takes_over_a_call_may_open_what_both_may_and_begins_a_code_anew() -> None:
+    scene = Scene()
+    scene.talk_with_anna()
+    scene.type("583")
+    changed = PartyChanged(call=FIRST, party="bob")
+    assert records(scene.tell(changed)) == [changed]
+    assert scene.type("21") == ()
+    scene.wait(5.0)
+    assert only(Unlocked, scene.type("58321")).party == "bob"
+    assert only(CodeRefused, scene.type("7744")).party == "bob"  # the garage was Anna's
+    assert scene.tell(changed) == (), "that is no news"
+    scene.tell(PartyChanged(call=FIRST, party="anna"))
+    assert only(CodeRefused, scene.type("7744")).party == "anna", "what was lost does not come back by a name"
+
+
+def test_a_change_of_a_call_that_is_not_up_says_nothing() -> None:
+    scene = Scene()
+    assert scene.tell(PartyChanged(call=FIRST, party="bob")) == ()
+    assert scene.tell(Dismiss(call=FIRST, by="ctl")) == ()
+    scene.talk_with_anna()
+    assert scene.tell(PartyChanged(call=THIRD, party="bob")) == ()
+
+
+def test_each_who_is_called_in_has_a_time_of_its_own() -> None:
+    scene = Scene()
+    scene.talk_with_anna()
+    bring(scene, "bob")
+    scene.wait(20.0)
+    bring(scene, "clara")
+    ended = [record.call for record in records(scene.wait(40.0)) if isinstance(record, CallEnded)]
+    assert ended == [SECOND]
+    assert [record.call for record in records(scene.wait(20.0)) if isinstance(record, CallEnded)] == [THIRD]
+
+
+def test_a_phone_that_nobody_called_is_ended_when_it_answers() -> None:
+    scene = Scene()
+    scene.talk_with_anna()
+    assert scene.moved("p9.1", Stage.ANSWERED) == (End(call=CallName("p9.1"), reason=EndReason.UNKNOWN),)
