@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware.app.journal_chain import GENESIS, Head, given_numbers, head
-from firmware.app.journal_file import RowRefusedError, connected, empty, insert, open_presses, transaction, translated, unusable
+from firmware.app.journal_file import RowRefusedError, connected, empty, glimpsed, insert, open_presses, transaction, translated, unusable
 from firmware.app.journal_memory import Batch, JournalMemory, Row
 from firmware.door.events import Answered, DoorRecord, HealthChanged, Outcome, PressEnded, PressId, RelayMoved, Ringing
 from firmware.errors import JournalError
@@ -125,7 +125,13 @@ class Journal:
         return presses
 
     def kept(self, name: str) -> tuple[float, str] | None:
-        """What was last kept under this name, and the seconds since then by the wall clock, which may have been set meanwhile."""
+        """What was last kept under this name, and the seconds since then by the wall clock, which may have been set meanwhile.
+
+        Also of a file that can only be read.
+        """
+        if self.missing:
+            seen = glimpsed(self._path, name)
+            return None if seen is None else (self._clock() - seen[0], seen[1])
         with translated(self._path):
             row = self._connection.execute("SELECT at_s, body FROM kept WHERE name = ?", (name,)).fetchone()
         return None if row is None else (self._clock() - row[0], row[1])

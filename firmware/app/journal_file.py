@@ -65,7 +65,8 @@ def unusable(error: sqlite3.DatabaseError) -> bool:
 
 def connected(path: Path) -> sqlite3.Connection:
     """The database at `path`, created when there is none. Raises sqlite3.Error."""
-    path.touch(mode=0o600)  # who came when is private; the log beside the file inherits this mode
+    if not path.exists():
+        path.touch(mode=0o600)  # who came when is private; the log beside the file inherits this mode
     connection = sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
     with contextlib.ExitStack() as on_error:
         on_error.callback(connection.close)
@@ -114,6 +115,20 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def glimpsed(path: Path, name: str) -> tuple[float, str] | None:
+    """What was last kept under this name, and when, in a file that can be read and no more: on a card that has become read-only, SQLite
+    cannot open it as the journal. None when there is nothing to be read.
+
+    `immutable` reads without the log beside the file, should that be out of reach: then it may be a word older than the last.
+    """
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        with contextlib.suppress(sqlite3.Error):
+            with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as connection:
+                row = connection.execute("SELECT at_s, body FROM kept WHERE name = ?", (name,)).fetchone()
+            return None if row is None else (float(row[0]), str(row[1]))
+    return None
 
 
 def empty() -> sqlite3.Connection:

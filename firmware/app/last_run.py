@@ -27,7 +27,7 @@ def left_in(journal: Journal) -> LastRun:
     if journal.found_wrong:
         log.warning("%s", journal.found_wrong)
     if journal.missing:
-        return LastRun(journal.last_press() + 1, Start(), wrong=_wrong(journal.missing))
+        return LastRun(journal.last_press() + 1, door_of(journal), wrong=_wrong(journal.missing))
     wrong: HealthChanged | None = None
     interrupted: tuple[PressId, ...] = ()
     try:
@@ -40,10 +40,10 @@ def left_in(journal: Journal) -> LastRun:
     return LastRun(journal.last_press() + 1, door_of(journal), interrupted, wrong)
 
 
-def found_late(journal: Journal) -> Start:
-    """What the door hears when the journal is found after the start."""
+def found_late(journal: Journal, at_start: Start) -> Start:
+    """What the door hears when the journal is found after the start: what is news to it, and that all has to be kept there from now on."""
     log.info("the journal is found, and goes on from %s", journal.head)
-    return door_of(journal)._replace(late=True)
+    return (door_of(journal) if at_start == Start() else Start())._replace(late=True)
 
 
 def door_of(journal: Journal) -> Start:

@@ -88,6 +88,7 @@ class Station:
         users = settings.users
         self.clerk = Clerk(Path(users.path), Path(users.key), groups=groups(settings), clock=time.time, tell=self.inbox.put)
         self._journal: Journal | None = None
+        self._before = door.Start()
         self._presence = Presence(settings)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
@@ -99,6 +100,7 @@ class Station:
         """Open the journal, start the board, let the door work. Raises HardwareError when a configured device is missing."""
         self._journal = self._open_journal()
         before = left_in(self._journal)
+        self._before = before.start
         self.inbox.put(before.start)
         if before.wrong is not None:
             self.inbox.put(before.wrong)
@@ -215,7 +217,7 @@ class Station:
             rows_max=wanted.rows_max,
             keep_days=wanted.keep_days,
             tell=self.inbox.put,
-            found_late=lambda: self.inbox.put(found_late(self.journal)),
+            found_late=lambda: self.inbox.put(found_late(self.journal, self._before)),
         )
 
     async def _read_users(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine
@@ -15,13 +16,26 @@ import firmware.app.journal as journal_module
 import firmware.app.journal_memory as memory_module
 from firmware.app.journal import Journal
 from firmware.app.journal_chain import examine
-from firmware.app.journal_file import connected
+from firmware.app.journal_file import connected, glimpsed
 from firmware.app.journal_memory import Batch, JournalMemory
-from firmware.app.last_run import left_in
-from firmware.door.events import ButtonName, DoorRecord, HealthChanged, Outcome, Pressed, PressEnded, PressId, Start
+from firmware.app.kept_door import kept_text
+from firmware.app.last_run import found_late, left_in
+from firmware.door.events import (
+    ButtonName,
+    DoorRecord,
+    HealthChanged,
+    KeptWrong,
+    LockMode,
+    LockName,
+    Outcome,
+    Pressed,
+    PressEnded,
+    PressId,
+    Start,
+)
 from firmware.errors import JournalError
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 FULL = "database or disk is full"
 
 
@@ -32,6 +46,7 @@ class Rig:
         self.path = path
         self.now_s = 1000.0
         self.is_full = False
+        self.is_read_only = False
         self.told: list[HealthChanged] = []
         self.found = 0
         self._heard = asyncio.Event()
@@ -42,6 +57,8 @@ class Rig:
             return written(journal, rows, kept)
 
         def connect(path: Path) -> sqlite3.Connection:
+            if self.is_read_only:
+                raise OSError(errno.EROFS, "Read-only file system")
             if not path.exists():
                 self._require_space()
             return connected(path)
@@ -233,6 +250,39 @@ def test_a_journal_that_is_not_there_at_the_start_is_found_later(tmp_path: Path,
 
     run(first())
     run(second())
+
+
+def test_a_journal_that_can_only_be_read_tells_what_the_last_run_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A memory card at the end of its life refuses to be written. A locked door must stay locked."""
+    monkeypatch.setattr(journal_module, "AGAIN_S", 0.0)
+    rig = Rig(tmp_path / "journal.db", monkeypatch)
+    start = Start(modes={LockName("gate"): LockMode.LOCKED}, wrong=(KeptWrong("bob", 3, 0.0, 60.0),))
+
+    async def first() -> None:
+        async with closing(rig.open()) as journal:
+            await journal.append(pressed(1), kept={"door": kept_text(start)})
+
+    async def second() -> None:
+        rig.is_read_only = True
+        async with closing(rig.open()) as journal:
+            before = left_in(journal)
+            assert "Read-only file system" in journal.missing
+            assert before.start == start
+            rig.is_read_only = False
+            with contextlib.suppress(JournalError):
+                await journal.append(pressed(before.next_press))
+            await rig.hears(working=True)
+            assert found_late(journal, before.start) == Start(late=True), "wrong codes are not counted twice"
+            assert found_late(journal, Start()) == start._replace(late=True)
+
+    run(first())
+    run(second())
+
+
+def test_of_a_file_that_is_no_journal_nothing_can_be_read(tmp_path: Path) -> None:
+    assert glimpsed(tmp_path / "nowhere.db", "door") is None
+    (tmp_path / "text.db").write_text("this is a text and no database" * 100)
+    assert glimpsed(tmp_path / "text.db", "door") is None
 
 
 def test_a_journal_without_anybody_to_tell_must_be_there(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class Life:
             disk=site.disk,
             witness=self.witness,
             tell=self.inbox.put,
-            found_late=lambda: self.inbox.put(found_late(self.journal)),
+            found_late=lambda: self.inbox.put(found_late(self.journal, before.start)),
         )
         before = left_in(self.journal)
         self.witness.interrupted(before.interrupted)
