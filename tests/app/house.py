@@ -25,7 +25,7 @@ from firmware.sip.message import Response, parse_message
 from firmware.sip.uri import Uri
 from hw.simulated import SimulatedBoard
 
-LIMIT_S = 10.0  # nothing here takes a second; a machine with other work may
+LIMIT_S = 60.0  # nothing here takes a second; a machine with other work may
 CODE = "739152"
 LOOPBACK = Network(bind="127.0.0.1", sip_port=0, rtp_ports=(30000, 39999))
 

@@ -43,7 +43,7 @@ class Registrar(asyncio.DatagramProtocol):
             self._transport.sendto(response.to_bytes(), addr)
 
     async def until(self, times: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.asked) < times:
                 self._changed.clear()
                 await self._changed.wait()

@@ -127,7 +127,7 @@ def test_ctl_ends_quietly_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "firmware", "ctl", "--socket", str(tmp_path / "control"), "status"]
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=writing, stderr=asyncio.subprocess.PIPE)
         os.close(writing)
-        _, errors = await asyncio.wait_for(process.communicate(), 20)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
         await server.close()
         return process.returncode, errors
 

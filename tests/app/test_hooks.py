@@ -68,7 +68,7 @@ def hooks_of(server: Server, told: list[door.Input]) -> Hooks:
 
 
 async def until_idle(hooks: Hooks) -> None:
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(60.0):
         while hooks.waiting:
             await asyncio.wait(hooks.waiting)
 

@@ -107,7 +107,7 @@ def test_other_threads_wake_the_one_who_waits() -> None:
         threads = [threading.Thread(target=produce) for _ in range(2)]
         for thread in threads:
             thread.start()
-        await asyncio.wait_for(consumer, 10)
+        await asyncio.wait_for(consumer, 60)
         for thread in threads:
             thread.join()
         return taken

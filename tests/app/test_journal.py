@@ -5,8 +5,10 @@ import contextlib
 import json
 import sqlite3
 import stat
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -323,10 +325,9 @@ def test_a_follower_that_lags_far_behind_misses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_card_that_does_not_answer_is_a_journal_error_and_bounds_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    # Long enough for a busy machine to ask for every write before the first of them is late.
     monkeypatch.setattr(journal_module, "WRITE_LIMIT_S", 0.5)
+    now_s = [0.0]  # stands still until every write was asked for, however busy the machine is
+    monkeypatch.setattr(journal_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     works_again = threading.Event()
 
     def clock() -> float:
@@ -341,6 +342,7 @@ def test_a_card_that_does_not_answer_is_a_journal_error_and_bounds_the_queue(tmp
             assert all(isinstance(result, JournalError) for result in results)
             assert sum("writes wait already" in str(result) for result in results) == 1
             assert sum("took longer" in str(result) for result in results) == PENDING_MAX
+            now_s[0] = 1.0
             with pytest.raises(JournalError, match="has not ended"):
                 await journal.append(health(999))
             monkeypatch.setattr(journal_module, "WRITE_LIMIT_S", 60.0)

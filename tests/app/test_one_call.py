@@ -34,7 +34,7 @@ def test_an_answered_call_prints_its_steps_and_keeps_what_was_heard(tmp_path: Pa
             await anna.heard(sip.IncomingCall)
             anna.answer()
             await anna.heard(sip.CallEnded)
-            output, _ = await asyncio.wait_for(command.communicate(), 20)
+            output, _ = await asyncio.wait_for(command.communicate(), 60)
             return command.returncode, steps(output)
 
     code, printed = asyncio.run(scenario())
@@ -50,7 +50,7 @@ def test_a_busy_phone_is_said_and_exits_as_not_reached() -> None:
         async with phones("anna") as (anna,):
             anna.busy = True
             command = await portero_call(anna.uri, "--simulate")
-            output, _ = await asyncio.wait_for(command.communicate(), 20)
+            output, _ = await asyncio.wait_for(command.communicate(), 60)
             return command.returncode, steps(output)
 
     code, printed = asyncio.run(scenario())

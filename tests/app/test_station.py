@@ -242,7 +242,7 @@ def test_too_many_bugs_end_the_station_for_a_new_start(tmp_path: Path) -> None:
                 await asyncio.sleep(0)  # a waiting press of the same button would be merged
                 while lived.station.bridge.busy_since_ns is not None or len(lived.station.inbox):
                     await asyncio.sleep(0)
-            await asyncio.wait_for(lived.station.ended.wait(), 5)
+            await asyncio.wait_for(lived.station.ended.wait(), 60)
             assert lived.station.failed is not None
 
     run(scenario())
@@ -252,7 +252,7 @@ def test_the_death_of_a_thread_ends_the_station_for_a_new_start(tmp_path: Path) 
     async def scenario() -> None:
         async with house(settings(tmp_path)) as lived:
             threading.Thread(target=explode, name="reader").start()
-            await asyncio.wait_for(lived.station.ended.wait(), 5)
+            await asyncio.wait_for(lived.station.ended.wait(), 60)
             assert lived.station.failed == "the thread reader has died"
 
     def explode() -> None:

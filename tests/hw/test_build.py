@@ -37,7 +37,7 @@ def test_a_wired_board_starts_everything_that_is_configured() -> None:
     events: queue.SimpleQueue[HardwareEvent] = queue.SimpleQueue()
     board: Board = build_board(SETTINGS, pins=MockFactory)
     board.start(events.put)
-    kinds = {type(events.get(timeout=10.0)) for _ in range(2)}
+    kinds = {type(events.get(timeout=60.0)) for _ in range(2)}
     assert kinds == {ContactEdge, DeviceFault}  # the contact's first state; the reader that is not there
     assert board.relay("lock").name == "lock"
     assert board.lamp("ring").name == "ring"
@@ -85,7 +85,7 @@ def test_a_board_of_readers_alone_has_pins_and_no_relay() -> None:
     board = build_board(BoardSettings(wiegand=(WiegandSettings(name="cards", gpio_d0=5, gpio_d1=6),)), pins=lambda: pins)
     pins.pin(5).drive_low()
     board.start(events.put)
-    fault = events.get(timeout=10.0)
+    fault = events.get(timeout=60.0)
     assert isinstance(fault, DeviceFault)
     assert "D0 low" in fault.detail
     with pytest.raises(KeyError):

@@ -18,7 +18,7 @@ from hw.settings import BoardSettings, InputSettings, RelaySettings
 from hw.simulated import SimulatedBoard
 
 S = 1_000_000_000
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 EXIT = InputSettings(name="exit", gpio=22, debounce_ms=10, opens="lock", opens_s=3600.0)
 SETTINGS = BoardSettings(contacts=(EXIT,), relays=(RelaySettings(name="lock", gpio=4, max_closed_s=7200.0),))
 

@@ -18,7 +18,7 @@ from hw.gpio import GpioPanel, LgpioHandle, LgpioPin, board_pins, rest_relays, s
 from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, RelaySettings
 
 ROOT = Path(__file__).parents[2]
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 SETTINGS = BoardSettings(
     buttons=(InputSettings(name="bell", gpio=17, debounce_ms=10),),
     contacts=(InputSettings(name="door", gpio=22, pull=Pull.NONE, active_high=True, debounce_ms=10),),

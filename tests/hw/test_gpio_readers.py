@@ -16,7 +16,7 @@ from hw.gpio_readers import SCAN_NS, SCAN_NS_STUCK, GpioKeypad, GpioWiegand
 from hw.settings import BoardSettings, KeypadSettings, WiegandSettings
 from tests.hw.matrix_pins import COLUMNS, ROWS, MatrixPins
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 MS = 1_000_000
 CARD_26 = "00110001011100011000010000"  # 62E308 between its parities
 WIEGAND = WiegandSettings(name="cards", gpio_d0=23, gpio_d1=24, gap_ms=10)

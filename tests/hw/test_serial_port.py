@@ -18,7 +18,7 @@ from hw.serial_port import SerialReader
 from hw.settings import ReaderKind, ReaderSettings
 from tests.hw.pn532_chip import Chip
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 HOUR_MS = 3_600_000
 CARD = b"\x0262E3086CED08\x03"
 OTHER = b"\x02010203040501\x03"

@@ -12,7 +12,7 @@ from hw.simulated import HISTORY_MAX, SimulatedBoard
 
 S = 1_000_000_000
 MS = 1_000_000
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 
 SETTINGS = BoardSettings(
     buttons=(InputSettings(name="bell", gpio=17, stuck_after_s=60.0), InputSettings(name="flat", gpio=18, active_high=True)),
