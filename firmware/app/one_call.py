@@ -21,7 +21,7 @@ from firmware.errors import PorteroError
 from firmware.ids import SystemIds
 from firmware.media import events as media
 from firmware.media.session import open_port
-from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
+from firmware.sdp.codec_list import codec_list
 from firmware.sip import events as sip
 from firmware.sip.uri import Uri
 from hw.api import HardwareError, SoundCard
@@ -81,7 +81,7 @@ class _OneCall:
             tell=self._told,
             sound=sound,
             open_port=lambda: open_port(self._settings.network.bind, range(first, last + 1), dscp=self._settings.network.dscp_rtp),
-            codecs=(PCMA, PCMU, TELEPHONE_EVENT),
+            codecs=codec_list(("opus", "G722", "PCMA", "PCMU")),
             ptime_ms=20,
             session_id=ids.uint32,
         )

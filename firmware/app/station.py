@@ -38,7 +38,7 @@ from firmware.errors import MediaError, RemoteProtocolError, UsersError
 from firmware.ids import IdSource
 from firmware.media import events as media
 from firmware.media.session import MediaPort, open_port
-from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
+from firmware.sdp.codec_list import codec_list
 from firmware.sip import events as sip
 from firmware.sip.notices import RequestAnswered
 from hw.api import Board, HardwareEvent
@@ -51,7 +51,6 @@ STEP_S = 0.02  # between two looks at whether they did
 OBSERVERS_MAX = 64  # control clients that wait or follow, outlets, the demo
 
 Observer = Callable[[float, object], None]  # monotonic seconds, and a record, sip event, media event or hardware event
-CODECS = {"PCMA": PCMA, "PCMU": PCMU}
 
 
 class Station:
@@ -76,7 +75,7 @@ class Station:
             tell=self.inbox.put,
             sound=self.sound,
             open_port=self._open_port,
-            codecs=(*(CODECS[name] for name in settings.audio.codecs), TELEPHONE_EVENT),
+            codecs=codec_list(settings.audio.codecs),
             ptime_ms=20,
             session_id=ids.uint32,
             listed=listed_addresses(settings),

@@ -245,7 +245,7 @@ class Audio(NamedTuple):
     capture_device: str | None = None  # None: the same card
     rate_hz: Literal[8000, 16000, 32000, 44100, 48000] = 16000
     period_ms: Literal[10, 20] = 20
-    codecs: tuple[Literal["PCMA", "PCMU"], ...] = ("PCMA", "PCMU")  # in order of preference
+    codecs: tuple[Literal["opus", "G722", "L16", "PCMA", "PCMU"], ...] = ("opus", "G722", "PCMA", "PCMU")  # in order of preference
 
 
 class Call(NamedTuple):

@@ -60,6 +60,7 @@ __all__ = [
     "ToneStep",
     "decode_g711",
     "encode_g711",
+    "install_codec",
     "lock_memory",
     "sequence_before",
     "sequence_distance",
@@ -273,6 +274,7 @@ def _stream_config(s: StreamSettings) -> Any:
         c.receive[i].payload_type, c.receive[i].codec = payload_type, codec
     c.receive_count = len(s.receive)
     c.send.payload_type, c.send.codec = s.send_payload_type, s.send_codec
+    c.encoder = tuple(s.encoder)
     for i, (payload_type, clock_rate_hz) in enumerate(s.digit_receive):
         c.digit_receive[i].payload_type, c.digit_receive[i].clock_rate_hz = payload_type, clock_rate_hz
     c.digit_receive_count = len(s.digit_receive)
@@ -368,6 +370,11 @@ class Playout:
         """Only the figures of playing are filled."""
         _lib.pm_playout_stats(self._playout, self._stats)
         return _read_stats(self._stats)
+
+
+def install_codec(codec: MediaCodec, driver: int) -> None:
+    """Make a codec known to the core for good: `driver` is the address of a `struct pm_codec_driver` that is never unloaded."""
+    _check(_lib.pm_codec_install(codec, _ffi.cast("struct pm_codec_driver *", driver)), "codec")
 
 
 def lock_memory() -> bool:

@@ -76,6 +76,16 @@ class ToneStep(NamedTuple):
     attenuation_db: int = 13
 
 
+class EncoderSettings(NamedTuple):
+    """What the receiver asks of a codec that has the choice. `bitrate` 0: the codec's own."""
+
+    bitrate: int = 0
+    fec: bool = False
+    dtx: bool = False
+    constant_bitrate: bool = False
+    narrow: bool = False
+
+
 class StreamSettings(NamedTuple):
     """One stream as offer and answer agreed on it. The descriptors stay the caller's and must outlive the stream.
 
@@ -97,6 +107,7 @@ class StreamSettings(NamedTuple):
     digit_receive: tuple[tuple[int, int], ...] = ()
     """Payload types of telephone-event, each with its clock rate in hertz."""
     digit_send_type: int | None = None
+    encoder: EncoderSettings = EncoderSettings()
     sends: bool = True
     receives: bool = True
     ptime_ms: int = 20
@@ -129,6 +140,8 @@ class StreamStats(NamedTuple):
     """Of the four counts of samples that follow."""
     samples_played: int
     samples_concealed: int
+    samples_recovered: int
+    """Lost, and had from redundancy in a later packet."""
     samples_removed: int
     samples_inserted: int
     delay_ms: float

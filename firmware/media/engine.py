@@ -19,7 +19,7 @@ from firmware.media.desk import DESK_DEFAULT, Command, Desk, DeskSettings
 from firmware.media.events import MediaSink
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort
-from firmware.media.stream import StreamIdentity, core_codec
+from firmware.media.stream import StreamIdentity, load_codecs
 from firmware.media.tones import Sound
 from firmware.sdp.offer_answer import MediaSession
 from hw.api import SoundCard
@@ -72,7 +72,7 @@ class Engine:
             raise LocalProtocolError(f"call {call} has a stream already")
         if len(self._sessions) >= STREAMS_MAX:
             raise MediaError(f"no more than {STREAMS_MAX} streams at a time")
-        core_codec(session.codec)
+        load_codecs(session)
         identity = StreamIdentity.new(self._ids)
         self._submit(lambda desk: desk.start(call, port, session, identity))
         self._sessions[call] = session
@@ -80,7 +80,7 @@ class Engine:
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
         """Follow a re-INVITE, or the final answer after early media (`relatch`: packets may come from a new address)."""
         self._session(call)
-        core_codec(session.codec)
+        load_codecs(session)
         self._submit(lambda desk: desk.update(call, session, relatch=relatch))
         self._sessions[call] = session
 

@@ -19,8 +19,15 @@ DELAY_FREE_MS: Final = 100.0  # G.107 §7.4: Idd is zero up to this one-way dela
 MOS_FLOOR: Final = 1.0  # G.107 Annex B
 MOS_CEILING: Final = 4.5
 
-# Robustness to random loss (Bpl) and the codec's own impairment (Ie): G.113 Appendix I, with packet loss concealment.
-EQUIPMENT: Final[dict[str, tuple[float, float]]] = {"PCMU": (0.0, 25.1), "PCMA": (0.0, 25.1)}
+# Robustness to random loss (Bpl) and the codec's own impairment (Ie): G.113 Appendix I, with packet loss concealment. This scale ends at
+# telephone quality: wide-band codecs, which are concealed alike, reach its end and no more.
+EQUIPMENT: Final[dict[str, tuple[float, float]]] = {
+    "PCMU": (0.0, 25.1),
+    "PCMA": (0.0, 25.1),
+    "G722": (0.0, 25.1),
+    "L16": (0.0, 25.1),
+    "OPUS": (0.0, 25.1),
+}
 EQUIPMENT_UNKNOWN: Final = (0.0, 4.3)  # G.113's figure for G.711 without concealment: assume the worse
 
 HISTORY_SAMPLES_MAX: Final = 512  # as many points as a plot shows; 1 kB a call

@@ -6,12 +6,22 @@ from typing import Final, NamedTuple
 
 from firmware.errors import MediaError
 from firmware.ids import IdSource
-from firmware.media.core_values import MediaCodec, StreamSettings
+from firmware.media.codec_libraries import load_codec
+from firmware.media.core_values import EncoderSettings, MediaCodec, StreamSettings
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.opus import OpusParameters
 
-CODECS: Final = {codec.name: codec for codec in MediaCodec}
+CODECS: Final = {
+    ("PCMU", 8000): MediaCodec.PCMU,
+    ("PCMA", 8000): MediaCodec.PCMA,
+    ("L16", 8000): MediaCodec.L16_NARROW,
+    ("L16", 16_000): MediaCodec.L16,
+    ("G722", 8000): MediaCodec.G722,
+    ("OPUS", 48_000): MediaCodec.OPUS,
+}
+NARROW_MAX_HZ: Final = 8000  # a receiver that plays no more has no use for wide band
 
 
 class StreamIdentity(NamedTuple):
@@ -50,6 +60,7 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
         receive=tuple((codec.payload_type, core_codec(codec)) for codec in session.receive_codecs),
         send_payload_type=session.codec.payload_type,
         send_codec=core_codec(session.codec),
+        encoder=encoder_settings(session.codec),
         digit_receive=tuple((event.payload_type, event.clock_rate_hz) for event in session.dtmf_receive),
         digit_send_type=session.dtmf_send_payload_type,
         sends=session.direction.sends and not silent,
@@ -67,7 +78,26 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
 
 def core_codec(codec: Codec) -> MediaCodec:
     """The core's own name of a negotiated codec. Raises MediaError when it has none."""
-    known = CODECS.get(codec.name.upper())
+    known = CODECS.get((codec.name.upper(), codec.clock_rate_hz))
     if known is None:
-        raise MediaError(f"the media core does not speak {codec.name}")
+        raise MediaError(f"the media core does not speak {codec.name} at {codec.clock_rate_hz} Hz")
     return known
+
+
+def load_codecs(session: MediaSession) -> None:
+    """Make sure, before the audio thread begins, that the core can speak what was agreed. Raises MediaError when it cannot."""
+    for codec in (session.codec, *session.receive_codecs):
+        load_codec(core_codec(codec))
+
+
+def encoder_settings(codec: Codec) -> EncoderSettings:
+    """What the receiver's parameters ask of the encoder (RFC 7587 §6.1)."""
+    if core_codec(codec) is not MediaCodec.OPUS:
+        return EncoderSettings()
+    wants = OpusParameters.parse(codec.fmtp)
+    return EncoderSettings(
+        bitrate=wants.bitrate_max,
+        fec=wants.wants_fec,
+        constant_bitrate=wants.constant_bitrate,
+        narrow=wants.playback_rate_hz <= NARROW_MAX_HZ,
+    )

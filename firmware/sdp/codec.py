@@ -61,6 +61,17 @@ PCMU: Final = Codec(name="PCMU", payload_type=0)
 PCMA: Final = Codec(name="PCMA", payload_type=8)
 TELEPHONE_EVENT: Final = Codec(name="telephone-event", payload_type=101, fmtp="0-15")
 
+
+def fitting_ptime_ms(codec: Codec, wanted_ms: int) -> int:
+    """The longest packet up to `wanted_ms`, a multiple of 10 from 10 to 60, that the codec can fill.
+
+    Opus has no frame of 30 or 50 ms (RFC 6716 §2.1.4), and 50 ms of L16 at 16 kHz exceed a datagram.
+    """
+    if codec.name.lower() == "opus":
+        return max(length_ms for length_ms in (10, 20, 40, 60) if length_ms <= wanted_ms)
+    return min(wanted_ms, 40) if codec.name == "L16" and codec.clock_rate_hz > 8000 else wanted_ms
+
+
 # Static payload types: number -> (encoding, clock rate, channels), the audio half of RFC 3551 table 4.
 STATIC_AUDIO: Final[dict[int, tuple[str, int, int]]] = {
     0: ("PCMU", 8000, 1),

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
-from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, Codec, codecs_of
+from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, Codec, codecs_of, fitting_ptime_ms
 from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
 
 # Profiles whose packets are plain RTP. Feedback (RFC 4585) is only promised by a=rtcp-fb, which we never repeat.
@@ -21,6 +21,7 @@ USERNAME: Final = "door"  # of o=: RFC 8866 §5.2 allows "-" as well, but some p
 PTIME_STEP_MS: Final = 10  # the media core packetises in steps of 10 ms
 PTIME_MIN_MS: Final = 10
 PTIME_MAX_MS: Final = 60  # more costs delay and tears long holes at each lost packet; peers that ask for more play less as well
+ALWAYS_HEARD: Final = ("PCMU", "PCMA")
 DIGITS: Final = frozenset(range(12))  # 0-9 * #: a receiver without them is of no use for digits
 
 
@@ -139,13 +140,14 @@ def make_answer(
         if remote is None:
             continue
         common = _common(codecs_of(media), local.codecs)
-        if not any(codec.is_sound for codec in common):
+        picked = _picked(common, local.codecs)
+        if not picked:
             continue
         ours = direction.met_by(_direction(offer, media))
         lines = [_refused(other) for other in offer.media]
-        lines[place] = _audio_line(local, media.protocol, common, ours)
+        lines[place] = _audio_line(local, media.protocol, picked, ours)
         answer = _describe(local, tuple(lines), previous=previous, times=offer.times)
-        return answer, _session(offer, media, local, send=common, receive=common, direction=ours)
+        return answer, _session(offer, media, local, send=picked, receive=_heard(common, picked), direction=ours)
     raise NoCommonMedia("no m= line of the offer has a codec, a transport and an address that we can use")
 
 
@@ -253,18 +255,41 @@ def _common(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, 
         match = next((own for own in ours if own.same_encoding(codec)), None)
         if match is not None:
             found.append(match.with_payload_type(codec.payload_type))
-    clocks = {codec.clock_rate_hz for codec in found if codec.is_sound}
-    # RFC 4733 §2.1: events share the sequence and timestamps of the sound, hence its clock.
-    return tuple(codec for codec in found if codec.is_sound or codec.clock_rate_hz in clocks)
+    return tuple(found)
+
+
+def _picked(common: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """The one codec that an answer names, and what accompanies it; () when there is none.
+
+    RFC 3264 §6.1 recommends the offerer's order unless there is a reason: whoever configured ours has one. With a second codec in the
+    answer either side could change to it at any moment, and we would have to be ready for both.
+    """
+    sound = [codec for codec in common if codec.is_sound]
+    if not sound:
+        return ()
+    best = min(sound, key=lambda codec: next(place for place, own in enumerate(ours) if own.same_encoding(codec)))
+    beside = [codec for codec in common if not codec.is_sound]
+    # RFC 4733 §2.1: events share the sequence and timestamps of the sound, hence its clock. Peers that name Opus often list only events
+    # of 8000 Hz, and a digit that opens a door is worth more than the rule.
+    matching = [codec for codec in beside if codec.clock_rate_hz == best.clock_rate_hz]
+    return (best, *(matching or beside))
+
+
+def _heard(common: tuple[Codec, ...], picked: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """What may reach us after our answer: what it names, and digits under any number of the offer: some peers do not look."""
+    return picked + tuple(codec for codec in common if codec.is_telephone_event and codec not in picked)
 
 
 def _receivable(offered: tuple[Codec, ...], send: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """What may reach us after our offer: all that we offered under our numbers (RFC 3264 §7).
+    """What may reach us after our offer: what the answer names, under our numbers.
 
-    Peers that answer with other numbers should still send ours (§6.1); some send their own, so these are understood where they are free.
+    RFC 3264 §7: the offerer may cease listening for formats that the answer does not name. G.711 costs nothing and is what confused peers
+    fall back to, so it is always understood, and so are digits. Peers that answer with other numbers should still send ours (§6.1); some
+    send their own, so these are understood where they are free.
     """
+    heard = tuple(own for own in offered if not own.is_sound or own.name in ALWAYS_HEARD or any(own.same_encoding(named) for named in send))
     taken = {codec.payload_type for codec in offered}
-    return offered + tuple(codec for codec in send if codec.payload_type not in taken)
+    return heard + tuple(codec for codec in send if codec.payload_type not in taken)
 
 
 def _renumbered(codecs: tuple[Codec, ...], before: tuple[Codec, ...]) -> tuple[Codec, ...]:
@@ -307,7 +332,7 @@ def _session(
         dtmf_send_payload_type=next((event.payload_type for event in digits if theirs[event.payload_type].events() >= DIGITS), None),
         dtmf_receive=tuple(event for event in receive if event.is_telephone_event),
         direction=direction,
-        ptime_ms=_ptime_ms(media, local.ptime_ms),
+        ptime_ms=fitting_ptime_ms(codec, _ptime_ms(media, local.ptime_ms)),
     )
 
 

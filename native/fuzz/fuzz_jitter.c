@@ -4,6 +4,7 @@
 #include "pm_seq.h"
 
 static struct pm_playout playout;
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[65536];
 
 static void check(const struct pm_jitter *j) {
     unsigned used = 0;
@@ -21,7 +22,8 @@ static void check(const struct pm_jitter *j) {
 }
 
 static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t *sequence) {
-    static const uint8_t payload[PM_RTP_PAYLOAD_MAX];
+    static uint8_t payload[PM_RTP_PAYLOAD_MAX];
+    static const uint8_t types[] = {8, 96, 9, 97};
     uint32_t kind = take(s, 1);
     *now_ns += (int64_t)take(s, 1) * 1000000;
     *timestamp += kind & 1 ? take(s, 4) : 160;
@@ -31,9 +33,14 @@ static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t
                                  .ssrc = kind & 8 ? take(s, 1) : 1,
                                  .timestamp = *timestamp - (kind & 16 ? take(s, 2) : 0),
                                  .sequence = *sequence,
-                                 .payload_type = kind & 32 ? (kind & 16 ? 96 : 8) : 0,
+                                 .payload_type = kind & 32 ? types[take(s, 1) % 4] : 0,
                                  .arrival_ns = kind & 64 ? (int64_t)take(s, 4) << 30 : *now_ns,
                                  .drained_ns = *now_ns};
+    if (p.payload_type == 97) { /* what Opus makes of a packet is in its first octets */
+        payload[0] = (uint8_t)take(s, 1);
+        payload[1] = (uint8_t)take(s, 1);
+        payload[2] = (uint8_t)take(s, 1);
+    }
     if (p.drained_ns < p.arrival_ns && kind & 128) {
         p.drained_ns = p.arrival_ns;
     }
@@ -42,7 +49,10 @@ static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
     struct script s = {data, octets};
-    const struct pm_payload payloads[] = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}};
+    const struct pm_payload payloads[] = {
+        {0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}, {9, PM_CODEC_G722}, {97, PM_CODEC_OPUS}};
+    (void)pm_codec_install(PM_CODEC_G722, &pm_g722_driver);
+    (void)pm_codec_install(PM_CODEC_OPUS, &pm_opus_driver);
     const uint16_t delay_min_ms = (uint16_t)(take(&s, 1) % 200);
     int64_t now_ns = 0;
     uint32_t timestamp = take(&s, 4);
@@ -51,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
     struct pm_jitter_frame frame;
     const uint32_t rate_hz = timestamp & 1 ? PM_RATE_WIDE_HZ : PM_RATE_NARROW_HZ;
     const struct pm_jitter_config c = {rate_hz, rate_hz / 100, delay_min_ms, 400};
-    if (pm_playout_init(&playout, &c, payloads, 3, NULL, 0) != PM_OK) {
+    if (pm_playout_init(&playout, &c, payloads, 5, memory, sizeof memory) != PM_OK) {
         __builtin_trap();
     }
     while (s.left > 0) {

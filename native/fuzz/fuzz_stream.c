@@ -6,6 +6,7 @@
 
 static struct pm_stream stream;
 static struct pm_events events;
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[131072];
 
 static struct pm_address address(unsigned i) {
     return (struct pm_address){.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, (uint8_t)(i % 3)}, .port = (uint16_t)(4000 + i % 3)};
@@ -36,24 +37,29 @@ static void period(int64_t now_ns, size_t n) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
     struct script s = {data, octets};
-    struct pm_stream_config c = {.rtp_fd = 0,
-                                 .rtcp_fd = 0,
-                                 .remote_rtp = address(0),
-                                 .remote_rtcp = address(0),
-                                 .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}},
-                                 .receive_count = 3,
-                                 .digit_receive = {{101, 8000}},
-                                 .digit_receive_count = 1,
-                                 .digit_send_type = 101,
-                                 .sends_digits = true,
-                                 .sends = true,
-                                 .receives = true,
-                                 .ptime_ms = 20,
-                                 .ssrc = 9,
-                                 .latch_ms = 2000,
-                                 .delay_min_ms = 20,
-                                 .delay_max_ms = 300,
-                                 .cname = "fuzz"};
+    struct pm_stream_config c = {
+        .rtp_fd = 0,
+        .rtcp_fd = 0,
+        .remote_rtp = address(0),
+        .remote_rtcp = address(0),
+        .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}, {9, PM_CODEC_G722}, {97, PM_CODEC_OPUS}},
+        .receive_count = 5,
+        .digit_receive = {{101, 8000}, {102, 48000}},
+        .digit_receive_count = 2,
+        .digit_send_type = 101,
+        .sends_digits = true,
+        .sends = true,
+        .receives = true,
+        .ptime_ms = 20,
+        .ssrc = 9,
+        .latch_ms = 2000,
+        .delay_min_ms = 20,
+        .delay_max_ms = 300,
+        .cname = "fuzz",
+        .codec_memory = memory,
+        .codec_octets = sizeof memory};
+    (void)pm_codec_install(PM_CODEC_G722, &pm_g722_driver);
+    (void)pm_codec_install(PM_CODEC_OPUS, &pm_opus_driver);
     int64_t now_ns = 0;
     memset(&events, 0, sizeof events);
     if (pm_stream_init(&stream, &c, 0, 0, 0.5) != PM_OK) {
@@ -80,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
             c.receives = verb & 16;
             c.sends = verb & 32;
             c.ptime_ms = verb & 64 ? 40 : 20;
-            c.send = verb & 8 ? (struct pm_payload){96, PM_CODEC_L16} : (struct pm_payload){0, PM_CODEC_PCMU};
+            c.send = c.receive[(verb >> 2) % 5];
             c.remote_rtp = address(verb >> 6);
             (void)pm_stream_update(&stream, &c, verb & 4, now_ns);
             (void)pm_digit_out_queue(&stream.digit_out, "1#", 2, stream.codec->clock_rate_hz, 100, 50);

@@ -10,7 +10,8 @@
 enum {
     PM_CODEC_ALIGN = 16,      /* of every state */
     PM_CODEC_PACKET_MS = 200, /* longest packet that is decoded: RFC 3551 section 4.2 asks receivers to accept so much */
-    PM_CODEC_PACKET_SAMPLES = PM_MS_MAX(PM_CODEC_PACKET_MS)
+    PM_CODEC_PACKET_SAMPLES = PM_MS_MAX(PM_CODEC_PACKET_MS),
+    PM_CODEC_OCTETS_MAX = 1275 /* largest frame of those that compress: RFC 6716 section 3.4, requirement 2 */
 };
 
 struct pm_codec_driver {
@@ -24,7 +25,7 @@ struct pm_codec_driver {
     size_t (*decoder_octets)(void);
     int (*decoder_init)(void *state, uint32_t rate_hz);
     size_t (*encoder_octets)(void);
-    int (*encoder_init)(void *state);
+    int (*encoder_init)(void *state, const struct pm_encoder_settings *settings);
 
     /* Samples that the payload holds, at `rate_hz` (one at which it decodes), or PM_EMALFORMED. Depends on nothing but its
      * arguments. */
@@ -34,13 +35,17 @@ struct pm_codec_driver {
     int (*encode)(void *state, const int16_t *samples, size_t n, uint8_t *out, size_t capacity);
 
     /* Forward error correction, NULL without: the n samples before `payload`, which is the packet behind the loss, from what it
-     * tells of them. Comes before `decode` of the same packet. Returns n, or a negative status when the packet tells nothing. */
+     * tells of them. n is what
+     * `samples` says of it. Comes before `decode` of the same packet. Returns n, or a negative status when the packet tells
+     * nothing. */
     int (*recover)(void *state, const uint8_t *payload, size_t octets, int16_t *out, size_t n);
     /* How much of what is sent gets lost, as the peer reports it; NULL when the encoder does not care. */
     void (*expect_loss)(void *state, unsigned percent);
 };
 
 extern const struct pm_codec_driver pm_g711_mu_driver, pm_g711_a_driver, pm_l16_narrow_driver, pm_l16_driver;
+/* In modules of their own. */
+extern const struct pm_codec_driver pm_g722_driver, pm_opus_driver;
 
 /* The driver of enum pm_codec, NULL when it is unknown or was not installed. */
 const struct pm_codec_driver *pm_codec_find(uint8_t codec);

@@ -43,4 +43,9 @@ int pm_decoders_samples(const struct pm_decoders *decoders, uint8_t payload_type
 int pm_decoders_decode(struct pm_decoders *decoders, uint8_t payload_type, const uint8_t *payload, size_t octets, int16_t *out,
                        size_t capacity);
 
+/* The samples before a packet, from the redundancy in it: as many as it has itself. Returns how many, or a negative status when it
+ * tells nothing of them. Comes before decoding it. */
+int pm_decoders_recover(struct pm_decoders *decoders, uint8_t payload_type, const uint8_t *payload, size_t octets, int16_t *out,
+                        size_t capacity);
+
 #endif

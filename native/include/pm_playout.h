@@ -32,7 +32,7 @@ struct pm_playout {
     unsigned attempts; /* to stretch, without a match good enough, one after the other */
     size_t pending;    /* samples decoded and not yet rendered, behind the history */
     int16_t pcm[PM_PLAYOUT_HISTORY + PM_PLAYOUT_PENDING];
-    uint64_t played, concealed, removed, inserted;
+    uint64_t played, concealed, recovered, removed, inserted;
 };
 
 /* `config.clock_rate_hz` is the rate at which this plays, PM_RATE_NARROW_HZ or PM_RATE_WIDE_HZ. Errors of pm_decoders_init, which

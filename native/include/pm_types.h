@@ -79,6 +79,15 @@ struct pm_digit_payload {
     uint32_t clock_rate_hz;
 };
 
+/* What the receiver asks of the encoder (RFC 7587 section 6.1); codecs without such a choice ignore it. */
+struct pm_encoder_settings {
+    uint32_t bitrate; /* bits per second at most; 0: the codec's own */
+    bool fec;         /* send what helps against loss */
+    bool dtx;         /* send less in silence */
+    bool constant_bitrate;
+    bool narrow; /* the receiver plays no more than 4 kHz of bandwidth */
+};
+
 /* One stream as offer and answer agreed on it. */
 struct pm_stream_config {
     int rtp_fd;  /* bound UDP sockets, owned by the caller and open until the stream is stopped */
@@ -88,6 +97,7 @@ struct pm_stream_config {
     struct pm_payload receive[PM_PAYLOADS_MAX];
     uint8_t receive_count;
     struct pm_payload send;
+    struct pm_encoder_settings encoder;
     struct pm_digit_payload digit_receive[PM_DIGIT_PAYLOADS_MAX];
     uint8_t digit_receive_count;
     uint8_t digit_send_type;
@@ -173,9 +183,10 @@ struct pm_stream_stats {
     uint32_t rate_hz;        /* at which the stream plays */
     uint64_t samples_played; /* everything rendered since the first packet */
     uint64_t samples_concealed;
-    uint64_t samples_removed;  /* by accelerating */
-    uint64_t samples_inserted; /* by decelerating */
-    double delay_ms;           /* arrival of the fastest packets to playing, now */
+    uint64_t samples_recovered; /* lost, and had from redundancy in a later packet */
+    uint64_t samples_removed;   /* by accelerating */
+    uint64_t samples_inserted;  /* by decelerating */
+    double delay_ms;            /* arrival of the fastest packets to playing, now */
     double delay_target_ms;
     double buffered_ms; /* audio waiting, decoded or not */
     /* sending */

@@ -148,3 +148,16 @@ int pm_decoders_decode(struct pm_decoders *d, uint8_t payload_type, const uint8_
     pm_resample_exactly(&d->convert, own, (size_t)count, out, (size_t)wanted);
     return wanted;
 }
+
+int pm_decoders_recover(struct pm_decoders *d, uint8_t payload_type, const uint8_t *payload, size_t octets, int16_t *out,
+                        size_t capacity) {
+    const struct pm_decoder *decoder = pm_decoders_find(d, payload_type);
+    if (decoder == NULL || decoder->driver->recover == NULL || output_hz(d, decoder->driver) != d->rate_hz) {
+        return PM_EARG;
+    }
+    int wanted = pm_decoders_samples(d, payload_type, payload, octets);
+    if (wanted < 0 || (size_t)wanted > capacity) {
+        return wanted < 0 ? wanted : PM_EARG;
+    }
+    return decoder->driver->recover(decoder->state, payload, octets, out, (size_t)wanted);
+}

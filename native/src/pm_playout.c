@@ -43,7 +43,7 @@ void pm_playout_close(struct pm_playout *p) {
 
 /* What is counted in samples, at the new rate. */
 static void scale_counts(struct pm_playout *p, uint32_t from_hz, uint32_t to_hz) {
-    uint64_t *counts[] = {&p->played, &p->concealed, &p->removed, &p->inserted};
+    uint64_t *counts[] = {&p->played, &p->concealed, &p->recovered, &p->removed, &p->inserted};
     for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
         *counts[i] = *counts[i] * to_hz / from_hz;
     }
@@ -129,6 +129,27 @@ static void add_packet(struct pm_playout *p, const struct pm_jitter_frame *f) {
     p->pending += f->duration;
 }
 
+/* Fills a hole, or as much of its end, from what the packet behind it tells of it (Opus in-band redundancy). */
+static bool recover(struct pm_playout *p, size_t hole, const struct pm_jitter_frame *f) {
+    int16_t before[PM_CODEC_PACKET_SAMPLES];
+    int count = f->skip > 0 ? PM_EARG
+                            : pm_decoders_recover(&p->decoders, f->payload_type, f->payload, f->payload_octets, before,
+                                                  PM_CODEC_PACKET_SAMPLES);
+    if (count <= 0) {
+        return false;
+    }
+    size_t told = hole < (size_t)count ? hole : (size_t)count;
+    if (hole > told) {
+        add_concealment(p, hole - told);
+    }
+    int16_t *at = pending_end(p);
+    memcpy(at, before + (size_t)count - told, told * sizeof *at);
+    pm_conceal_merge(&p->conceal, at, told);
+    p->pending += told;
+    p->recovered += told;
+    return true;
+}
+
 /* A hole of which `first` samples are passed already. When it is short and the packet behind it is here, both are taken at once and
  * the hole is bridged; else it is continued blindly, bit by bit, in the hope that the next packet comes meanwhile. */
 static void fill_hole(struct pm_playout *p, uint32_t first) {
@@ -143,6 +164,10 @@ static void fill_hole(struct pm_playout *p, uint32_t first) {
     }
     if (!pm_jitter_ready(&p->jitter) || pm_jitter_get_upto(&p->jitter, 1, &f) != PM_GET_FRAME) {
         add_concealment(p, hole);
+        return;
+    }
+    if (recover(p, hole, &f)) {
+        add_packet(p, &f);
         return;
     }
     int16_t *end = pending_end(p);
@@ -269,6 +294,7 @@ void pm_playout_stats(const struct pm_playout *p, struct pm_stream_stats *s) {
     s->rate_hz = p->jitter.config.clock_rate_hz;
     s->samples_played = p->played;
     s->samples_concealed = p->concealed;
+    s->samples_recovered = p->recovered;
     s->samples_removed = p->removed;
     s->samples_inserted = p->inserted;
     s->delay_ms = j.delay_ms;

@@ -32,12 +32,16 @@ static void count_size(struct pm_report *r, size_t octets) {
 }
 
 /* The peer counts jitter in the units of what it hears: ours. */
-static void read_block(struct pm_report *r, const struct pm_rtcp_block *block, uint32_t clock_rate_hz, int64_t wall_ns) {
+static void read_block(struct pm_stream *s, const struct pm_rtcp_block *block, int64_t wall_ns) {
+    struct pm_report *r = &s->report;
     uint32_t round_trip;
     r->remote_known = true;
     r->remote_loss_fraction = block->fraction_lost / 256.0;
     r->remote_packets_lost = block->packets_lost;
-    r->remote_jitter_ms = block->jitter * 1000.0 / clock_rate_hz;
+    r->remote_jitter_ms = block->jitter * 1000.0 / s->codec->clock_rate_hz;
+    if (s->codec->expect_loss != NULL) {
+        s->codec->expect_loss(s->encoder, block->fraction_lost * 100u / 256u);
+    }
     if (pm_rtcp_round_trip(block, pm_rtcp_ntp(wall_ns), &round_trip)) {
         r->rtt_known = true;
         r->rtt_ms = round_trip * 1000.0 / 65536.0;
@@ -68,7 +72,7 @@ void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, con
     }
     for (unsigned i = 0; i < c.block_count; i++) {
         if (c.blocks[i].ssrc == s->config.ssrc) {
-            read_block(r, &c.blocks[i], s->codec->clock_rate_hz, wall_ns);
+            read_block(s, &c.blocks[i], wall_ns);
         }
     }
     for (unsigned i = 0; i < c.bye_count; i++) {

@@ -5,8 +5,11 @@
 /* A minute bounds the time in which anyone may take a stream over. */
 enum { LATCH_MAX_MS = 60000 };
 
-/* L16 at 16 kHz fills a packet in 45 ms. */
+/* L16 at 16 kHz fills a packet in 45 ms; Opus is sent in one frame of 10, 20, 40 or 60 ms (RFC 6716 section 2.1.4). */
 static bool fits_packet(const struct pm_stream_config *c) {
+    if (c->send.codec == PM_CODEC_OPUS) {
+        return c->ptime_ms != 30 && c->ptime_ms != 50;
+    }
     return c->send.codec != PM_CODEC_L16 || c->ptime_ms * (PM_RATE_WIDE_HZ / 1000u) * 2u <= PM_RTP_PAYLOAD_MAX;
 }
 
@@ -35,8 +38,13 @@ size_t pm_stream_memory(const struct pm_stream_config *c) {
     return pm_decoders_memory(c->receive, c->receive_count) + (encoder > 0 ? encoder + PM_CODEC_ALIGN : 0);
 }
 
+static bool same_settings(const struct pm_encoder_settings *a, const struct pm_encoder_settings *b) {
+    return a->bitrate == b->bitrate && a->fec == b->fec && a->dtx == b->dtx && a->constant_bitrate == b->constant_bitrate &&
+           a->narrow == b->narrow;
+}
+
 /* The encoder's state lies behind those of the decoders. With the memory and the codec of before it goes on. */
-static int prepare_encoder(struct pm_stream *s, const struct pm_stream_config *c, const void *memory_before) {
+static int prepare_encoder(struct pm_stream *s, const struct pm_stream_config *c) {
     const struct pm_codec_driver *before = s->codec;
     s->codec = pm_codec_find(c->send.codec);
     s->rate_hz = s->codec->rate_hz;
@@ -47,11 +55,11 @@ static int prepare_encoder(struct pm_stream *s, const struct pm_stream_config *c
     size_t decoders = pm_decoders_memory(c->receive, c->receive_count);
     uint8_t *at = (uint8_t *)c->codec_memory + decoders;
     at += (size_t)(-(uintptr_t)at % PM_CODEC_ALIGN);
-    if (s->codec == before && c->codec_memory == memory_before && s->encoder == at) {
+    if (s->codec == before && s->encoder == at && same_settings(&c->encoder, &s->config.encoder)) {
         return PM_OK;
     }
     s->encoder = at;
-    return s->codec->encoder_init(at);
+    return s->codec->encoder_init(at, &c->encoder);
 }
 
 static struct pm_jitter_config playing_config(const struct pm_stream_config *c) {
@@ -76,7 +84,7 @@ int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_
     s->report.remote = c->remote_rtcp;
     pm_digit_in_init(&s->digit_in);
     const struct pm_jitter_config playing = playing_config(c);
-    int status = prepare_encoder(s, c, NULL);
+    int status = prepare_encoder(s, c);
     return status == PM_OK ? pm_playout_init(&s->playout, &playing, c->receive, c->receive_count, c->codec_memory, c->codec_octets)
                            : status;
 }
@@ -90,7 +98,7 @@ static int update_codecs(struct pm_stream *s, const struct pm_stream_config *c) 
     if (playing.clock_rate_hz != s->rate_hz) {
         s->fill = 0; /* a packet begun at the old rate */
     }
-    int status = prepare_encoder(s, c, s->config.codec_memory);
+    int status = prepare_encoder(s, c);
     return status == PM_OK
                ? pm_playout_update(&s->playout, &playing, c->receive, c->receive_count, c->codec_memory, c->codec_octets)
                : status;

@@ -1,6 +1,6 @@
 /* Payloads into samples: the decoders of a stream, and the line of samples on which packets are placed. */
 #include "check.h"
-#include "pm_playout.h"
+#include "pm_stream.h"
 #include <math.h>
 #include <string.h>
 
@@ -119,7 +119,152 @@ static void a_codec_change_in_mid_stream_loses_nothing(void) {
     pm_playout_close(&p);
 }
 
-const struct test codec_tests[] = {TEST(timestamps_of_another_clock_keep_their_distance),
+/* A voice-like sound: three harmonics of a gliding pitch under a slow envelope. */
+static void voice(int16_t *out, size_t n, uint32_t rate_hz) {
+    double phase = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double t = (double)i / rate_hz;
+        phase += 2.0 * 3.14159265358979 * (140.0 + 20.0 * sin(t * 2.0)) / rate_hz;
+        out[i] =
+            (int16_t)((0.6 + 0.4 * sin(t * 9.0)) * (4000.0 * sin(phase) + 2500.0 * sin(3.0 * phase) + 1500.0 * sin(7.0 * phase)));
+    }
+}
+
+static double correlation(const int16_t *a, const int16_t *b, size_t n) {
+    double cross = 0.0, aa = 1.0, bb = 1.0;
+    for (size_t i = 0; i < n; i++) {
+        cross += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return cross / sqrt(aa * bb);
+}
+
+/* The best correlation of the end of `heard` with `said`, whatever the codec's delay. */
+static double likeness(const int16_t *said, const int16_t *heard, size_t n) {
+    double best = 0.0;
+    for (size_t delay = 0; delay < 400; delay++) {
+        best = fmax(best, correlation(said + 800, heard + 800 + delay, n - 1200));
+    }
+    return best;
+}
+
+enum { FRAMES = 50, FRAME = 320, ALL = FRAMES * FRAME };
+static int16_t said[ALL], heard[ALL];
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[131072];
+
+static void what_a_codec_encodes_it_decodes(void) {
+    const unsigned codecs[] = {PM_CODEC_G722, PM_CODEC_OPUS, PM_CODEC_L16};
+    const struct pm_encoder_settings settings = {.fec = true};
+    uint8_t octets[PM_CODEC_OCTETS_MAX];
+    for (unsigned k = 0; k < 3; k++) {
+        const struct pm_codec_driver *driver = pm_codec_find((uint8_t)codecs[k]);
+        const struct pm_payload payload = {96, (uint8_t)codecs[k]};
+        void *encoder = memory + 65536;
+        for (uint32_t rate_hz = 8000; rate_hz <= 16000; rate_hz += 8000) {
+            static struct pm_decoders d;
+            memset(&d, 0, sizeof d);
+            CHECK(pm_decoders_memory(&payload, 1) <= 65536);
+            CHECK(pm_decoders_init(&d, &payload, 1, rate_hz, memory, sizeof memory / 2) == PM_OK);
+            CHECK(driver->encoder_octets == NULL ||
+                  (driver->encoder_octets() <= 65536 && driver->encoder_init(encoder, &settings) == PM_OK));
+            voice(said, ALL, 16000);
+            size_t n = rate_hz / 50;
+            for (size_t i = 0; i < FRAMES; i++) {
+                int length = driver->encode(encoder, said + i * FRAME, FRAME, octets, sizeof octets);
+                CHECK(length > 0);
+                CHECK(pm_decoders_samples(&d, 96, octets, (size_t)length) == (int)n);
+                CHECK(pm_decoders_decode(&d, 96, octets, (size_t)length, heard + i * n, n) == (int)n);
+                CHECK(pm_decoders_decode(&d, 96, octets, (size_t)length, heard + i * n, n - 1) == PM_EARG);
+            }
+            voice(said, FRAMES * n, rate_hz);
+            CHECK(likeness(said, heard, FRAMES * n) > 0.85); /* Opus at 24 kbit/s keeps the sound, not the wave */
+            pm_decoders_close(&d);
+        }
+    }
+}
+
+static void opus_tells_of_a_packet_that_was_lost(void) {
+    const struct pm_encoder_settings with = {.fec = true, .bitrate = 24000}, without = {.bitrate = 24000};
+    const struct pm_payload payload = {96, PM_CODEC_OPUS};
+    const struct pm_jitter_config c = {.clock_rate_hz = 16000, .frame = 160, .delay_min_ms = 60, .delay_max_ms = 400};
+    static struct pm_playout p;
+    uint8_t octets[PM_CODEC_OCTETS_MAX];
+    uint64_t recovered[2];
+    void *encoder = memory + 65536;
+    for (unsigned k = 0; k < 2; k++) {
+        int16_t out[FRAME];
+        CHECK(pm_opus_driver.encoder_init(encoder, k == 0 ? &with : &without) == PM_OK);
+        pm_opus_driver.expect_loss(encoder, 20);
+        CHECK(pm_playout_init(&p, &c, &payload, 1, memory, sizeof memory / 2) == PM_OK);
+        voice(said, ALL, 16000);
+        for (uint16_t i = 0; i < FRAMES; i++) {
+            struct pm_jitter_packet packet = {.payload = octets,
+                                              .payload_type = 96,
+                                              .ssrc = 1,
+                                              .timestamp = i * 960u,
+                                              .sequence = i,
+                                              .arrival_ns = i * INT64_C(20000000),
+                                              .drained_ns = i * INT64_C(20000000)};
+            int length = pm_opus_driver.encode(encoder, said + i * FRAME, FRAME, octets, sizeof octets);
+            CHECK(length > 0);
+            packet.payload_octets = (size_t)length;
+            CHECK(i % 10 == 7 || pm_playout_put(&p, &packet) == PM_PUT_STORED);
+            CHECK(pm_playout_render(&p, out, FRAME) == PM_OK);
+        }
+        recovered[k] = p.recovered;
+        CHECK(p.recovered + p.concealed >= 4u * FRAME);
+    }
+    CHECK(recovered[0] >= 2 * FRAME && recovered[1] == 0);
+}
+
+static void a_stream_in_opus_counts_time_at_48_khz_and_keeps_its_state_through_an_update(void) {
+    static struct pm_stream s;
+    static struct pm_events events;
+    struct pm_stream_config c = {.rtp_fd = -1,
+                                 .rtcp_fd = -1,
+                                 .remote_rtp = {.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, 1}, .port = 4000},
+                                 .receive = {{96, PM_CODEC_OPUS}, {0, PM_CODEC_PCMU}},
+                                 .receive_count = 2,
+                                 .send = {96, PM_CODEC_OPUS},
+                                 .encoder = {.fec = true},
+                                 .sends = true,
+                                 .receives = true,
+                                 .ptime_ms = 20,
+                                 .ssrc = 7,
+                                 .delay_max_ms = 400,
+                                 .cname = "panel"};
+    uint8_t wire[PM_RTP_PACKET_MAX];
+    struct pm_rtp_packet packet;
+    c.codec_memory = memory + 1; /* wherever it begins */
+    c.codec_octets = pm_stream_memory(&c) - 1;
+    CHECK(pm_stream_init(&s, &c, 0, 0, 0.5) == PM_EARG);
+    c.codec_octets++;
+    CHECK(c.codec_octets < sizeof memory && pm_stream_init(&s, &c, 0, 0, 0.5) == PM_OK);
+    CHECK(s.rate_hz == 16000);
+    voice(said, ALL, 16000);
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK(pm_stream_feed(&s, said + i * FRAME, FRAME) == FRAME);
+        size_t n = pm_stream_packet(&s, wire, sizeof wire, 0, &events);
+        CHECK(n > 0 && pm_rtp_parse(wire, n, &packet) == PM_OK && packet.timestamp == i * 960);
+        const void *decoder = s.playout.decoders.of_codec[PM_CODEC_OPUS].state;
+        CHECK(pm_stream_update(&s, &c, false, 0) == PM_OK && s.playout.decoders.of_codec[PM_CODEC_OPUS].state == decoder);
+    }
+    c.ptime_ms = 30;
+    CHECK(pm_stream_update(&s, &c, false, 0) == PM_EARG);
+    c.ptime_ms = 60;
+    c.send = (struct pm_payload){0, PM_CODEC_PCMU};
+    CHECK(pm_stream_update(&s, &c, false, 0) == PM_OK && s.rate_hz == 8000 && s.timestamp == 4 * 960);
+    CHECK(pm_stream_feed(&s, said, 2 * FRAME) == 480);
+    size_t n = pm_stream_packet(&s, wire, sizeof wire, 0, &events);
+    CHECK(n == 12 + 480 && s.timestamp == 4 * 960 + 480);
+    pm_stream_close(&s);
+}
+
+const struct test codec_tests[] = {TEST(what_a_codec_encodes_it_decodes),
+                                   TEST(opus_tells_of_a_packet_that_was_lost),
+                                   TEST(a_stream_in_opus_counts_time_at_48_khz_and_keeps_its_state_through_an_update),
+                                   TEST(timestamps_of_another_clock_keep_their_distance),
                                    TEST(a_change_of_clock_continues_behind_the_last_packet),
                                    TEST(linear_samples_survive_unchanged),
                                    TEST(a_codec_of_the_other_rate_is_converted),

@@ -13,15 +13,15 @@ from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia, make_answer
 CORPUS = Path(__file__).parent.parent / "data" / "sdp"
 LOCAL = LocalMedia(host="198.51.100.1", rtp_port=4000, codecs=(PCMU, PCMA, TELEPHONE_EVENT), session_id=7)
 USABLE = {  # name: the m= lines of the answer, the direction, where the sound goes, the digits' number, ptime
-    "asterisk": (["audio 4000 RTP/AVP 8 0 101"], "sendrecv", "192.0.2.10:14072", 101, 20),
-    "freeswitch": (["audio 4000 RTP/AVP 0 8 101"], "sendrecv", "192.0.2.20:21558", 101, 20),
-    "fritzbox": (["audio 4000 RTP/AVP 8 0 101"], "sendrecv", "192.168.178.1:7078", 101, 20),
-    "baresip": (["audio 4000 RTP/AVP 0 8 101", "video 0 RTP/AVP 97"], "sendrecv", "192.0.2.30:13402", 101, 20),
-    "linphone_ice_video": (["audio 4000 RTP/AVPF 0 8 100", "video 0 RTP/AVPF 96 97"], "sendrecv", "198.51.100.7:7078", 100, 20),
-    "cisco_phone": (["audio 4000 RTP/AVP 0 8 101"], "sendrecv", "192.0.2.40:24770", 101, 20),
+    "asterisk": (["audio 4000 RTP/AVP 0 101"], "sendrecv", "192.0.2.10:14072", 101, 20),
+    "freeswitch": (["audio 4000 RTP/AVP 0 101"], "sendrecv", "192.0.2.20:21558", 101, 20),
+    "fritzbox": (["audio 4000 RTP/AVP 0 101"], "sendrecv", "192.168.178.1:7078", 101, 20),
+    "baresip": (["audio 4000 RTP/AVP 0 101", "video 0 RTP/AVP 97"], "sendrecv", "192.0.2.30:13402", 101, 20),
+    "linphone_ice_video": (["audio 4000 RTP/AVPF 0 100", "video 0 RTP/AVPF 96 97"], "sendrecv", "198.51.100.7:7078", 100, 20),
+    "cisco_phone": (["audio 4000 RTP/AVP 0 101"], "sendrecv", "192.0.2.40:24770", 101, 20),
     "cisco_gateway_hold": (["audio 4000 RTP/AVP 0 101"], "recvonly", "0.0.0.0:17388", 101, 20),
-    "snom_hold_with_crypto": (["audio 4000 RTP/AVP 0 8 101"], "recvonly", "192.0.2.50:57076", 101, 20),
-    "savp_then_avp": (["audio 0 RTP/SAVP 8 0 101", "audio 4000 RTP/AVP 8 0 101"], "sendrecv", "192.0.2.60:30002", 101, 20),
+    "snom_hold_with_crypto": (["audio 4000 RTP/AVP 0 101"], "recvonly", "192.0.2.50:57076", 101, 20),
+    "savp_then_avp": (["audio 0 RTP/SAVP 8 0 101", "audio 4000 RTP/AVP 0 101"], "sendrecv", "192.0.2.60:30002", 101, 20),
     "sipp": (["audio 4000 RTP/AVP 0"], "sendrecv", "127.0.0.1:6000", None, 20),
     "static_only_no_rtpmap": (["audio 4000 RTP/AVP 8"], "sendrecv", "192.0.2.70:5004", None, 20),
     "ipv6": (["audio 4000 RTP/AVP 0 96"], "sendrecv", "2001:db8::20:40000", 96, 30),
@@ -32,7 +32,7 @@ USABLE = {  # name: the m= lines of the answer, the direction, where the sound g
         101,
         20,
     ),
-    "sloppy": (["audio 4000 rtp/avp 0 8 101", "video 0 RTP/AVP 0"], "sendrecv", "192.0.2.99:6004", 101, 20),
+    "sloppy": (["audio 4000 rtp/avp 0 101", "video 0 RTP/AVP 0"], "sendrecv", "192.0.2.99:6004", 101, 20),
 }
 UNUSABLE = {"only_savp", "webrtc_browser", "fax_reinvite", "multicast"}
 

@@ -6,6 +6,7 @@ import pytest
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT, Codec
+from firmware.sdp.codec_list import G722, codec_list
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, NoCommonMedia, active_line, make_answer, make_offer, read_answer
 
@@ -117,21 +118,20 @@ def test_a_description_without_an_address_to_send_to_is_our_own_mistake(host: st
 # --- our answer ------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_keeps_the_offerers_order_numbers_and_times() -> None:
+def test_an_answer_names_our_most_preferred_codec_under_the_offerers_number() -> None:
     offer = theirs("m=audio 9002 RTP/AVP 18 8 0 96", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-16")
     answer, session = make_answer(offer._replace(times=(("t", "1 2"),)), LOCAL)
     assert wire(answer)[4:] == [
         "t=1 2",
-        "m=audio 4000 RTP/AVP 8 0 96",
-        "a=rtpmap:8 PCMA/8000",
+        "m=audio 4000 RTP/AVP 0 96",
         "a=rtpmap:0 PCMU/8000",
         "a=rtpmap:96 telephone-event/8000",
         "a=fmtp:96 0-15",
         "a=ptime:20",
         "a=sendrecv",
     ]
-    assert session.codec == PCMA
-    assert session.receive_codecs == (PCMA, PCMU)
+    assert session.codec == PCMU
+    assert session.receive_codecs == (PCMU,)
     assert session.dtmf_send_payload_type == 96
     assert digit_types(session) == [96]
     assert (session.local_port, session.remote_host, session.remote_rtp_port) == (4000, "192.0.2.1", 9002)
@@ -252,10 +252,11 @@ def test_digits_must_share_the_clock_of_the_sound() -> None:
     assert session.codec == OPUS._replace(payload_type=107, fmtp="stereo=1")
     assert session.receive_codecs[0] == OPUS._replace(payload_type=107)
     assert session.dtmf_send_payload_type == 110
-    assert digit_types(session) == [101, 110]
-    _, session = make_answer(theirs("m=audio 9002 RTP/AVP 107 101", *lines), both)
+    assert digit_types(session) == [110, 101]  # heard under both
+    answer, session = make_answer(theirs("m=audio 9002 RTP/AVP 107 101", *lines), both)
     assert session.dtmf_send_payload_type is None
-    assert digit_types(session) == []
+    assert "m=audio 4000 RTP/AVP 107 101" in wire(answer)  # against the rule: many peers offer Opus so
+    assert digit_types(session) == [101]
 
 
 def test_a_receiver_that_lacks_the_digits_gets_none() -> None:
@@ -322,11 +323,25 @@ def test_an_answer_agrees_on_its_first_sound_codec() -> None:
     assert (session.remote_host, session.remote_rtp_port, session.remote_rtcp_port) == ("192.0.2.1", 9002, 9003)
 
 
-def test_all_that_we_offered_may_arrive() -> None:
-    # RFC 3264 §7: the offerer is prepared to receive any of the formats that it listed.
-    session = read_answer(make_offer(LOCAL), theirs("m=audio 9002 RTP/AVP 8"), LOCAL)
+def test_what_the_answer_names_may_arrive_and_telephone_quality_always() -> None:
+    # RFC 3264 §7: the offerer may cease listening for formats that were not in the answer.
+    wide = LOCAL._replace(codecs=(OPUS, G722, PCMU, PCMA, TELEPHONE_EVENT, EVENTS_48K))
+    session = read_answer(make_offer(wide), theirs("m=audio 9002 RTP/AVP 8"), wide)
     assert session.receive_codecs == (PCMU, PCMA)
     assert session.dtmf_send_payload_type is None
+    session = read_answer(make_offer(wide), theirs("m=audio 9002 RTP/AVP 9 8"), wide)
+    assert session.codec == G722
+    assert session.receive_codecs == (G722, PCMU, PCMA)
+
+
+@pytest.mark.parametrize(
+    ("codec", "asked_ms", "sent_ms"),
+    [("96 opus/48000/2", 30, 20), ("96 opus/48000/2", 60, 60), ("97 L16/16000", 60, 40), ("98 L16/8000", 60, 60), ("0 PCMU/8000", 50, 50)],
+)
+def test_a_packet_is_as_long_as_the_codec_can_fill(codec: str, asked_ms: int, sent_ms: int) -> None:
+    local = LOCAL._replace(codecs=codec_list(("opus", "L16", "PCMU")))
+    offer = theirs(f"m=audio 9002 RTP/AVP {codec.split()[0]}", f"a=rtpmap:{codec}", f"a=ptime:{asked_ms}")
+    assert make_answer(offer, local)[1].ptime_ms == sent_ms
 
 
 def test_an_answer_with_numbers_of_its_own_is_sent_to_with_its_numbers_and_heard_with_both() -> None:
