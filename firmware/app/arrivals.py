@@ -49,8 +49,9 @@ def _of_hardware(event: hw.HardwareEvent, *, late: bool) -> tuple[door.Input, ..
 
 def _of_media(event: media.MediaEvent) -> tuple[door.Input, ...]:
     match event:
-        case media.DigitHeard(call=call, digit=digit):
-            return (door.DigitHeard(call=door.CallName(call), digit=digit, way=door.DigitWay.RTP),)
+        case media.DigitHeard(call=call, digit=digit, duration_ms=held_ms, in_band=in_band):
+            way = door.DigitWay.TONE if in_band else door.DigitWay.RTP
+            return (door.DigitHeard(call=door.CallName(call), digit=digit, way=way, held_s=held_ms / 1000),)
         case media.StreamSilent(call=call, for_s=for_s):
             detail = f"no sound arrived for {for_s:.0f} s"
             return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)

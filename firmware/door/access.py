@@ -28,30 +28,33 @@ EVERYBODY = ""  # the source under which the wrong codes of all are counted
 
 @kind
 class Pad(NamedTuple):
-    """What was typed in one call. `heard` remembers each recent key stroke: digit, time, and the ways by which it has arrived."""
+    """What was typed in one call. `heard` remembers each recent key stroke: digit, begin, end, and the ways by which it has arrived."""
 
     digits: str = ""
     last_at_s: float = 0.0
-    heard: tuple[tuple[str, float, frozenset[DigitWay]], ...] = ()
+    heard: tuple[tuple[str, float, float, frozenset[DigitWay]], ...] = ()
 
 
-def same_stroke(pad: Pad, digit: str, way: DigitWay, now_s: float) -> Pad | None:
+def same_stroke(pad: Pad, digit: str, way: DigitWay, now_s: float, held_s: float = 0.0) -> Pad | None:
     """The pad after a digit arrived by `way`, or None for a stroke that is new.
 
     One key stroke may arrive by several ways, and each way keeps its order: the first stroke in the window with this digit that has not
-    come by this way is the same stroke. The same digit by the same way is always another stroke.
+    come by this way is the same stroke. The same digit by the same way is always another stroke. A key that is held down is told at its
+    begin by some ways and at its end by others: so `held_s` counts.
     """
-    for index, (known, at_s, ways) in enumerate(pad.heard):
-        if known == digit and way not in ways and now_s - at_s <= SAME_DIGIT_WINDOW_S:
-            seen = (known, at_s, ways | {way})
+    begin_s = now_s - held_s
+    for index, (known, from_s, to_s, ways) in enumerate(pad.heard):
+        if known == digit and way not in ways and begin_s - to_s <= SAME_DIGIT_WINDOW_S:
+            seen = (known, min(from_s, begin_s), max(to_s, now_s) if held_s else to_s, ways | {way})
             return pad._replace(heard=(*pad.heard[:index], seen, *pad.heard[index + 1 :]))
     return None
 
 
-def strike(pad: Pad, digit: str, way: DigitWay, now_s: float) -> Pad:
+def strike(pad: Pad, digit: str, way: DigitWay, now_s: float, held_s: float = 0.0) -> Pad:
     """The pad after a new stroke: remembered, and appended to what was typed."""
-    recent = tuple(entry for entry in pad.heard if now_s - entry[1] <= SAME_DIGIT_WINDOW_S)
-    heard = (*recent, (digit, now_s, frozenset({way})))[-HEARD_MAX:]
+    begin_s = now_s - held_s
+    recent = tuple(entry for entry in pad.heard if begin_s - entry[2] <= SAME_DIGIT_WINDOW_S)
+    heard = (*recent, (digit, begin_s, now_s, frozenset({way})))[-HEARD_MAX:]
     return Pad(digits=pad.digits + digit, last_at_s=now_s, heard=heard)
 
 

@@ -152,6 +152,7 @@ class DigitHeard(NamedTuple):
     call: CallName
     digit: str
     way: DigitWay
+    held_s: float = 0.0  # how long the key has been down by now, where that is known
 
 
 @kind

@@ -83,10 +83,10 @@ def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -
     """A digit: the same stroke by another way, an end mark, or one more digit of a code."""
     if given.digit not in KEYS:
         return door, ()
-    known = same_stroke(talking.pad, given.digit, given.way, now_s)
+    known = same_stroke(talking.pad, given.digit, given.way, now_s, given.held_s)
     if known is not None:
         return door._replace(call=talking._replace(pad=known)), ()
-    pad = strike(talking.pad, given.digit, given.way, now_s)
+    pad = strike(talking.pad, given.digit, given.way, now_s, given.held_s)
     if given.digit in CODE_DIGITS:
         return _compared(door, talking._replace(pad=pad), now_s)
     talking = talking._replace(pad=pad._replace(digits=talking.pad.digits))

@@ -21,12 +21,13 @@ class FirstAudio(NamedTuple):
 
 
 class DigitHeard(NamedTuple):
-    """One press of a key of the other side's phone (RFC 4733), reported once, at its end."""
+    """One press of a key of the other side's phone, reported once, at its end: by RFC 4733, or `in_band`, as tones in the sound."""
 
     call: str
     digit: str
     duration_ms: int
     at_ns: int
+    in_band: bool = False
 
 
 class StreamSilent(NamedTuple):

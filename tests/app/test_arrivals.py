@@ -30,7 +30,11 @@ from hw import api as hw
         ),
         (
             media.DigitHeard(call="p1.1", digit="5", duration_ms=100, at_ns=1),
-            [door.DigitHeard(call=door.CallName("p1.1"), digit="5", way=door.DigitWay.RTP)],
+            [door.DigitHeard(call=door.CallName("p1.1"), digit="5", way=door.DigitWay.RTP, held_s=0.1)],
+        ),
+        (
+            media.DigitHeard(call="p1.1", digit="#", duration_ms=80, at_ns=1, in_band=True),
+            [door.DigitHeard(call=door.CallName("p1.1"), digit="#", way=door.DigitWay.TONE, held_s=0.08)],
         ),
         (
             media.StreamSilent(call="p1.1", for_s=30.2, at_ns=1),

@@ -56,12 +56,22 @@ def test_three_ways_of_one_stroke_count_once() -> None:
     assert pad.digits == "5"
 
 
+def test_a_key_that_is_held_down_counts_once_though_one_way_tells_its_begin_and_the_other_its_end() -> None:
+    pad = strike(Pad(), "5", DigitWay.INFO, 10.0)
+    again = same_stroke(pad, "5", DigitWay.RTP, 14.0, held_s=4.0)
+    assert again is not None
+    assert again.digits == "5"
+    late = same_stroke(again, "5", DigitWay.TONE, 14.1, held_s=0.1)  # of the same stroke: it ended at 14.0
+    assert late is not None
+    assert same_stroke(pad, "5", DigitWay.RTP, 14.0, held_s=0.1) is None  # without the length it is another one
+
+
 def test_what_is_remembered_of_strokes_is_bounded() -> None:
     pad = Pad()
     for _ in range(10 * HEARD_MAX):
         pad = heard(pad, "5", DigitWay.RTP, 10.0)
     assert len(pad.heard) == HEARD_MAX
-    assert heard(pad, "5", DigitWay.RTP, 20.0).heard == (("5", 20.0, frozenset({DigitWay.RTP})),)
+    assert heard(pad, "5", DigitWay.RTP, 20.0).heard == (("5", 20.0, 20.0, frozenset({DigitWay.RTP})),)
 
 
 @given(
