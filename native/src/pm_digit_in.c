@@ -5,6 +5,11 @@
 
 /* Update packets come every 20 to 50 ms; so long without one and without an end, the end packets are lost. */
 #define END_LOST_NS INT64_C(300000000)
+/* A segment ends when its duration is as good as the largest that the field holds (section 2.5.1.3); the next one begins there. */
+#define SEGMENT_LEAST 0xf000
+#define SEGMENT_MOST 0x11000
+/* So many packets in a row may be lost without a press becoming two. */
+#define LOST_MAX 8
 /* A timestamp further back than this is not a late packet but a sender that began anew. */
 #define RESTART_S 10
 
@@ -20,17 +25,31 @@ static struct pm_event make_event(const struct pm_digit_in *in, enum pm_event_ki
         .at_ns = at_ns, .kind = (uint8_t)kind, .digit = names[in->code], .value = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms};
 }
 
-/* Section 2.5.1.3: an event longer than the duration field goes on as a new segment that begins where the last one ended. Some
- * senders move the timestamp with every update instead: the next packet in sequence, unmarked and longer, is the same press too. */
-static bool continues(const struct pm_digit_in *in, const struct pm_digit_packet *p, uint8_t code, uint16_t duration) {
-    if (!in->pressed || code != in->code || p->marker) {
+/* Section 2.5.1.3: an event longer than the duration field goes on as a new segment that begins where the last one ended, whether
+ * or not the last packets of that one came. */
+static bool is_next_segment(const struct pm_digit_in *in, const struct pm_digit_packet *p) {
+    int32_t ahead = pm_ts_diff(p->timestamp, in->timestamp);
+    return ahead >= SEGMENT_LEAST && ahead <= SEGMENT_MOST;
+}
+
+/* Some senders move the timestamp with every update instead. Then it moves no faster than the duration grows; a second press begins
+ * later than that, behind the end of the first. */
+static bool is_moved_update(const struct pm_digit_in *in, const struct pm_digit_packet *p, uint16_t duration) {
+    uint16_t later = pm_seq_distance(p->sequence, in->sequence);
+    if (later == 0 || later > LOST_MAX || duration <= in->duration) {
         return false;
     }
-    if (in->duration > 0xf000u) { /* the last segment was as good as full */
-        int32_t beyond = pm_ts_diff(p->timestamp, in->timestamp + in->duration);
-        return beyond >= 0 && beyond <= 0x1000;
-    }
-    return pm_seq_distance(p->sequence, in->sequence) == 1 && duration > in->duration;
+    return later == 1 || pm_ts_diff(p->timestamp, in->timestamp) <= duration - in->duration;
+}
+
+/* Whether the same key is still down, though the timestamp is another. */
+static bool continues(const struct pm_digit_in *in, const struct pm_digit_packet *p, uint8_t code, uint16_t duration) {
+    return in->pressed && code == in->code && !p->marker && (is_next_segment(in, p) || is_moved_update(in, p, duration));
+}
+
+/* Some senders give two presses in a row one timestamp: another digit, begun by a marker behind the end of the first, is new. */
+static bool reuses_timestamp(const struct pm_digit_in *in, const struct pm_digit_packet *p, uint8_t code) {
+    return !in->pressed && code != in->code && p->marker && pm_seq_lt(in->sequence, p->sequence);
 }
 
 int pm_digit_in_packet(struct pm_digit_in *in, const struct pm_digit_packet *p, struct pm_event events[PM_DIGIT_IN_EVENTS]) {
@@ -45,17 +64,16 @@ int pm_digit_in_packet(struct pm_digit_in *in, const struct pm_digit_packet *p, 
     }
     int count = 0;
     int32_t ahead = in->known ? pm_ts_diff(p->timestamp, in->timestamp) : 1;
-    if (ahead < 0 && ahead > -(int32_t)(RESTART_S * in->clock_rate_hz)) {
+    if (ahead < 0 && p->clock_rate_hz == in->clock_rate_hz && ahead > -(int32_t)(RESTART_S * in->clock_rate_hz)) {
         return 0; /* late packet of a digit that is over */
     }
-    if (ahead == 0 && in->known) {
+    if (ahead == 0 && in->known && !reuses_timestamp(in, p, code)) {
         if (!in->pressed || code != in->code) {
             return 0; /* the end packet again (section 2.5.1.4: sent three times) */
         }
         in->duration = duration > in->duration ? duration : in->duration;
     } else if (continues(in, p, code, duration)) {
-        bool segment = in->duration > 0xf000u;
-        in->before += segment ? (uint32_t)pm_ts_diff(p->timestamp, in->timestamp) : 0;
+        in->before += is_next_segment(in, p) ? (uint32_t)ahead : 0;
         in->timestamp = p->timestamp;
         in->duration = duration;
     } else {
