@@ -19,7 +19,7 @@ NATIVE = Path(__file__).parent
 CORE = "firmware.media._pm"
 CORE_HEADERS = ("<malloc.h>", "<sys/mman.h>", '"pm_g711.h"', '"pm_pump.h"', '"pm_seq.h"')
 # Module -> the drivers that it brings, see include/pm_codec.h.
-DRIVERS = {"firmware.media._opus": ("pm_opus_driver",), "firmware.media._spandsp": ("pm_g722_driver",)}
+DRIVERS = {"firmware.media._opus": ("pm_opus_driver",), "firmware.media._spandsp": ("pm_g722_driver", "pm_dtmf_finder")}
 CONDITIONALS = re.compile(r"^#(ifndef|define \w+$|endif|include).*$", re.MULTILINE)
 
 
@@ -39,7 +39,7 @@ def write_wrapper(module: str, path: Path) -> None:
         functions = [f"uintptr_t {driver}_address(void)" for driver in DRIVERS[module]]
         ffi.cdef("".join(f"{function};" for function in functions))
         bodies = (f"static {f} {{ return (uintptr_t)&{driver}; }}\n" for f, driver in zip(functions, DRIVERS[module], strict=True))
-        ffi.set_source(module, '#include "pm_codec.h"\n' + "".join(bodies))
+        ffi.set_source(module, '#include "pm_codec.h"\n#include "pm_inband.h"\n' + "".join(bodies))
     path.parent.mkdir(parents=True, exist_ok=True)
     ffi.emit_c_code(str(path))
 

@@ -30,6 +30,13 @@ int pm_jitter_get(struct pm_jitter *jitter, struct pm_jitter_frame *frame);
 void pm_jitter_stats(const struct pm_jitter *jitter, struct pm_jitter_stats *stats);
 
 size_t pm_stream_memory(const struct pm_stream_config *config);
+struct pm_tone_finder;
+struct pm_inband { ...; };
+void pm_inband_install(const struct pm_tone_finder *finder);
+size_t pm_inband_memory(void);
+int pm_inband_init(struct pm_inband *inband, uint32_t rate_hz, void *memory);
+void pm_inband_close(struct pm_inband *inband);
+int pm_inband_hear(struct pm_inband *inband, const int16_t *samples, size_t n, int64_t now_ns, struct pm_event *events);
 int pm_codec_install(unsigned codec, const struct pm_codec_driver *driver);
 size_t pm_decoders_memory(const struct pm_payload *payloads, size_t count);
 int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *config, const struct pm_payload *payloads, size_t count,

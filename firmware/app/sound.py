@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 class SoundSystem:
     """The engine behind the calls and the panel's own sounds. Belongs to the event loop."""
 
-    def __init__(self, card: Callable[[], SoundCard], sink: MediaSink, *, silent_after_s: float) -> None:
+    def __init__(
+        self, card: Callable[[], SoundCard], sink: MediaSink, *, silent_after_s: float, tone_digits: bool = False, pauses: bool = False
+    ) -> None:
         self._card = card
         self._sink = sink
         self._silent_after_s = silent_after_s
+        self._tone_digits = tone_digits
+        self._pauses = pauses
         self._engine: Engine | None = None
         self._no_period_since_ns: int | None = None
 
@@ -36,9 +40,11 @@ class SoundSystem:
             try:
                 from firmware.media.desk import DeskSettings
                 from firmware.media.engine import Engine, EngineSettings
+                from firmware.media.stream import BufferLimits
             except ImportError as error:
                 raise MediaError(f"the media core cannot be loaded ({error}); build it: pip install -e .") from error
-            settings = EngineSettings(desk=DeskSettings(silent_after_s=self._silent_after_s))
+            limits = BufferLimits(tone_digits=self._tone_digits, pauses=self._pauses)
+            settings = EngineSettings(desk=DeskSettings(limits=limits, silent_after_s=self._silent_after_s))
             self._engine = Engine(self._card(), self._sink, settings=settings)
         return self._engine
 

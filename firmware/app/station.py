@@ -69,13 +69,20 @@ class Station:
         self._observers: list[Observer] = []
         self.supervisor = Supervisor(time.monotonic, self._give_up)
         self.inbox = Inbox(self.loop.call_soon_threadsafe)
-        self.sound = SoundSystem(lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s)
+        audio = settings.audio
+        self.sound = SoundSystem(
+            lambda: board.sound,
+            self.inbox.put,
+            silent_after_s=settings.call.silence_limit_s,
+            tone_digits=audio.tone_digits,
+            pauses=audio.comfort_noise,
+        )
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
             sound=self.sound,
             open_port=self._open_port,
-            codecs=codec_list(settings.audio.codecs),
+            codecs=codec_list(audio.codecs, redundancy=audio.redundancy, comfort_noise=audio.comfort_noise),
             ptime_ms=20,
             session_id=ids.uint32,
             listed=listed_addresses(settings),

@@ -246,6 +246,9 @@ class Audio(NamedTuple):
     rate_hz: Literal[8000, 16000, 32000, 44100, 48000] = 16000
     period_ms: Literal[10, 20] = 20
     codecs: tuple[Literal["opus", "G722", "L16", "PCMA", "PCMU"], ...] = ("opus", "G722", "PCMA", "PCMU")  # in order of preference
+    redundancy: bool = True  # offer copies of packets (RFC 2198), sent while the other side reports loss
+    comfort_noise: bool = False  # true: nothing but the level of the noise travels while nobody speaks (RFC 3389, DTX of Opus)
+    tone_digits: bool = True  # listen for digits in the sound when the other side offers no better way
 
 
 class Call(NamedTuple):

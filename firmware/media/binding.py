@@ -57,10 +57,12 @@ __all__ = [
     "Sound",
     "StreamSettings",
     "StreamStats",
+    "ToneListener",
     "ToneStep",
     "decode_g711",
     "encode_g711",
     "install_codec",
+    "install_tone_finder",
     "lock_memory",
     "sequence_before",
     "sequence_distance",
@@ -180,7 +182,7 @@ class Pump:
         while count := _lib.pm_pump_events(self._pump, self._events, len(self._events)):
             for e in self._events[0:count]:
                 digit = e.digit.decode("ascii").rstrip("\0")
-                found.append(PumpEvent(EventKind(e.kind), Slot(e.stream), e.at_ns, e.value, digit))
+                found.append(PumpEvent(EventKind(e.kind), Slot(e.stream), e.at_ns, e.value, digit, e.in_band))
         self._result.events = 0
         return found
 
@@ -261,7 +263,7 @@ class Pump:
 
 
 def _stream_config(s: StreamSettings) -> Any:
-    if len(s.receive) > _lib.PM_PAYLOADS_MAX or len(s.digit_receive) > _lib.PM_DIGIT_PAYLOADS_MAX:
+    if len(s.receive) > _lib.PM_PAYLOADS_MAX or max(len(s.digit_receive), len(s.red_receive_types)) > _lib.PM_DIGIT_PAYLOADS_MAX:
         raise ValueError("too many payload types")
     cname = s.cname.encode()
     if len(cname) > _lib.PM_CNAME_MAX:
@@ -278,6 +280,11 @@ def _stream_config(s: StreamSettings) -> Any:
     for i, (payload_type, clock_rate_hz) in enumerate(s.digit_receive):
         c.digit_receive[i].payload_type, c.digit_receive[i].clock_rate_hz = payload_type, clock_rate_hz
     c.digit_receive_count = len(s.digit_receive)
+    for i, payload_type in enumerate(s.red_receive_types):
+        c.red_receive_types[i] = payload_type
+    c.red_receive_count = len(s.red_receive_types)
+    c.sends_red, c.red_send_type = s.red_send_type is not None, s.red_send_type or 0
+    c.sends_noise, c.hears_tones = s.sends_noise, s.hears_tones
     c.sends_digits = s.digit_send_type is not None
     c.digit_send_type = s.digit_send_type or 0
     c.sends, c.receives, c.ptime_ms = s.sends, s.receives, s.ptime_ms
@@ -375,6 +382,29 @@ class Playout:
 def install_codec(codec: MediaCodec, driver: int) -> None:
     """Make a codec known to the core for good: `driver` is the address of a `struct pm_codec_driver` that is never unloaded."""
     _check(_lib.pm_codec_install(codec, _ffi.cast("struct pm_codec_driver *", driver)), "codec")
+
+
+def install_tone_finder(finder: int) -> None:
+    """As `install_codec`, for what finds digits as tones: the address of a `struct pm_tone_finder`."""
+    _lib.pm_inband_install(_ffi.cast("struct pm_tone_finder *", finder))
+
+
+class ToneListener:
+    """What a stream does to find digits as tones, alone: samples in, presses out. `load_tones` first."""
+
+    def __init__(self, *, rate_hz: int = NARROW_HZ) -> None:
+        self._memory = _ffi.new("uint64_t[]", _lib.pm_inband_memory() // 8 + 2)
+        at = _ffi.cast("uintptr_t", self._memory)
+        self._inband = _ffi.gc(_ffi.new("struct pm_inband *"), _lib.pm_inband_close)
+        self._events = _ffi.new("struct pm_event[]", 2)
+        _check(_lib.pm_inband_init(self._inband, rate_hz, _ffi.cast("void *", int(at) + -int(at) % 16)), "tone listener")
+
+    def hear(self, samples: bytes, now_ns: int) -> list[PumpEvent]:
+        """Listen to at most a period of 16-bit samples; DIGIT_BEGIN and DIGIT_END come as from a pump."""
+        view = _ffi.from_buffer("int16_t[]", samples)
+        count = _lib.pm_inband_hear(self._inband, view, len(view), now_ns, self._events)
+        found = self._events[0:count]
+        return [PumpEvent(EventKind(e.kind), Slot(0), e.at_ns, e.value, e.digit.decode("ascii"), e.in_band) for e in found]
 
 
 def lock_memory() -> bool:

@@ -6,7 +6,7 @@ Loading maps files and may take tens of milliseconds: never on the audio thread.
 from __future__ import annotations
 
 from firmware.errors import MediaError
-from firmware.media.binding import install_codec
+from firmware.media.binding import install_codec, install_tone_finder
 from firmware.media.core_values import MediaCodec
 
 _loaded: set[MediaCodec] = set()
@@ -23,6 +23,15 @@ def load_codec(codec: MediaCodec) -> None:
     if found is not None:
         install_codec(codec, found)
     _loaded.add(codec)
+
+
+def load_tones() -> None:
+    """Make the core able to hear digits as tones. Raises MediaError that names the package to install."""
+    try:
+        from firmware.media import _spandsp
+    except ImportError as error:
+        raise MediaError(f"digits as tones cannot be heard: {error}; install libspandsp2, or set [audio] tone_digits = false") from error
+    install_tone_finder(int(_spandsp.lib.pm_dtmf_finder_address()))
 
 
 def _driver(codec: MediaCodec) -> int | None:

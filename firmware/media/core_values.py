@@ -65,6 +65,8 @@ class PumpEvent(NamedTuple):
     at_ns: int
     value: int
     digit: str
+    in_band: bool = False
+    """A digit that was heard as tones."""
 
 
 class ToneStep(NamedTuple):
@@ -108,6 +110,10 @@ class StreamSettings(NamedTuple):
     """Payload types of telephone-event, each with its clock rate in hertz."""
     digit_send_type: int | None = None
     encoder: EncoderSettings = EncoderSettings()
+    red_receive_types: tuple[int, ...] = ()
+    red_send_type: int | None = None
+    sends_noise: bool = False
+    hears_tones: bool = False
     sends: bool = True
     receives: bool = True
     ptime_ms: int = 20
@@ -117,7 +123,7 @@ class StreamSettings(NamedTuple):
 
     def codecs(self) -> tuple[object, ...]:
         """What decides over the memory of the codecs: which ones there are, whatever their numbers."""
-        return (frozenset(codec for _, codec in self.receive), self.send_codec)
+        return (frozenset(codec for _, codec in self.receive), self.send_codec, self.hears_tones)
 
 
 class StreamStats(NamedTuple):

@@ -255,7 +255,7 @@ class Desk:
             stream.pressed, stream.keys = True, SAMPLES_AFTER_KEY
         elif event.kind is EventKind.DIGIT_END:
             stream.pressed = False
-            return DigitHeard(call=call, digit=event.digit, duration_ms=event.value, at_ns=event.at_ns)
+            return DigitHeard(call=call, digit=event.digit, duration_ms=event.value, at_ns=event.at_ns, in_band=event.in_band)
         if event.kind is EventKind.RESUMED:
             stream.silence_told = False
         elif event.kind is EventKind.SILENT and stream.session.direction.receives and not stream.silence_told:

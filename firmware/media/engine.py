@@ -72,7 +72,7 @@ class Engine:
             raise LocalProtocolError(f"call {call} has a stream already")
         if len(self._sessions) >= STREAMS_MAX:
             raise MediaError(f"no more than {STREAMS_MAX} streams at a time")
-        load_codecs(session)
+        load_codecs(session, self._settings.desk.limits)
         identity = StreamIdentity.new(self._ids)
         self._submit(lambda desk: desk.start(call, port, session, identity))
         self._sessions[call] = session
@@ -80,7 +80,7 @@ class Engine:
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
         """Follow a re-INVITE, or the final answer after early media (`relatch`: packets may come from a new address)."""
         self._session(call)
-        load_codecs(session)
+        load_codecs(session, self._settings.desk.limits)
         self._submit(lambda desk: desk.update(call, session, relatch=relatch))
         self._sessions[call] = session
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from firmware.errors import MediaError
 from firmware.ids import IdSource
-from firmware.media.codec_libraries import load_codec
+from firmware.media.codec_libraries import load_codec, load_tones
 from firmware.media.core_values import EncoderSettings, MediaCodec, StreamSettings
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
@@ -39,10 +39,15 @@ class StreamIdentity(NamedTuple):
 
 
 class BufferLimits(NamedTuple):
-    """What the jitter buffer may choose between, and how long symmetric RTP may move the remote address."""
+    """What the jitter buffer may choose between, and how long symmetric RTP may move the remote address.
+
+    `tone_digits`: listen for digits in the sound itself when no telephone-events are agreed. `pauses`: send nothing while nobody speaks.
+    """
 
     delay_min_ms: int = 20
     delay_max_ms: int = 400  # beyond it a conversation fails anyway (ITU-T G.114)
+    tone_digits: bool = False
+    pauses: bool = False
     latch_ms: int = 5000  # a NAT binding or a PBX's late media path shows within seconds; later moves are attacks
 
 
@@ -60,9 +65,13 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
         receive=tuple((codec.payload_type, core_codec(codec)) for codec in session.receive_codecs),
         send_payload_type=session.codec.payload_type,
         send_codec=core_codec(session.codec),
-        encoder=encoder_settings(session.codec),
+        encoder=encoder_settings(session.codec, pauses=limits.pauses),
         digit_receive=tuple((event.payload_type, event.clock_rate_hz) for event in session.dtmf_receive),
         digit_send_type=session.dtmf_send_payload_type,
+        red_receive_types=session.red_receive_payload_types,
+        red_send_type=session.red_send_payload_type,
+        sends_noise=session.comfort_noise,
+        hears_tones=limits.tone_digits and not session.dtmf_agreed,
         sends=session.direction.sends and not silent,
         receives=session.direction.receives,
         ptime_ms=session.ptime_ms,
@@ -84,20 +93,23 @@ def core_codec(codec: Codec) -> MediaCodec:
     return known
 
 
-def load_codecs(session: MediaSession) -> None:
+def load_codecs(session: MediaSession, limits: BufferLimits) -> None:
     """Make sure, before the audio thread begins, that the core can speak what was agreed. Raises MediaError when it cannot."""
     for codec in (session.codec, *session.receive_codecs):
         load_codec(core_codec(codec))
+    if limits.tone_digits and not session.dtmf_agreed:
+        load_tones()
 
 
-def encoder_settings(codec: Codec) -> EncoderSettings:
-    """What the receiver's parameters ask of the encoder (RFC 7587 §6.1)."""
+def encoder_settings(codec: Codec, *, pauses: bool = False) -> EncoderSettings:
+    """What the receiver's parameters ask of the encoder (RFC 7587 §6.1). `pauses`: we may send nothing while nobody speaks."""
     if core_codec(codec) is not MediaCodec.OPUS:
         return EncoderSettings()
     wants = OpusParameters.parse(codec.fmtp)
     return EncoderSettings(
         bitrate=wants.bitrate_max,
         fec=wants.wants_fec,
+        dtx=wants.wants_dtx and pauses,
         constant_bitrate=wants.constant_bitrate,
         narrow=wants.playback_rate_hz <= NARROW_MAX_HZ,
     )

@@ -31,8 +31,18 @@ class Codec(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        """Whether this carries speech; comfort noise and telephone events only accompany it."""
-        return self.name.lower() not in ("telephone-event", "cn")
+        """Whether this carries speech by itself; comfort noise, copies and telephone events only accompany it."""
+        return self.name.lower() not in ("telephone-event", "cn", "red")
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether this stands for silence (RFC 3389)."""
+        return self.name.lower() == "cn"
+
+    @property
+    def is_redundancy(self) -> bool:
+        """Whether this wraps other formats together with copies of what went before (RFC 2198)."""
+        return self.name.lower() == "red"
 
     def same_encoding(self, other: Codec) -> bool:
         """Whether both mean the same encoding; encoding names ignore case, payload types may differ by side (RFC 3264 §6.1)."""

@@ -94,6 +94,10 @@ class MediaSession(NamedTuple):
     direction: Direction
     ptime_ms: int
     rtcp_mux: bool = False
+    dtmf_agreed: bool = True  # false: no digits will come beside the sound, only, perhaps, as tones in it
+    red_send_payload_type: int | None = None
+    red_receive_payload_types: tuple[int, ...] = ()
+    comfort_noise: bool = False  # may stand for silence, both ways
 
     @property
     def remote_is_null(self) -> bool:
@@ -205,7 +209,7 @@ def _describe(
 def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
     attributes: list[Attribute] = []
     for codec in codecs:
-        attributes += codec.attributes()
+        attributes += _wrapping(codec, codecs).attributes()
     attributes += [("ptime", str(local.ptime_ms)), (direction.value, None)]
     return MediaDescription(
         kind="audio",
@@ -214,6 +218,14 @@ def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], dir
         formats=tuple(str(codec.payload_type) for codec in codecs),
         attributes=tuple(attributes),
     )
+
+
+def _wrapping(codec: Codec, codecs: tuple[Codec, ...]) -> Codec:
+    """RFC 2198 §5: the parameter of `red` names the formats in it, primary and copy: the sound of its clock, under its number here."""
+    if not codec.is_redundancy:
+        return codec
+    inner = next(sound.payload_type for sound in codecs if sound.is_sound and sound.clock_rate_hz == codec.clock_rate_hz)
+    return codec._replace(fmtp=f"{inner}/{inner}")
 
 
 def _refused(media: MediaDescription) -> MediaDescription:
@@ -268,11 +280,12 @@ def _picked(common: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, 
     if not sound:
         return ()
     best = min(sound, key=lambda codec: next(place for place, own in enumerate(ours) if own.same_encoding(codec)))
-    beside = [codec for codec in common if not codec.is_sound]
-    # RFC 4733 §2.1: events share the sequence and timestamps of the sound, hence its clock. Peers that name Opus often list only events
-    # of 8000 Hz, and a digit that opens a door is worth more than the rule.
-    matching = [codec for codec in beside if codec.clock_rate_hz == best.clock_rate_hz]
-    return (best, *(matching or beside))
+    matching = [codec for codec in common if not codec.is_sound and codec.clock_rate_hz == best.clock_rate_hz]
+    if not any(codec.is_telephone_event for codec in matching):
+        # RFC 4733 §2.1: events share the sequence and timestamps of the sound, hence its clock. Peers that name Opus often list only
+        # events of 8000 Hz, and a digit that opens a door is worth more than the rule.
+        matching += [codec for codec in common if codec.is_telephone_event]
+    return (best, *matching)
 
 
 def _heard(common: tuple[Codec, ...], picked: tuple[Codec, ...]) -> tuple[Codec, ...]:
@@ -320,7 +333,8 @@ def _session(
     rtcp_host, rtcp_port = _rtcp(media, connection.host)
     codec = next(codec for codec in send if codec.is_sound)
     theirs = {known.payload_type: known for known in codecs_of(media)}
-    digits = (event for event in send if event.is_telephone_event and event.clock_rate_hz == codec.clock_rate_hz)
+    beside = [other for other in send if not other.is_sound and other.clock_rate_hz == codec.clock_rate_hz]
+    digits = (event for event in beside if event.is_telephone_event)
     return MediaSession(
         local_port=local.rtp_port,
         remote_host=connection.host,
@@ -331,6 +345,10 @@ def _session(
         receive_codecs=tuple(codec for codec in receive if codec.is_sound),
         dtmf_send_payload_type=next((event.payload_type for event in digits if theirs[event.payload_type].events() >= DIGITS), None),
         dtmf_receive=tuple(event for event in receive if event.is_telephone_event),
+        dtmf_agreed=any(event.is_telephone_event for event in send),
+        red_send_payload_type=next((copies.payload_type for copies in beside if copies.is_redundancy), None),
+        red_receive_payload_types=tuple(copies.payload_type for copies in receive if copies.is_redundancy),
+        comfort_noise=any(noise.is_noise for noise in beside),
         direction=direction,
         ptime_ms=fitting_ptime_ms(codec, _ptime_ms(media, local.ptime_ms)),
     )

@@ -20,6 +20,8 @@ struct pm_codec_driver {
         clock_rate_hz; /* of its RTP timestamps; that of G.722 is 8000 (RFC 3551 section 4.5.2), that of Opus 48000 (RFC 7587) */
     bool any_rate;     /* decodes into either rate of the core by itself */
 
+    uint8_t pause_octets; /* a payload of no more octets says that the sender pauses; 0: the codec has none such */
+
     /* Octets of state; 0 with init NULL: it has none. Init prepares them for output at `rate_hz` (encoder: input at the own rate).
      */
     size_t (*decoder_octets)(void);

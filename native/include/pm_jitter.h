@@ -23,6 +23,7 @@ enum pm_jitter_state {
 
 struct pm_jitter_slot {
     bool used;
+    bool redundant, after_rest;
     uint8_t payload_type;
     uint16_t sequence;
     uint16_t payload_octets;

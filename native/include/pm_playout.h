@@ -6,6 +6,7 @@
 #include "pm_decoders.h"
 #include "pm_jitter.h"
 #include "pm_level.h"
+#include "pm_noise.h"
 #include "pm_stretch.h"
 #include "pm_timeline.h"
 
@@ -21,6 +22,12 @@ struct pm_playout {
     struct pm_jitter jitter;
     struct pm_conceal conceal;
     struct pm_level level;
+    struct pm_noise noise;
+    bool resting; /* the latest that came says that the sender pauses */
+    bool listens; /* what the noise is like is to be taken from the sound before it */
+    bool newest_known;
+    uint32_t newest; /* timestamp and source of the latest that came */
+    uint32_t newest_ssrc;
     struct pm_decoders decoders;
     struct pm_timeline timeline;
     unsigned per_ms;   /* samples of a millisecond at the rate at which this plays */
@@ -50,6 +57,9 @@ int pm_playout_update(struct pm_playout *playout, const struct pm_jitter_config 
 /* As pm_jitter_put, with position and duration taken from the codec: the packet's timestamp is that of RTP. PM_EARG also for a
  * payload type that is not agreed, PM_EMALFORMED for a payload that its codec does not know. */
 int pm_playout_put(struct pm_playout *playout, const struct pm_jitter_packet *packet);
+
+/* Comfort noise (RFC 3389) that begins at the packet's timestamp. PM_EMALFORMED for an empty payload. */
+int pm_playout_rest(struct pm_playout *playout, const struct pm_jitter_packet *packet);
 
 /* Writes exactly `samples` samples; PM_EARG above PM_RENDER_MAX. */
 int pm_playout_render(struct pm_playout *playout, int16_t *out, size_t samples);

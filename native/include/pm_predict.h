@@ -21,6 +21,9 @@ struct pm_predictor {
  * n / 2. */
 void pm_predict_learn(struct pm_predictor *predictor, const float *x, unsigned n, unsigned order);
 
+/* Adds the m-th weight to the m - 1 before it, by a reflection coefficient (Levinson's recursion); m at most PM_PREDICT_ORDER. */
+void pm_predict_raise(float *weights, unsigned m, float k);
+
 /* The sample that follows those before `at`, at most `limit`; at least `order` of them exist. */
 float pm_predict_next(const struct pm_predictor *predictor, const float *at);
 

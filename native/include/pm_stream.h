@@ -6,7 +6,9 @@
 #include "pm_digit_in.h"
 #include "pm_digit_out.h"
 #include "pm_events.h"
+#include "pm_inband.h"
 #include "pm_playout.h"
+#include "pm_red.h"
 #include "pm_rtcp.h"
 #include "pm_source.h"
 
@@ -40,6 +42,24 @@ struct pm_report {
     int32_t remote_packets_lost;
 };
 
+/* What is sent while nobody speaks, when comfort noise is agreed (RFC 3389). */
+struct pm_pause {
+    struct pm_level level;
+    unsigned quiet_ms; /* so long nobody has spoken */
+    unsigned told_ms;  /* so long ago the level was told */
+    uint8_t told;      /* the level that was told last */
+};
+
+/* The packet before this one, for a copy of it (RFC 2198). */
+struct pm_copy {
+    int64_t wanted_until_ns; /* the peer has reported loss */
+    bool known;
+    uint32_t timestamp;
+    uint8_t payload_type;
+    uint16_t octets;
+    uint8_t payload[PM_RED_OCTETS_MAX];
+};
+
 struct pm_stream {
     struct pm_stream_config config;
     const struct pm_codec_driver *codec; /* that we send */
@@ -52,6 +72,7 @@ struct pm_stream {
     /* in */
     struct pm_playout playout;
     struct pm_digit_in digit_in;
+    struct pm_inband inband;
     struct pm_source source;
     bool has_source;
     struct pm_source contender; /* another SSRC: heard once two of its packets came in sequence */
@@ -69,6 +90,8 @@ struct pm_stream {
     bool marker;        /* on the next audio packet: sound begins after a pause (RFC 3551 section 4.1) */
     size_t fill;
     int16_t samples[PM_MS_MAX(PM_PTIME_MAX_MS)];
+    struct pm_pause pause;
+    struct pm_copy copy;
     uint64_t sent, octets_sent, send_errors;
 };
 

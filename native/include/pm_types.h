@@ -18,6 +18,8 @@
 #define PM_PAYLOADS_MAX 8
 /* telephone-event is offered once per clock rate (8, 16, 48 kHz) and some peers list it twice. */
 #define PM_DIGIT_PAYLOADS_MAX 4
+/* One for each clock rate of the sound. */
+#define PM_RED_PAYLOADS_MAX 4
 /* RFC 3550 section 6.5: an SDES item is at most 255 octets; ours is a short random name. */
 #define PM_CNAME_MAX 63
 /* Longest dial string that a caller may queue; a longer one is a mistake. */
@@ -101,7 +103,13 @@ struct pm_stream_config {
     struct pm_digit_payload digit_receive[PM_DIGIT_PAYLOADS_MAX];
     uint8_t digit_receive_count;
     uint8_t digit_send_type;
+    uint8_t red_receive_types[PM_RED_PAYLOADS_MAX]; /* RFC 2198 */
+    uint8_t red_receive_count;
+    uint8_t red_send_type;
+    bool sends_red;    /* red_send_type is agreed; used while the peer reports loss */
+    bool sends_noise;  /* comfort noise (RFC 3389) in place of silence is agreed */
     bool sends_digits; /* digit_send_type is agreed */
+    bool hears_tones;  /* look for digits in the sound itself: when nothing better is agreed */
     bool sends;        /* direction sendrecv or sendonly */
     bool receives;     /* direction sendrecv or recvonly */
     uint16_t ptime_ms; /* of packets that we send: a multiple of 10 from PM_PTIME_MIN_MS to PM_PTIME_MAX_MS */
@@ -146,7 +154,8 @@ struct pm_event {
     uint32_t value;
     uint8_t kind;
     uint8_t stream;
-    char digit; /* '0'-'9' '*' '#' 'A'-'D', 'F' for hook flash; zero with other kinds */
+    bool in_band; /* a digit that was heard as tones */
+    char digit;   /* '0'-'9' '*' '#' 'A'-'D', 'F' for hook flash; zero with other kinds */
 };
 
 /* Frequencies in hertz; a step with both zero is silence. Levels in dB below full scale of a sine (dBov). */
@@ -220,6 +229,8 @@ struct pm_jitter_packet {
     uint16_t sequence;
     uint8_t payload_type;
     bool marker;
+    bool redundant;     /* a copy that a later packet brought: when it is of no use, that is no fault of the network */
+    bool after_rest;    /* the first since the sender paused on purpose: what lies before it is no loss */
     int64_t arrival_ns; /* when the network delivered it */
     int64_t drained_ns; /* when it was taken from the socket: not before arrival_ns; the next get happens then */
 };
@@ -243,7 +254,8 @@ enum pm_jitter_get_result {
     PM_GET_EMPTY = 0,   /* nothing to play yet, or nothing came for long: play silence */
     PM_GET_FRAME = 1,   /* a packet */
     PM_GET_MISSING = 2, /* this frame is lost and later ones are here: conceal; time goes on */
-    PM_GET_HOLD = 3     /* nothing here: conceal and wait; the packet will be played when it comes */
+    PM_GET_HOLD = 3,    /* nothing here: conceal and wait; the packet will be played when it comes */
+    PM_GET_REST = 4     /* the sender paused here: comfort noise; time goes on */
 };
 
 /* What to do about the delay with the samples just handed out. */
@@ -255,6 +267,7 @@ struct pm_jitter_frame {
     uint32_t timestamp;
     uint32_t duration; /* timestamp units to play now */
     uint32_t skip;     /* units at the payload's start that were already played */
+    bool redundant;
     uint8_t payload_type;
     uint8_t advice;
 };

@@ -95,7 +95,7 @@ static void drop_head(struct pm_jitter *j) {
 }
 
 /* True when the sequence was put before, as far back as the window of 64 reaches. */
-static bool already_seen(struct pm_jitter *j, uint16_t sequence) {
+static bool already_seen(struct pm_jitter *j, uint16_t sequence, bool redundant) {
     uint16_t ahead = pm_seq_distance(sequence, j->highest_sequence);
     if (j->seen == 0 || (ahead != 0 && ahead < 0x8000u)) {
         j->seen = j->seen == 0 || ahead >= 64 ? 1 : j->seen << ahead | 1;
@@ -109,7 +109,7 @@ static bool already_seen(struct pm_jitter *j, uint16_t sequence) {
     uint64_t bit = UINT64_C(1) << behind;
     bool seen = j->seen & bit;
     j->seen |= bit;
-    j->reordered += !seen;
+    j->reordered += !seen && !redundant;
     return seen;
 }
 
@@ -175,6 +175,8 @@ static void store(struct pm_jitter *j, const struct pm_jitter_packet *p, unsigne
     }
     struct pm_jitter_slot *s = &j->slots[slot];
     s->used = true;
+    s->redundant = p->redundant;
+    s->after_rest = p->after_rest;
     s->payload_type = p->payload_type;
     s->sequence = p->sequence;
     s->payload_octets = (uint16_t)p->payload_octets;
@@ -203,8 +205,8 @@ int pm_jitter_put(struct pm_jitter *j, const struct pm_jitter_packet *p) {
         j->ssrc_known = true;
     }
     unsigned place = 0;
-    if (already_seen(j, p->sequence) || !find_place(j, p->timestamp, &place)) {
-        j->duplicate++;
+    if (already_seen(j, p->sequence, p->redundant) || !find_place(j, p->timestamp, &place)) {
+        j->duplicate += !p->redundant;
         return PM_PUT_DUPLICATE;
     }
     int64_t relative_ns = pm_delay_arrival(&j->delay, p->timestamp, p->arrival_ns, p->drained_ns);
@@ -213,7 +215,7 @@ int pm_jitter_put(struct pm_jitter *j, const struct pm_jitter_packet *p) {
     }
     measure(j, p, relative_ns);
     if (j->state == PM_JITTER_PLAYING && pm_ts_diff(p->timestamp + p->duration, j->play_timestamp) <= 0) {
-        j->late++;
+        j->late += !p->redundant;
         return PM_PUT_LATE;
     }
     if (j->count == PM_JITTER_SLOTS) {
@@ -280,6 +282,7 @@ static int hand_out(struct pm_jitter *j, struct pm_jitter_frame *f) {
     f->skip = (uint32_t)pm_ts_diff(j->play_timestamp, head->timestamp);
     f->duration = head->duration - f->skip;
     f->payload_type = head->payload_type;
+    f->redundant = head->redundant;
     j->play_timestamp = head->timestamp + head->duration;
     j->held = 0;
     double excess = pm_jitter_excess_ms(j);
@@ -309,7 +312,8 @@ int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_fra
         return silence(j, units, f);
     }
     j->state = PM_JITTER_PLAYING;
-    j->look_ahead = gap > 0 ? units_of_ms(j, LOOK_AHEAD_MS) : j->look_ahead;
+    bool rest = head_of(j)->after_rest;
+    j->look_ahead = gap > 0 && !rest ? units_of_ms(j, LOOK_AHEAD_MS) : j->look_ahead;
     if (gap > 0 && j->held > 0) {
         uint32_t covered = (uint32_t)gap < j->held ? (uint32_t)gap : j->held;
         j->play_timestamp += covered;
@@ -321,7 +325,7 @@ int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_fra
         f->timestamp = j->play_timestamp;
         f->duration = (uint32_t)gap < units ? (uint32_t)gap : units;
         j->play_timestamp += f->duration;
-        return PM_GET_MISSING;
+        return rest ? PM_GET_REST : PM_GET_MISSING;
     }
     return hand_out(j, f);
 }

@@ -90,6 +90,7 @@ static void expect_loss(void *state, unsigned percent) {
 const struct pm_codec_driver pm_opus_driver = {.rate_hz = PM_RATE_WIDE_HZ,
                                                .clock_rate_hz = 48000,
                                                .any_rate = true,
+                                               .pause_octets = 2, /* RFC 7587 section 3.1.3, and what libopus writes */
                                                .decoder_octets = decoder_octets,
                                                .decoder_init = decoder_init,
                                                .encoder_octets = encoder_octets,

@@ -1,4 +1,5 @@
 #include "pm_playout.h"
+#include "pm_seq.h"
 #include <math.h>
 #include <string.h>
 
@@ -63,7 +64,7 @@ static int begin_anew(struct pm_playout *p, const struct pm_jitter_config *confi
     p->jitter.restarts = before.restarts;
     scale_counts(p, before.config.clock_rate_hz, config->clock_rate_hz);
     p->pending = 0;
-    p->due = false;
+    p->due = p->resting = p->newest_known = false;
     memset(p->pcm, 0, sizeof p->pcm);
     return PM_OK;
 }
@@ -81,6 +82,17 @@ int pm_playout_update(struct pm_playout *p, const struct pm_jitter_config *confi
     return pm_decoders_init(&p->decoders, payloads, count, config->clock_rate_hz, memory, octets);
 }
 
+/* Whether nothing later has come from this source; it is remembered. */
+static bool is_newest(struct pm_playout *p, const struct pm_jitter_packet *packet) {
+    if (p->newest_known && p->newest_ssrc == packet->ssrc && pm_ts_diff(packet->timestamp, p->newest) <= 0) {
+        return false;
+    }
+    p->newest_known = true;
+    p->newest = packet->timestamp;
+    p->newest_ssrc = packet->ssrc;
+    return true;
+}
+
 int pm_playout_put(struct pm_playout *p, const struct pm_jitter_packet *packet) {
     int samples = pm_decoders_samples(&p->decoders, packet->payload_type, packet->payload, packet->payload_octets);
     if (samples < 0) {
@@ -90,7 +102,23 @@ int pm_playout_put(struct pm_playout *p, const struct pm_jitter_packet *packet) 
     struct pm_jitter_packet placed = *packet;
     placed.duration = (uint32_t)samples;
     placed.timestamp = pm_timeline_place(&p->timeline, packet, decoder->driver->clock_rate_hz, placed.duration);
+    if (is_newest(p, packet)) {
+        placed.after_rest = p->resting;
+        p->resting = p->listens = packet->payload_octets <= decoder->driver->pause_octets;
+    }
     return pm_jitter_put(&p->jitter, &placed);
+}
+
+int pm_playout_rest(struct pm_playout *p, const struct pm_jitter_packet *packet) {
+    if (packet->payload_octets == 0) {
+        return PM_EMALFORMED;
+    }
+    if (!is_newest(p, packet)) {
+        return PM_PUT_LATE;
+    }
+    p->resting = true;
+    p->listens = false;
+    return pm_noise_read(&p->noise, packet->payload, packet->payload_octets) == PM_OK ? PM_PUT_STORED : PM_EMALFORMED;
 }
 
 static int16_t *pending_end(struct pm_playout *p) {
@@ -101,6 +129,22 @@ static void add_concealment(struct pm_playout *p, size_t n) {
     pm_conceal_extend(&p->conceal, pending_end(p), pending_end(p), n);
     p->pending += n;
     p->concealed += p->excused ? 0 : n;
+}
+
+static void add_silence(struct pm_playout *p, size_t n) {
+    memset(pending_end(p), 0, n * sizeof(int16_t));
+    p->conceal.active = false;
+    p->pending += n;
+}
+
+static void add_noise(struct pm_playout *p, size_t n) {
+    if (p->listens) {
+        pm_noise_listen(&p->noise, pending_end(p), PM_CONCEAL_HISTORY_MS * p->per_ms);
+        p->listens = false;
+    }
+    pm_noise_render(&p->noise, pending_end(p), n);
+    p->conceal.active = false;
+    p->pending += n;
 }
 
 /* Decodes a frame behind what is pending. False when its payload type is no longer agreed, or means something else by now. */
@@ -117,6 +161,7 @@ static bool decode(struct pm_playout *p, const struct pm_jitter_frame *f) {
     pm_level_follow(&p->level, at, f->duration);
     p->heard = true;
     p->due = true;
+    p->recovered += f->redundant ? f->duration : 0;
     return true;
 }
 
@@ -193,13 +238,14 @@ static void fill(struct pm_playout *p, size_t wanted) {
     case PM_GET_MISSING:
         fill_hole(p, f.duration);
         return;
+    case PM_GET_REST:
+        add_noise(p, f.duration);
+        return;
     case PM_GET_HOLD:
-        add_concealment(p, f.duration);
+        (p->resting ? add_noise : add_concealment)(p, f.duration);
         return;
     default:
-        memset(pending_end(p), 0, f.duration * sizeof(int16_t));
-        p->conceal.active = false;
-        p->pending += f.duration;
+        (p->resting ? add_noise : add_silence)(p, f.duration);
     }
 }
 

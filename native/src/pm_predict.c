@@ -36,8 +36,7 @@ static float reflection(const float *f, const float *b, unsigned n) {
     return k > REFLECTION_MAX ? REFLECTION_MAX : k < -REFLECTION_MAX ? -REFLECTION_MAX : k;
 }
 
-/* Adds the m-th coefficient to the m - 1 before it (Levinson's recursion). */
-static void raise_order(float *weights, unsigned m, float k) {
+void pm_predict_raise(float *weights, unsigned m, float k) {
     float before[PM_PREDICT_ORDER];
     memcpy(before, weights, (m - 1) * sizeof *before);
     for (unsigned i = 0; i + 1 < m; i++) {
@@ -68,7 +67,7 @@ void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n, unsign
             forward[i] = f - k * b;
             backward[i] = b - k * f;
         }
-        raise_order(p->weights, m, k);
+        pm_predict_raise(p->weights, m, k);
         power *= 1.0F - k * k;
     }
     p->residual = sqrtf(power);

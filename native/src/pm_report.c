@@ -6,6 +6,9 @@
 #define RTCP_OCTETS_PER_S 500.0
 /* IPv4 and UDP headers count towards the size of a report (section 6.2). */
 #define HEADER_OCTETS 28.0
+/* Copies of packets cost as much as the sound itself: they are sent for a while when the peer misses one in fifty. */
+#define LOSS_WORTH_COPIES (256 / 50)
+#define COPIES_NS INT64_C(60000000000)
 /* First guess of a report's size: SR, one block, SDES. */
 #define FIRST_OCTETS 120.0
 
@@ -32,13 +35,16 @@ static void count_size(struct pm_report *r, size_t octets) {
 }
 
 /* The peer counts jitter in the units of what it hears: ours. */
-static void read_block(struct pm_stream *s, const struct pm_rtcp_block *block, int64_t wall_ns) {
+static void read_block(struct pm_stream *s, const struct pm_rtcp_block *block, int64_t now_ns, int64_t wall_ns) {
     struct pm_report *r = &s->report;
     uint32_t round_trip;
     r->remote_known = true;
     r->remote_loss_fraction = block->fraction_lost / 256.0;
     r->remote_packets_lost = block->packets_lost;
     r->remote_jitter_ms = block->jitter * 1000.0 / s->codec->clock_rate_hz;
+    if (block->fraction_lost >= LOSS_WORTH_COPIES) {
+        s->copy.wanted_until_ns = now_ns + COPIES_NS;
+    }
     if (s->codec->expect_loss != NULL) {
         s->codec->expect_loss(s->encoder, block->fraction_lost * 100u / 256u);
     }
@@ -72,7 +78,7 @@ void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, con
     }
     for (unsigned i = 0; i < c.block_count; i++) {
         if (c.blocks[i].ssrc == s->config.ssrc) {
-            read_block(s, &c.blocks[i], wall_ns);
+            read_block(s, &c.blocks[i], now_ns, wall_ns);
         }
     }
     for (unsigned i = 0; i < c.bye_count; i++) {

@@ -20,8 +20,9 @@ static bool is_clock(uint32_t hz) {
 static bool is_valid(const struct pm_stream_config *c) {
     bool ok = c->receive_count <= PM_PAYLOADS_MAX && c->digit_receive_count <= PM_DIGIT_PAYLOADS_MAX &&
               pm_codec_find(c->send.codec) != NULL && c->send.payload_type <= 127 && fits_packet(c) && c->digit_send_type <= 127 &&
-              c->ptime_ms >= PM_PTIME_MIN_MS && c->ptime_ms <= PM_PTIME_MAX_MS && c->ptime_ms % 10 == 0 &&
-              c->latch_ms <= LATCH_MAX_MS && c->delay_min_ms <= c->delay_max_ms && c->delay_max_ms <= PM_DELAY_MAX_MS &&
+              c->red_send_type <= 127 && c->red_receive_count <= PM_RED_PAYLOADS_MAX && c->ptime_ms >= PM_PTIME_MIN_MS &&
+              c->ptime_ms <= PM_PTIME_MAX_MS && c->ptime_ms % 10 == 0 && c->latch_ms <= LATCH_MAX_MS &&
+              c->delay_min_ms <= c->delay_max_ms && c->delay_max_ms <= PM_DELAY_MAX_MS &&
               memchr(c->cname, 0, sizeof c->cname) != NULL;
     for (unsigned i = 0; ok && i < c->digit_receive_count; i++) {
         ok = c->digit_receive[i].payload_type <= 127 && is_clock(c->digit_receive[i].clock_rate_hz);
@@ -35,7 +36,25 @@ static bool is_valid(const struct pm_stream_config *c) {
 size_t pm_stream_memory(const struct pm_stream_config *c) {
     const struct pm_codec_driver *codec = pm_codec_find(c->send.codec);
     size_t encoder = codec != NULL && codec->encoder_octets != NULL ? codec->encoder_octets() : 0;
-    return pm_decoders_memory(c->receive, c->receive_count) + (encoder > 0 ? encoder + PM_CODEC_ALIGN : 0);
+    size_t tones = c->hears_tones ? pm_inband_memory() : 0;
+    return pm_decoders_memory(c->receive, c->receive_count) + (encoder > 0 ? encoder + PM_CODEC_ALIGN : 0) +
+           (tones > 0 ? tones + PM_CODEC_ALIGN : 0);
+}
+
+/* The detector's state lies at the very end of the memory. With that of before it goes on. */
+static int prepare_tones(struct pm_stream *s, const struct pm_stream_config *c) {
+    size_t octets = pm_inband_memory();
+    if (!c->hears_tones || octets == 0) {
+        pm_inband_close(&s->inband);
+        return c->hears_tones ? PM_EARG : PM_OK;
+    }
+    uint8_t *at = (uint8_t *)c->codec_memory + pm_stream_memory(c) - octets;
+    at -= (uintptr_t)at % PM_CODEC_ALIGN;
+    if (s->inband.on && s->inband.state == at && s->inband.rate_hz == s->rate_hz) {
+        return PM_OK;
+    }
+    pm_inband_close(&s->inband);
+    return pm_inband_init(&s->inband, s->rate_hz, at);
 }
 
 static bool same_settings(const struct pm_encoder_settings *a, const struct pm_encoder_settings *b) {
@@ -83,22 +102,28 @@ int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_
     pm_report_init(&s->report, now_ns, fraction);
     s->report.remote = c->remote_rtcp;
     pm_digit_in_init(&s->digit_in);
+    pm_level_init(&s->pause.level, pm_codec_find(c->send.codec)->rate_hz / 1000);
     const struct pm_jitter_config playing = playing_config(c);
     int status = prepare_encoder(s, c);
+    status = status == PM_OK ? prepare_tones(s, c) : status;
     return status == PM_OK ? pm_playout_init(&s->playout, &playing, c->receive, c->receive_count, c->codec_memory, c->codec_octets)
                            : status;
 }
 
 void pm_stream_close(struct pm_stream *s) {
     pm_playout_close(&s->playout);
+    pm_inband_close(&s->inband);
 }
 
 static int update_codecs(struct pm_stream *s, const struct pm_stream_config *c) {
     const struct pm_jitter_config playing = playing_config(c);
     if (playing.clock_rate_hz != s->rate_hz) {
         s->fill = 0; /* a packet begun at the old rate */
+        s->pause = (struct pm_pause){.quiet_ms = 0};
+        pm_level_init(&s->pause.level, playing.clock_rate_hz / 1000);
     }
     int status = prepare_encoder(s, c);
+    status = status == PM_OK ? prepare_tones(s, c) : status;
     return status == PM_OK
                ? pm_playout_update(&s->playout, &playing, c->receive, c->receive_count, c->codec_memory, c->codec_octets)
                : status;
@@ -138,8 +163,8 @@ void pm_stream_tick(struct pm_stream *s, int64_t now_ns, struct pm_events *event
         event.stream = s->slot;
         pm_events_push(events, event);
     }
-    if (!s->config.receives) {
-        return;
+    if (!s->config.receives || s->playout.resting) {
+        return; /* on hold, or the other side has said that it pauses */
     }
     int64_t silent_s = (now_ns - s->last_packet_ns) / 1000000000;
     if (silent_s > (int64_t)s->silent_s && silent_s < INT32_MAX / 1000) {

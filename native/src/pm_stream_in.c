@@ -1,3 +1,4 @@
+#include "pm_red.h"
 #include "pm_stream.h"
 #include <string.h>
 
@@ -86,8 +87,18 @@ static void hear_digit(struct pm_stream *s, const struct pm_rtp_packet *p, int64
     }
 }
 
-static void hear_audio(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, int64_t now_ns) {
-    pm_source_arrival(&s->source, p->timestamp, audio_clock_hz(s, p->payload_type), arrival_ns);
+static bool is_red(const struct pm_stream *s, uint8_t payload_type) {
+    return s->config.red_receive_count > 0 &&
+           memchr(s->config.red_receive_types, payload_type, s->config.red_receive_count) != NULL;
+}
+
+/* Comfort noise has a static number (RFC 3551 table 4) and does no harm: it is understood whether agreed or not. */
+static bool is_agreed(const struct pm_stream *s, uint8_t payload_type) {
+    return audio_clock_hz(s, payload_type) != 0 || digit_clock_hz(s, payload_type) != 0 || is_red(s, payload_type) ||
+           payload_type == PM_NOISE_TYPE;
+}
+
+static void hear_audio(struct pm_stream *s, const struct pm_rtp_packet *p, bool redundant, int64_t arrival_ns, int64_t now_ns) {
     struct pm_jitter_packet packet = {.payload = p->payload,
                                       .payload_octets = p->payload_octets,
                                       .ssrc = p->ssrc,
@@ -95,9 +106,40 @@ static void hear_audio(struct pm_stream *s, const struct pm_rtp_packet *p, int64
                                       .sequence = p->sequence,
                                       .payload_type = p->payload_type,
                                       .marker = p->marker,
+                                      .redundant = redundant,
                                       .arrival_ns = arrival_ns,
                                       .drained_ns = now_ns};
-    s->invalid += pm_playout_put(&s->playout, &packet) < 0;
+    bool noise = audio_clock_hz(s, p->payload_type) == 0; /* unless 13 was agreed to mean sound */
+    s->invalid += (noise ? pm_playout_rest(&s->playout, &packet) : pm_playout_put(&s->playout, &packet)) < 0;
+}
+
+static void hear(struct pm_stream *s, const struct pm_rtp_packet *p, bool redundant, int64_t arrival_ns, int64_t now_ns,
+                 struct pm_events *events) {
+    if (digit_clock_hz(s, p->payload_type) != 0) {
+        hear_digit(s, p, arrival_ns, events);
+    } else if (p->payload_octets > 0) { /* some phones send empty packets to keep a NAT open */
+        hear_audio(s, p, redundant, arrival_ns, now_ns);
+    }
+}
+
+/* RFC 2198: the packets before this one once more, and this one. A copy counts as the packet that it repeats. */
+static void hear_red(struct pm_stream *s, const struct pm_rtp_packet *p, int64_t arrival_ns, int64_t now_ns,
+                     struct pm_events *events) {
+    struct pm_red_block blocks[PM_RED_BLOCKS_MAX];
+    int count = pm_red_parse(p->payload, p->payload_octets, blocks);
+    s->invalid += count < 0;
+    for (int i = 0; i < count; i++) {
+        struct pm_rtp_packet inner = *p;
+        inner.payload_type = blocks[i].payload_type;
+        inner.payload = blocks[i].payload;
+        inner.payload_octets = blocks[i].octets;
+        inner.timestamp -= blocks[i].timestamp_offset;
+        inner.sequence = (uint16_t)(p->sequence - (count - 1 - i));
+        inner.marker = p->marker && i + 1 == count;
+        if (is_agreed(s, inner.payload_type) && !is_red(s, inner.payload_type)) {
+            hear(s, &inner, i + 1 < count, arrival_ns, now_ns, events);
+        }
+    }
 }
 
 void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t arrival_ns,
@@ -108,7 +150,7 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
         s->ignored++;
         return;
     }
-    if (pm_rtp_parse(data, octets, &p) != PM_OK || (!audio_clock_hz(s, p.payload_type) && !digit_clock_hz(s, p.payload_type))) {
+    if (pm_rtp_parse(data, octets, &p) != PM_OK || !is_agreed(s, p.payload_type)) {
         s->invalid++;
         return;
     }
@@ -129,10 +171,13 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
     s->received++;
     s->octets_received += p.payload_octets;
     s->last_packet_ns = arrival_ns;
-    if (digit_clock_hz(s, p.payload_type) != 0) {
-        hear_digit(s, &p, arrival_ns, events);
-    } else if (p.payload_octets > 0) { /* some phones send empty packets to keep a NAT open */
-        hear_audio(s, &p, arrival_ns, now_ns);
+    if (audio_clock_hz(s, p.payload_type) != 0 && p.payload_octets > 0) {
+        pm_source_arrival(&s->source, p.timestamp, audio_clock_hz(s, p.payload_type), arrival_ns);
+    }
+    if (is_red(s, p.payload_type)) {
+        hear_red(s, &p, arrival_ns, now_ns, events);
+    } else {
+        hear(s, &p, false, arrival_ns, now_ns, events);
     }
 }
 
@@ -143,6 +188,12 @@ void pm_stream_render(struct pm_stream *s, int16_t *out, size_t n, int64_t now_n
     if (!s->config.receives) {
         memset(out, 0, n * sizeof *out);
         return;
+    }
+    struct pm_event found[PM_INBAND_EVENTS];
+    int count = pm_inband_hear(&s->inband, out, n, now_ns, found);
+    for (int i = 0; i < count; i++) {
+        found[i].stream = s->slot;
+        pm_events_push(events, found[i]);
     }
     if (s->playout.heard && !s->told_first_audio) {
         s->told_first_audio = true;

@@ -3,6 +3,7 @@
 #include "pm_bytes.h"
 #include "pm_digit_in.h"
 #include "pm_digit_out.h"
+#include "pm_stream.h"
 #include "pm_tone.h"
 #include <string.h>
 
@@ -136,6 +137,85 @@ static void a_long_digit_is_one_press(void) {
     CHECK(begins == 1 && ends == 1 && last_length_ms == 10000);
 }
 
+static void a_long_digit_is_one_press_when_packets_around_its_segments_are_lost(void) {
+    send("9", 10000, 77, 0);
+    unsigned second = 0;
+    while (wires[second].step.timestamp == wires[0].step.timestamp) {
+        second++;
+    }
+    reset();
+    listen_from(0, second - 8, true);
+    listen_from(second + 3, wire_count, true);
+    CHECK(begins == 1 && ends == 1 && last_length_ms == 10000);
+}
+
+static void every_clock_rate_measures_in_its_own_units(void) {
+    const uint32_t clocks[] = {8000, 16000, 48000};
+    for (unsigned k = 0; k < 3; k++) {
+        const uint8_t payload[] = {3, 0x8a, (uint8_t)(clocks[k] / 10 >> 8), (uint8_t)(clocks[k] / 10)};
+        struct pm_event events[PM_DIGIT_IN_EVENTS];
+        struct pm_digit_packet p = {.payload = payload, .payload_octets = 4, .timestamp = 5, .clock_rate_hz = clocks[k]};
+        reset();
+        note(events, pm_digit_in_packet(&in, &p, events));
+        CHECK(begins == 1 && ends == 1 && last_length_ms == 100);
+    }
+}
+
+static void overlapping_presses_count_once_each(void) {
+    /* The first key is still reported while the second is down, and its end comes last. */
+    struct pm_event events[PM_DIGIT_IN_EVENTS];
+    reset();
+    for (unsigned i = 0; i < 12; i++) {
+        bool first = i % 2 == 0;
+        uint8_t payload[] = {first ? 1 : 2, i >= 10 ? 0x8a : 0x0a, 0, (uint8_t)(20 * (i + 1))};
+        struct pm_digit_packet p = {.payload = payload,
+                                    .payload_octets = 4,
+                                    .timestamp = first ? 1000 : 1100,
+                                    .clock_rate_hz = 8000,
+                                    .sequence = (uint16_t)i,
+                                    .marker = i < 2,
+                                    .arrival_ns = i * 20 * MS};
+        note(events, pm_digit_in_packet(&in, &p, events));
+    }
+    CHECK(strcmp(heard, "12") == 0 && ends == 2);
+}
+
+static void two_presses_under_one_timestamp_are_two(void) {
+    struct pm_event events[PM_DIGIT_IN_EVENTS];
+    reset();
+    for (unsigned i = 0; i < 6; i++) {
+        uint8_t payload[] = {(uint8_t)(i / 3), i % 3 == 2 ? 0x8a : 0x0a, 0, (uint8_t)(80 * (i % 3 + 1))};
+        struct pm_digit_packet p = {.payload = payload,
+                                    .payload_octets = 4,
+                                    .timestamp = 1000,
+                                    .clock_rate_hz = 8000,
+                                    .sequence = (uint16_t)i,
+                                    .marker = i % 3 == 0,
+                                    .arrival_ns = i * 20 * MS};
+        note(events, pm_digit_in_packet(&in, &p, events));
+    }
+    CHECK(strcmp(heard, "01") == 0 && ends == 2);
+}
+
+static void a_sender_that_moves_the_timestamp_counts_once_under_loss(void) {
+    struct pm_event events[PM_DIGIT_IN_EVENTS];
+    reset();
+    for (unsigned i = 0; i < 20; i++) {
+        uint8_t payload[] = {6, i == 19 ? 0x8a : 0x0a, (uint8_t)(160 * (i + 1) >> 8), (uint8_t)(160 * (i + 1))};
+        struct pm_digit_packet p = {.payload = payload,
+                                    .payload_octets = 4,
+                                    .timestamp = 1000 + 160 * i,
+                                    .clock_rate_hz = 8000,
+                                    .sequence = (uint16_t)i,
+                                    .marker = i == 0,
+                                    .arrival_ns = i * 20 * MS};
+        if (i % 5 != 2 && i % 5 != 3) {
+            note(events, pm_digit_in_packet(&in, &p, events));
+        }
+    }
+    CHECK(begins == 1 && ends == 1);
+}
+
 static void a_sender_that_moves_the_timestamp_counts_once(void) {
     reset();
     for (uint16_t i = 0; i < 6; i++) {
@@ -174,13 +254,82 @@ static void the_queue_is_bounded_and_all_or_nothing(void) {
     CHECK(pm_digit_out_queue(&out, "1", 1, 8000, 100, 60) == PM_EFULL);
 }
 
-const struct test digit_tests[] = {TEST(a_digit_is_sent_with_marker_and_three_ends),
+/* Tones of a keypad through a whole stream, at both rates: heard as presses, and silent pauses between them. */
+static void tones_in_the_sound_are_presses_when_nothing_better_is_agreed(void) {
+    static const uint16_t low[] = {697, 770, 852, 941}, high[] = {1209, 1336, 1477, 1633};
+    static const char keys[] = "123A456B789C*0#D";
+    static _Alignas(PM_CODEC_ALIGN) uint8_t memory[4096];
+    static struct pm_stream s;
+    static struct pm_events queue;
+    static struct pm_tone tone;
+    for (unsigned wide = 0; wide < 2; wide++) {
+        struct pm_stream_config c = {.rtp_fd = -1,
+                                     .rtcp_fd = -1,
+                                     .remote_rtp = {.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, 1}, .port = 4000},
+                                     .receive = {{96, PM_CODEC_L16}, {97, PM_CODEC_L16_NARROW}},
+                                     .receive_count = 2,
+                                     .send = {wide ? 96 : 97, wide ? PM_CODEC_L16 : PM_CODEC_L16_NARROW},
+                                     .hears_tones = true,
+                                     .sends = true,
+                                     .receives = true,
+                                     .ptime_ms = 20,
+                                     .ssrc = 7,
+                                     .delay_max_ms = 400,
+                                     .cname = "panel",
+                                     .codec_memory = memory + 3};
+        struct pm_tone_step steps[32];
+        c.codec_octets = pm_stream_memory(&c);
+        CHECK(c.codec_octets > 0 && c.codec_octets <= sizeof memory - 3 && pm_stream_init(&s, &c, 0, 0, 0.5) == PM_OK);
+        for (unsigned i = 0; i < 16; i++) {
+            steps[2 * i] = (struct pm_tone_step){low[i / 4], high[i % 4], 80, 20};
+            steps[2 * i + 1] = (struct pm_tone_step){0, 0, 70, 0};
+        }
+        CHECK(pm_tone_start(&tone, steps, 32, 1) == PM_OK);
+        reset();
+        for (uint16_t k = 0; k < 140; k++) {
+            int16_t pcm[320];
+            uint8_t payload[640], wire[PM_RTP_PACKET_MAX];
+            size_t n = s.rate_hz / 50;
+            struct pm_event event;
+            (void)pm_tone_render(&tone, pcm, n, s.rate_hz);
+            CHECK(pm_l16_driver.encode(NULL, pcm, n, payload, sizeof payload) == (int)(2 * n));
+            struct pm_rtp_packet p = {.payload_type = c.send.payload_type,
+                                      .sequence = k,
+                                      .timestamp = (uint32_t)(k * n),
+                                      .ssrc = 1,
+                                      .payload = payload,
+                                      .payload_octets = 2 * n};
+            int length = pm_rtp_build(&p, wire, sizeof wire);
+            pm_stream_rtp(&s, wire, (size_t)length, &c.remote_rtp, k * 20 * MS, k * 20 * MS, &queue);
+            pm_stream_render(&s, pcm, n, k * 20 * MS, &queue);
+            CHECK(k != 70 || pm_stream_update(&s, &c, false, 0) == PM_OK); /* a refresh in the middle of a press */
+            while (pm_events_pop(&queue, &event)) {
+                CHECK(event.in_band == (event.digit != 0));
+                if (event.digit != 0) {
+                    note(&event, 1);
+                }
+            }
+        }
+        CHECK(strcmp(heard, keys) == 0 && ends == 16 && last_length_ms >= 50 && last_length_ms <= 110);
+        c.hears_tones = false;
+        CHECK(pm_stream_update(&s, &c, false, 0) == PM_OK && !s.inband.on);
+        pm_stream_close(&s);
+    }
+}
+
+const struct test digit_tests[] = {TEST(tones_in_the_sound_are_presses_when_nothing_better_is_agreed),
+                                   TEST(a_digit_is_sent_with_marker_and_three_ends),
                                    TEST(digits_arrive_once_each_across_the_timestamp_wrap),
                                    TEST(a_lost_start_and_a_missing_marker_do_not_matter),
                                    TEST(only_the_last_end_packet_is_enough),
                                    TEST(lost_ends_are_made_up_by_the_next_digit_or_by_time),
                                    TEST(repeated_and_reordered_packets_count_once),
                                    TEST(a_long_digit_is_one_press),
+                                   TEST(a_long_digit_is_one_press_when_packets_around_its_segments_are_lost),
+                                   TEST(every_clock_rate_measures_in_its_own_units),
+                                   TEST(overlapping_presses_count_once_each),
+                                   TEST(two_presses_under_one_timestamp_are_two),
+                                   TEST(a_sender_that_moves_the_timestamp_counts_once_under_loss),
                                    TEST(a_sender_that_moves_the_timestamp_counts_once),
                                    TEST(other_events_and_short_payloads_are_no_digits),
                                    TEST(the_queue_is_bounded_and_all_or_nothing),

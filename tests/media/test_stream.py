@@ -9,10 +9,11 @@ import pytest
 
 from firmware.errors import MediaError
 from firmware.ids import SeededIds
-from firmware.media.core_values import MediaCodec
+from firmware.media.core_values import EncoderSettings, MediaCodec
 from firmware.media.session import MediaPort, open_port
-from firmware.media.stream import BufferLimits, StreamIdentity, stream_settings
+from firmware.media.stream import BufferLimits, StreamIdentity, encoder_settings, stream_settings
 from firmware.sdp.codec import PCMA, Codec
+from firmware.sdp.codec_list import OPUS
 from firmware.sdp.offer_answer import Direction
 from tests.media.samples import session
 
@@ -67,6 +68,29 @@ def test_an_old_style_hold_leaves_nobody_to_send_to() -> None:
 def test_a_codec_that_the_core_does_not_speak_is_refused() -> None:
     with opened() as port, pytest.raises(MediaError, match="G729"):
         stream_settings(port, session()._replace(codec=PCMA._replace(name="G729")), StreamIdentity.new(SeededIds(1)), BufferLimits())
+
+
+def test_tones_are_listened_for_only_when_digits_have_no_better_way() -> None:
+    plain, wanted = BufferLimits(), BufferLimits(tone_digits=True)
+    identity = StreamIdentity.new(SeededIds(1))
+    with opened() as port:
+        assert not stream_settings(port, session()._replace(dtmf_agreed=False), identity, plain).hears_tones
+        assert not stream_settings(port, session(), identity, wanted).hears_tones
+        assert stream_settings(port, session()._replace(dtmf_agreed=False), identity, wanted).hears_tones
+
+
+def test_copies_and_comfort_noise_are_told_as_agreed() -> None:
+    agreed = session()._replace(red_send_payload_type=121, red_receive_payload_types=(99, 121), comfort_noise=True)
+    with opened() as port:
+        told = stream_settings(port, agreed, StreamIdentity.new(SeededIds(1)), BufferLimits())
+    assert (told.red_send_type, told.red_receive_types, told.sends_noise) == (121, (99, 121), True)
+
+
+def test_the_receiver_of_opus_says_how_it_is_encoded() -> None:
+    wish = OPUS._replace(fmtp="maxplaybackrate=8000;maxaveragebitrate=16000;useinbandfec=1;usedtx=1")
+    assert encoder_settings(wish) == EncoderSettings(bitrate=16_000, fec=True, narrow=True)
+    assert encoder_settings(wish, pauses=True).dtx
+    assert encoder_settings(PCMA._replace(fmtp="useinbandfec=1")) == EncoderSettings()
 
 
 def test_an_identity_names_nobody_and_starts_low() -> None:

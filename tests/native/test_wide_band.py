@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from array import array
 
 import pytest
 
-from firmware.media.binding import WIDE_HZ, EventKind, MediaCodec, Pump
-from firmware.media.codec_libraries import load_codec
+from firmware.media.binding import WIDE_HZ, EventKind, MediaCodec, Pump, ToneListener
+from firmware.media.codec_libraries import load_codec, load_tones
 from firmware.media.core_values import EncoderSettings, StreamSettings
 from tests.native.speech import speech
 from tests.native.test_pump import PERIOD, PERIOD_NS, Party, parties
@@ -24,7 +25,7 @@ try:
 except ValueError:
     maps = open("/proc/self/maps").read()
     assert "libopus" not in maps and "libspandsp" not in maps
-    from firmware.media.codec_libraries import load_codec
+    from firmware.media.codec_libraries import load_codec, load_tones
     load_codec(MediaCodec.PCMA)
     load_codec(MediaCodec.OPUS)
     load_codec(MediaCodec.OPUS)
@@ -37,6 +38,19 @@ except ValueError:
 
 def test_a_library_is_loaded_with_the_first_use_and_not_before() -> None:
     assert subprocess.run([sys.executable, "-c", ALONE], check=False).returncode == 7
+
+
+def test_tones_are_found_by_a_listener_alone() -> None:
+    load_tones()
+    listener = ToneListener(rate_hz=WIDE_HZ)
+    tones = [round(4000 * (math.sin(2 * math.pi * 770 * i / WIDE_HZ) + math.sin(2 * math.pi * 1336 * i / WIDE_HZ))) for i in range(1600)]
+    sound = array("h", [0] * 1600 + tones + [0] * 1600).tobytes()
+    events = [event for at in range(0, len(sound), 640) for event in listener.hear(sound[at : at + 640], at)]
+    assert [(event.kind, event.digit, event.in_band) for event in events] == [
+        (EventKind.DIGIT_BEGIN, "5", True),
+        (EventKind.DIGIT_END, "5", True),
+    ]
+    assert 60 <= events[1].value <= 130
 
 
 def wide(settings: StreamSettings, codec: MediaCodec) -> StreamSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, STATIC_AUDIO
-from firmware.sdp.codec_list import SOUND, codec_list
+from firmware.sdp.codec_list import COMFORT_NOISE, SOUND, codec_list
 from firmware.sdp.opus import OpusParameters
 
 
@@ -23,8 +23,23 @@ def test_wide_band_is_offered_as_the_registrations_want_it() -> None:
     ]
 
 
+def test_copies_and_comfort_noise_stand_behind_the_sound_that_they_accompany() -> None:
+    codecs = codec_list(("opus", "PCMA"), redundancy=True, comfort_noise=True)
+    assert [(codec.name, codec.payload_type, codec.clock_rate_hz) for codec in codecs] == [
+        ("opus", 96, 48_000),
+        ("PCMA", 8, 8000),
+        ("CN", 13, 8000),
+        ("red", 100, 48_000),
+        ("red", 99, 8000),
+        ("telephone-event", 102, 48_000),
+        ("telephone-event", 101, 8000),
+    ]
+    assert codecs[0].fmtp.endswith(";usedtx=1")
+    assert COMFORT_NOISE not in codec_list(("opus",), comfort_noise=True)  # Opus pauses by itself
+
+
 def test_no_number_is_used_twice_and_each_is_dynamic_or_its_own() -> None:
-    codecs = codec_list(tuple(SOUND))
+    codecs = codec_list(tuple(SOUND), redundancy=True, comfort_noise=True)
     assert len({codec.payload_type for codec in codecs}) == len(codecs)
     for codec in codecs:
         static = STATIC_AUDIO.get(codec.payload_type)

@@ -259,6 +259,28 @@ def test_digits_must_share_the_clock_of_the_sound() -> None:
     assert digit_types(session) == [101]
 
 
+def test_copies_wrap_the_sound_of_their_clock_under_its_number_in_this_session() -> None:
+    local = LOCAL._replace(codecs=codec_list(("opus", "PCMU", "PCMA"), redundancy=True, comfort_noise=True))
+    offered = wire(make_offer(local))
+    assert "a=fmtp:100 96/96" in offered  # RFC 2198 §5
+    assert "a=fmtp:99 0/0" in offered
+    lines = ("a=rtpmap:121 red/8000", "a=fmtp:121 8/8", "a=rtpmap:122 red/48000", "a=rtpmap:101 telephone-event/8000")
+    answer, session = make_answer(theirs("m=audio 9002 RTP/AVP 8 13 121 122 101", *lines), local)
+    assert "m=audio 4000 RTP/AVP 8 13 121 101" in wire(answer)
+    assert "a=fmtp:121 8/8" in wire(answer)
+    assert (session.red_send_payload_type, session.red_receive_payload_types, session.comfort_noise) == (121, (121,), True)
+    assert session.receive_codecs == (PCMA,)
+
+
+def test_what_accompanies_sound_is_agreed_by_our_offer_and_their_answer() -> None:
+    local = LOCAL._replace(codecs=codec_list(("PCMA",), redundancy=True, comfort_noise=True))
+    plain = read_answer(make_offer(local), theirs("m=audio 9002 RTP/AVP 8"), local)
+    assert (plain.red_send_payload_type, plain.comfort_noise, plain.dtmf_agreed) == (None, False, False)
+    answer = theirs("m=audio 9002 RTP/AVP 8 13 99 101", "a=rtpmap:99 red/8000", "a=rtpmap:101 telephone-event/8000")
+    full = read_answer(make_offer(local), answer, local)
+    assert (full.red_send_payload_type, full.red_receive_payload_types, full.comfort_noise, full.dtmf_agreed) == (99, (99,), True, True)
+
+
 def test_a_receiver_that_lacks_the_digits_gets_none() -> None:
     offer = theirs("m=audio 9002 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 32-35")
     assert make_answer(offer, LOCAL)[1].dtmf_send_payload_type is None
