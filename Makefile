@@ -12,7 +12,9 @@ KILLS   ?= 1000
 PBX     ?=
 RUN_PACKAGES := $(shell sed -n '/^\# -- run/,/^\# -- tests/{/^[a-z]/p}' packages.apt)
 ALL_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/q;/^[a-z]/p' packages.apt)
-AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,$$ {/^[a-z]/p}' packages.apt)
+AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,/^\# -- appliance/{/^[a-z]/p}' packages.apt)
+IMAGE_PACKAGES := $(shell sed -n '/^\# -- appliance/,$$ {/^[a-z]/p}' packages.apt)
+ARCH    ?=
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
@@ -68,7 +70,7 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(call say,unit tests)
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop --ignore=tests/appliance
 
 coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken by a test of their own
 	$(call say,branches of the door and of the decoders)
@@ -120,6 +122,15 @@ bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
 	@$(BIN)/python -m tests.bench.audio.virtual && $(BIN)/python -m tests.bench.audio.real
 	@$(MAKE) --no-print-directory -s -C native bench-playout
+
+.PHONY: deb appliance sbom cve
+deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
+	$(call install-missing,$(IMAGE_PACKAGES))
+	@$(BIN)/python -m image.package $(ARCH)
+
+appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged (root, minutes)
+	$(call install-missing,$(IMAGE_PACKAGES))
+	@$(BIN)/python -m pytest -q tests/appliance
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)
 	@PYTHON=$(PYTHON) sh systemd/install.sh

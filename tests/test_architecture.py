@@ -41,6 +41,7 @@ MATRIX: dict[str, set[str]] = {
     "firmware.__main__": {"firmware.cli"},
     "hw": {"hw"},
     "native": {"native", "cffi", "setuptools"},
+    "image": {"image"},
 }
 # One third-party library a file.
 THIRD_PARTY_FILES = {
@@ -99,7 +100,7 @@ def allowed(path: Path, module: str, imported: str) -> bool:
     return any(within(imported, other) for other in permitted)
 
 
-@pytest.mark.parametrize("path", sources("firmware", "hw", "native"), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sources("firmware", "hw", "native", "image"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_imports_only_what_the_matrix_allows(path: Path) -> None:
     wrong = [f"line {line}: {imported}" for line, imported in imports(path) if not allowed(path, name_of(path), imported)]
     assert wrong == []
@@ -123,7 +124,7 @@ def test_a_hardware_library_is_imported_in_one_file_only(library: str) -> None:
 
 
 def test_files_stay_within_their_size() -> None:
-    code = sources("firmware", "hw", "native", "tests") + [p for ext in ("*.c", "*.h") for p in (ROOT / "native").rglob(ext)]
+    code = sources("firmware", "hw", "native", "image", "tests") + [p for ext in ("*.c", "*.h") for p in (ROOT / "native").rglob(ext)]
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in code}
     assert {name: length for name, length in lengths.items() if length > LINES_MAX} == {}
 
@@ -131,7 +132,7 @@ def test_files_stay_within_their_size() -> None:
 def test_functions_stay_within_their_size() -> None:
     long = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for path in sources("firmware", "hw", "native")
+        for path in sources("firmware", "hw", "native", "image")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
     }
@@ -139,7 +140,7 @@ def test_functions_stay_within_their_size() -> None:
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
-    assert [str(path) for path in sources("firmware", "hw", "native", "tests") if path.stem in BANNED_FILE_NAMES] == []
+    assert [str(path) for path in sources("firmware", "hw", "native", "image", "tests") if path.stem in BANNED_FILE_NAMES] == []
 
 
 def test_broad_except_lives_in_the_supervisor_alone() -> None:

@@ -1,0 +1,70 @@
+"""A clean Debian in a folder, booted as a container without network: what the package is tried in."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from image.places import MIRROR, cache_folder, run
+
+# What the package depends on, and nothing that would help it by accident: no pip, no compiler, no venv.
+PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libspeexdsp1,libffi8,iproute2,ca-certificates"
+SOUND = {"bookworm": "libasound2", "trixie": "libasound2t64"}
+LIMIT_S = 240.0
+TRIAL_UNIT = """\
+[Unit]
+Description=What is tried in here
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -ex /trial.sh
+StandardOutput=file:/trial.log
+StandardError=inherit
+ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /trial.code; systemctl --no-block poweroff'
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def base(suite: str) -> Path:
+    """A tar file with a minimal Debian; made once."""
+    file = cache_folder("chroot") / f"{suite}.tar"
+    if not file.exists():
+        half = file.with_suffix(".half.tar")
+        include = f"--include={PACKAGES},{SOUND[suite]}"
+        run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", include, suite, half, MIRROR)
+        half.rename(file)
+    return file
+
+
+def unpack(suite: str, folder: Path) -> Path:
+    """A fresh root."""
+    folder.mkdir(parents=True)
+    run("tar", "-xf", base(suite), "-C", folder)
+    return folder
+
+
+def boot(root: Path, script: str) -> tuple[int, str]:
+    """Boot the root, run the shell script `script` in it, power off; its exit code and output."""
+    (root / "trial.sh").write_text(script)
+    (root / "etc/systemd/system/trial.service").write_text(TRIAL_UNIT)
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    link = wants / "trial.service"
+    if not link.is_symlink():
+        link.symlink_to("../trial.service")
+    for name in ("trial.log", "trial.code"):
+        (root / name).unlink(missing_ok=True)
+    nspawn = f"systemd-nspawn -D {root} --register=no --keep-unit --private-network -b"
+    done = subprocess.run(("script", "-qec", nspawn, "/dev/null"), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    log = root / "trial.log"
+    code = root / "trial.code"
+    if not code.exists():
+        raise AssertionError(f"the container did not get to the trial:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    return int(code.read_text()), log.read_text()
+
+
+def remove(root: Path) -> None:
+    """The root holds files of many owners; remove it whole."""
+    shutil.rmtree(root, ignore_errors=True)
