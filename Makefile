@@ -128,6 +128,12 @@ deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.package $(ARCH)
 
+sbom: $(VENV)/.dev ## the bill of materials of the package, as SPDX, into out/image
+	@$(BIN)/python -m image.sbom out/image/portero.spdx.json && echo out/image/portero.spdx.json
+
+cve: sbom ## known holes in it, from files: make cve DEBIAN=tracker.json OSV=folder
+	@$(BIN)/python -m image.cve out/image/portero.spdx.json $(if $(DEBIAN),--debian $(DEBIAN)) $(if $(OSV),--osv $(OSV))
+
 appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m pytest -q tests/appliance

@@ -23,12 +23,14 @@ AROUND = {
     "systemd/sysusers/portero.conf": "usr/lib/sysusers.d/portero.conf",
     "systemd/tmpfiles/portero.conf": "usr/lib/tmpfiles.d/portero.conf",
     "systemd/udev/60-portero.rules": "usr/lib/udev/rules.d/60-portero.rules",
+    "systemd/apparmor/portero": "etc/apparmor.d/portero",
     "systemd/portero.toml": "usr/share/portero/portero.toml",
     "portero.example.toml": "usr/share/doc/portero/examples/portero.example.toml",
     "systemd/README.md": "usr/share/doc/portero/README.systemd.md",
     "CHANGELOG.md": "usr/share/doc/portero/changelog.md",
     "LICENSE": "usr/share/doc/portero/copyright",
 }
+UNITS = ("portero.service", "portero-firewall.service")
 CONTROL = """\
 Package: portero
 Version: {version}
@@ -38,7 +40,7 @@ Section: comm
 Priority: optional
 Installed-Size: {size_kib}
 Depends: {depends}
-Recommends: ca-certificates
+Recommends: ca-certificates, nftables
 Description: SIP door intercom
  A visitor presses a button, the residents' phones ring through any SIP server or
  directly, they talk, a digit opens the door. The package carries its Python
@@ -67,9 +69,11 @@ def stage(root: Path, architecture: Architecture) -> None:
     (root / "usr/bin/portero").symlink_to("../lib/portero/bin/portero")
     for source, target in AROUND.items():
         _copy(ROOT / source, root / target)
-    unit = root / "usr/lib/systemd/system/portero.service"
-    _copy(SYSTEMD / "portero.service", unit)
-    unit.write_text(placed(unit.read_text()))
+    for name in UNITS:
+        unit = root / "usr/lib/systemd/system" / name
+        _copy(SYSTEMD / name, unit)
+        unit.write_text(placed(unit.read_text()))
+    (root / "etc/portero/firewall.d").mkdir(parents=True)
 
 
 def placed(unit: str) -> str:
@@ -124,6 +128,7 @@ def control(root: Path, architecture: Architecture) -> None:
     depends = ", ".join([*pythons(), *shared_libraries(root), "libc6 (>= 2.36)", "systemd (>= 252)", "init-system-helpers"])
     text = CONTROL.format(version=version(), architecture=architecture.debian, size_kib=size // 1024, depends=depends)
     (folder / "control").write_text(text)
+    (folder / "conffiles").write_text("/etc/apparmor.d/portero\n")
     for name in ("preinst", "postinst", "prerm", "postrm"):
         shutil.copyfile(HERE / name, folder / name)
         (folder / name).chmod(0o755)

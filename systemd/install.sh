@@ -34,6 +34,9 @@ install_program() {
 install_around() {
     say "Unit, user, device rules and documentation"
     install -D -m 0644 "$source_dir/systemd/portero.service" "$root$lib/systemd/system/portero.service"
+    install -D -m 0644 "$source_dir/systemd/portero-firewall.service" "$root$lib/systemd/system/portero-firewall.service"
+    install -D -m 0644 "$source_dir/systemd/apparmor/portero" "$root/etc/apparmor.d/portero"
+    install -d -m 0755 "$root/etc/portero/firewall.d"
     install -D -m 0644 "$source_dir/systemd/sysusers/portero.conf" "$root$lib/sysusers.d/portero.conf"
     install -D -m 0644 "$source_dir/systemd/tmpfiles/portero.conf" "$root$lib/tmpfiles.d/portero.conf"
     install -D -m 0644 "$source_dir/systemd/udev/60-portero.rules" "$root$lib/udev/rules.d/60-portero.rules"
@@ -56,6 +59,7 @@ make_effective() {
     [ -z "$root" ] || return 0
     systemd-sysusers portero.conf
     systemd-tmpfiles --create portero.conf
+    [ ! -d /sys/kernel/security/apparmor ] || ! command -v apparmor_parser >/dev/null || apparmor_parser -r /etc/apparmor.d/portero
     systemctl daemon-reload
     if command -v udevadm >/dev/null; then
         udevadm control --reload && udevadm trigger --subsystem-match=gpio

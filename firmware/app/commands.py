@@ -5,13 +5,28 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 CONTROL_SOCKET = "/run/portero/control.sock"
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        from importlib.metadata import version
+
+        print(f"portero {version('portero')}")
+        parser.exit()
 
 
 def parser(config: str) -> argparse.ArgumentParser:
     """`config` is the configuration's path when none is given. Each command stores its function as `command`."""
     top = argparse.ArgumentParser(prog="portero", description="SIP door intercom: a press, a call, an opened door.")
+    top.add_argument("--version", action=_Version, nargs=0)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="the daemon")
@@ -57,16 +72,22 @@ def parser(config: str) -> argparse.ArgumentParser:
     ctl.add_argument("words", nargs="*", metavar="…")
     ctl.set_defaults(command=_ctl)
 
-    from firmware.app.journal_log import add_log_command
-    from firmware.app.users.commands import add_users_command
-
-    _config_option(add_log_command(commands), config)
-    _config_option(add_users_command(commands), config)
+    _add_further(commands, config)
 
     release = commands.add_parser("release-relays", help="drive every lock line to rest (ExecStopPost)")
     _config_option(release, config)
     release.set_defaults(command=_release)
     return top
+
+
+def _add_further(commands: Subparsers, config: str) -> None:
+    """The commands that bring their own options along."""
+    from firmware.app.firewall import add_firewall_command
+    from firmware.app.journal_log import add_log_command
+    from firmware.app.users.commands import add_users_command
+
+    for add in (add_log_command, add_users_command, add_firewall_command):
+        _config_option(add(commands), config)
 
 
 def _config_option(command: argparse.ArgumentParser, default: str | None) -> None:

@@ -33,6 +33,24 @@ def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
 
 
 @needs_systemd
+def test_the_firewall_unit_is_closed_as_well(tmp_path: Path) -> None:
+    unit = tmp_path / "portero-firewall.service"
+    shutil.copyfile(SYSTEMD / unit.name, unit)
+    verdict = run("systemd-analyze", "security", "--offline=yes", "--no-pager", str(unit))
+    found = re.search(r"Overall exposure level for portero-firewall\.service: ([\d.]+)", verdict.stdout)
+    assert found is not None, verdict.stdout + verdict.stderr
+    assert float(found[1]) <= EXPOSURE_MAX
+
+
+def test_apparmor_understands_the_profile() -> None:
+    parser = shutil.which("apparmor_parser", path=os.environ["PATH"] + ":/sbin:/usr/sbin")
+    assert parser is not None, "install apparmor"
+    verdict = run(parser, "--skip-kernel-load", "--skip-cache", str(SYSTEMD / "apparmor/portero"))
+    # what the kernel of the build machine cannot enforce is a warning; a mistake in the profile is an error
+    assert verdict.returncode == 0, verdict.stderr
+
+
+@needs_systemd
 def test_the_unit_is_as_closed_as_its_readme_says() -> None:
     verdict = run("systemd-analyze", "security", "--offline=yes", "--no-pager", str(SYSTEMD / "portero.service"))
     found = re.search(r"Overall exposure level for portero\.service: ([\d.]+)", verdict.stdout)
@@ -81,6 +99,7 @@ def test_everything_lands_where_systemd_looks(tmp_path: Path) -> None:
     names = {str(path.relative_to(lib)) for path in lib.rglob("*") if path.is_file()}
     assert names == {
         "systemd/system/portero.service",
+        "systemd/system/portero-firewall.service",
         "sysusers.d/portero.conf",
         "tmpfiles.d/portero.conf",
         "udev/rules.d/60-portero.rules",
