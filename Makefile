@@ -114,7 +114,7 @@ fuzz: apt-all $(VENV)/.dev ## every parser, SECONDS each: make fuzz SECONDS=60
 
 bench: apt-all $(VENV)/.dev ## speed and memory against peers and floors; JSON in out/bench
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[bench]'
-	@for name in parse requests start press call access door journal; do $(BIN)/python -m tests.bench.bench_$$name || exit 1; done
+	@for name in parse requests start press call access door journal digits; do $(BIN)/python -m tests.bench.bench_$$name || exit 1; done
 	@$(MAKE) --no-print-directory -s -C native bench
 
 bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay; tables, JSON and pictures in out/bench

@@ -2,17 +2,16 @@
  * chain, put and rendered each 20 ms, over several networks. Prints a line of JSON a case; asserts nothing, since a timing is never
  * a test. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
-#include "pm_g711.h"
 #include "pm_playout.h"
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { PACKETS = 3000, PACKET = 160, ROUNDS = 5 };
+enum { PACKETS = 3000, PACKET_MAX = 320, ROUNDS = 5 };
 
 static struct pm_playout playout;
-static int16_t voice[PACKETS * PACKET];
-static uint8_t octets[PACKETS * PACKET];
+static int16_t voice[PACKETS * PACKET_MAX];
+static uint8_t octets[2 * PACKETS * PACKET_MAX];
 static uint32_t chance = 1;
 
 static uint32_t draw(uint32_t below) {
@@ -21,15 +20,16 @@ static uint32_t draw(uint32_t below) {
 }
 
 /* Syllables of a gliding pitch with noise in it, and pauses: concealment and stretching work as they do on speech. */
-static void speak(void) {
+static void speak(const struct pm_codec_driver *codec) {
+    int count = PACKETS * (int)(codec->rate_hz / 50);
     double phase = 0.0;
-    for (int i = 0; i < PACKETS * PACKET; i++) {
-        double t = i / 8000.0;
-        phase += 2.0 * 3.14159265358979 * (140.0 + 30.0 * sin(t * 2.1)) / 8000.0;
+    for (int i = 0; i < count; i++) {
+        double t = (double)i / codec->rate_hz;
+        phase += 2.0 * 3.14159265358979 * (140.0 + 30.0 * sin(t * 2.1)) / codec->rate_hz;
         double loud = fmax(0.0, sin(t * 5.0)) * (fmod(t, 3.0) < 2.4 ? 1.0 : 0.0);
         voice[i] = (int16_t)(loud * (4000.0 * sin(phase) + 2500.0 * sin(3.0 * phase) + draw(1200)) + draw(20));
     }
-    (void)pm_g711_encode(PM_CODEC_PCMU, voice, PACKETS * PACKET, octets, PACKETS * PACKET);
+    (void)codec->encode(NULL, voice, (size_t)count, octets, sizeof octets);
 }
 
 static int64_t spent_ns(void) {
@@ -39,10 +39,13 @@ static int64_t spent_ns(void) {
 }
 
 /* `lost` in a thousand packets do not come; the others come up to `jitter_ms` late, in order. */
-static void measure(const char *name, uint32_t lost, uint32_t jitter_ms) {
-    const struct pm_jitter_config c = {.clock_rate_hz = 8000, .frame = 80, .delay_min_ms = 20, .delay_max_ms = 400};
-    const struct pm_payload payload = {.payload_type = 0, .codec = PM_CODEC_PCMU};
-    int16_t out[PACKET];
+static void measure(uint8_t codec, const char *name, uint32_t lost, uint32_t jitter_ms) {
+    const struct pm_codec_driver *driver = pm_codec_find(codec);
+    uint32_t packet = driver->rate_hz / 50, size = codec == PM_CODEC_L16 ? 2 * packet : packet;
+    const struct pm_jitter_config c = {
+        .clock_rate_hz = driver->rate_hz, .frame = packet / 2, .delay_min_ms = 20, .delay_max_ms = 400};
+    const struct pm_payload payload = {.payload_type = 0, .codec = codec};
+    int16_t out[PACKET_MAX];
     int64_t best_ns = INT64_MAX;
     for (unsigned round = 0; round < ROUNDS; round++) {
         int next = 0;
@@ -53,10 +56,10 @@ static void measure(const char *name, uint32_t lost, uint32_t jitter_ms) {
         for (int tick = 0; tick < PACKETS; tick++) {
             int64_t now_ns = tick * INT64_C(20000000) + 7000000;
             while (next < PACKETS && arrival_ns <= now_ns) {
-                struct pm_jitter_packet p = {.payload = octets + next * PACKET,
-                                             .payload_octets = PACKET,
+                struct pm_jitter_packet p = {.payload = octets + (size_t)next * size,
+                                             .payload_octets = size,
                                              .ssrc = 1,
-                                             .timestamp = (uint32_t)(next * PACKET),
+                                             .timestamp = (uint32_t)next * packet,
                                              .sequence = (uint16_t)next,
                                              .arrival_ns = arrival_ns,
                                              .drained_ns = now_ns};
@@ -67,21 +70,24 @@ static void measure(const char *name, uint32_t lost, uint32_t jitter_ms) {
                 int64_t due_ns = next * INT64_C(20000000) + (jitter_ms > 0 ? draw(jitter_ms) : 0) * INT64_C(1000000);
                 arrival_ns = due_ns > arrival_ns ? due_ns : arrival_ns;
             }
-            (void)pm_playout_render(&playout, out, PACKET);
+            (void)pm_playout_render(&playout, out, packet);
         }
         int64_t used_ns = spent_ns() - before_ns;
         best_ns = used_ns < best_ns ? used_ns : best_ns;
     }
-    printf("{\"playout\": \"%s\", \"cpu_s_per_60s\": %.4f, \"concealed\": %llu}\n", name, (double)best_ns / 1e9,
-           (unsigned long long)playout.concealed);
+    printf("{\"rate_hz\": %u, \"playout\": \"%s\", \"cpu_s_per_60s\": %.4f, \"concealed\": %llu}\n", driver->rate_hz, name,
+           (double)best_ns / 1e9, (unsigned long long)playout.concealed);
 }
 
 int main(void) {
-    speak();
-    measure("clean", 0, 0);
-    measure("loss 5 %", 50, 0);
-    measure("loss 10 %", 100, 0);
-    measure("jitter 40 ms", 0, 40);
-    measure("jitter 80 ms, loss 5 %", 50, 80);
+    const uint8_t codecs[] = {PM_CODEC_PCMU, PM_CODEC_L16};
+    for (unsigned i = 0; i < 2; i++) {
+        speak(pm_codec_find(codecs[i]));
+        measure(codecs[i], "clean", 0, 0);
+        measure(codecs[i], "loss 5 %", 50, 0);
+        measure(codecs[i], "loss 10 %", 100, 0);
+        measure(codecs[i], "jitter 40 ms", 0, 40);
+        measure(codecs[i], "jitter 80 ms, loss 5 %", 50, 80);
+    }
     return 0;
 }

@@ -29,7 +29,8 @@ static int open_socket(struct pm_address *own) {
     return fd;
 }
 
-static void measure(uint32_t rate_hz, unsigned period_ms) {
+static void measure(uint32_t rate_hz, unsigned period_ms, const char *name, uint8_t codec) {
+    static _Alignas(PM_CODEC_ALIGN) uint8_t memory[2][131072];
     struct pm_address own[4];
     struct pm_stream_config configs[2];
     int16_t microphone[PM_CARD_PERIOD_MAX], speaker[PM_CARD_PERIOD_MAX];
@@ -44,9 +45,12 @@ static void measure(uint32_t rate_hz, unsigned period_ms) {
                                                .rtcp_fd = fds[2 * i + 1],
                                                .remote_rtp = own[2 - 2 * i],
                                                .remote_rtcp = own[3 - 2 * i],
-                                               .receive = {{0, PM_CODEC_PCMU}},
+                                               .receive = {{96, codec}},
                                                .receive_count = 1,
-                                               .send = {0, PM_CODEC_PCMU},
+                                               .send = {96, codec},
+                                               .encoder = {.fec = true},
+                                               .codec_memory = memory[i],
+                                               .codec_octets = sizeof memory[i],
                                                .sends = true,
                                                .receives = true,
                                                .ptime_ms = 20,
@@ -75,8 +79,8 @@ static void measure(uint32_t rate_hz, unsigned period_ms) {
         used_ns += read_clock(CLOCK_PROCESS_CPUTIME_ID) - before_ns;
         (void)pm_pump_period(&pumps[1], now_ns, wall_ns, microphone, speaker, NULL, NULL, 0, &result);
     }
-    printf("{\"card_rate_hz\": %u, \"period_ms\": %u, \"ns_per_period\": %lld, \"cpu_s_per_60s_call\": %.4f}\n", rate_hz, period_ms,
-           (long long)(used_ns / periods), (double)used_ns / 1e9);
+    printf("{\"codec\": \"%s\", \"card_rate_hz\": %u, \"period_ms\": %u, \"ns_per_period\": %lld, \"cpu_s_per_60s_call\": %.4f}\n",
+           name, rate_hz, period_ms, (long long)(used_ns / periods), (double)used_ns / 1e9);
     for (unsigned i = 0; i < 4; i++) {
         close(fds[i]);
     }
@@ -87,8 +91,14 @@ static void measure(uint32_t rate_hz, unsigned period_ms) {
 int main(void) {
     static const uint32_t rates[] = {8000, 16000, 32000, 44100, 48000};
     for (unsigned i = 0; i < 5; i++) {
-        measure(rates[i], 10);
-        measure(rates[i], 20);
+        measure(rates[i], 10, "PCMU", PM_CODEC_PCMU);
+        measure(rates[i], 20, "PCMU", PM_CODEC_PCMU);
     }
+    (void)pm_codec_install(PM_CODEC_G722, &pm_g722_driver);
+    (void)pm_codec_install(PM_CODEC_OPUS, &pm_opus_driver);
+    measure(16000, 20, "L16", PM_CODEC_L16);
+    measure(16000, 20, "G722", PM_CODEC_G722);
+    measure(16000, 20, "opus", PM_CODEC_OPUS);
+    measure(48000, 20, "opus", PM_CODEC_OPUS);
     return 0;
 }

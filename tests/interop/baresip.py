@@ -24,14 +24,13 @@ call_max_calls 4
 audio_source aufile,{speech}
 audio_player aubridge,player
 audio_alert aubridge,alert
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate {rate_hz}
+auplay_srate {rate_hz}
 ausrc_channels 1
 auplay_channels 1
 rtp_ports {rtp_first}-{rtp_last}
 module_path {modules}
-module g711.so
-module aufile.so
+{codec_modules}module aufile.so
 module aubridge.so
 {recorder}module cons.so
 cons_listen {host}:{console_port}
@@ -97,25 +96,40 @@ def loop(speech: Path, into: Path) -> Path:
     return into
 
 
+def rate_of(speech: Path) -> int:
+    """The sampling rate of a WAV file."""
+    with wave.open(str(speech)) as file:
+        return int(file.getframerate())
+
+
 @contextlib.contextmanager
 def baresip(
-    folder: Path, *, host: str, speech: Path, account: str = "", auto_answer: bool = False, record: bool = True
+    folder: Path,
+    *,
+    host: str,
+    speech: Path,
+    account: str = "",
+    auto_answer: bool = False,
+    record: bool = True,
+    codecs: str = "PCMU/8000/1",
+    modules: tuple[str, ...] = ("g711",),
 ) -> Iterator[Baresip]:
     """Start baresip with one account: `account` is its address line, or empty for a phone without a server.
 
-    It speaks `speech` over and over.
+    It speaks `speech` over and over, in `codecs` as baresip names them, which `modules` bring.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, rtp_first = free_port(host), free_port(host)
     control_port, console_port = free_port(host, socket.SOCK_STREAM), free_port(host)
     values = {
         "host": host, "sip_port": sip_port, "speech": loop(speech, folder / "speech.wav"),
+        "codec_modules": "".join(f"module {module}.so\n" for module in modules), "rate_hz": rate_of(speech),
         "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
         "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",
     }  # fmt: skip
     (folder / "config").write_text(CONFIG.format(**values))
     line = account or f"<sip:resident@{host}:{sip_port}>;regint=0"
-    (folder / "accounts").write_text(f"{line};answermode={'auto' if auto_answer else 'manual'};audio_codecs=PCMU/8000/1\n")
+    (folder / "accounts").write_text(f"{line};answermode={'auto' if auto_answer else 'manual'};audio_codecs={codecs}\n")
     with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder) as phone:
         eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=10, what="baresip starts")
         with socket.create_connection((host, control_port), timeout=5) as control:

@@ -25,7 +25,8 @@ PEERS = {  # how each tells its version
     "linphone": ["linphonec", "--version"],
 }
 FEATURES = (
-    "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "name check", "MESSAGE", "SUBSCRIBE",
+    "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "codecs", "name check", "MESSAGE",
+    "SUBSCRIBE",
 )  # fmt: skip
 HEAD = """\
 # Interoperability matrix
