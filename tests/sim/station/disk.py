@@ -1,4 +1,4 @@
-"""The memory card and its one writing thread in virtual time: healthy, slow, full; and a journal whose writes are witnessed."""
+"""The memory card and its one writing thread in virtual time: healthy, slow, full; a journal whose writes are witnessed, and a clerk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from firmware.app.journal import WRITE_LIMIT_S, Journal
 from firmware.app.journal_memory import Row
+from firmware.app.users.clerk import Clerk
 from firmware.door.events import DoorRecord, HealthChanged
 from firmware.errors import JournalError
 from tests.sim.station.clockwork import Clock, VirtualLoop
@@ -130,3 +131,11 @@ class WitnessedJournal(Journal):
         """The process is gone, and its file handles with it: what was not committed never was."""
         self._connection.close()
         self._writer.shutdown(wait=False)
+
+
+class MortalClerk(Clerk):
+    """The real clerk, whose process may be killed: the kernel closes its file, and what was not committed never was."""
+
+    def abandon(self) -> None:
+        self._closed()
+        self._thread.shutdown(wait=False)

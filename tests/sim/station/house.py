@@ -1,4 +1,4 @@
-"""The house of the simulator: three flats, three locks, a registrar by name, and every contact that the door knows."""
+"""The house of the simulator: three flats, three locks, a registrar by name, a keypad, and every contact that the door knows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from firmware.config.schema import (
     Contact,
     Incoming,
     Journal,
+    Keypad,
     Lamp,
     Lock,
     Profile,
@@ -24,6 +25,7 @@ from firmware.config.schema import (
     Station,
     Step,
     Target,
+    Users,
 )
 from firmware.config.secrets import Secret
 
@@ -38,6 +40,7 @@ CLEANER_CODE: Final = "4711"  # opens the gate alone
 FAMILY_CARD: Final = "0A001B2C3D"
 WRONG_CARD: Final = "0A00DEAD00"
 EXIT, LEAF, CASE, WALL = "exit", "leaf", "case", "wall"
+PAD: Final = "pad"
 BELL, SHOP = "bell", "shop"
 SIDE: Final = "side"  # rings as BELL does; visitors leave it alone
 RING_LIMIT_S: Final = 30.0
@@ -82,6 +85,8 @@ def settings(journal: Path, *, has_account: bool, second_press_hangs_up: bool) -
         code=(Code(name="family", code=Secret(FAMILY_CODE)), Code(name="cleaner", code=Secret(CLEANER_CODE), locks=(GATE,))),
         card=(Card(name="fob", number=FAMILY_CARD, locks=(FRONT,)),),
         reader=(Reader(name=WALL, port="/dev/none", lock=FRONT),),
+        keypad=(Keypad(name=PAD, gpio_rows=(13, 14, 15, 16), gpio_columns=(17, 18, 19), lock=FRONT),),
+        users=Users(path=str(journal.with_name("users.db")), key=str(journal.with_name("users.key"))),
         contact=(
             Contact(name=EXIT, kind="exit", gpio=7, lock=FRONT),
             Contact(name=LEAF, kind="door", gpio=8, lock=FRONT, open_limit_s=60.0),

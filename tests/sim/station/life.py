@@ -19,7 +19,7 @@ from firmware.app.timers import Timers
 from firmware.app.wall_clock import WallClock
 from firmware.app.wiring.accounts import agent_settings
 from firmware.app.wiring.board import board_settings
-from firmware.app.wiring.directory import directory
+from firmware.app.wiring.directory import directory, groups
 from firmware.config.schema import Settings
 from firmware.door import events as door
 from firmware.door.state import Door
@@ -34,7 +34,7 @@ from hw.api import HardwareEvent, RelayEdge
 from hw.simulated import SimulatedBoard, SimulatedRelay
 from tests.sim.network import Node
 from tests.sim.station.clockwork import VirtualLoop
-from tests.sim.station.disk import Disk, WitnessedJournal
+from tests.sim.station.disk import Disk, MortalClerk, WitnessedJournal
 from tests.sim.station.sound import PaperSound
 from tests.sim.station.town import Town
 from tests.sim.station.witness import Witness
@@ -112,6 +112,8 @@ class Life:
             ptime_ms=20,
             session_id=ids.uint32,
         )
+        users = site.settings.users
+        self.clerk = MortalClerk(Path(users.path), Path(users.key), groups=groups(site.settings), clock=site.wall_s, tell=self.inbox.put)
         self.board = SimulatedBoard(board_settings(site.settings, simulated=True), now_ns=self._now_ns)
         self._board_due_ns: int | None = None
         for contact, active in site.contacts.items():
@@ -139,11 +141,12 @@ class Life:
             timers=self._timers,
             supervisor=self.supervisor,
             observe=self._observe,
-            ask=self._ask,
+            ask=self.clerk.ask,
             clock_s=self.loop.time,
             local=WallClock(site.settings.station.timezone, site.wall_s).local,
         )
         self._work = self.loop.create_task(self.bridge.run())
+        self._reading = self.loop.create_task(self.clerk.reload())
         for account in site.settings.account:
             self.town.command(self.node, sip.Register(account=sip.AccountName(account.name)))
         self.keep_board()
@@ -154,6 +157,7 @@ class Life:
         self.loop.die()
         self.board.close()
         self.journal.abandon()
+        self.clerk.abandon()
         self.site.disk.forget()
         self.witness.end_life(self.inbox.presses_merged)
 
@@ -242,6 +246,3 @@ class Life:
             case _:
                 pass
         self.witness.observed(event)
-
-    def _ask(self, question: door.Question) -> None:
-        raise AssertionError("this house has no store of users, and its door asks none")

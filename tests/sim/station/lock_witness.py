@@ -5,15 +5,19 @@
 - Whoever presses the exit button is let out, whatever the program, the journal and the network do.
 - A lock that is locked stays shut, relays are blocked after tampering, and a lock-out holds, also after a restart.
 - A code opens only in a call that is up and was placed to, or allowed from, a listed party who typed it.
+- A PIN opens only after it was typed, and a counted user no more often than was granted, however often the process is killed.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from firmware.config.schema import Settings
 from firmware.door import events as door
 from hw.api import ContactEdge, RelayEdge
 from hw.simulated import SimulatedBoard
 from tests.sim.station.clockwork import Clock
+from tests.sim.station.tenants import TENANTS
 
 EXACT_S = 0.001  # two things of the same instant, in floats
 LATE_S = 3.0  # from the door's decision to the journal's answer on a sick card and a busy processor
@@ -43,6 +47,7 @@ class LockWitness:
         self._lockouts: dict[str, tuple[float, bool]] = {}  # by party: until when, and the same
         self._up: dict[str, str] = {}  # calls that are up, and their party
         self._placed: dict[str, str] = {}
+        self._uses: Counter[str] = Counter()  # openings by each user of the store
         self._typed: dict[str, list[tuple[float, str]]] = {}  # by party: what its phone has sent
 
     def problem(self, text: str) -> None:
@@ -95,7 +100,11 @@ class LockWitness:
                     self._modes[lock] = (mode, durable)
                 case door.RelaysBlocked(for_s=for_s):
                     self._blocked = (self._clock.now_s + for_s - LATE_S, durable)
-                case door.CodeRefused(party=who, lockout_s=lockout_s) | door.CardRefused(reader=who, lockout_s=lockout_s):
+                case (
+                    door.CodeRefused(party=who, lockout_s=lockout_s)
+                    | door.CardRefused(reader=who, lockout_s=lockout_s)
+                    | door.KeypadRefused(keypad=who, lockout_s=lockout_s)
+                ):
                     if lockout_s > 0:
                         known_s, was_durable = self._lockouts.get(who, (0.0, False))
                         until_s = self._clock.now_s + lockout_s - LATE_S
@@ -124,14 +133,27 @@ class LockWitness:
             self.problem(f"{record.lock} is locked, and {record.grant.value} opens it")
         if self._clock.now_s < self._blocked[0] and not (record.grant is door.Grant.EXIT and record.lock in self._exits.values()):
             self.problem(f"the relays are blocked after tampering, and {record.grant.value} opens {record.lock}")
-        if record.grant in (door.Grant.CODE, door.Grant.CARD):
+        if record.grant in (door.Grant.CODE, door.Grant.CARD, door.Grant.PIN, door.Grant.CARD_AND_PIN):
             # The chained lock opens by the right of the first, and later.
-            who = record.party or "wall"
+            who = record.party.removeprefix("keypad ").removeprefix("reader ") or "wall"
             until_s, _ = self._lockouts.get(who, (0.0, True))
             if until_s - self._clock.now_s > 0 and not self._is_chained(record.lock):
                 self.problem(f"{who} is locked out until {until_s:.3f}, and opens {record.lock}")
         if record.grant is door.Grant.CODE and not self._is_chained(record.lock):
             self._check_code(record)
+        elif record.who in TENANTS and not self._is_chained(record.lock):
+            self._check_tenant(record)
+
+    def _check_tenant(self, record: door.Unlocked) -> None:
+        tenant = TENANTS[record.who]
+        self._uses[record.who] += 1
+        if tenant.uses is not None and self._uses[record.who] > tenant.uses:
+            self.problem(f"{record.who} opens {record.lock} for the {self._uses[record.who]}th time, and had {tenant.uses} uses")
+        if tenant.needs_card and record.grant is not door.Grant.CARD_AND_PIN:
+            self.problem(f"{record.who} opens {record.lock} by {record.grant.value} alone")
+        digits = "".join(sign for _, sign in self._typed.get(record.party, []))
+        if record.grant is not door.Grant.CARD and tenant.pin not in digits:
+            self.problem(f"{record.who} opens {record.lock}, and at the {record.party} was typed {digits}")
 
     def _is_chained(self, lock: str) -> bool:
         return any(other.then == lock for other in self._locks.values())

@@ -15,6 +15,7 @@ from tests.sim.station.lock_witness import LockWitness
 from tests.sim.station.misfortunes import Misfortunes
 from tests.sim.station.recovery import Recovered, Stopwatch
 from tests.sim.station.residents import Resident
+from tests.sim.station.tenants import move_in
 from tests.sim.station.town import Town
 from tests.sim.station.visitors import Visitors
 from tests.sim.station.witness import Witness
@@ -34,6 +35,7 @@ class Run:
         chance = self.town.random
         has_account = chance.random() < 0.6
         configured = house.settings(journal, has_account=has_account, second_press_hangs_up=chance.random() < 0.5)
+        move_in(journal.parent)
         self.witness = Witness(self.town, LockWitness(self.town, configured))
         self.disk = Disk(self.town, chance)
         self.site = Site(self.town, configured, self.disk, self.witness, house.DOOR)

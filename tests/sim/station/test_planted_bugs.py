@@ -12,6 +12,7 @@ from firmware.app.calls import Calls
 from firmware.app.journal import Journal
 from firmware.app.kept_door import start_from
 from firmware.app.leg import Leg
+from firmware.app.users.store import UserStore
 from firmware.door import access, opening
 from firmware.door import events as door
 from firmware.door.machine import handle
@@ -164,6 +165,16 @@ def test_a_code_of_somebody_who_may_not_open(monkeypatch: pytest.MonkeyPatch, tm
 
     monkeypatch.setattr(bridge_door, "handle", with_effects(as_gate))
     assert broken(tmp_path, "who is not listed")
+
+
+def test_a_guest_whose_uses_are_not_written_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(UserStore, "spend", lambda _store, _name: True)
+    assert broken(tmp_path, "and had 2 uses")
+
+
+def test_a_pin_of_anybody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(UserStore, "by_digits", lambda store, _digits, kinds: (store.named("eva"), kinds[0]))
+    assert broken(tmp_path, "at the keypad pad was typed")
 
 
 def test_a_registration_that_is_not_renewed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

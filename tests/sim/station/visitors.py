@@ -6,13 +6,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware.door import events as door
-from tests.sim.station.house import BELL, CASE, EXIT, FAMILY_CARD, FRONT, GATE, INNER, LEAF, SHOP, WALL, WRONG_CARD
+from tests.sim.station.house import BELL, CASE, EXIT, FAMILY_CARD, FRONT, GATE, INNER, LEAF, PAD, SHOP, WALL, WRONG_CARD
 from tests.sim.station.life import Life
 from tests.sim.station.residents import Resident
+from tests.sim.station.tenants import TENANTS
 from tests.sim.station.town import Town
 
+KEY_S = 0.4  # from one key to the next
+WRONG_PINS = ("583217", "1111", "99", "58321")
 AGAIN_S = (0.05, 0.25, 1.0, 3.0, 12.0)  # from one press to the next
 LOCKS = (FRONT, GATE, INNER)
+TENANT_CARDS = tuple((tenant.card,) for tenant in TENANTS.values())
 
 
 class Place(Protocol):
@@ -28,6 +32,7 @@ class Place(Protocol):
     def stranger(self) -> Resident: ...
     @property
     def host(self) -> str: ...
+    def typed(self, party: str, digit: str) -> None: ...
 
 
 class Visitors:
@@ -42,6 +47,7 @@ class Visitors:
         self._acts: tuple[tuple[Callable[[], None], float], ...] = (
             (self._ring, 60),
             (self._show_card, 9),
+            (self._type_pin, 6),
             (self._go_out, 9),
             (self._walk_through, 6),
             (self._call_the_door, 5),
@@ -81,9 +87,27 @@ class Visitors:
         self.press(BELL, 70.0)
 
     def _show_card(self) -> None:
-        cards = self._chance.choice(((FAMILY_CARD,), (FAMILY_CARD, FAMILY_CARD), (WRONG_CARD,), (WRONG_CARD,) * 5 + (FAMILY_CARD,)))
+        often = (WRONG_CARD,) * 5 + (FAMILY_CARD,)
+        cards = self._chance.choice(((FAMILY_CARD,), (FAMILY_CARD, FAMILY_CARD), (WRONG_CARD,), often, *TENANT_CARDS))
         for index, card in enumerate(cards):
             self._later(2.0 * index, lambda card=card: self._with_life(lambda life: life.touch(lambda board: board.card(WALL, card))))  # type: ignore[misc]  # as above
+
+    def _type_pin(self) -> None:
+        """At the keypad, some after their card, and others after what they had got wrong."""
+        tenant = self._chance.choice(tuple(TENANTS.values()))
+        keys = (
+            "".join(f"{pin}#" for pin in self._chance.choice(((), (), (), ("583217",), WRONG_PINS)))
+            + tenant.pin
+            + self._chance.choice("##*")
+        )
+        if self._chance.random() < 0.4:
+            self._with_life(lambda life: life.touch(lambda board: board.card(WALL, tenant.card)))
+        for index, key in enumerate(keys):
+            self._later(KEY_S * (index + 1), lambda key=key: self._press_key(key))  # type: ignore[misc]  # as above
+
+    def _press_key(self, key: str) -> None:
+        self.place.typed(f"keypad {PAD}", key)
+        self._with_life(lambda life: life.touch(lambda board: board.key(PAD, key)))
 
     def _go_out(self) -> None:
         for index in range(self._chance.choice((1, 1, 2, 12))):  # a child with a button
