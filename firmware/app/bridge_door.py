@@ -219,12 +219,12 @@ def _is_silent(record: door.DoorRecord) -> bool:
 
 
 def _in_words(record: door.DoorRecord) -> str:
-    """A record as one log line: its name and its fields, without the empty ones."""
+    """A record as one log line: its name and its fields, without the empty ones and those that say what they say most of the time."""
     words = [type(record).__name__]
     for name, field in record._asdict().items():
+        if field in (None, "") or record._field_defaults.get(name) == field:
+            continue
         match field:
-            case None | "":
-                continue
             case Enum(value=value):
                 words.append(f"{name}={value}")
             case float() as number:

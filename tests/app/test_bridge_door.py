@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 
+import pytest
+
 from firmware.app.bridge_door import DoorBridge, Panel
 from firmware.app.inbox import Inbox
 from firmware.app.supervise import Supervisor
@@ -307,3 +309,15 @@ def test_a_timer_of_the_door_comes_back_as_an_input() -> None:
         return fired
 
     assert asyncio.run(scenario()) == ["replaced"]
+
+
+def test_a_log_line_tells_only_what_says_something(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.inbox.put(door.ContactChanged(contact="leaf", active=False))
+        await rig.settle()
+        rig.inbox.put(door.ContactChanged(contact="leaf", active=True, late=True))
+        await rig.settle()
+
+    with caplog.at_level("INFO", logger="portero.door"):
+        with_bridge(scenario)
+    assert caplog.messages == ["ContactChanged contact=leaf active=False", "ContactChanged contact=leaf active=True late=True"]
