@@ -90,4 +90,6 @@ class JournalMemory:
 
     def _cut(self) -> None:
         while sum(len(batch.rows) for batch in self._batches) > ROWS_MAX and len(self._batches) > 1:
-            self._lost += len(self._batches.popleft().rows)
+            oldest = self._batches.popleft()
+            oldest.refused = JournalError(f"more than {ROWS_MAX} rows wait for the journal's file")
+            self._lost += len(oldest.rows)
