@@ -58,6 +58,7 @@ class Run:
         line = SipLine(self._settings, ids)
         await line.start()
         await line.first_send()
+        from firmware.app.machine_watch import MachineWatch
         from firmware.app.station import Station
         from firmware.app.watchdog import Watchdog
         from hw.api import HardwareError
@@ -77,6 +78,8 @@ class Run:
         watchdog = Watchdog(self._notifier, interval_s or 0.0, station.vitals, time.monotonic_ns)
         if interval_s is not None:
             watchdog.start()
+        machine = MachineWatch(station.inbox.put, Path(self._settings.journal.path).parent)
+        machine.start()
         log.info("ready on SIP port %d", line.port)
         gc.freeze()  # the program itself is never garbage: no collection in the middle of a call has to look at it
         gc.enable()
@@ -85,6 +88,7 @@ class Run:
         if not self.again:
             self._notifier.stopping()
         watchdog.stop()
+        machine.stop()
         await control.close()
         await station.stop()
         return EXIT_OK if station.failed is None else EXIT_FAILED
