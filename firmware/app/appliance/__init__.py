@@ -1,0 +1,1 @@
+"""The door as a device of its own: what may leave it, and what must not."""

@@ -1,0 +1,81 @@
+"""Secrets leave the file on the card, and come back from the device when the file is edited."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from firmware.app.appliance.moved_secrets import PLACEHOLDER, is_secret, move
+
+GIVEN = """\
+# the door
+[[account]]
+name = "pbx"                # no secret
+uri = "sip:door@192.168.1.2"
+password = "s3cret \\"quoted\\"" # of the account
+[[account]]
+name = "backup"
+uri = "sip:door@192.168.1.3"
+password = 'another one'
+[[code]]
+name = "family"
+code = "583216"
+[[webhook]]
+name = "house"
+url = "http://192.168.1.3/"
+token = "house password"
+"""
+SECRETS = ('s3cret \\"quoted\\"', "another one", "583216", "house password")
+
+
+def test_no_secret_is_left_and_none_is_lost() -> None:
+    moved = move(GIVEN, "")
+    assert moved.device == GIVEN
+    assert [secret for secret in SECRETS if secret in moved.left] == []
+    assert tomllib.loads(moved.left)["account"][1] == {"name": "backup", "uri": "sip:door@192.168.1.3", "password": PLACEHOLDER}
+    assert moved.left.count("\n") == GIVEN.count("\n")
+    assert "# of the account" in moved.left
+
+
+def test_the_file_that_was_left_gives_the_same_device_again() -> None:
+    left = move(GIVEN, "").left
+    again = move(left, GIVEN)
+    assert tomllib.loads(again.device) == tomllib.loads(GIVEN)
+    assert (again.left, again.unknown) == (left, ())
+
+
+def test_an_edited_file_keeps_the_secrets_by_name_wherever_their_table_went() -> None:
+    left = move(GIVEN, "").left
+    pbx, backup = left.index("[[account]]"), left.index("[[account]]", 20)
+    code = left.index("[[code]]")
+    swapped = left[:pbx] + left[backup:code] + left[pbx:backup] + left[code:].replace("192.168.1.3", "192.168.1.4", 1)
+    settings = tomllib.loads(move(swapped, GIVEN).device)
+    assert {each["name"]: each["password"] for each in settings["account"]} == {"pbx": 's3cret "quoted"', "backup": "another one"}
+    assert settings["webhook"] == [{"name": "house", "url": "http://192.168.1.4/", "token": "house password"}]
+
+
+def test_a_new_secret_wins_and_leaves_as_well() -> None:
+    left = move(GIVEN, "").left.replace(f'code = "{PLACEHOLDER}"', 'code = "907153"')
+    moved = move(left, GIVEN)
+    assert tomllib.loads(moved.device)["code"][0]["code"] == "907153"
+    assert "907153" not in moved.left
+
+
+def test_a_secret_that_the_device_does_not_have_is_named() -> None:
+    left = move(GIVEN, "").left
+    assert move(left, "").unknown == ("account.pbx.password", "account.backup.password", "code.family.code", "webhook.house.token")
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        (("account", 0, "password"), True),
+        (("webhook", 0, "token"), True),
+        (("account", 0, "password_file"), False),
+        (("account", 0, "name"), False),
+        (("nonsense", "password"), False),
+    ],
+)
+def test_the_schema_says_what_is_secret(path: tuple[str | int, ...], *, secret: bool) -> None:
+    assert is_secret(path) is secret
