@@ -23,6 +23,7 @@ from firmware.app.last_run import found_late, left_in
 from firmware.app.line import Line
 from firmware.app.messages import Messages
 from firmware.app.presence import Presence
+from firmware.app.quality_reports import QualityReports
 from firmware.app.sound import SoundSystem
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
@@ -96,6 +97,7 @@ class Station:
         self._journal: Journal | None = None
         self._before = door.Start()
         self._presence = Presence(settings)
+        self._quality = QualityReports(settings, ids.uint32, time.time)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
@@ -186,6 +188,9 @@ class Station:
         match event:
             case media.StreamSilent(call=call):
                 self.calls.lost(call)
+            case media.QualityMeasured(quality=quality, final=True):
+                for report in self._quality.measured(quality):
+                    self.line.command(report)
             case door.HealthChanged(part=part, working=working, detail=detail):
                 if working:
                     self.health.pop(part, None)
@@ -263,6 +268,10 @@ class Station:
         self.observe(event)
         for command in self._presence.on_event(event):
             self.line.command(command)
+        if isinstance(event, sip.CallAnswered):
+            self._quality.answered(event, str(self.calls.digits_of(event.call)))
+        elif isinstance(event, sip.MediaAgreed):
+            self._quality.agreed(event.session, str(self.calls.digits_of(event.call)))
         match event:
             case sip.Registered(account=account):
                 self._account_health(account, working=True, detail="registered")

@@ -71,6 +71,7 @@ class Account(NamedTuple):
     gruu: bool = False  # true: ask for an address of this device that works from everywhere (RFC 5627)
     watch_binding: bool = False  # true: ask the registrar to tell when it drops us (RFC 3680), and register again at once
     publish: bool = False  # true: tell the server that the door is there, and when it talks (RFC 3903)
+    quality_to: SipUri | None = None  # who collects how each call sounded (RFC 6035); None: nobody
     anonymous: bool = False  # true: whom the door calls is not shown who calls (RFC 3323)
     trust_identity: bool = False  # true: who calls is whom this server asserts (RFC 3325), and may open with a code; see [incoming]
 

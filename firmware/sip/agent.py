@@ -47,7 +47,7 @@ from firmware.sip.events import (
     Update,
 )
 from firmware.sip.message import MalformedRequest, Request, Response, make_response, parse_message
-from firmware.sip.notices import NoticeCommand, Publish, SendMessage, SetPresence, Subscribe, Unpublish, Unsubscribe
+from firmware.sip.notices import NoticeCommand, Publish, SendMessage, SetPresence, Subscribe, TellQuality, Unpublish, Unsubscribe
 from firmware.sip.settings import Account, AgentSettings
 from firmware.sip.transaction.layer import ServerTransaction, response_hop
 from firmware.sip.usage.admission import Admission
@@ -126,7 +126,7 @@ class Agent:
                 self._registration(account).unregister(now_s)
             case Invite():
                 self._invite(command, now_s)
-            case SendMessage() | Subscribe() | Unsubscribe() | Publish() | Unpublish() | SetPresence() | Refer():
+            case SendMessage() | Subscribe() | Unsubscribe() | Publish() | Unpublish() | SetPresence() | TellQuality() | Refer():
                 self._command_desk(command, now_s)
             case Confer(calls=calls):
                 self._confer(calls, now_s)
@@ -342,7 +342,7 @@ class Agent:
         self._desk().conferred(now_s)
 
     def _command_desk(self, command: NoticeCommand | Refer, now_s: float) -> None:
-        account = None if isinstance(command, Unsubscribe | Unpublish | SetPresence) else command.account
+        account = None if isinstance(command, Unsubscribe | Unpublish | SetPresence | TellQuality) else command.account
         self._desk().command(command, self._knowledge(account), now_s)
 
     def resync(self, account: AccountName, now_s: float) -> None:

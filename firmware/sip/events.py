@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # only for annotations: most starts never see a value of thes
     from firmware.sip.diversion import Diversion
     from firmware.sip.replaces import Join, Replaces
 
+NO_ADDRESS = NameAddr("", Uri("sip"))  # of a value that tells nobody's
+
 # --- Input: from the shell -------------------------------------------------------------------------------------------
 
 
@@ -301,10 +303,17 @@ class CallProgress(NamedTuple):
 
 @kind
 class CallAnswered(NamedTuple):
-    """The call is up: our INVITE got its first 2xx, or our 200 got its ACK. `remote` is the other side as the dialog knows it."""
+    """The call is up: our INVITE got its first 2xx, or our 200 got its ACK. `remote` is the other side as the dialog knows it.
+
+    `local` is ours, `call_id` what others know the call by, `local_host` our address in it.
+    """
 
     call: CallKey
     remote: NameAddr
+    local: NameAddr = NO_ADDRESS
+    call_id: str = ""
+    local_host: str = ""
+    account: AccountName | None = None
 
 
 @kind

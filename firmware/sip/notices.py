@@ -79,7 +79,14 @@ class SetPresence(NamedTuple):
     note: str = ""
 
 
-NoticeCommand = SendMessage | Subscribe | Unsubscribe | Publish | Unpublish | SetPresence
+@kind
+class TellQuality(NamedTuple):
+    """A report on how a call sounded (`vq-rtcpxr`), for those who subscribe to them (RFC 6035)."""
+
+    body: bytes
+
+
+NoticeCommand = SendMessage | Subscribe | Unsubscribe | Publish | Unpublish | SetPresence | TellQuality
 
 
 # --- Event -----------------------------------------------------------------------------------------------------------

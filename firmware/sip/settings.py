@@ -85,6 +85,7 @@ class AgentSettings(NamedTuple):
     targets_max: int = 10  # contacts tried in one call
     habits: CallHabits = HABITS
     refer: ReferPolicy = ReferPolicy.ACCOUNT
-    info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf", "application/media_control+xml"})
+    # What an INFO may bear. Who has a camera adds application/media_control+xml (RFC 5168); to ask others for a picture is 415.
+    info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf"})
     gate: Gate = OPEN_GATE
     instance: str = ""  # the device's own URN, the same for ever (RFC 5626 §4.1); '': none

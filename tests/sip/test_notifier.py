@@ -10,7 +10,7 @@ from firmware.sip.event_package import subscription_state
 from firmware.sip.events import CallEnded, HangUp
 from firmware.sip.gate import Gate
 from firmware.sip.message import Request, Response, make_response
-from firmware.sip.notices import SetPresence, WatcherChanged
+from firmware.sip.notices import SetPresence, TellQuality, WatcherChanged
 from firmware.sip.usage.desk import WATCHERS_MAX
 from tests.sip.wire import ANSWER, CALL, Wire, invite
 
@@ -77,6 +77,17 @@ def test_a_call_moves_the_lamp_step_by_step() -> None:
     assert lamp(over) == [("terminated", "local-bye")]
     assert wire.told(CallEnded)
     assert [dialog_info.decode(each.body).version for each in (trying, talking, over)] == [1, 3, 4]
+
+
+def test_reports_on_quality_are_told_as_the_program_makes_them() -> None:
+    wire = door()
+    subscribe(wire, "vq-rtcpxr")
+    first = confirm(wire)
+    assert (first.body, first.content_type) == (b"", None)  # no call yet
+    wire.advance(1)
+    wire.command(TellQuality(body=b"VQSessionReport: CallTerm\r\n"))
+    second = confirm(wire)
+    assert (second.body, second.content_type) == (b"VQSessionReport: CallTerm\r\n", "application/vq-rtcpxr")
 
 
 def test_the_document_does_not_help_to_take_the_call() -> None:

@@ -340,6 +340,15 @@ def test_an_info_of_an_unknown_type_is_415_with_what_we_know(call: Call) -> None
     assert not call.wire.told(InfoReceived)
 
 
+def test_who_has_no_camera_says_that_it_cannot_send_a_picture(call: Call) -> None:
+    body = b"<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>"
+    call.receive("INFO", body=body, headers="Content-Type: application/media_control+xml\r\n")
+    refused = call.wire.response()
+    # RFC 3261 §8.2.3: 415 lists what would be taken.
+    assert (refused.status, refused.get("Accept")) == (415, "application/dtmf, application/dtmf-relay")
+    assert not call.wire.told(InfoReceived)
+
+
 def test_our_info_reports_its_outcome(call: Call) -> None:
     call.wire.command(SendInfo(call=CALL, content_type="application/dtmf-relay", body=b"Signal=1\r\n"))
     assert call.wire.request("INFO").content_type == "application/dtmf-relay"

@@ -14,7 +14,8 @@
           ├─ admission                                                  who may reach us, and who must prove a password (§22.1)
           ├─ desk ─┬─ message                                           RFC 3428
           │        ├─ subscription                                      ours (RFC 6665 §4.1)
-          │        ├─ notifier ─┬ dialog_state, presence_state          those who watch us (RFC 6665 §4.2, RFC 4235, RFC 3856)
+          │        ├─ notifier ─┬ dialog_state, presence_state …        those who watch us (RFC 6665 §4.2, RFC 4235, RFC 3856)
+          │        │            ├ quality_state                         how the last call sounded (RFC 6035)
           │        │            └ conference_state ── conference_roster  who takes part in our conversation (RFC 4575)
           │        ├─ refer_outside                                      REFER that belongs to no call (RFC 4579 §5.5, RFC 4538)
           │        └─ publication                                       RFC 3903

@@ -26,6 +26,7 @@ from firmware.sip.notices import (
     SetPresence,
     Subscribe,
     SubscriptionChanged,
+    TellQuality,
     Unpublish,
     Unsubscribe,
     WatcherChanged,
@@ -36,6 +37,7 @@ from firmware.sip.usage.dialog_state import DialogState
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.listing import is_listed
 from firmware.sip.usage.presence_state import PresenceState
+from firmware.sip.usage.quality_state import QualityState
 
 if TYPE_CHECKING:
     from firmware.sip.usage.notifier import NotifierPackage, Watcher
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 SUBSCRIPTIONS_MAX = 16  # of ours: one an account, and a few that an operator asks for
 PUBLICATIONS_MAX = 16  # of ours: presence for each account, and quality reports on their way
 WATCHERS_MAX = 32  # phones with a lamp for this door; each costs a NOTIFY a call
-PACKAGES = ("dialog", "presence", "conference")  # of which we are a notifier
+PACKAGES = ("dialog", "presence", "conference", "vq-rtcpxr")  # of which we are a notifier
 IGNORED = ("message-summary",)  # PBXs tell it unasked; a door has no mailbox
 CALL_ORDERS = ("talk", "hold")
 RESYNC = "check-sync"
@@ -72,7 +74,13 @@ class Desk:
         self._lamps_serial = 0  # of the calls that the watchers have been told of
         self._presence_state = PresenceState()
         self._conference_state = ConferenceState(endpoint)
-        packages: tuple[NotifierPackage, ...] = (self._dialog_state, self._presence_state, self._conference_state)
+        self._quality_state = QualityState()
+        packages: tuple[NotifierPackage, ...] = (
+            self._dialog_state,
+            self._presence_state,
+            self._conference_state,
+            self._quality_state,
+        )
         self._packages = {package.name: package for package in packages}
         self._subscriptions: dict[str, Subscription] = {}
         self._attempts: dict[Attempt, Subscription] = {}
@@ -111,6 +119,9 @@ class Desk:
                 if key not in self._publications:
                     raise LocalProtocolError(f"no publication {key!r}")
                 self._publications.pop(key).withdraw(now_s)
+            case TellQuality(body=body):
+                self._quality_state.set(body)
+                self._tell_watchers(self._quality_state, now_s)
             case Refer():
                 self._refer(command, knowledge, now_s)
             case SetPresence(is_open=is_open, note=note):

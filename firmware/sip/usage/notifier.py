@@ -170,7 +170,7 @@ class Watcher:
             ("Event", str(self._event)),
             ("Subscription-State", str(state)),
             *common_headers(self.endpoint),
-            ("Content-Type", self.package.content_type),
+            *([("Content-Type", self.package.content_type)] if body else []),
         )
         self._running = DialogRequest(self, "NOTIFY", headers, body, self._done)
         self._running.begin(now_s)

@@ -120,7 +120,17 @@ class Session:
 
     def tell_answered(self) -> None:
         """The call is up."""
-        self.endpoint.emit(CallAnswered(call=self.key, remote=self.dialog.remote))
+        knowledge, dialog = self.knowledge, self.dialog
+        self.endpoint.emit(
+            CallAnswered(
+                call=self.key,
+                remote=dialog.remote,
+                local=dialog.local,
+                call_id=dialog.call_id,
+                local_host=self.negotiation.local_host,
+                account=None if knowledge is None else knowledge.account.name,
+            )
+        )
 
     def tell_media(self) -> None:
         """Offer and answer have met."""
