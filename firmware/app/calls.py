@@ -122,6 +122,10 @@ class Calls:
         if sip.CallKey(effect.call) in self._legs:
             self._command(sip.Ring(call=sip.CallKey(effect.call)))
 
+    def progress(self, leg: Leg) -> None:
+        """Let sound flow before a waiting call is answered (183), because an operator wants it. Raises MediaError."""
+        self._command(sip.Progress(call=leg.key, media=self._local_media(leg)))
+
     def accept(self, effect: door.Accept) -> None:
         leg = self._legs.get(sip.CallKey(effect.call))
         if leg is None:
@@ -336,10 +340,11 @@ class Calls:
     # --- sound ------------------------------------------------------------------------------------------------------------
 
     def _local_media(self, leg: Leg) -> LocalMedia:
-        """Open the leg's port, and say what we can do there. Raises MediaError."""
-        if leg.port is None:
+        """Open the leg's port, and say what we can do there; the same again when it was said before. Raises MediaError."""
+        if leg.media is None:
             leg.port = self._open_port()
-        return LocalMedia(rtp_port=leg.port.rtp_port, codecs=self._codecs, ptime_ms=self._ptime_ms, session_id=self._session_id())
+            leg.media = LocalMedia(rtp_port=leg.port.rtp_port, codecs=self._codecs, ptime_ms=self._ptime_ms, session_id=self._session_id())
+        return leg.media
 
     def _start_sound(self, leg: Leg, session: MediaSession) -> bool:
         port = leg.port

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware.media.session import MediaPort
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.offer_answer import LocalMedia, MediaSession
 from firmware.sip import events as sip
 from firmware.sip.uri import Uri
 
@@ -18,6 +18,7 @@ class Leg:
         "follows",
         "incoming",
         "key",
+        "media",
         "name",
         "party",
         "port",
@@ -37,6 +38,7 @@ class Leg:
         self.party = party  # who takes part in place of the one whom the door knows, None when the door knows who it is
         self.incoming = incoming
         self.port: MediaPort | None = None
+        self.media: LocalMedia | None = None  # what was said of it to the other side, None when nothing was
         self.session: MediaSession | None = None
         self.streaming = False
         self.early = False

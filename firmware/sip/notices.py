@@ -105,6 +105,16 @@ class MessageReceived(NamedTuple):
 
 
 @kind
+class PeerComposing(NamedTuple):
+    """Somebody who may write to us is writing, or has ceased to (RFC 3994); `is_active` holds for `refresh_s` unless it is said again."""
+
+    sender: NameAddr
+    account: AccountName | None
+    is_active: bool
+    refresh_s: int
+
+
+@kind
 class RequestAnswered(NamedTuple):
     """The final answer to a SendMessage or to any PUBLISH under `key`; `status` 408 or 503 when none came (RFC 3261 §8.1.3.1)."""
 
@@ -159,4 +169,6 @@ class CallOrdered(NamedTuple):
     order: str
 
 
-NoticeEvent = MessageReceived | RequestAnswered | SubscriptionChanged | Notified | WatcherChanged | ResyncRequested | CallOrdered
+NoticeEvent = (
+    MessageReceived | PeerComposing | RequestAnswered | SubscriptionChanged | Notified | WatcherChanged | ResyncRequested | CallOrdered
+)

@@ -272,6 +272,22 @@ def test_a_caller_is_named_in_lower_case_and_answered_with_media(rig: Rig) -> No
     assert rig.all_closed()
 
 
+def test_sound_before_the_answer_goes_on_in_the_answered_call(rig: Rig) -> None:
+    rig.incoming()
+    rig.calls.progress(rig.calls.legs[0])
+    (early,) = [command for command in rig.commands if isinstance(command, sip.Progress)]
+    rig.agree("in-1", early=True)
+    assert rig.stages() == [("in-1", door.Stage.EARLY_MEDIA)]
+    rig.calls.accept(door.Accept(call=door.CallName("in-1")))
+    (answer,) = [command for command in rig.commands if isinstance(command, sip.Answer)]
+    assert answer.media == early.media
+    assert len(rig.ports) == 1
+    rig.answer("in-1")
+    assert list(rig.sound.streams) == ["in-1"]
+    rig.end("in-1", sip.EndCause.REMOTE)
+    assert rig.all_closed()
+
+
 def test_a_refusal_carries_its_status(rig: Rig) -> None:
     rig.incoming()
     rig.calls.refuse(door.Refuse(call=door.CallName("in-1"), refusal=door.Refusal.BUSY))

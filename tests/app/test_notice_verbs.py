@@ -11,6 +11,7 @@ import pytest
 from firmware.app.control.notice_verbs import NOTICE_VERBS
 from firmware.app.control.protocol import ControlError, Json, Request
 from firmware.app.control.verbs import perform
+from firmware.sip.notices import PeerComposing
 from tests.app.house import House, Phone, house, phones, settings
 
 Scenario = Callable[[House, Phone], Coroutine[None, None, None]]
@@ -37,6 +38,15 @@ async def refused(lived: House, verb: str, *args: str) -> str:
 def test_a_message_is_answered_with_what_the_phone_says(tmp_path: Path) -> None:
     async def scenario(lived: House, _anna: Phone) -> None:
         assert await ask(lived, "message", "anna", "somebody rings") == {"status": 200, "text": "OK"}
+
+    with_house(tmp_path, scenario)
+
+
+def test_the_other_side_learns_that_we_are_writing(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        assert await ask(lived, "composing", "anna", "active") == {"status": 200, "text": "OK"}
+        assert [event.is_active for event in anna.events if isinstance(event, PeerComposing)] == [True]
+        assert await refused(lived, "composing", "anna", "maybe") == "bad_argument"
 
     with_house(tmp_path, scenario)
 

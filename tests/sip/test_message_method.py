@@ -9,7 +9,7 @@ from firmware.sip.agent import AgentSettings
 from firmware.sip.auth import Credentials
 from firmware.sip.events import Hop, Register, Transport
 from firmware.sip.gate import Gate, Proof
-from firmware.sip.notices import MessageReceived, RequestAnswered, SendMessage
+from firmware.sip.notices import MessageReceived, PeerComposing, RequestAnswered, SendMessage
 from firmware.sip.uri import Uri
 from tests.sip.wire import BOB, MAIN, OURS, PEER, Wire, account
 
@@ -76,10 +76,25 @@ def test_what_comes_over_an_accounts_own_server_is_taken() -> None:
     assert (event.account, event.is_authenticated) == (MAIN, False)
 
 
-def test_who_is_typing_is_taken_in_silence() -> None:
+COMPOSING = "Content-Type: application/im-iscomposing+xml\r\n"
+
+
+@pytest.mark.parametrize(("state", "is_active"), [("active", True), ("idle", False), ("dreaming", False)])
+def test_who_is_typing_is_told(state: str, *, is_active: bool) -> None:
     wire = writing("*@*")
-    wire.incoming("MESSAGE", body=b"<isComposing/>", headers="Content-Type: application/im-iscomposing+xml\r\n")
+    document = f'<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>{state}</state><refresh>60</refresh></isComposing>'
+    wire.incoming("MESSAGE", body=document.encode(), headers=COMPOSING)
     assert wire.take() == ["200 MESSAGE"]
+    (event,) = wire.told(PeerComposing)
+    assert (event.is_active, event.refresh_s, str(event.sender.uri)) == (is_active, 60, f"sip:bob@{PEER}")
+    assert not wire.told(MessageReceived)
+
+
+@pytest.mark.parametrize("body", [b"<isComposing/>", b"no document", b'<!DOCTYPE x [<!ENTITY a "b">]><isComposing/>'])
+def test_a_broken_word_on_typing_is_refused_and_told_to_nobody(body: bytes) -> None:
+    wire = writing("*@*")
+    wire.incoming("MESSAGE", body=body, headers=COMPOSING)
+    assert wire.response().status == 400
     assert wire.events == []
 
 

@@ -30,6 +30,19 @@ async def _message(station: Station, args: tuple[str, ...]) -> Json:
     return await _answered(station, SendMessage(key=key, target=target, body=args[1].encode(), account=account), key)
 
 
+async def _composing(station: Station, args: tuple[str, ...]) -> Json:
+    """Say that we are writing, or no longer (RFC 3994)."""
+    from firmware.sip.body import is_composing
+
+    target, account = _target(station, args[0], args[2:])
+    if args[1] not in ("active", "idle"):
+        raise ControlError("bad_argument", "give active or idle")
+    key = _key(station, "composing")
+    body = is_composing.encode(is_composing.IsComposing(args[1] == "active", content_type="text/plain"))
+    wish = SendMessage(key=key, target=target, body=body, account=account, content_type=is_composing.CONTENT_TYPE)
+    return await _answered(station, wish, key)
+
+
 async def _publish(station: Station, args: tuple[str, ...]) -> Json:
     package, content_type, body = args[0], args[2], args[3]
     target, account = _target(station, args[1], args[4:])
@@ -86,6 +99,7 @@ def _key(station: Station, what: str) -> str:
 
 NOTICE_VERBS = {
     "message": Verb("TARGET|URI TEXT [ACCOUNT]", 2, 3, _message),
+    "composing": Verb("TARGET|URI active|idle [ACCOUNT]", 2, 3, _composing),
     "subscribe": Verb("PACKAGE URI [ACCOUNT]", 2, 3, _subscribe),
     "unsubscribe": Verb("PACKAGE URI", 2, 2, _unsubscribe),
     "publish": Verb("PACKAGE URI TYPE BODY [ACCOUNT]", 4, 5, _publish),

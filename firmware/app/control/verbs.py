@@ -122,19 +122,21 @@ async def _call(station: Station, args: tuple[str, ...]) -> Json:
 
 
 async def _answer(station: Station, args: tuple[str, ...]) -> Json:
-    """`answer`: take the waiting call. `answer CODE`: reply this status to it (180 rings, 300 to 699 refuse)."""
+    """`answer`: take the waiting call. `answer CODE`: reply this status to it (180 rings, 183 opens the sound, 300 to 699 refuse)."""
     waiting = next((leg for leg in station.calls.legs if leg.incoming and not leg.answered and not leg.ended_by_us), None)
     if waiting is None:
         raise ControlError("not_now", "no call waits for an answer")
     status = _number(args[0], 180, 699) if args else 200
     if status == 180:
         station.line.command(sip.Ring(call=waiting.key))
+    elif status == 183:
+        station.calls.progress(waiting)
     elif 200 <= status <= 299:
         station.inbox.put(door.Operate(verb=door.Verb.ANSWER))
     elif status >= 300:
         station.line.command(sip.HangUp(call=waiting.key, status=status))
     else:
-        raise ControlError("bad_argument", "give 180, 200, or 300 to 699")
+        raise ControlError("bad_argument", "give 180, 183, 200, or 300 to 699")
     return {"call": waiting.key, "status": status}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from firmware.errors import LocalProtocolError
+from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.sip.events import Hop
 from firmware.sip.message import Request, Response, make_response
-from firmware.sip.notices import MessageReceived, RequestAnswered, SendMessage
+from firmware.sip.names import AccountName
+from firmware.sip.notices import MessageReceived, PeerComposing, RequestAnswered, SendMessage
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.addressing import common_headers, first_hop, own_address, preloaded_route, request_uri
 from firmware.sip.usage.client_request import ClientRequest
@@ -79,17 +80,37 @@ def receive_message(
         # RFC 3261 §8.2.3: a body type that we do not understand is 415 with what we accept.
         transaction.respond(make_response(request, 415, to_tag=tag, headers=(("Accept", ", ".join(ACCEPTED)),)), now_s)
         return
+    account = None if knowledge is None else knowledge.account.name
+    composing: PeerComposing | None = None
+    if content_type == IS_COMPOSING and request.body:
+        try:
+            composing = _composing(request, account)
+        except RemoteProtocolError as error:
+            transaction.respond(make_response(request, error.status, to_tag=tag), now_s)
+            return
     # §7: 200 says that it has reached the recipient; the response holds no body and no Contact.
     transaction.respond(make_response(request, 200, to_tag=tag), now_s)
-    if content_type == IS_COMPOSING or not request.body:
-        return  # RFC 3994 §3: who is typing may be shown; a door has nobody to show it to
+    if composing is not None:
+        endpoint.emit(composing)
+        return
+    if not request.body:
+        return
     endpoint.emit(
         MessageReceived(
             sender=request.from_,
             source=transaction.source,
-            account=None if knowledge is None else knowledge.account.name,
+            account=account,
             content_type=content_type,
             body=request.body,
             is_authenticated=is_authenticated,
         )
     )
+
+
+def _composing(request: Request, account: AccountName | None) -> PeerComposing:
+    """RFC 3994 §3.2: what the sender does now. Raises RemoteProtocolError."""
+    from firmware.sip.body import is_composing
+
+    state = is_composing.decode(request.body)
+    refresh_s = is_composing.REFRESH_S_DEFAULT if state.refresh_s is None else state.refresh_s
+    return PeerComposing(sender=request.from_, account=account, is_active=state.is_active, refresh_s=refresh_s)
