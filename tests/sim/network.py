@@ -185,6 +185,8 @@ class World:
 
     def _send(self, node: Node, send: Send) -> None:
         weather, chance = self.weather, self.random
+        if node.is_down:
+            return  # whose power is off sends nothing, whatever its timers say
         copies = 0 if chance.random() < weather.loss else 2 if chance.random() < weather.duplication else 1
         self.ladder.append(Passage(self.now_s, node.host, send.hop.host, send.data, ("lost", "", "twice")[copies]))
         target = self.nodes.get(send.hop.host) if send.hop.transport is Transport.UDP else None

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from firmware.sip.events import (
     AcceptTransfer,
     Answer,
+    AttendedTransfer,
     CallAnswered,
     CallEnded,
     CallKey,
+    Confer,
     Event,
     HangUp,
     Hold,
@@ -38,7 +40,7 @@ LONG_S = 100.0  # longer than the shortest session without a refresh
 REFUSALS = (486, 603, 480, 404, 500, 503)
 
 
-WithinCall = Hold | Resume | Reinvite | Update | SendInfo | Transfer
+WithinCall = Hold | Resume | Reinvite | Update | SendInfo | Transfer | AttendedTransfer | Confer
 Wish = HangUp | Ring | Progress | Answer | AcceptTransfer | RefuseTransfer | WithinCall
 
 

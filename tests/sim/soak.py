@@ -14,14 +14,26 @@ import time
 from collections import Counter
 from functools import partial
 
-from firmware.sip.events import AccountName, CallAnswered, CallEnded, CallKey, EndCause, Event, IncomingCall, Register, Unregister
+from firmware.sip.events import (
+    AccountName,
+    AttendedTransfer,
+    CallAnswered,
+    CallEnded,
+    CallKey,
+    Confer,
+    EndCause,
+    Event,
+    IncomingCall,
+    Register,
+    Unregister,
+)
 from firmware.sip.settings import Account, AgentSettings, CallHabits, ReferPolicy, Use
 from firmware.sip.uri import Uri
 from tests.sim.network import Node, Weather, World
 from tests.sim.proxy import Policy, Proxy
 from tests.sim.script import Script, direct_call, ended_once, proxied_call
 
-CALLER, PROXY = "10.0.0.1", "10.0.0.9"
+CALLER, PROXY, SPARE = "10.0.0.1", "10.0.0.9", "10.0.0.10"
 CALLEES = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
 AT_ONCE = 8  # calls that begin together in one world; below the agents' limit, so that none is refused for lack of room
 TOGETHER_S = 10.0  # how far apart the ends of a call's legs may lie when no message is lost
@@ -53,7 +65,11 @@ class Run:
         self.calls = calls
         self.problems: list[str] = []
         self.is_proxied = chance.random() < 0.5
-        account = ACCOUNT._replace(habits=self._habits())
+        self.has_spare = self.is_proxied and chance.random() < 0.4
+        self.has_failed = False  # whether the first server was away for a while
+        self.world.refuses = not self.has_spare or chance.random() < 0.5
+        self.up: list[CallKey] = []  # the caller's answered calls
+        account = ACCOUNT._replace(habits=self._habits(), backups=(Uri("sip", host=SPARE),) if self.has_spare else ())
         accounts = (account,) if self.is_proxied else ()
         self.caller = self.world.add(CALLER, AgentSettings(accounts=accounts, habits=account.habits, refer=ReferPolicy.CALL))
         self.caller.on_event = self._caller_told
@@ -61,7 +77,9 @@ class Run:
         for callee in self.callees:
             callee.on_event = partial(self._callee_told, callee)
         if self.is_proxied:
-            self.world.place(PROXY, Proxy(seed, PROXY, Policy(secrets={"door": "secret"}, record_route=chance.random() < 0.5)))
+            policy = Policy(secrets={"door": "secret"}, record_route=chance.random() < 0.5)
+            for host in (PROXY, SPARE) if self.has_spare else (PROXY,):
+                self.world.place(host, Proxy(seed, host, policy))
             self.world.command(self.caller, Register(account=ACCOUNT.name))
         self._legs: dict[tuple[str, CallKey], Script] = {}
 
@@ -79,12 +97,25 @@ class Run:
             script.places = partial(self._placed, script)
             self.scripts[script.key] = script
             script.begin()
+            if self.has_spare and number % AT_ONCE == 0 and self.world.random.random() < 0.5:
+                self._fail_first_server()
             if number % AT_ONCE == AT_ONCE - 1:
                 self.world.run(self.world.now_s + QUIET_S)
         if self.is_proxied:
             self.world.command(self.caller, Unregister(account=ACCOUNT.name))
         self.world.run()
         self._check()
+
+    def _fail_first_server(self) -> None:
+        """Its power goes while calls are set up, and comes back much later; then it knows of nobody."""
+        server, chance = self.world.nodes[PROXY], self.world.random
+        self.has_failed = True
+
+        def return_empty() -> None:
+            server.agent, server.is_down = Proxy(self.seed, PROXY, self.proxy.policy), False
+
+        self.world.at(chance.uniform(0, 10), lambda: setattr(server, "is_down", True))
+        self.world.at(chance.uniform(30, 300), return_empty)
 
     def _script(self, number: int) -> Script:
         if not self.is_proxied:
@@ -121,12 +152,31 @@ class Run:
             return
         script = self.scripts.get(getattr(event, "call", ""))
         if script is not None:
+            self._combine(script, event)
             script.caller_told(event)
+
+    def _combine(self, script: Script, event: Event) -> None:
+        """What the caller does with several calls at once: transfer one to the other, or make a conference of them."""
+        if isinstance(event, CallEnded) and script.key in self.up:
+            self.up.remove(script.key)
+        if not isinstance(event, CallAnswered):
+            return
+        self.up.append(script.key)
+        other, chance = self.up[0], self.world.random.random()
+        if other == script.key:
+            return
+        if chance < 0.1:
+            script.is_moved = self.scripts[other].is_moved = True
+            script.later(self.caller, AttendedTransfer(call=script.key, other=other))
+        elif chance < 0.3:
+            script.later(self.caller, Confer(calls=tuple(self.up[:3])))
+            script.later(self.caller, Confer(calls=()))
 
     def _callee_told(self, node: Node, event: Event) -> None:
         if isinstance(event, IncomingCall):
-            # The user part of the Request-URI names the call.
-            self._legs[node.host, event.call] = self.scripts[f"call-{(event.called.user or 'n')[1:]}"]
+            # The user part of the Request-URI names the call; one that replaces a leg belongs to that one's call.
+            replaced = None if event.replaces is None else self._legs.get((node.host, event.replaces))
+            self._legs[node.host, event.call] = replaced or self.scripts[f"call-{(event.called.user or 'n')[1:]}"]
         script = self._legs.get((node.host, getattr(event, "call", CallKey(""))))
         if script is not None:
             script.callee_told(node, event)
@@ -139,7 +189,7 @@ class Run:
         ended = {event.call for _, event in self.caller.events if isinstance(event, CallEnded)}
         self.problems += [f"{self.caller.host}: {key} has no outcome" for key in sorted(set(self.scripts) - ended)]
         self._check_agreement()
-        if self.world.weather.loss == 0:
+        if self.world.weather.loss == 0 and not self.has_failed:
             self._check_togetherness()
 
     def _check_agreement(self) -> None:

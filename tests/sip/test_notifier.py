@@ -7,12 +7,13 @@ import pytest
 from firmware.sip.agent import AgentSettings
 from firmware.sip.body import dialog_info, pidf
 from firmware.sip.event_package import subscription_state
-from firmware.sip.events import CallEnded, HangUp
+from firmware.sip.events import Answer, CallEnded, HangUp, IncomingCall
 from firmware.sip.gate import Gate
 from firmware.sip.message import Request, Response, make_response
 from firmware.sip.notices import SetPresence, TellQuality, WatcherChanged
+from firmware.sip.settings import ReferPolicy
 from firmware.sip.usage.desk import WATCHERS_MAX
-from tests.sip.wire import ANSWER, CALL, Wire, invite
+from tests.sip.wire import ANSWER, CALL, Wire, invite, media
 
 
 def door(*watchers: str) -> Wire:
@@ -88,6 +89,20 @@ def test_reports_on_quality_are_told_as_the_program_makes_them() -> None:
     wire.command(TellQuality(body=b"VQSessionReport: CallTerm\r\n"))
     second = confirm(wire)
     assert (second.body, second.content_type) == (b"VQSessionReport: CallTerm\r\n", "application/vq-rtcpxr")
+
+
+def test_a_call_whose_place_another_takes_is_shown_as_replaced() -> None:
+    wire = Wire(AgentSettings(gate=Gate(watchers=("bob@*",)), refer=ReferPolicy.CALL))
+    wire.command(invite())
+    wire.reply(200, body=ANSWER)
+    ack = wire.request("ACK")
+    subscribe(wire)
+    confirm(wire)
+    headers = f"Replaces: {ack.call_id};to-tag={ack.from_.tag};from-tag=peer\r\nRequire: replaces\r\n"
+    wire.incoming("INVITE", body=ANSWER, headers=headers, cseq=2)
+    wire.command(Answer(call=wire.told(IncomingCall)[-1].call, media=media(4100, 2)))
+    wire.advance(1)
+    assert ("terminated", "replaced") in lamp(wire.request("NOTIFY"))
 
 
 def test_the_document_does_not_help_to_take_the_call() -> None:

@@ -34,6 +34,7 @@ _EVENTS = {
     EndCause.UNREACHABLE: "error",
     EndCause.INCOMPATIBLE: "error",
     EndCause.FAILED: "error",
+    EndCause.REPLACED: "replaced",
 }
 
 
