@@ -83,8 +83,8 @@ native-check: $(VENV)/.dev
 
 sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
 	$(call say,simulator)
-	@$(BIN)/python -m tests.sim.soak --seeds 0:1 --calls 7000
-	@$(BIN)/python -m tests.sim.soak --seeds 1:31 --calls 100
+	@$(BIN)/python -m tests.sim.soak --seeds 0:1 --calls 8000
+	@$(BIN)/python -m tests.sim.soak --seeds 1:21 --calls 100
 	$(call say,whole station in the simulator)
 	@$(BIN)/python -m tests.sim.station.soak --seeds 0:14 --hours 2.5 --pace 10 --gap 200
 

@@ -166,6 +166,21 @@ def test_an_identity_is_believed_only_from_a_server_that_the_settings_trust() ->
     assert heard(Wire(), ASSERTED).asserted is None
 
 
+REMOTE_PARTY = f'Remote-Party-ID: "Anna" <sip:anna@{PEER}>;party=calling;screen=yes;privacy=off\r\n'
+
+
+def test_the_older_header_for_it_is_believed_when_the_server_has_looked() -> None:
+    asserted = heard(trusting(trusts=True), REMOTE_PARTY).asserted
+    assert asserted is not None
+    assert str(asserted.uri) == f"sip:anna@{PEER}"
+    assert heard(trusting(trusts=True), REMOTE_PARTY.replace("screen=yes", "screen=no")).asserted is None
+    assert heard(trusting(trusts=True), REMOTE_PARTY.replace("calling", "called")).asserted is None
+    assert heard(trusting(trusts=False), REMOTE_PARTY).asserted is None
+    both = heard(trusting(trusts=True), REMOTE_PARTY.replace("anna@", "bob@") + ASSERTED).asserted
+    assert both is not None
+    assert both.uri.user == "anna"  # the standard's header comes first
+
+
 def test_wishes_and_detours_are_told() -> None:
     headers = (
         "Answer-Mode: Auto\r\nDiversion: <sip:desk@door.example>;reason=no-answer\r\nPrivacy: id\r\n"

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from firmware.sip.auto_answer import auto_answer_wish
 from firmware.sip.diversion import diversions
 from firmware.sip.events import CallKey, IncomingCall
-from firmware.sip.identity import asserted_identities, hides_caller
+from firmware.sip.headers import NameAddr
+from firmware.sip.identity import asserted_identities, hides_caller, remote_parties
+from firmware.sip.message import Request
 from firmware.sip.refer_to import referred_by
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.endpoint import AccountKnowledge
@@ -26,7 +28,7 @@ NO_TAKEOVER = Takeover()
 def announcement(key: CallKey, transaction: ServerTransaction, knowledge: AccountKnowledge | None, takeover: Takeover) -> IncomingCall:
     """The call as the program hears of it."""
     request = transaction.request
-    asserted = asserted_identities(request) if _is_trusted(transaction, knowledge) else ()
+    asserted = _vouched(request) if _is_trusted(transaction, knowledge) else None
     return IncomingCall(
         call=key,
         caller=request.from_,
@@ -34,7 +36,7 @@ def announcement(key: CallKey, transaction: ServerTransaction, knowledge: Accoun
         source=transaction.source,
         account=None if knowledge is None else knowledge.account.name,
         has_offer=bool(request.body),
-        asserted=asserted[0] if asserted else None,
+        asserted=asserted,
         is_private=hides_caller(request),
         auto_answer=auto_answer_wish(request),
         diversions=diversions(request),
@@ -43,6 +45,14 @@ def announcement(key: CallKey, transaction: ServerTransaction, knowledge: Accoun
         joins=takeover.joins,
         is_authenticated=transaction.is_authenticated,
     )
+
+
+def _vouched(request: Request) -> NameAddr | None:
+    """Whom the server vouches for: P-Asserted-Identity, else the Remote-Party-ID that older PBXs send, if they have looked (screen=yes)."""
+    asserted = asserted_identities(request)
+    if asserted:
+        return asserted[0]
+    return next((party.address for party in remote_parties(request) if party.party == "calling" and party.is_screened), None)
 
 
 def _is_trusted(transaction: ServerTransaction, knowledge: AccountKnowledge | None) -> bool:

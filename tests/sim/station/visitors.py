@@ -52,6 +52,7 @@ class Visitors:
             (self._walk_through, 6),
             (self._call_the_door, 5),
             (self._operate, 8),
+            (self._gather, 4),
             (self._touch_the_case, 0.3),
             (self._lean_on_the_bell, 0.7),
         )
@@ -139,6 +140,22 @@ class Visitors:
                 door.Operate(verb=door.Verb.ANSWER),
             )
         )
+        self._wish(wish)
+
+    def _gather(self) -> None:
+        """The bell, and soon an operator who wants everybody in that call; who is not wanted any more is shown out."""
+        self.press()
+        for target in ("anna", "bob", "carl", "sip:nobody@10.9.9.9"):
+            self._later(self._chance.choice(AGAIN_S) * 10, lambda target=target: self._wish(door.Bring(target=target, by="operator")))  # type: ignore[misc]  # as above
+        self._later(self._chance.uniform(5, 40), self._show_out)
+
+    def _show_out(self) -> None:
+        life = self.place.life
+        legs = () if life is None else life.calls.legs
+        if legs:
+            self._wish(door.Dismiss(call=door.CallName(self._chance.choice(legs).name), by="operator"))
+
+    def _wish(self, wish: door.Input) -> None:
         self._with_life(lambda life: life.inbox.put(wish))
 
     def _switch_for(self, contact: str, duration_s: float) -> None:
