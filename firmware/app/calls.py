@@ -174,7 +174,8 @@ class Calls:
                     self._moved(leg, door.Stage.RINGING, "")
             case sip.MediaAgreed(call=call, session=session, early=early) if leg := self._legs.get(call):
                 self._agreed(leg, session, early=early)
-            case sip.CallAnswered(call=call) if leg := self._legs.get(call):
+            case sip.CallAnswered(call=call, remote=remote) if leg := self._legs.get(call):
+                leg.address = _address(remote.uri)
                 self._answered(leg)
             case CallOrdered(call=call, order=order) if leg := self._legs.get(call):
                 self._ordered(leg, order)
@@ -184,7 +185,8 @@ class Calls:
                 self._transfer(event)
             case sip.ReferRequested():
                 self._referred(event)
-            case sip.RemoteChanged(call=call, remote=remote) if leg := self._legs.get(call):
+            case sip.RemoteChanged(call=call, remote=remote) if (leg := self._legs.get(call)) and leg.address != _address(remote.uri):
+                leg.address = _address(remote.uri)  # a port or parameter more is nobody else
                 self._tell(self._changed(leg, remote.uri))
             case sip.TransferProgress(call=call, status=status, is_done=True) if (leg := self._legs.get(call)) and status < 300:
                 # RFC 5589 §6.1: the transferor leaves when it knows that the transfer worked.

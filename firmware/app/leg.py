@@ -12,6 +12,7 @@ class Leg:
     """One leg while it lives. `port` is ours until `streaming`; then it is the engine's."""
 
     __slots__ = (
+        "address",
         "answered",
         "early",
         "ended_by_us",
@@ -36,6 +37,7 @@ class Leg:
         self.name: str = str(key) if follows is None else follows.name  # of the call at the door
         self.sound = self.name if is_listed else str(key)  # under which the engine knows the stream, and the door its digits
         self.party = party  # who takes part in place of the one whom the door knows, None when the door knows who it is
+        self.address = ""  # of the other side as the dialog has it, once it is answered
         self.incoming = incoming
         self.port: MediaPort | None = None
         self.media: LocalMedia | None = None  # what was said of it to the other side, None when nothing was

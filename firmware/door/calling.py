@@ -34,7 +34,7 @@ from firmware.door.events import (
     Stage,
 )
 from firmware.door.incoming import refused_for_press
-from firmware.door.state import Calling, Door, Idle, Leg, Offered, Step
+from firmware.door.state import Calling, Door, Idle, Leg, Offered, Step, ways
 from firmware.door.talking import talk
 
 # How a press ended when no leg was answered: the first of these that any leg came to. Busy outranks unreachable: it is news of a person.
@@ -151,13 +151,7 @@ def _deputy(door: Door, party: Target, seen: Container[str]) -> Target | None:
 def _placed(door: Door, calling: Calling, parties: tuple[Target, ...], now_s: float) -> Step:
     """Ring further parties, each by its best way."""
     placed = calling._replace(rung=calling.rung | {party.name for party in parties})
-    return _rung(door, placed, [(party, _ways(door, party)) for party in parties], now_s)
-
-
-def _ways(door: Door, party: Target) -> tuple[Route, ...]:
-    """The ways to try, in order. One whose account does not work is left out, as long as another is left."""
-    working = tuple(route for route in party.routes if route.account not in door.down)
-    return working or party.routes
+    return _rung(door, placed, [(party, ways(door, party)) for party in parties], now_s)
 
 
 def _rung(door: Door, calling: Calling, ways: Sequence[tuple[Target, tuple[Route, ...]]], now_s: float) -> Step:

@@ -32,7 +32,7 @@ from firmware.door.events import (
     Sound,
     Stage,
 )
-from firmware.door.state import Asked, Door, Leg, Party, Step, Talking
+from firmware.door.state import Asked, Door, Leg, Party, Step, Talking, ways
 from firmware.door.talking import parted, typed_lost
 
 PARTIES_MAX = 3  # phones beside the panel: the core mixes four streams, and a transfer of one of them needs the fourth for a moment
@@ -78,7 +78,7 @@ def brought(door: Door, given: Bring, now_s: float) -> Step:
     if any(leg.party.name == party.name for leg in _legs(door.call)):
         return door, ()
     call = given.call or CallName(f"d{door.next_dial}.1")
-    return _placed(door._replace(next_dial=door.next_dial + 1), door.call, Leg(call=call, party=party, routes=party.routes), now_s)
+    return _placed(door._replace(next_dial=door.next_dial + 1), door.call, Leg(call=call, party=party, routes=ways(door, party)), now_s)
 
 
 def joining(door: Door, talking: Talking, party: Target, given: IncomingCall, now_s: float) -> Step:

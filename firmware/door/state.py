@@ -282,3 +282,9 @@ def lit(door: Door) -> frozenset[LampRole]:
         case never:
             assert_never(never)
     return frozenset(lamps)
+
+
+def ways(door: Door, party: Target) -> tuple[Route, ...]:
+    """The ways to try, in order. One whose account does not work is left out, as long as another is left."""
+    working = tuple(route for route in party.routes if route.account not in door.down)
+    return working or party.routes

@@ -179,6 +179,11 @@ def test_who_comes_to_the_phone_by_the_word_of_the_server_is_told_to_the_door(ri
     assert [each.party for each in rig.told if isinstance(each, door.PartyChanged)] == ["eve@elsewhere.example", "bob"]
 
 
+def test_the_same_party_in_other_words_is_nobody_else(rig: Moving) -> None:
+    rig.hear(sip.RemoteChanged(call=sip.CallKey(OLD), remote=NameAddr("Anna", Uri.parse("sip:Anna@phone.example:5070;user=phone"))))
+    assert rig.told == []
+
+
 def test_in_a_conference_a_wish_is_to_call_somebody_in_and_the_door_decides(rig: Moving) -> None:
     rig.confer(OLD, "d1.1")
     rig.refer()

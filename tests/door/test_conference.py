@@ -19,6 +19,7 @@ from firmware.door.events import (
     Effect,
     End,
     EndReason,
+    HealthChanged,
     IncomingCall,
     Operate,
     Outcome,
@@ -241,6 +242,13 @@ def test_an_unreachable_guest_is_tried_by_its_next_way() -> None:
     assert only(Ring, again) == Ring(call=THIRD, uri="sip:bob@10.0.0.7", account=None)
     scene.moved(THIRD, Stage.ANSWERED)
     assert parties(scene) == {"anna", "bob"}
+
+
+def test_a_guest_whose_account_is_down_is_called_by_another_way_at_once() -> None:
+    scene = Scene(DIRECTORY._replace(targets={**DIRECTORY.targets, "bob": DIRECTORY.targets["bob"]._replace(fallbacks=(_DIRECT,))}))
+    scene.talk_with_anna()
+    scene.tell(HealthChanged(part="account pbx", working=False, detail="gone"))
+    assert only(Ring, bring(scene, "bob")).uri == "sip:bob@10.0.0.7"
 
 
 _DIRECT = DIRECTORY.targets["bob"].routes[0]._replace(uri="sip:bob@10.0.0.7", account=None)
