@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from pathlib import Path
 
 from firmware.app.quality_reports import WAITING_MAX, QualityReports
 from firmware.config.schema import Account, Incoming, Settings
+from firmware.door import events as door
 from firmware.media.quality import QualityRecord
 from firmware.sip import events as sip
 from firmware.sip.body import vq_rtcpxr
 from firmware.sip.body.vq_rtcpxr import MediaAddress, QualityReport
 from firmware.sip.headers import NameAddr
-from firmware.sip.notices import Publish, TellQuality
+from firmware.sip.notices import Notified, Publish, Subscribe, SubscriptionChanged, TellQuality
 from firmware.sip.uri import Uri
+from tests.app.house import house, phones, settings
 from tests.app.test_calls import session
 
 HOME, PLAIN = sip.AccountName("home"), sip.AccountName("plain")
@@ -128,3 +132,26 @@ def test_who_watches_the_door_hears_of_every_call() -> None:
     assert vq_rtcpxr.decode(command.body).call_id == "abc@host"
     made.answered(answered(), "c")
     assert [type(each) for each in made.measured(quality())] == [Publish, TellQuality]
+
+
+def test_a_phone_that_watches_the_door_hears_how_its_call_sounded(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with phones("anna") as (anna,):
+            wanted = settings(tmp_path, anna)
+            async with house(wanted._replace(incoming=Incoming(watch=("*@*",)))) as lived:
+                target = Uri.parse(f"sip:door@127.0.0.1:{lived.station.line.port}")
+                anna.line.command(Subscribe(key="q", target=target, package="vq-rtcpxr"))
+                await anna.heard(SubscriptionChanged)
+                lived.station.inbox.put(door.Press(button=door.ButtonName("bell")))
+                await lived.until(door.Ringing)
+                anna.answer()
+                await lived.until(door.Answered)
+                anna.line.command(sip.HangUp(call=anna.call))
+                await anna.until(lambda: any(isinstance(event, Notified) and event.body for event in anna.events))
+                (body,) = [event.body for event in anna.events if isinstance(event, Notified) and event.body]
+                report = vq_rtcpxr.decode(body)
+                (answered,) = lived.of(sip.CallAnswered)
+                assert isinstance(answered, sip.CallAnswered)
+                assert (report.call_id, report.is_final, report.local.payload_name) == (answered.call_id, True, "PCMA")
+
+    asyncio.run(run())
