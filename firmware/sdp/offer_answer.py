@@ -224,8 +224,8 @@ def _wrapping(codec: Codec, codecs: tuple[Codec, ...]) -> Codec:
     """RFC 2198 §5: the parameter of `red` names the formats in it, primary and copy: the sound of its clock, under its number here."""
     if not codec.is_redundancy:
         return codec
-    inner = next(sound.payload_type for sound in codecs if sound.is_sound and sound.clock_rate_hz == codec.clock_rate_hz)
-    return codec._replace(fmtp=f"{inner}/{inner}")
+    inner = next((sound.payload_type for sound in codecs if sound.is_sound and sound.clock_rate_hz == codec.clock_rate_hz), None)
+    return codec if inner is None else codec._replace(fmtp=f"{inner}/{inner}")
 
 
 def _refused(media: MediaDescription) -> MediaDescription:

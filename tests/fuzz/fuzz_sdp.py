@@ -8,16 +8,17 @@ import atheris
 
 with atheris.instrument_imports(include=["firmware"]):
     from firmware.errors import RemoteProtocolError
-    from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT, codecs_of
+    from firmware.sdp.codec import codecs_of
+    from firmware.sdp.codec_list import SOUND, codec_list
     from firmware.sdp.description import parse
     from firmware.sdp.offer_answer import LocalMedia, make_answer, make_offer, read_answer
+    from firmware.sdp.opus import OpusParameters
 
 from tests.fuzz.runner import run
 
 DATA = Path(__file__).parent.parent / "data" / "sdp"
-LOCALS = tuple(
-    LocalMedia(host=host, rtp_port=4000, codecs=(PCMU, PCMA, TELEPHONE_EVENT), session_id=1) for host in ("192.0.2.1", "2001:db8::1")
-)
+CODECS = codec_list(tuple(SOUND), redundancy=True, comfort_noise=True)
+LOCALS = tuple(LocalMedia(host=host, rtp_port=4000, codecs=CODECS, session_id=1) for host in ("192.0.2.1", "2001:db8::1"))
 
 
 def one_input(data: bytes) -> None:
@@ -40,6 +41,7 @@ def one_input(data: bytes) -> None:
             assert len(answer.media) == len(description.media)
             assert parse(answer.to_bytes()) == answer
             assert session.codec.is_sound
+            OpusParameters.parse(session.codec.fmtp)
             again = make_offer(local, previous=answer)
             assert len(again.media) == len(answer.media)
         try:

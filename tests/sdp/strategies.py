@@ -6,7 +6,8 @@ import string
 
 from hypothesis import strategies as st
 
-from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT, Codec
+from firmware.sdp.codec import Codec
+from firmware.sdp.codec_list import SOUND, codec_list
 from firmware.sdp.description import VERSION_MAX, Attribute, Connection, MediaDescription, Origin, SessionDescription
 
 tokens = st.text(alphabet=string.ascii_letters + string.digits + "-._*+", min_size=1, max_size=12)
@@ -63,9 +64,10 @@ def descriptions() -> st.SearchStrategy[SessionDescription]:
 
 
 def local_codecs() -> st.SearchStrategy[tuple[Codec, ...]]:
-    """One to three of what the house speaks, sound among it, in any order."""
+    """One to five of what the house speaks, sound among it, in any order."""
+    spoken = codec_list(tuple(SOUND), redundancy=True, comfort_noise=True)
     return (
-        st.lists(st.sampled_from([PCMU, PCMA, TELEPHONE_EVENT]), min_size=1, max_size=3, unique=True)
+        st.lists(st.sampled_from(spoken), min_size=1, max_size=5, unique=True)
         .filter(lambda codecs: any(codec.is_sound for codec in codecs))
         .map(tuple)
     )
