@@ -18,7 +18,8 @@ from firmware.media.engine import COMMANDS_MAX, EngineSettings
 from firmware.media.events import DigitHeard, FirstAudio, QualityMeasured, SoundEnded, SoundFault, StreamFault, StreamSilent
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort, open_port
-from firmware.sdp.offer_answer import Direction
+from firmware.sdp.codec_list import OPUS
+from firmware.sdp.offer_answer import Direction, MediaSession
 from tests.media.samples import session, without_digits
 from tests.media.step_card import Bench
 
@@ -76,6 +77,31 @@ def pair() -> Iterator[Pair]:
     yield pair
     pair.door.close()
     pair.phone.close()
+
+
+def wide(agreed: MediaSession) -> MediaSession:
+    """The same session in Opus, with digits at its clock."""
+    return agreed._replace(codec=OPUS, receive_codecs=(OPUS,), dtmf_receive=(), dtmf_agreed=False)
+
+
+def test_a_call_in_wide_band_goes_through_a_refresh_and_a_change_to_telephone_quality() -> None:
+    pair = Pair()
+    pair.door.engine.start("c", pair.door_port, wide(session(remote_port=pair.phone_port.rtp_port)))
+    pair.phone.engine.start("c", pair.phone_port, wide(session(remote_port=pair.door_port.rtp_port)))
+    pair.door.card.microphone = array("h", [8000, -8000] * 80).tobytes()
+    pair.step(20)
+    pair.phone.engine.update("c", wide(session(remote_port=pair.door_port.rtp_port)))
+    pair.step(20)
+    assert pair.phone.of(FirstAudio) != []
+    for bench, other in ((pair.door, pair.phone_port), (pair.phone, pair.door_port)):
+        bench.engine.update("c", session(remote_port=other.rtp_port))
+    pair.step(40)
+    assert max(array("h", pair.phone.card.written[-1])) > 4000
+    assert pair.phone.of(StreamFault) == pair.door.of(StreamFault) == []
+    pair.door.close()
+    pair.phone.close()
+    (told,) = [event.quality for event in pair.phone.of(QualityMeasured) if event.final]
+    assert (told.codec, told.packets_rejected) == ("PCMU", 0)
 
 
 def lonely_port() -> tuple[MediaPort, int]:
