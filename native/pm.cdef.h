@@ -4,6 +4,7 @@
 struct pm_pump { ...; };
 struct pm_jitter { ...; };
 struct pm_playout { ...; };
+struct pm_echo { ...; };
 struct pm_codec_driver;
 
 int pm_pump_init(struct pm_pump *pump, const struct pm_pump_config *config);
@@ -22,6 +23,8 @@ int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t cou
 void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
 int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker, int16_t *heard,
                    int16_t *said, size_t tap_capacity, struct pm_period_result *result);
+void pm_pump_disturbed(struct pm_pump *pump);
+void pm_pump_echo_stats(const struct pm_pump *pump, struct pm_echo_stats *stats);
 size_t pm_pump_events(struct pm_pump *pump, struct pm_event *events, size_t capacity);
 
 int pm_jitter_init(struct pm_jitter *jitter, const struct pm_jitter_config *config);
@@ -51,6 +54,12 @@ int pm_g711_encode(uint8_t codec, const int16_t *samples, size_t count, uint8_t 
 uint16_t pm_seq_distance(uint16_t newer, uint16_t older);
 bool pm_seq_lt(uint16_t a, uint16_t b);
 int32_t pm_ts_diff(uint32_t a, uint32_t b);
+
+int pm_echo_init(struct pm_echo *echo, const struct pm_echo_config *config);
+void pm_echo_close(struct pm_echo *echo);
+void pm_echo_run(struct pm_echo *echo, const int16_t *far, int16_t *near, size_t n);
+void pm_echo_disturbed(struct pm_echo *echo);
+void pm_echo_stats(const struct pm_echo *echo, struct pm_echo_stats *stats);
 
 /* The system's own, sys/mman.h: keeps what the audio thread touches in memory. */
 int mlockall(int flags);

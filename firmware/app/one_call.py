@@ -74,7 +74,7 @@ class _OneCall:
         self._ended = asyncio.Event()
         ids = SystemIds()
         line = SipLine(self._settings, ids)
-        sound = SoundSystem(self._card, self._heard, silent_after_s=self._settings.call.silence_limit_s)
+        sound = SoundSystem(self._card, self._heard, silent_after_s=self._settings.call.silence_limit_s, audio=self._settings.audio)
         first, last = self._settings.network.rtp_ports
         self._calls = Calls(
             command=line.command,

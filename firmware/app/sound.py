@@ -6,8 +6,9 @@ The card stays closed until something sounds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from firmware.config.schema import Audio
 from firmware.door.events import Sound
 from firmware.errors import MediaError
 from firmware.media.events import MediaSink
@@ -16,20 +17,20 @@ from firmware.sdp.offer_answer import MediaSession
 from hw.api import SoundCard
 
 if TYPE_CHECKING:
+    from firmware.media.core_values import EchoSettings
     from firmware.media.engine import Engine
+
+AUDIO_DEFAULT: Final = Audio()
 
 
 class SoundSystem:
     """The engine behind the calls and the panel's own sounds. Belongs to the event loop."""
 
-    def __init__(
-        self, card: Callable[[], SoundCard], sink: MediaSink, *, silent_after_s: float, tone_digits: bool = False, pauses: bool = False
-    ) -> None:
+    def __init__(self, card: Callable[[], SoundCard], sink: MediaSink, *, silent_after_s: float, audio: Audio = AUDIO_DEFAULT) -> None:
         self._card = card
         self._sink = sink
         self._silent_after_s = silent_after_s
-        self._tone_digits = tone_digits
-        self._pauses = pauses
+        self._audio = audio
         self._engine: Engine | None = None
         self._no_period_since_ns: int | None = None
 
@@ -43,8 +44,10 @@ class SoundSystem:
                 from firmware.media.stream import BufferLimits
             except ImportError as error:
                 raise MediaError(f"the media core cannot be loaded ({error}); build it: pip install -e .") from error
-            limits = BufferLimits(tone_digits=self._tone_digits, pauses=self._pauses)
-            settings = EngineSettings(desk=DeskSettings(limits=limits, silent_after_s=self._silent_after_s))
+            audio = self._audio
+            limits = BufferLimits(tone_digits=audio.tone_digits, pauses=audio.comfort_noise)
+            desk = DeskSettings(limits=limits, silent_after_s=self._silent_after_s, echo=echo_settings(audio))
+            settings = EngineSettings(desk=desk)
             self._engine = Engine(self._card(), self._sink, settings=settings)
         return self._engine
 
@@ -110,3 +113,16 @@ class SoundSystem:
         """End every stream and close the card. Raises MediaError when the card hangs."""
         if self._engine is not None:
             self._engine.close()
+
+
+def echo_settings(audio: Audio) -> EchoSettings:
+    """What [audio] asks for behind the microphone."""
+    from firmware.media.core_values import EchoMode, EchoSettings
+
+    modes = {"cancel": EchoMode.CANCEL, "half_duplex": EchoMode.HALF_DUPLEX, "off": EchoMode.OFF}
+    return EchoSettings(
+        mode=modes[audio.echo],
+        suppress_noise=audio.noise_suppression,
+        gain_control=audio.gain_control,
+        louder_db=audio.louder_in_noise_db,
+    )

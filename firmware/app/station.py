@@ -70,14 +70,7 @@ class Station:
         self._observers: list[Observer] = []
         self.supervisor = Supervisor(time.monotonic, self._give_up)
         self.inbox = Inbox(self.loop.call_soon_threadsafe)
-        audio = settings.audio
-        self.sound = SoundSystem(
-            lambda: board.sound,
-            self.inbox.put,
-            silent_after_s=settings.call.silence_limit_s,
-            tone_digits=audio.tone_digits,
-            pauses=audio.comfort_noise,
-        )
+        self.sound = SoundSystem(lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s, audio=settings.audio)
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,

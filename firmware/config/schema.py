@@ -250,6 +250,10 @@ class Audio(NamedTuple):
     redundancy: bool = True  # offer copies of packets (RFC 2198), sent while the other side reports loss
     comfort_noise: bool = False  # true: nothing but the level of the noise travels while nobody speaks (RFC 3389, DTX of Opus)
     tone_digits: bool = True  # listen for digits in the sound when the other side offers no better way
+    echo: Literal["cancel", "half_duplex", "off"] = "cancel"  # of the loudspeaker in the microphone
+    noise_suppression: bool = True
+    gain_control: bool = True  # near and far visitors are heard alike
+    louder_in_noise_db: Annotated[int, between(0, 12, "dB")] = 6  # how much the loudspeaker may rise with the street's noise
 
 
 class Call(NamedTuple):

@@ -16,8 +16,13 @@ from typing import Any, Final
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import _pm
 from firmware.media.core_values import (
+    ECHO_OFF,
     Address,
     Advice,
+    EchoMode,
+    EchoSettings,
+    EchoState,
+    EchoStats,
     EventKind,
     Frame,
     GetResult,
@@ -42,6 +47,11 @@ __all__ = [
     "WIDE_HZ",
     "Address",
     "Advice",
+    "EchoCanceller",
+    "EchoMode",
+    "EchoSettings",
+    "EchoState",
+    "EchoStats",
     "EventKind",
     "Frame",
     "GetResult",
@@ -136,14 +146,18 @@ class Pump:
     Raises ValueError for a rate or period that the core does not know.
     """
 
-    def __init__(self, *, rate_hz: int, period_samples: int, seed: int, tap_rate_hz: int = NARROW_HZ) -> None:
+    def __init__(
+        self, *, rate_hz: int, period_samples: int, seed: int, tap_rate_hz: int = NARROW_HZ, echo: EchoSettings = ECHO_OFF
+    ) -> None:
         """`rate_hz` 8000, 16000, 32000, 44100 or 48000; `seed` 64 bits of chance for the RTCP interval (RFC 3550 §6.3.1).
 
         `tap_rate_hz` is that of `heard` and `said`, NARROW_HZ or WIDE_HZ, whatever the calls speak.
         """
         config = _ffi.new("struct pm_pump_config *")
         config.card_rate_hz, config.period_samples, config.seed, config.tap_rate_hz = rate_hz, period_samples, seed, tap_rate_hz
-        # What the resamplers allocate is given back with the pump.
+        _write_echo(config.echo, echo, tap_rate_hz)
+        config.louder_db = echo.louder_db
+        # What the resamplers and the echo canceller allocate is given back with the pump.
         self._pump = _ffi.gc(_ffi.new("struct pm_pump *"), _lib.pm_pump_close)
         _check(_lib.pm_pump_init(self._pump, config), "pump")
         self._period_bytes = 2 * period_samples
@@ -233,6 +247,16 @@ class Pump:
         _check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
         return float(self._stats.delay_ms)
 
+    def disturbed(self) -> None:
+        """The card has repaired an underrun or overrun: the echo's delay may have jumped."""
+        _lib.pm_pump_disturbed(self._pump)
+
+    def echo_stats(self) -> EchoStats:
+        """What the echo canceller knows now."""
+        c = _ffi.new("struct pm_echo_stats *")
+        _lib.pm_pump_echo_stats(self._pump, c)
+        return _read_echo(c)
+
     def send_digits(self, slot: Slot, digits: str, *, duration_ms: int = 160, gap_ms: int = 80) -> None:
         """Queue RFC 4733 digits. LocalProtocolError when telephone-event was not agreed, ValueError for a foreign character or no room."""
         octets = digits.encode("ascii", "replace")
@@ -260,6 +284,56 @@ class Pump:
         _lib.pm_pump_stop_sound(self._pump, sound)
         if sound is Sound.PROMPT:
             self._prompt = None
+
+
+def _write_echo(into: Any, echo: EchoSettings, rate_hz: int) -> None:
+    into.rate_hz, into.mode, into.suppress_noise, into.gain_control = rate_hz, echo.mode, echo.suppress_noise, echo.gain_control
+
+
+def _read_echo(c: Any) -> EchoStats:
+    return EchoStats(
+        state=EchoState(c.state),
+        delay_ms=c.delay_ms if c.delay_known else None,
+        delay_moves=c.delay_moves,
+        echo_loss_db=c.echo_loss_db,
+        filter_db=c.filter_db,
+        suppressed_db=c.suppressed_db,
+        both_percent=c.both_percent,
+        noise_db=c.noise_db,
+        gain_db=c.gain_db,
+    )
+
+
+class EchoCanceller:
+    """The echo canceller alone, in the caller's time: what the loudspeaker played and what the microphone heard go in, speech comes out."""
+
+    def __init__(self, settings: EchoSettings, *, rate_hz: int = WIDE_HZ) -> None:
+        """Raises ValueError for a rate other than NARROW_HZ and WIDE_HZ."""
+        config = _ffi.new("struct pm_echo_config *")
+        _write_echo(config, settings, rate_hz)
+        self._echo = _ffi.gc(_ffi.new("struct pm_echo *"), _lib.pm_echo_close)
+        _check(_lib.pm_echo_init(self._echo, config), "echo canceller")
+        self._samples_max = rate_hz * _lib.PM_PERIOD_MAX_MS // 1000
+
+    def run(self, far: bytes, near: bytes) -> bytes:
+        """One period of both, equally long, at most PM_PERIOD_MAX_MS; the result is 10 ms late. ValueError otherwise."""
+        count = len(near) // 2
+        if len(far) != len(near) or count > self._samples_max:
+            raise ValueError(f"want two equal periods of at most {self._samples_max} samples")
+        out = _ffi.new("int16_t[]", count)
+        _ffi.memmove(out, near, len(near))
+        _lib.pm_echo_run(self._echo, _ffi.from_buffer(_SAMPLES, far), out, count)
+        return bytes(_ffi.buffer(out))
+
+    def disturbed(self) -> None:
+        """As `Pump.disturbed`."""
+        _lib.pm_echo_disturbed(self._echo)
+
+    def stats(self) -> EchoStats:
+        """What it knows now."""
+        c = _ffi.new("struct pm_echo_stats *")
+        _lib.pm_echo_stats(self._echo, c)
+        return _read_echo(c)
 
 
 def _stream_config(s: StreamSettings) -> Any:

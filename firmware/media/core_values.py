@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 Slot = NewType("Slot", int)
 Address = tuple[str, int]
@@ -55,6 +55,57 @@ class Sound(enum.IntEnum):
 
     TONE = 0
     PROMPT = 1
+
+
+class EchoMode(enum.IntEnum):
+    """What is done about the echo of the loudspeaker in the microphone."""
+
+    OFF = 0
+    CANCEL = 1
+    """Full duplex; half duplex by itself while no way can be found."""
+    HALF_DUPLEX = 2
+    """The microphone is shut while the far side speaks."""
+
+
+class EchoState(enum.IntEnum):
+    """How far the canceller is."""
+
+    IDLE = 0
+    """Off, or the far side has not spoken yet."""
+    LEARNING = 1
+    CONVERGED = 2
+    HELD = 3
+    """Half duplex: asked for, or because nothing could be learned."""
+
+
+class EchoSettings(NamedTuple):
+    """What stands behind the microphone. `louder_db`: how much louder the loudspeaker may become by the noise of the room, 0 to 20."""
+
+    mode: EchoMode = EchoMode.OFF
+    suppress_noise: bool = False
+    gain_control: bool = False
+    louder_db: int = 0
+
+
+ECHO_OFF: Final = EchoSettings()
+
+
+class EchoStats(NamedTuple):
+    """What the canceller knows, in decibels; see `struct pm_echo_stats`. `delay_ms` None: not found yet."""
+
+    state: EchoState
+    delay_ms: float | None
+    delay_moves: int
+    echo_loss_db: float
+    """Loudspeaker to microphone; negative: the echo is louder than what was played."""
+    filter_db: float
+    """What the adaptive filter takes away while the far side speaks alone (ERLE)."""
+    suppressed_db: float
+    """The filter and everything behind it."""
+    both_percent: float
+    """Share of the far side's speech in which the visitor spoke too."""
+    noise_db: float
+    gain_db: float
 
 
 class PumpEvent(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import tones
 from firmware.media.binding import Pump
-from firmware.media.core_values import EventKind, PumpEvent, Slot
+from firmware.media.core_values import ECHO_OFF, EchoSettings, EventKind, PumpEvent, Slot
 from firmware.media.core_values import Sound as Player
 from firmware.media.events import (
     DigitHeard,
@@ -66,6 +66,7 @@ class DeskSettings(NamedTuple):
 
     limits: BufferLimits = BUFFER_DEFAULT
     silent_after_s: float = 20.0
+    echo: EchoSettings = ECHO_OFF
 
 
 DESK_DEFAULT: Final = DeskSettings()
@@ -84,7 +85,7 @@ class Desk:
             sink(SoundFault(working=False, detail=str(error), at_ns=time.monotonic_ns()))
             self._card = SilentCard()
             self._format = self._card.open()
-        self._pump = Pump(rate_hz=self._format.rate_hz, period_samples=self._format.period_samples, seed=seed)
+        self._pump = Pump(rate_hz=self._format.rate_hz, period_samples=self._format.period_samples, seed=seed, echo=settings.echo)
         self._period_ns = self._format.period_samples * 1_000_000_000 // self._format.rate_hz
         self._late_ns = int(LATE_AFTER_PERIODS * self._period_ns)
         self._sample_every = max(1, SAMPLE_EVERY_MS * 1_000_000 // self._period_ns)
@@ -92,6 +93,7 @@ class Desk:
         self._playing: dict[Player, str] = {}
         self._recorder: Recorder | None = None
         self._linger_periods = LINGER_PERIODS
+        self._xruns = 0
         self.last_period_ns = 0
 
     def run(self, commands: deque[Command]) -> None:
@@ -135,6 +137,10 @@ class Desk:
             stream.late_periods += 1
 
     def _sample(self) -> None:
+        counters = self._card.counters()
+        if self._xruns != (xruns := counters.underruns + counters.overruns + counters.reopens):
+            self._xruns = xruns
+            self._pump.disturbed()
         for stream in self._streams.values():
             if stream.heard and not stream.keys:
                 stream.history.add(self._pump.delay_ms(stream.slot))

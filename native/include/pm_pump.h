@@ -9,6 +9,7 @@
 #ifndef PM_PUMP_H
 #define PM_PUMP_H
 
+#include "pm_echo.h"
 #include "pm_inbox.h"
 #include "pm_mix.h"
 #include "pm_resample.h"
@@ -55,6 +56,9 @@ struct pm_pump {
     struct pm_stream streams[PM_STREAMS_MAX];
     int16_t rendered[PM_STREAMS_MAX][PM_RENDER_MAX]; /* at the mix's rate, as all below */
     int16_t heard[PM_RENDER_MAX], said[PM_RENDER_MAX], tone_out[PM_RENDER_MAX], prompt_out[PM_RENDER_MAX];
+    int16_t played[PM_RENDER_MAX]; /* what goes to the loudspeaker: the reference of the echo canceller */
+    float volume;                  /* of the loudspeaker, by the noise of the room */
+    struct pm_echo echo;
     struct pm_fifo microphone, speaker;
     struct pm_tone tone;
     struct pm_prompt prompt;
@@ -93,6 +97,10 @@ void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
  * the near side at the tap's rate; PM_EARG when `tap_capacity` is too small for them. */
 int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker,
                    int16_t *heard, int16_t *said, size_t tap_capacity, struct pm_period_result *result);
+
+/* The card repaired an underrun or overrun, or was opened again: the echo's delay may have jumped. */
+void pm_pump_disturbed(struct pm_pump *pump);
+void pm_pump_echo_stats(const struct pm_pump *pump, struct pm_echo_stats *stats);
 
 /* Moves up to `capacity` events out, oldest first; returns how many. */
 size_t pm_pump_events(struct pm_pump *pump, struct pm_event *events, size_t capacity);

@@ -126,11 +126,47 @@ struct pm_stream_config {
     size_t codec_octets;
 };
 
+enum pm_echo_mode {
+    PM_ECHO_OFF = 0,
+    PM_ECHO_CANCEL = 1,     /* full duplex; falls back to half duplex by itself while the canceller finds no way */
+    PM_ECHO_HALF_DUPLEX = 2 /* the microphone is shut while the far side speaks */
+};
+
+/* What stands behind the microphone. */
+struct pm_echo_config {
+    uint32_t rate_hz; /* 8000 or 16000 */
+    uint8_t mode;
+    bool suppress_noise;
+    bool gain_control;
+};
+
+enum pm_echo_state {
+    PM_ECHO_IDLE = 0,     /* off, or the far side has not spoken yet */
+    PM_ECHO_LEARNING = 1, /* holds the echo back by shutting the microphone where needed */
+    PM_ECHO_CONVERGED = 2,
+    PM_ECHO_HELD = 3 /* half duplex: asked for, or since nothing could be learned */
+};
+
+struct pm_echo_stats {
+    uint8_t state;
+    bool delay_known;
+    double delay_ms; /* from loudspeaker to microphone, in steps of 10 ms, both device buffers included */
+    uint32_t delay_moves;
+    double echo_loss_db;  /* loudspeaker to microphone; negative: the echo is louder than what was played */
+    double filter_db;     /* how much of the microphone the adaptive filter takes away while the far side speaks alone (ERLE) */
+    double suppressed_db; /* the filter and everything behind it */
+    double both_percent;  /* share of the far side's speech in which the visitor spoke too */
+    double noise_db;      /* of the room, in dB below full scale */
+    double gain_db;       /* of the gain control, now */
+};
+
 struct pm_pump_config {
-    uint32_t card_rate_hz;   /* 8000, 16000, 32000, 44100 or 48000 */
-    uint32_t period_samples; /* at the card's rate, at most PM_PERIOD_MAX_MS */
-    uint64_t seed;           /* chance for the RTCP interval (RFC 3550 section 6.3.1), from the caller's generator */
-    uint32_t tap_rate_hz;    /* of what a period hands out for a recording: PM_RATE_NARROW_HZ or PM_RATE_WIDE_HZ, all through */
+    uint32_t card_rate_hz;      /* 8000, 16000, 32000, 44100 or 48000 */
+    uint32_t period_samples;    /* at the card's rate, at most PM_PERIOD_MAX_MS */
+    struct pm_echo_config echo; /* its rate is that of the mix, whatever stands here */
+    uint8_t louder_db;          /* how much louder the loudspeaker may become by the noise of the room; 0: not at all */
+    uint64_t seed;              /* chance for the RTCP interval (RFC 3550 section 6.3.1), from the caller's generator */
+    uint32_t tap_rate_hz;       /* of what a period hands out for a recording: PM_RATE_NARROW_HZ or PM_RATE_WIDE_HZ, all through */
 };
 
 enum pm_event_kind {

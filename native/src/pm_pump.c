@@ -18,11 +18,12 @@ int pm_pump_init(struct pm_pump *p, const struct pm_pump_config *config) {
     memset(p, 0, sizeof *p);
     if (!is_card_rate(config->card_rate_hz) || config->period_samples == 0 ||
         (uint64_t)config->period_samples * 1000 > (uint64_t)config->card_rate_hz * PM_PERIOD_MAX_MS ||
-        !pm_is_core_rate(config->tap_rate_hz)) {
+        !pm_is_core_rate(config->tap_rate_hz) || config->echo.mode > PM_ECHO_HALF_DUPLEX) {
         return PM_EARG;
     }
     p->config = *config;
     p->prompt.rate_hz = PM_RATE_NARROW_HZ;
+    p->volume = 1.0f;
     p->chance = config->seed != 0 ? config->seed : 1; /* the generator's one fixed point */
     if (pm_pump_fit_rates(p) != PM_OK) {
         pm_pump_close(p);
@@ -40,6 +41,7 @@ void pm_pump_close(struct pm_pump *p) {
         }
     }
     pm_pump_close_rates(p);
+    pm_echo_close(&p->echo);
     p->ready = false;
 }
 
@@ -159,6 +161,14 @@ void pm_pump_stop_sound(struct pm_pump *p, unsigned sound) {
     } else if (sound == PM_SOUND_PROMPT) {
         p->prompt.samples = NULL;
     }
+}
+
+void pm_pump_disturbed(struct pm_pump *p) {
+    pm_echo_disturbed(&p->echo);
+}
+
+void pm_pump_echo_stats(const struct pm_pump *p, struct pm_echo_stats *stats) {
+    pm_echo_stats(&p->echo, stats);
 }
 
 size_t pm_pump_events(struct pm_pump *p, struct pm_event *events, size_t capacity) {
@@ -308,8 +318,17 @@ static void render_stream(struct pm_pump *p, unsigned slot, size_t n, int64_t no
     pm_resample_exactly(&p->to_mix[slot], own, own_n, p->rendered[slot], n);
 }
 
+/* Louder in a louder street, a hundredth of a decibel or two at a time. */
+static void fit_volume(struct pm_pump *p, size_t n) {
+    if (p->config.louder_db == 0) {
+        return;
+    }
+    float before = p->volume;
+    p->volume = pm_gain_toward(before, pm_gain_for_noise(p->echo.residual.noise_power, (float)p->config.louder_db));
+    pm_gain_ramp(p->played, n, before, p->volume);
+}
+
 static void play(struct pm_pump *p, struct sounding on, int16_t *speaker, size_t n, int64_t now_ns) {
-    int16_t out[PM_RENDER_MAX];
     memset(p->heard, 0, n * sizeof *p->heard);
     for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
         if (p->used[i]) {
@@ -317,16 +336,28 @@ static void play(struct pm_pump *p, struct sounding on, int16_t *speaker, size_t
             pm_mix_add(p->heard, p->rendered[i], n);
         }
     }
-    memcpy(out, p->heard, n * sizeof *out);
-    add_sounds(p, on, true, 0, out, n);
-    give(&p->speaker, &p->to_card, out, n);
+    memcpy(p->played, p->heard, n * sizeof *p->played);
+    add_sounds(p, on, true, 0, p->played, n);
+    fit_volume(p, n);
+    give(&p->speaker, &p->to_card, p->played, n);
     take(&p->speaker, speaker, p->config.period_samples);
+}
+
+static bool is_any_used(const struct pm_pump *p) {
+    bool any = false;
+    for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
+        any = any || p->used[i];
+    }
+    return any;
 }
 
 static void speak(struct pm_pump *p, struct sounding on, const int16_t *microphone, size_t n, int64_t now_ns, int64_t wall_ns) {
     int16_t out[PM_RENDER_MAX];
     give(&p->microphone, &p->from_card, microphone, p->config.period_samples);
     take(&p->microphone, p->said, n);
+    if (is_any_used(p)) {
+        pm_echo_run(&p->echo, p->played, p->said, n);
+    }
     for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
         struct pm_stream *s = &p->streams[i];
         if (!p->used[i]) {

@@ -53,6 +53,13 @@ static int change_mix(struct pm_pump *p, uint32_t mix_hz) {
             return status;
         }
     }
+    struct pm_echo_config echo = p->config.echo;
+    echo.rate_hz = mix_hz;
+    pm_echo_close(&p->echo);
+    int status = pm_echo_init(&p->echo, &echo);
+    if (status != PM_OK) {
+        return status;
+    }
     p->mix_rate_hz = mix_hz;
     restart_fifos(p);
     return PM_OK;

@@ -1,0 +1,56 @@
+/* How far the microphone lags behind the loudspeaker, and who speaks: both from the coherence of the two signals.
+ *
+ * The delay is that of two device buffers and a walk through the air; it is not known, differs from card to card and jumps when a
+ * card repairs an underrun. A spectrum of 40 ms is taken every 10 ms; for each lag of whole steps the cross-spectrum of the delayed
+ * far side with the microphone is averaged, and its coherence (0 to 1, mean over the band of a voice) tells how much of the
+ * microphone the far side explains at that lag. The lag that explains most is the delay. The same figure sinks as soon as somebody
+ * else speaks as well: that is the double-talk detector, and it needs no adapted filter to trust in. */
+#ifndef PM_ALIGNMENT_H
+#define PM_ALIGNMENT_H
+
+#include "pm_spectrum.h"
+
+enum {
+    PM_LAGS = 40,       /* steps of 10 ms: two generous device buffers and a sound server between */
+    PM_LAG_BANDS = 124, /* bins that are compared: 300 to 3400 Hz, each of 25 Hz; at 16 kHz up to 6500 Hz, every second */
+    PM_FRAMES_A_SECOND = 100
+};
+
+enum pm_talk {
+    PM_TALK_SILENCE = 0, /* the far side is silent: whatever the microphone hears is ours */
+    PM_TALK_FAR = 1,     /* the far side alone */
+    PM_TALK_BOTH = 2
+};
+
+struct pm_alignment {
+    struct pm_spectrum spectrum;
+    size_t frame;
+    size_t stride; /* from one compared bin to the next */
+    float far[PM_WINDOW_MAX], near[PM_WINDOW_MAX];
+    unsigned newest; /* row of the histories that was written last */
+    struct pm_bin spectra[PM_LAGS][PM_LAG_BANDS];
+    float far_power[PM_LAGS][PM_LAG_BANDS]; /* averaged, of the moment `lag` steps ago */
+    float weight[PM_LAGS][PM_LAG_BANDS];    /* of a band at that moment, by what the far side says in it; together one */
+    struct pm_bin cross[PM_LAGS][PM_LAG_BANDS];
+    float near_power[PM_LAG_BANDS];
+    bool active[PM_LAGS]; /* whether the far side spoke in that step */
+    float coherence[PM_LAGS];
+    float reference; /* what single talk reaches at the best lag: the measure for double talk */
+    unsigned lag;    /* steps; meaningful once `known` */
+    bool known;
+    unsigned candidate, candidate_steps;
+    unsigned active_steps; /* of far speech since the start, saturating */
+    enum pm_talk talk;
+    bool moved;   /* the lag changed in this step */
+    bool doubted; /* another lag seems to be the right one: nothing that was learned about the path holds */
+    float alone;  /* 0 to 1: how sure it is that nobody but the far side speaks */
+    unsigned moves;
+};
+
+/* PM_EARG: a rate other than 8 or 16 kHz; PM_ESYSTEM: no memory. */
+int pm_alignment_init(struct pm_alignment *alignment, uint32_t rate_hz);
+void pm_alignment_close(struct pm_alignment *alignment);
+/* One frame of 10 ms of both sides, as they pass the card at the same time. */
+void pm_alignment_step(struct pm_alignment *alignment, const int16_t *far, const int16_t *near);
+
+#endif

@@ -1,0 +1,54 @@
+/* The echo canceller: the one seam behind the microphone. What the loudspeaker plays and what the microphone hears go in, what the
+ * visitor says comes out.
+ *
+ *   far ── delay as pm_alignment finds it ──┐
+ *   microphone ── libspeexdsp's adaptive filter ── pm_residual ── gain ── out
+ *
+ * The filter is the library's (MDF, a multi-delay block filter in the frequency domain, with a learning rate that survives double
+ * talk). It needs the echo to begin within its 100 ms or so and never to jump: the alignment sees to that. Sound is 16-bit mono at
+ * 8 or 16 kHz in steps of 10 ms; the result is one step late. One owner thread; nothing is allocated after pm_echo_init. */
+#ifndef PM_ECHO_H
+#define PM_ECHO_H
+
+#include "pm_gain.h"
+#include "pm_residual.h"
+
+enum {
+    PM_ECHO_HISTORY = (PM_LAGS + 2) * PM_FRAME_MAX, /* of the far side: the longest delay */
+    PM_ECHO_PERIOD_MAX = PM_PERIOD_MAX_MS * PM_FRAME_MAX / 10
+};
+
+struct pm_echo {
+    struct pm_echo_config config;
+    bool ready;
+    void *filter; /* SpeexEchoState */
+    size_t frame;
+    struct pm_alignment alignment;
+    struct pm_residual residual;
+    struct pm_gain gain;
+    int16_t history[PM_ECHO_HISTORY]; /* the newest frame last */
+    /* Periods that are no whole steps wait here. */
+    int16_t far_in[PM_ECHO_PERIOD_MAX + PM_FRAME_MAX], near_in[PM_ECHO_PERIOD_MAX + PM_FRAME_MAX];
+    int16_t out[PM_ECHO_PERIOD_MAX + 2 * PM_FRAME_MAX];
+    size_t waiting, finished;
+    bool whole_steps; /* every period so far was a whole number of steps: nothing waits */
+    enum pm_echo_state state;
+    float mic_power, left_power, out_power; /* averages while the far side speaks alone */
+    float far_power;
+    unsigned alone_steps, both_steps;
+    unsigned fruitless_steps; /* of far speech without any sign of its echo, or with a filter that does not learn */
+    unsigned closed_steps;    /* half duplex: the microphone stays shut so much longer */
+    float opening;            /* half duplex: gain of the microphone, moved smoothly */
+};
+
+/* PM_EARG: a rate other than 8 or 16 kHz; PM_ESYSTEM: no memory. Close after PM_OK. */
+int pm_echo_init(struct pm_echo *echo, const struct pm_echo_config *config);
+void pm_echo_close(struct pm_echo *echo);
+
+/* `far` was handed to the card for this period, `near` came from it; n up to PM_PERIOD_MAX_MS. `near` is replaced. */
+void pm_echo_run(struct pm_echo *echo, const int16_t *far, int16_t *near, size_t n);
+/* The card repaired an underrun or was opened again: what was learned about the delay may be wrong. */
+void pm_echo_disturbed(struct pm_echo *echo);
+void pm_echo_stats(const struct pm_echo *echo, struct pm_echo_stats *stats);
+
+#endif

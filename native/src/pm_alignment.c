@@ -1,0 +1,159 @@
+#include "pm_alignment.h"
+#include <string.h>
+
+enum { FIRST_BIN = 300 / 25 };
+
+static const float FORGET = 0.10f; /* of the averages: ten steps, a tenth of a second */
+static const float ACTIVE_POWER =
+    120000.f; /* a bin's mean power at about -52 dB below full scale in the band: far speech, no line noise */
+static const float COHERENT = 0.22f;    /* less is met by chance: the mean over some ten independent averages */
+static const float BOTH_BELOW = 0.75f;  /* of the best coherence: below it somebody else speaks as well … */
+static const float ALONE_ABOVE = 0.97f; /* … and above it nobody does */
+static const float LINGER = 0.75f;      /* a step, how fast the certainty sinks */
+static const float DOUBT_ABOVE = 0.80f; /* of the best coherence: another lag that reaches so much is the right one */
+static const float SPOKEN = 0.05f;      /* of the mean power: a band with less than this says little */
+static const float CLEARLY_BETTER = 1.25f;
+enum {
+    DOUBT_STEPS = 4,    /* a lag that explains as much as the present one used to is the far side alone */
+    CONFIRM_STEPS = 20, /* a new lag must be the best for so long, of far speech */
+    LEARN_STEPS = 12    /* the averages are filled */
+};
+
+int pm_alignment_init(struct pm_alignment *a, uint32_t rate_hz) {
+    memset(a, 0, sizeof *a);
+    if (rate_hz != 8000 && rate_hz != 16000) {
+        return PM_EARG;
+    }
+    a->frame = rate_hz / PM_FRAMES_A_SECOND;
+    a->stride = rate_hz / 8000;
+    return pm_spectrum_init(&a->spectrum, 4 * a->frame);
+}
+
+void pm_alignment_close(struct pm_alignment *a) {
+    pm_spectrum_close(&a->spectrum);
+}
+
+static void slide(float *window, const int16_t *samples, size_t frame) {
+    memmove(window, window + frame, 3 * frame * sizeof *window);
+    for (size_t i = 0; i < frame; i++) {
+        window[3 * frame + i] = (float)samples[i];
+    }
+}
+
+static void compared(struct pm_alignment *a, const float *window, struct pm_bin *bands) {
+    struct pm_bin bins[PM_BINS_MAX];
+    pm_spectrum_of(&a->spectrum, window, bins);
+    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
+        bands[k] = bins[FIRST_BIN + k * a->stride];
+    }
+}
+
+static unsigned row_of(const struct pm_alignment *a, unsigned lag) {
+    return (a->newest + PM_LAGS - lag) % PM_LAGS;
+}
+
+/* Takes the far side's spectrum into the histories; tells whether it speaks. */
+static void remember(struct pm_alignment *a, const struct pm_bin *far) {
+    unsigned before = a->newest;
+    float sum = 0, mean = 0, weights = 0;
+    a->newest = (a->newest + 1) % PM_LAGS;
+    memcpy(a->spectra[a->newest], far, sizeof a->spectra[0]);
+    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
+        float power = pm_power(far[k]);
+        a->far_power[a->newest][k] = a->far_power[before][k] + FORGET * (power - a->far_power[before][k]);
+        sum += power;
+        mean += a->far_power[a->newest][k] / PM_LAG_BANDS;
+    }
+    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
+        a->weight[a->newest][k] = a->far_power[a->newest][k] / (a->far_power[a->newest][k] + SPOKEN * mean + 1.0f);
+        weights += a->weight[a->newest][k];
+    }
+    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
+        a->weight[a->newest][k] /= weights + 1e-6f;
+    }
+    a->active[a->newest] = sum > ACTIVE_POWER * (float)(PM_LAG_BANDS * (a->frame / 80));
+}
+
+static void correlate(struct pm_alignment *a, const struct pm_bin *near) {
+    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
+        a->near_power[k] += FORGET * (pm_power(near[k]) - a->near_power[k]);
+    }
+    for (unsigned lag = 0; lag < PM_LAGS; lag++) {
+        const struct pm_bin *far = a->spectra[row_of(a, lag)];
+        const float *far_power = a->far_power[row_of(a, lag)], *weight = a->weight[row_of(a, lag)];
+        struct pm_bin *cross = a->cross[lag];
+        float sum = 0;
+        for (size_t k = 0; k < PM_LAG_BANDS; k++) {
+            float re = far[k].re * near[k].re + far[k].im * near[k].im, im = far[k].im * near[k].re - far[k].re * near[k].im;
+            cross[k].re += FORGET * (re - cross[k].re);
+            cross[k].im += FORGET * (im - cross[k].im);
+            sum += weight[k] * pm_power(cross[k]) / (far_power[k] * a->near_power[k] + 1.0f);
+        }
+        a->coherence[lag] = sum;
+    }
+}
+
+static unsigned best_lag(const struct pm_alignment *a) {
+    unsigned best = 0;
+    for (unsigned lag = 1; lag < PM_LAGS; lag++) {
+        if (a->coherence[lag] > a->coherence[best]) {
+            best = lag;
+        }
+    }
+    return best;
+}
+
+/* A lag becomes the delay when it explains the microphone clearly better than the present one, and steadily. */
+static void follow(struct pm_alignment *a) {
+    unsigned best = best_lag(a);
+    float present = a->known ? a->coherence[a->lag] : 0.0f;
+    if (a->coherence[best] < COHERENT || (a->known && (best == a->lag || a->coherence[best] < CLEARLY_BETTER * present))) {
+        a->candidate_steps = 0;
+        return;
+    }
+    a->candidate_steps = best == a->candidate ? a->candidate_steps + 1 : 1;
+    a->candidate = best;
+    a->doubted = a->known && a->candidate_steps >= DOUBT_STEPS && a->coherence[best] > DOUBT_ABOVE * a->reference;
+    if (a->candidate_steps >= (a->known ? CONFIRM_STEPS : LEARN_STEPS)) {
+        a->moves += a->known;
+        a->moved = true;
+        a->known = true;
+        a->lag = best;
+        a->candidate_steps = 0;
+        a->reference = a->coherence[best];
+    }
+}
+
+static enum pm_talk judge(struct pm_alignment *a) {
+    if (!a->known) {
+        return PM_TALK_BOTH; /* nobody knows yet: hurt nobody by learning */
+    }
+    float now = a->coherence[a->lag];
+    /* Rises at once, sinks by half in ten seconds of far speech: rooms change, visitors pause. */
+    a->reference = now > a->reference ? a->reference + 0.2f * (now - a->reference) : a->reference * 0.9993f;
+    float share = a->doubted ? 1.0f : (now / a->reference - BOTH_BELOW) / (ALONE_ABOVE - BOTH_BELOW);
+    share = share < 0.0f ? 0.0f : share > 1.0f ? 1.0f : share;
+    /* Does not sink at once: a consonant of the far side may look like somebody else for a moment. */
+    a->alone = share > LINGER * a->alone ? share : LINGER * a->alone;
+    return a->alone > 0.3f ? PM_TALK_FAR : PM_TALK_BOTH;
+}
+
+void pm_alignment_step(struct pm_alignment *a, const int16_t *far, const int16_t *near) {
+    struct pm_bin bins[PM_LAG_BANDS];
+    slide(a->far, far, a->frame);
+    slide(a->near, near, a->frame);
+    compared(a, a->far, bins);
+    remember(a, bins);
+    compared(a, a->near, bins);
+    a->moved = a->doubted = false;
+    bool active = a->active[row_of(a, a->known ? a->lag : 4)];
+    correlate(a, bins);
+    if (!active) {
+        a->talk = PM_TALK_SILENCE;
+        a->alone = 0.0f;
+        return;
+    }
+    a->active_steps += a->active_steps < 1000000;
+    follow(a);
+    a->talk = judge(a);
+}

@@ -1,0 +1,176 @@
+#include "pm_residual.h"
+#include <math.h>
+#include <string.h>
+
+enum { STRETCH_STEPS = 160 }; /* of minimum statistics: even fluent speech pauses in so long */
+
+static const float LEFT_AT_FIRST = 1.4f; /* 6 dB more than the far side's own power: a loud panel, nothing learned */
+static const float LEFT_MOST = 2.8f;     /* 12 dB */
+static const float ECHO_FLOOR = 1e-5f;   /* -50 dB of power: below any room's noise */
+static const float DECIDED =
+    0.75f; /* weight of what was let through in the last step (the decision-directed rule of Ephraim and Malah) */
+static const float SPREAD = 1.7320508f; /* an evenly spread number of -1 to 1 has a third of the power */
+static const float TAIL = 0.70f;        /* of the echo's power each 10 ms: 60 dB in 0.4 s */
+static const float RISE_ALONE = 0.05f;  /* natural logarithm a step, while the far side speaks alone: 22 dB a second … */
+static const float FALL_ALONE = 0.025f; /* … so that two thirds of what is met lies below */
+static const float RISE_BOTH = 0.0023f; /* while both speak, nothing can be learned about the echo … */
+static const float FALL_BOTH = 0.04f;   /* … but that it is less than what is there */
+static const float TRUST_ALONE = 8.0f;  /* times the estimate is taken away when nobody else speaks … */
+static const float TRUST_BOTH = 1.0f;   /* … and when somebody does */
+static const float NOISE_LEFT = 0.04f;  /* -14 dB: a quieter street, not a dead line */
+static const float NOISE_BIAS = 2.0f;   /* the least of many averages lies below the mean */
+
+int pm_residual_init(struct pm_residual *r, uint32_t rate_hz, bool suppresses_noise) {
+    memset(r, 0, sizeof *r);
+    if (rate_hz != 8000 && rate_hz != 16000) {
+        return PM_EARG;
+    }
+    r->frame = rate_hz / PM_FRAMES_A_SECOND;
+    r->bins = r->frame + 1;
+    r->suppresses_noise = suppresses_noise;
+    r->chance = 1;
+    for (size_t k = 0; k < r->bins; k++) {
+        r->quietest[0][k] = r->quietest[1][k] = 1e12f;
+    }
+    pm_residual_distrust(r);
+    return pm_spectrum_init(&r->spectrum, 2 * r->frame);
+}
+
+void pm_residual_close(struct pm_residual *r) {
+    pm_spectrum_close(&r->spectrum);
+}
+
+void pm_residual_distrust(struct pm_residual *r) {
+    for (size_t k = 0; k < r->bins; k++) {
+        r->far_left[k] = LEFT_AT_FIRST;
+        r->filter_left[k] = 0.0f;
+    }
+}
+
+static void slide(float *window, const int16_t *samples, size_t frame) {
+    memmove(window, window + frame, frame * sizeof *window);
+    for (size_t i = 0; i < frame; i++) {
+        window[frame + i] = (float)samples[i];
+    }
+}
+
+/* Powers, smoothed over three bins: what is learned for one bin holds for its neighbours. */
+static void powers(const struct pm_bin *bins, size_t n, float *out) {
+    float before = pm_power(bins[0]), here = before;
+    for (size_t k = 0; k < n; k++) {
+        float after = k + 1 < n ? pm_power(bins[k + 1]) : here;
+        out[k] = 0.25f * before + 0.5f * here + 0.25f * after;
+        before = here;
+        here = after;
+    }
+}
+
+/* Rises only while the far side is silent: a steady rest of echo is no noise. */
+static void follow_noise(struct pm_residual *r, enum pm_talk talk, const float *error) {
+    float sum = 0;
+    bool first = r->steps == 0;
+    if (first || talk == PM_TALK_SILENCE) {
+        r->steps++;
+    }
+    bool renew = talk == PM_TALK_SILENCE && r->steps % STRETCH_STEPS == 0;
+    for (size_t k = 0; k < r->bins; k++) {
+        r->smooth[k] = first ? error[k] : r->smooth[k] + 0.2f * (error[k] - r->smooth[k]);
+        if (renew) {
+            r->quietest[1][k] = r->quietest[0][k];
+            r->quietest[0][k] = r->smooth[k];
+        } else if (r->smooth[k] < r->quietest[0][k]) {
+            r->quietest[0][k] = r->smooth[k];
+        }
+        r->noise[k] = NOISE_BIAS * (r->quietest[0][k] < r->quietest[1][k] ? r->quietest[0][k] : r->quietest[1][k]);
+        sum += r->noise[k];
+    }
+    /* The window halves the power, and each bin but the outer ones stands for two. */
+    r->noise_power = 4.0f * sum / (float)(4 * r->frame * r->frame);
+}
+
+static void linger(float *echo, const float *power, size_t bins) {
+    for (size_t k = 0; k < bins; k++) {
+        echo[k] = power[k] > TAIL * echo[k] ? power[k] : TAIL * echo[k];
+    }
+}
+
+static float drawn(float left, float ratio, float rise, float fall, float most) {
+    float away = ratio - left;
+    float step = away > 0 ? rise : -fall;
+    step *= fabsf(away) < 1.0f ? fabsf(away) : 1.0f;
+    left += step;
+    return left < most ? left : most;
+}
+
+/* Draws the shares that are left towards what this step shows. */
+static void learn(struct pm_residual *r, enum pm_talk talk, float alone, const float *error) {
+    float rise = RISE_BOTH + alone * (RISE_ALONE - RISE_BOTH), fall = FALL_BOTH + alone * (FALL_ALONE - FALL_BOTH);
+    for (size_t k = 0; k < r->bins && talk != PM_TALK_SILENCE; k++) {
+        if (r->far_echo[k] < 4.0f * r->noise[k] || r->far_echo[k] < 1000.0f) {
+            continue; /* nothing of it could be heard */
+        }
+        float over_noise = error[k] - r->noise[k];
+        float here = logf(over_noise > 1.0f ? over_noise : 1.0f);
+        r->far_left[k] = drawn(r->far_left[k], here - logf(r->far_echo[k]), rise, fall, LEFT_MOST);
+        r->filter_left[k] = drawn(r->filter_left[k], here - logf(r->filter_echo[k] + 1.0f), rise, fall, 0.0f);
+    }
+}
+
+static float by_chance(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return (float)(int32_t)*state / 2147483648.0f;
+}
+
+static void shape(struct pm_residual *r, float alone, struct pm_bin *bins) {
+    float trust = TRUST_BOTH + alone * (TRUST_ALONE - TRUST_BOTH);
+    float noise_left = r->suppresses_noise ? NOISE_LEFT : 1.0f;
+    for (size_t k = 0; k < r->bins; k++) {
+        float power = pm_power(bins[k]) + 1.0f;
+        float from_far = expf(r->far_left[k]) * r->far_echo[k], from_filter = expf(r->filter_left[k]) * r->filter_echo[k];
+        float echo = trust * (from_far > from_filter ? from_far : from_filter);
+        float unwanted = echo + (r->suppresses_noise ? r->noise[k] : 0.0f) + 1.0f;
+        float now = power / unwanted - 1.0f;
+        float prior = DECIDED * r->speech[k] / unwanted + (1.0f - DECIDED) * (now > 0.0f ? now : 0.0f);
+        float gain = prior / (1.0f + prior);
+        float kept = noise_left * r->noise[k] + ECHO_FLOOR * echo; /* the power below which nothing may sink */
+        r->speech[k] = gain * gain * power;
+        if (r->speech[k] < kept) {
+            /* The room's own noise in place of what was there. */
+            float level = sqrtf(kept / 2.0f) * SPREAD;
+            bins[k].re = gain * bins[k].re + level * by_chance(&r->chance);
+            bins[k].im = gain * bins[k].im + level * by_chance(&r->chance);
+        } else {
+            bins[k].re *= gain;
+            bins[k].im *= gain;
+        }
+    }
+}
+
+static int16_t clipped(float value) {
+    return (int16_t)(value > 32767.0f ? 32767.0f : value < -32768.0f ? -32768.0f : value);
+}
+
+void pm_residual_step(struct pm_residual *r, enum pm_talk talk, float alone, const int16_t *error, const int16_t *predicted,
+                      const int16_t *far, int16_t *out) {
+    struct pm_bin bins[PM_BINS_MAX], scratch[PM_BINS_MAX];
+    float power[PM_RESIDUAL_BINS_MAX], sound[PM_RESIDUAL_WINDOW_MAX];
+    slide(r->error, error, r->frame);
+    slide(r->predicted, predicted, r->frame);
+    slide(r->far, far, r->frame);
+    pm_spectrum_of(&r->spectrum, r->far, scratch);
+    powers(scratch, r->bins, power);
+    linger(r->far_echo, power, r->bins);
+    pm_spectrum_of(&r->spectrum, r->predicted, scratch);
+    powers(scratch, r->bins, power);
+    linger(r->filter_echo, power, r->bins);
+    pm_spectrum_of(&r->spectrum, r->error, bins);
+    powers(bins, r->bins, power);
+    follow_noise(r, talk, power);
+    learn(r, talk, alone, power);
+    shape(r, alone, bins);
+    pm_spectrum_sound(&r->spectrum, bins, sound);
+    for (size_t i = 0; i < r->frame; i++) {
+        out[i] = clipped(r->overlap[i] + sound[i]);
+        r->overlap[i] = sound[r->frame + i];
+    }
+}
