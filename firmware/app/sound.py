@@ -5,10 +5,10 @@ The card stays closed until something sounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from firmware.config.schema import Audio
+from firmware.config.schema import Audio, OwnSound
 from firmware.door.events import Sound
 from firmware.errors import MediaError
 from firmware.media.events import MediaSink
@@ -17,6 +17,7 @@ from firmware.sdp.offer_answer import MediaSession
 from hw.api import SoundCard
 
 if TYPE_CHECKING:
+    from firmware.app.panel_sounds import PanelSounds
     from firmware.media.core_values import EchoSettings
     from firmware.media.engine import Engine
 
@@ -26,11 +27,21 @@ AUDIO_DEFAULT: Final = Audio()
 class SoundSystem:
     """The engine behind the calls and the panel's own sounds. Belongs to the event loop."""
 
-    def __init__(self, card: Callable[[], SoundCard], sink: MediaSink, *, silent_after_s: float, audio: Audio = AUDIO_DEFAULT) -> None:
+    def __init__(
+        self,
+        card: Callable[[], SoundCard],
+        sink: MediaSink,
+        *,
+        silent_after_s: float,
+        audio: Audio = AUDIO_DEFAULT,
+        own: Sequence[OwnSound] = (),
+    ) -> None:
         self._card = card
         self._sink = sink
         self._silent_after_s = silent_after_s
         self._audio = audio
+        self._own = own
+        self._panel: PanelSounds | None = None
         self._engine: Engine | None = None
         self._no_period_since_ns: int | None = None
 
@@ -84,17 +95,14 @@ class SoundSystem:
                 self._engine.stop_playing()
             return
         engine = self.engine
-        from firmware.media import tones
+        if self._panel is None:
+            from firmware.app.panel_sounds import PanelSounds
 
-        tone = {
-            Sound.RINGBACK: tones.RINGBACK,
-            Sound.BEEP: tones.BEEP,
-            Sound.ERROR: tones.ERROR,
-            Sound.OPENED: tones.DOOR_OPEN,
-            Sound.ENDED: tones.BUSY,
-            Sound.CHIME: tones.CHIME,
-        }.get(sound, tones.BEEP)
-        engine.play(tone)
+            self._panel = PanelSounds(self._own, self._audio.prompts)
+        wanted = self._panel.of(sound)
+        engine.stop_playing()
+        for each in wanted:
+            engine.play(each)
 
     def last_period_ns(self, now_ns: int) -> int | None:
         """For the watchdog: when the audio thread last moved; None while there is none. A thread that has not moved yet counts from now."""

@@ -51,7 +51,7 @@ DEEDS = {
 }
 HEARD = ("play", "call", "hang-up")  # at the panel: a sound, the ringback, a call that ends
 TEXT_LENGTH_MAX = 200  # characters; with the largest headers still one datagram (RFC 3428 §8: at most 1300 bytes)
-SOUNDS = ("beep", "error", "opened", "ended", "chime")
+SOUNDS = ("beep", "error", "opened", "ended", "chime", "nobody", "speak", "wrong")
 
 
 def parse_trigger(text: str) -> tuple[str, str]:

@@ -239,6 +239,14 @@ class Rule(NamedTuple):
     state: Literal["idle", "calling", "offered", "talking"] | None = None  # what the door's line does
 
 
+class OwnSound(NamedTuple):
+    """[[sound]]: a WAV file of one's own in place of a tone of the panel, or only its volume."""
+
+    event: Literal["ringback", "beep", "error", "opened", "ended", "chime", "nobody", "speak", "wrong"]
+    file: Text | None = None  # None: the tone, or the spoken prompt
+    volume_db: Annotated[int, between(-40, 12, "dB")] = 0
+
+
 class Audio(NamedTuple):
     """[audio]: the sound card and what travels."""
 
@@ -250,6 +258,7 @@ class Audio(NamedTuple):
     redundancy: bool = True  # offer copies of packets (RFC 2198), sent while the other side reports loss
     comfort_noise: bool = False  # true: nothing but the level of the noise travels while nobody speaks (RFC 3389, DTX of Opus)
     tone_digits: bool = True  # listen for digits in the sound when the other side offers no better way
+    prompts: Literal["off", "en", "de", "es", "fr", "it"] = "off"  # spoken words with the tones
     echo: Literal["cancel", "half_duplex", "off"] = "cancel"  # of the loudspeaker in the microphone
     noise_suppression: bool = True
     gain_control: bool = True  # near and far visitors are heard alike
@@ -356,6 +365,7 @@ class Settings(NamedTuple):
     keypad: tuple[Keypad, ...] = ()
     webhook: tuple[Webhook, ...] = ()
     rule: tuple[Rule, ...] = ()
+    sound: tuple[OwnSound, ...] = ()
     audio: Audio = Audio()
     call: Call = Call()
     access: Access = Access()

@@ -204,7 +204,7 @@ def _answered(door: Door, calling: Calling, leg: Leg, now_s: float) -> Step:
     return talk(door, leg, calling.press, now_s), (
         Record(record=Answered(call=leg.call, party=leg.party.name)),
         *_ended(others, EndReason.COMPLETED_ELSEWHERE),
-        Play(sound=Sound.SILENCE),
+        Play(sound=Sound.SPEAK),
     )
 
 
@@ -240,7 +240,7 @@ def helped(door: Door, calling: Calling, now_s: float) -> Step:
 def round_over(door: Door, calling: Calling, now_s: float) -> Step:
     """Nobody answered in the time of this round."""
     rest = calling._replace(legs=(), failed=(*calling.failed, Stage.NO_ANSWER))
-    after, effects = _next_round(door, rest, now_s, Outcome.NO_ANSWER, EndReason.RING_LIMIT.value, Sound.ENDED)
+    after, effects = _next_round(door, rest, now_s, Outcome.NO_ANSWER, EndReason.RING_LIMIT.value, Sound.NOBODY)
     return after, (*_ended(calling.legs, EndReason.RING_LIMIT), *effects)
 
 

@@ -99,7 +99,7 @@ def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -
 
 def typed_dropped(door: Door, talking: Talking, now_s: float) -> Step:
     """What was typed is given up, by an end mark or a pause."""
-    return _typed_dropped(door, talking, now_s, Sound.ERROR)
+    return _typed_dropped(door, talking, now_s, Sound.WRONG)
 
 
 def typed_lost(door: Door, talking: Talking, now_s: float) -> Step:
@@ -145,14 +145,14 @@ def _compared(door: Door, talking: Talking, now_s: float) -> Step:
         return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
     lockout_s = door.guard.locked_for_s(talking.leg.party.name, now_s)
     if lockout_s > 0:
-        return _refused(door, talking, CodeFault.LOCKED_OUT, lockout_s, Sound.ERROR)
+        return _refused(door, talking, CodeFault.LOCKED_OUT, lockout_s, Sound.WRONG)
     code = find(door.directory.codes, typed)
     if code is not None:
         return _right(door, talking, code, now_s)
     if len(typed) >= longest:
         if of_users:
             return _asked(door, talking, now_s)
-        return _wrong(door, talking, now_s, Sound.ERROR)
+        return _wrong(door, talking, now_s, Sound.WRONG)
     return door._replace(call=talking), ()
 
 

@@ -136,7 +136,7 @@ def refused(door: Door, where: Where, fault: CodeFault, lockout_s: float = 0.0, 
             record = CardRefused(reader=reader, who=who, fault=fault, lockout_s=lockout_s)
         case never:
             assert_never(never)
-    return door, (Record(record=record), *sounded(door, Sound.ERROR))
+    return door, (Record(record=record), *sounded(door, Sound.WRONG))
 
 
 def _locks(door: Door, where: Where, user: User) -> tuple[LockName, ...]:

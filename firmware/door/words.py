@@ -140,4 +140,7 @@ class Sound(Enum):
     OPENED = "opened"
     ENDED = "ended"
     CHIME = "chime"  # in place of the phones that could not be rung
+    NOBODY = "nobody"  # nobody answers
+    SPEAK = "speak"  # somebody has answered; also ends the ringback
+    WRONG = "wrong"  # a code or card that opens nothing
     SILENCE = "silence"

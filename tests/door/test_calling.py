@@ -62,7 +62,7 @@ def test_the_first_answer_wins_and_the_others_learn_that_it_was_completed_elsewh
         Record(record=Answered(call=SECOND, party="bob")),
         Record(record=CallEnded(call=FIRST, party="anna", reason=EndReason.COMPLETED_ELSEWHERE, talked_s=0.0)),
         End(call=FIRST, reason=EndReason.COMPLETED_ELSEWHERE),
-        Play(sound=Sound.SILENCE),
+        Play(sound=Sound.SPEAK),
     )
     assert EndReason.COMPLETED_ELSEWHERE.value == "Call completed elsewhere"
     assert isinstance(scene.door.call, Talking)
@@ -115,7 +115,7 @@ def test_nobody_answers_within_the_ring_limit() -> None:
         End(call=FIRST, reason=EndReason.RING_LIMIT),
         End(call=SECOND, reason=EndReason.RING_LIMIT),
         Record(record=PressEnded(press=P1, outcome=Outcome.NO_ANSWER, detail="ring limit reached")),
-        Play(sound=Sound.ENDED),
+        Play(sound=Sound.NOBODY),
     )
     assert scene.timers == {}
 

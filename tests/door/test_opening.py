@@ -29,7 +29,7 @@ STRANGE = CardRead(reader="wall", card="DEAD")
 
 
 def card_refused(fault: CodeFault, lockout_s: float = 0.0, who: str = "") -> tuple[Effect, ...]:
-    return (Record(record=CardRefused(reader="wall", who=who, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.ERROR))
+    return (Record(record=CardRefused(reader="wall", who=who, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.WRONG))
 
 
 def test_the_exit_button_is_written_down_and_no_second_pulse_follows_that_of_its_driver() -> None:

@@ -319,7 +319,7 @@ def test_the_panel_chimes_in_place_of_the_phones(chime: Chime, stage: Stage, exp
 
 
 def test_a_bell_that_nobody_answers_in_time_chimes_when_asked_to() -> None:
-    for chime, expected in ((Chime.UNREACHABLE, Sound.ENDED), (Chime.UNANSWERED, Sound.CHIME)):
+    for chime, expected in ((Chime.UNREACHABLE, Sound.NOBODY), (Chime.UNANSWERED, Sound.CHIME)):
         scene = Scene(planned(Round(targets=(ANNA,)), chime=chime))
         scene.press()
         assert only(Play, scene.wait(60.0)).sound is expected

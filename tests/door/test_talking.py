@@ -40,7 +40,7 @@ CALL = CallName("p1.1")
 
 
 def refused(fault: CodeFault, lockout_s: float = 0.0, party: str = "anna") -> tuple[Effect, ...]:
-    return (Record(record=CodeRefused(call=CALL, party=party, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.ERROR))
+    return (Record(record=CodeRefused(call=CALL, party=party, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.WRONG))
 
 
 def talking(scene: Scene) -> Talking:
@@ -276,7 +276,7 @@ def test_hanging_up_after_a_whole_guess_counts_as_a_wrong_code() -> None:
     scene.type("1111")
     news = scene.moved(CALL, Stage.ENDED)
     assert only(CodeRefused, news).fault is CodeFault.WRONG
-    assert Play(sound=Sound.ERROR) not in news
+    assert Play(sound=Sound.WRONG) not in news
     assert scene.door.guard.wrong["anna"].times == 1
 
 

@@ -85,7 +85,7 @@ def opened(effects: tuple[Effect, ...]) -> list[LockName]:
 
 
 def keypad_refused(fault: CodeFault, *, who: str = "", lockout_s: float = 0.0, keypad: str = "pad") -> tuple[Effect, ...]:
-    return Record(record=KeypadRefused(keypad=keypad, who=who, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.ERROR)
+    return Record(record=KeypadRefused(keypad=keypad, who=who, fault=fault, lockout_s=lockout_s)), Play(sound=Sound.WRONG)
 
 
 # --- keypad ------------------------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_a_strange_card_counts_as_a_wrong_code_of_its_reader() -> None:
     store = Store()
     assert store.card(None) == (
         Record(record=CardRefused(reader="wall", who="", fault=CodeFault.WRONG, lockout_s=0.0)),
-        Play(sound=Sound.ERROR),
+        Play(sound=Sound.WRONG),
     )
     assert store.door.guard.wrong["reader wall"].times == 1
 
@@ -464,7 +464,7 @@ def test_a_wrong_code_in_a_call_counts_against_its_party() -> None:
     store.type("583216")
     assert store.answer(None) == (
         Record(record=CodeRefused(call=CallName("p1.1"), party="anna", fault=CodeFault.WRONG, lockout_s=0.0)),
-        Play(sound=Sound.ERROR),
+        Play(sound=Sound.WRONG),
     )
 
 
