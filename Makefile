@@ -20,7 +20,7 @@ DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__in
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
-.PHONY: demo test check lint types unit coverage native-check interop sim soak kill fuzz bench bench-audio torture install apt-run apt-all clean help
+.PHONY: demo test check lint types unit coverage native-check interop sim soak kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
 
 help:
 	@sed -n '1,4p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -123,6 +123,11 @@ bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
 	@$(BIN)/python -m tests.bench.audio.virtual && $(BIN)/python -m tests.bench.audio.real
 	@$(MAKE) --no-print-directory -s -C native bench-playout
+
+bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated rooms; table, JSON and picture in out/bench
+	$(call install-missing,$(AUDIO_PACKAGES))
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
+	@$(BIN)/python -m tests.bench.echo
 
 .PHONY: deb appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"

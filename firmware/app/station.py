@@ -70,8 +70,9 @@ class Station:
         self._observers: list[Observer] = []
         self.supervisor = Supervisor(time.monotonic, self._give_up)
         self.inbox = Inbox(self.loop.call_soon_threadsafe)
+        audio = settings.audio
         self.sound = SoundSystem(
-            lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s, audio=settings.audio, own=settings.sound
+            lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s, audio=audio, own=settings.sound
         )
         self.calls = Calls(
             command=line.command,
