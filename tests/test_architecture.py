@@ -47,6 +47,7 @@ MATRIX: dict[str, set[str]] = {
 THIRD_PARTY_FILES = {
     "firmware/hashes.py": {"_sha2"},  # of the interpreter itself since Python 3.12
     "firmware/media/binding.py": {"cffi", "firmware.media._pm"},
+    "firmware/media/echo_canceller.py": {"firmware.media._pm"},
     "firmware/media/codec_libraries.py": {"firmware.media._opus", "firmware.media._spandsp"},
     "hw/gpio.py": {"gpiozero"},
     "hw/alsa.py": {"alsaaudio"},

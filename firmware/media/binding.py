@@ -47,7 +47,6 @@ __all__ = [
     "WIDE_HZ",
     "Address",
     "Advice",
-    "EchoCanceller",
     "EchoMode",
     "EchoSettings",
     "EchoState",
@@ -74,10 +73,12 @@ __all__ = [
     "install_codec",
     "install_tone_finder",
     "lock_memory",
+    "read_echo",
     "sequence_before",
     "sequence_distance",
     "timestamp_difference",
     "trim_heap",
+    "write_echo",
 ]
 
 _ffi: Any = _pm.ffi
@@ -155,7 +156,7 @@ class Pump:
         """
         config = _ffi.new("struct pm_pump_config *")
         config.card_rate_hz, config.period_samples, config.seed, config.tap_rate_hz = rate_hz, period_samples, seed, tap_rate_hz
-        _write_echo(config.echo, echo, tap_rate_hz)
+        write_echo(config.echo, echo, tap_rate_hz)
         config.louder_db = echo.louder_db
         # What the resamplers and the echo canceller allocate is given back with the pump.
         self._pump = _ffi.gc(_ffi.new("struct pm_pump *"), _lib.pm_pump_close)
@@ -255,7 +256,7 @@ class Pump:
         """What the echo canceller knows now."""
         c = _ffi.new("struct pm_echo_stats *")
         _lib.pm_pump_echo_stats(self._pump, c)
-        return _read_echo(c)
+        return read_echo(c)
 
     def send_digits(self, slot: Slot, digits: str, *, duration_ms: int = 160, gap_ms: int = 80) -> None:
         """Queue RFC 4733 digits. LocalProtocolError when telephone-event was not agreed, ValueError for a foreign character or no room."""
@@ -286,11 +287,13 @@ class Pump:
             self._prompt = None
 
 
-def _write_echo(into: Any, echo: EchoSettings, rate_hz: int) -> None:
+def write_echo(into: Any, echo: EchoSettings, rate_hz: int) -> None:
+    """Fill a `struct pm_echo_config`."""
     into.rate_hz, into.mode, into.suppress_noise, into.gain_control = rate_hz, echo.mode, echo.suppress_noise, echo.gain_control
 
 
-def _read_echo(c: Any) -> EchoStats:
+def read_echo(c: Any) -> EchoStats:
+    """What a `struct pm_echo_stats` says."""
     return EchoStats(
         state=EchoState(c.state),
         delay_ms=c.delay_ms if c.delay_known else None,
@@ -302,38 +305,6 @@ def _read_echo(c: Any) -> EchoStats:
         noise_db=c.noise_db,
         gain_db=c.gain_db,
     )
-
-
-class EchoCanceller:
-    """The echo canceller alone, in the caller's time: what the loudspeaker played and what the microphone heard go in, speech comes out."""
-
-    def __init__(self, settings: EchoSettings, *, rate_hz: int = WIDE_HZ) -> None:
-        """Raises ValueError for a rate other than NARROW_HZ and WIDE_HZ."""
-        config = _ffi.new("struct pm_echo_config *")
-        _write_echo(config, settings, rate_hz)
-        self._echo = _ffi.gc(_ffi.new("struct pm_echo *"), _lib.pm_echo_close)
-        _check(_lib.pm_echo_init(self._echo, config), "echo canceller")
-        self._samples_max = rate_hz * _lib.PM_PERIOD_MAX_MS // 1000
-
-    def run(self, far: bytes, near: bytes) -> bytes:
-        """One period of both, equally long, at most PM_PERIOD_MAX_MS; the result is 10 ms late. ValueError otherwise."""
-        count = len(near) // 2
-        if len(far) != len(near) or count > self._samples_max:
-            raise ValueError(f"want two equal periods of at most {self._samples_max} samples")
-        out = _ffi.new("int16_t[]", count)
-        _ffi.memmove(out, near, len(near))
-        _lib.pm_echo_run(self._echo, _ffi.from_buffer(_SAMPLES, far), out, count)
-        return bytes(_ffi.buffer(out))
-
-    def disturbed(self) -> None:
-        """As `Pump.disturbed`."""
-        _lib.pm_echo_disturbed(self._echo)
-
-    def stats(self) -> EchoStats:
-        """What it knows now."""
-        c = _ffi.new("struct pm_echo_stats *")
-        _lib.pm_echo_stats(self._echo, c)
-        return _read_echo(c)
 
 
 def _stream_config(s: StreamSettings) -> Any:

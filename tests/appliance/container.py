@@ -9,7 +9,7 @@ from pathlib import Path
 from image.places import MIRROR, cache_folder, run
 
 # What the package depends on, and nothing that would help it by accident: no pip, no compiler, no venv.
-PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libspeexdsp1,libopus0,libffi8,iproute2,ca-certificates"
+PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libspeexdsp1,libkissfft-float131,libopus0,libffi8,iproute2,ca-certificates"
 SOUND = {"bookworm": "libasound2,libspandsp2", "trixie": "libasound2t64,libspandsp2t64"}
 LIMIT_S = 240.0
 TRIAL_UNIT = """\

@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from firmware.media.binding import NARROW_HZ, EchoCanceller, EchoMode, EchoSettings, EchoState, Pump
+from firmware.media.binding import NARROW_HZ, EchoMode, EchoSettings, EchoState, Pump
+from firmware.media.echo_canceller import EchoCanceller
 from tests.bench.echo import rooms
 from tests.bench.echo.rooms import Floats, Recording, Scene
 from tests.bench.echo.score import Figures, Samples, figures, session

@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from firmware.media.binding import EchoCanceller, EchoMode, EchoSettings
+from firmware.media.binding import EchoMode, EchoSettings
+from firmware.media.echo_canceller import EchoCanceller
 from tests.bench.echo.rooms import Recording
 from tests.bench.echo.score import Samples
 from tests.bench.measure import OUT
