@@ -85,6 +85,22 @@ def wish_of(endpoint: Endpoint, request: Request) -> Wish | Response:
     return wish
 
 
+def report_of(body: bytes, state: SubscriptionState | None) -> tuple[int, str, bool]:
+    """What a NOTIFY says of the call that we asked for, and whether it is the last word.
+
+    RFC 3515 §2.4.5: the body begins with the status line of the response that the target sent.
+    """
+    is_last = state is not None and state.is_terminated
+    try:
+        fragment = sipfrag.decode(body)
+        status, text = fragment.status, fragment.reason
+    except RemoteProtocolError:
+        status, text = 100, "a report that cannot be read"
+    if is_last and status < 200:
+        status, text = 480, "the other side reports no more"
+    return status, text, is_last or status >= 200
+
+
 class ReferHolder(Protocol):
     """Whose dialog a REFER came in, or made: a session, or one for its reports alone."""
 
@@ -349,16 +365,9 @@ class Asked:
         return not self.is_done and package.id in (None, str(self._number))
 
     def report(self, body: bytes, state: SubscriptionState | None) -> None:
-        """RFC 3515 §2.4.5: the body begins with the status line of the response that the target sent."""
-        is_last = state is not None and state.is_terminated
-        try:
-            fragment = sipfrag.decode(body)
-            status, text = fragment.status, fragment.reason
-        except RemoteProtocolError:
-            status, text = 100, "a report that cannot be read"
-        if is_last and status < 200:
-            status, text = 480, "the other side reports no more"
-        self._tell(status, text, is_done=is_last or status >= 200)
+        """How it goes."""
+        status, text, is_done = report_of(body, state)
+        self._tell(status, text, is_done=is_done)
 
     def close(self) -> None:
         """The call has ended."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
-from firmware.sip.body import sipfrag
 from firmware.sip.event_package import event, subscription_state
 from firmware.sip.events import Hop, Refer, ReferProgress, ReferRequested, TransferRequested
 from firmware.sip.header_lines import Headers
@@ -24,7 +23,7 @@ from firmware.sip.usage.addressing import first_hop, own_address, preloaded_rout
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog import Dialog, as_callee, as_caller
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.refer import FOLLOW_S_MAX, PACKAGE, Referral, Wish, may_steer, wish_of
+from firmware.sip.usage.refer import FOLLOW_S_MAX, PACKAGE, Referral, Wish, may_steer, report_of, wish_of
 from firmware.sip.usage.session import Session
 
 ASKED_MAX = 4  # REFERs of ours at once: each is an operator's
@@ -203,16 +202,8 @@ class OutgoingRefer:
             transaction.respond(make_response(request, 481), now_s)
             return
         transaction.respond(make_response(request, 200), now_s)
-        state = subscription_state(request)
-        is_last = state is not None and state.is_terminated
-        try:
-            fragment = sipfrag.decode(request.body)
-            status, text = fragment.status, fragment.reason
-        except RemoteProtocolError:
-            status, text = 100, "a report that cannot be read"
-        if is_last and status < 200:
-            status, text = 480, "the other side reports no more"
-        self._tell(status, text, is_done=is_last or status >= 200)
+        status, text, is_done = report_of(request.body, subscription_state(request))
+        self._tell(status, text, is_done=is_done)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing here is acknowledged."""
