@@ -34,6 +34,7 @@ log = logging.getLogger("portero.calls")
 
 WISHES_MAX = 8  # REFERs that wait for the door's word; as many as the user agent keeps
 STATUS_NO_CALL = 480  # §21.4.18: we call nobody just because somebody says so
+STATUS_NOT_THERE = 404  # §21.4.5
 STATUS_NO_RESOURCES = 500  # RFC 3261 §21.5.1: we cannot take the call for a reason of our own
 
 
@@ -185,6 +186,8 @@ class Calls:
                 self._transfer(event)
             case sip.ReferRequested():
                 self._referred(event)
+            case sip.DismissalRequested(transfer=transfer, target=target):
+                self._dismiss(transfer, _address(target))
             case sip.RemoteChanged(call=call, remote=remote) if (leg := self._legs.get(call)) and leg.address != _address(remote.uri):
                 leg.address = _address(remote.uri)  # a port or parameter more is nobody else
                 self._tell(self._changed(leg, remote.uri))
@@ -242,6 +245,16 @@ class Calls:
             self._command(sip.RefuseTransfer(transfer=event.transfer, status=STATUS_NO_CALL))
         else:
             self._bring(event.transfer, event.target, by=_address(event.referrer.uri))
+
+    def _dismiss(self, transfer: TransferKey, address: str) -> None:
+        """Somebody wants one of a conversation of several to be hung up on; nobody else is ended this way."""
+        legs = [leg for leg in self._legs.values() if leg.name in self._conference and not leg.ended_by_us]
+        leg = next((leg for leg in legs if leg.address == address), None)
+        if leg is None:
+            self._command(sip.RefuseTransfer(transfer=transfer, status=STATUS_NOT_THERE))
+            return
+        self._tell(door.Dismiss(call=door.CallName(leg.name), by="a party"))
+        self._command(sip.ObeyDismissal(transfer=transfer))
 
     def _bring(self, transfer: TransferKey, target: Uri, *, by: str) -> None:
         """Let the door decide; if it says nothing, the user agent declines the wish after a while."""

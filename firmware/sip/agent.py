@@ -29,6 +29,7 @@ from firmware.sip.events import (
     Invite,
     Located,
     NetworkChanged,
+    ObeyDismissal,
     Progress,
     QueryOptions,
     Received,
@@ -55,7 +56,7 @@ from firmware.sip.usage.caller import NO_TAKEOVER
 from firmware.sip.usage.dialog import dialog_id
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.incoming_call import UnansweredCall
-from firmware.sip.usage.legs import accept_transfer, command_leg, place, refuse_transfer
+from firmware.sip.usage.legs import accept_transfer, command_leg, obey_dismissal, place, refuse_transfer
 from firmware.sip.usage.options import OptionsQuery, capabilities
 from firmware.sip.usage.registration import Registration
 from firmware.sip.usage.relocation import relocate
@@ -134,6 +135,8 @@ class Agent:
                 OptionsQuery(self._endpoint, command, self._knowledge(command.account)).begin(now_s)
             case AcceptTransfer():
                 accept_transfer(self._endpoint, command, now_s)
+            case ObeyDismissal():
+                obey_dismissal(self._endpoint, command, now_s)
             case RefuseTransfer():
                 refuse_transfer(self._endpoint, command, now_s)
             case Ring() | Progress() | Answer() | HangUp() | Update():

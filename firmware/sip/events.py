@@ -23,6 +23,8 @@ from firmware.sip.names import Transport as Transport
 from firmware.sip.notices import NoticeCommand, NoticeEvent
 from firmware.sip.transfer_events import AcceptTransfer as AcceptTransfer
 from firmware.sip.transfer_events import AttendedTransfer as AttendedTransfer
+from firmware.sip.transfer_events import DismissalRequested as DismissalRequested
+from firmware.sip.transfer_events import ObeyDismissal as ObeyDismissal
 from firmware.sip.transfer_events import Refer as Refer
 from firmware.sip.transfer_events import ReferProgress as ReferProgress
 from firmware.sip.transfer_events import ReferRequested as ReferRequested

@@ -103,6 +103,24 @@ class ReferRequested(NamedTuple):
 
 
 @kind
+class DismissalRequested(NamedTuple):
+    """Event: somebody asks us to hang up on `target`, who takes part in our conference (RFC 4579 §5.11: REFER with method=BYE).
+
+    Answer with ObeyDismissal or RefuseTransfer; unanswered it is refused.
+    """
+
+    transfer: TransferKey
+    target: Uri
+
+
+@kind
+class ObeyDismissal(NamedTuple):
+    """Command: a DismissalRequested has been seen to; its sender is told so."""
+
+    transfer: TransferKey
+
+
+@kind
 class ReferProgress(NamedTuple):
     """Event: how the call goes that we asked for by Refer; with `is_done` it is the last. 202: asked, and no reports will come."""
 
@@ -112,5 +130,5 @@ class ReferProgress(NamedTuple):
     is_done: bool
 
 
-TransferCommand = Transfer | AttendedTransfer | AcceptTransfer | RefuseTransfer | Refer
-TransferEvent = TransferRequested | TransferProgress | ReferRequested | ReferProgress
+TransferCommand = Transfer | AttendedTransfer | AcceptTransfer | ObeyDismissal | RefuseTransfer | Refer
+TransferEvent = TransferRequested | TransferProgress | ReferRequested | DismissalRequested | ReferProgress

@@ -194,6 +194,18 @@ def test_in_a_conference_a_wish_is_to_call_somebody_in_and_the_door_decides(rig:
     rig.end("asked-1", sip.EndCause.REFUSED, 486)
 
 
+def test_a_party_of_a_conference_is_shown_out_because_another_wants_it(rig: Moving) -> None:
+    wish = sip.DismissalRequested(transfer=TransferKey(5), target=REMOTE.uri)
+    rig.hear(wish)
+    assert rig.commands == [sip.RefuseTransfer(transfer=TransferKey(5), status=404)]  # there is no conference
+    rig.confer(OLD, "d1.1")
+    rig.hear(wish)
+    assert rig.told == [door.Dismiss(call=door.CallName(OLD), by="a party")]
+    assert rig.commands[-1:] == [sip.ObeyDismissal(transfer=TransferKey(5))]
+    rig.hear(sip.DismissalRequested(transfer=TransferKey(6), target=STRANGER))
+    assert rig.commands[-1:] == [sip.RefuseTransfer(transfer=TransferKey(6), status=404)]
+
+
 def test_a_wish_of_somebody_outside_is_heard_only_during_a_call(rig: Moving) -> None:
     asked = sip.ReferRequested(transfer=TransferKey(4), target=STRANGER, referrer=REMOTE, account=None)
     rig.hear(asked)

@@ -7,7 +7,7 @@ import pytest
 from firmware.sip.agent import AgentSettings
 from firmware.sip.body import conference_info
 from firmware.sip.body.conference_info import ConferenceInfo
-from firmware.sip.events import Answer, CallKey, Confer, HangUp, Hold, Hop, IncomingCall, Invite
+from firmware.sip.events import Answer, CallKey, Confer, DismissalRequested, HangUp, Hold, Hop, IncomingCall, Invite, ObeyDismissal
 from firmware.sip.gate import Gate
 from firmware.sip.message import Message, Request, make_response
 from firmware.sip.settings import ReferPolicy
@@ -197,6 +197,28 @@ def test_the_document_does_not_help_to_take_a_call() -> None:
     assert ack.call_id not in body
     assert ack.from_.tag is not None
     assert ack.from_.tag not in body
+
+
+def test_a_party_may_ask_for_another_to_be_hung_up_on() -> None:
+    wire = talking()
+    confer(wire, CALL, NEXT)
+    wire.reply(200, body=ANSWER)
+    ack = wire.request("ACK")
+    wire.within("REFER", ack, cseq=1, headers=f"Refer-To: <{CAROL};method=BYE>\r\n", we_called=True)
+    (asked,) = wire.told(DismissalRequested)
+    assert str(asked.target) == CAROL
+    wire.command(ObeyDismissal(transfer=asked.transfer))
+    assert wire.take()[-2:] == ["202 REFER", "NOTIFY"]
+    wire.within("REFER", ack, cseq=2, headers=f"Refer-To: <{CAROL};method=BYE>\r\nRefer-Sub: false\r\n", we_called=True)
+    wire.command(ObeyDismissal(transfer=wire.told(DismissalRequested)[-1].transfer))
+    assert wire.take() == ["202 REFER"]
+
+
+def test_outside_of_a_conference_nobody_is_hung_up_on_for_others() -> None:
+    wire = talking()
+    wire.within("REFER", wire.request("ACK"), cseq=1, headers=f"Refer-To: <{CAROL};method=BYE>\r\n", we_called=True)
+    assert wire.response().status == 603
+    assert not wire.told(DismissalRequested)
 
 
 def test_nothing_is_left_when_the_conference_is_over() -> None:

@@ -18,6 +18,7 @@ from firmware.sip.events import (
     HangUp,
     Hold,
     Invite,
+    ObeyDismissal,
     Progress,
     RefuseTransfer,
     Reinvite,
@@ -71,6 +72,13 @@ def accept_transfer(endpoint: Endpoint, command: AcceptTransfer, now_s: float) -
     else:
         call.watch(referral)
         call.begin(now_s)
+
+
+def obey_dismissal(endpoint: Endpoint, command: ObeyDismissal, now_s: float) -> None:
+    """What the other side asked for is done."""
+    referral = endpoint.transfers.get(command.transfer)
+    if referral is not None:
+        referral.obey(now_s)
 
 
 def refuse_transfer(endpoint: Endpoint, command: RefuseTransfer, now_s: float) -> None:

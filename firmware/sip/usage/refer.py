@@ -16,6 +16,7 @@ from firmware.sip.event_package import Event, SubscriptionState, event, subscrip
 from firmware.sip.events import (
     AcceptTransfer,
     AttendedTransfer,
+    DismissalRequested,
     Hop,
     Invite,
     ReferRequested,
@@ -58,11 +59,12 @@ def may_steer(endpoint: Endpoint, knowledge: AccountKnowledge | None, source: Ho
 
 
 class Wish(NamedTuple):
-    """What a REFER asks for: the call to be placed, and the one that it shall replace or join."""
+    """What a REFER asks for: the call to be placed, and the one that it shall replace or join; or (`is_dismissal`) one to be ended."""
 
     target: Uri
     replaces: Replaces | None
     join: Join | None
+    is_dismissal: bool = False
 
     @property
     def takes_over(self) -> bool:
@@ -77,8 +79,11 @@ def wish_of(endpoint: Endpoint, request: Request) -> Wish | Response:
         wish = Wish(target.uri, replaces_in(target.uri), join_in(target.uri))
     except RemoteProtocolError as error:
         return make_response(request, error.status)
+    if method_of(target) == "BYE" and endpoint.focus:
+        # RFC 4579 §5.11: whom a focus shall hang up on.
+        return wish._replace(is_dismissal=True)
     if method_of(target) != METHOD_DEFAULT or target.uri.scheme not in ("sip", "sips", "tel"):
-        # §2.4.2: what the agent will not do is declined; ours places calls and nothing else.
+        # §2.4.2: what the agent will not do is declined; ours places calls, ends those of its conference, and nothing else.
         return make_response(request, 603)
     if len(endpoint.transfers) >= TRANSFERS_MAX:
         return make_response(request, 503, headers=(("Retry-After", "10"),))
@@ -156,14 +161,7 @@ class Transfers:
             return
         self._heard += 1
         referral = Referral(session, transaction, wish, is_first=self._heard == 1)
-        asked = TransferRequested(
-            call=session.key,
-            transfer=referral.key,
-            target=referral.target,
-            referred_by=referred_by(request),
-            takes_over=wish.takes_over,
-        )
-        referral.begin(asked, now_s)
+        referral.begin(asked_of(session, referral, wish, request), now_s)
 
     # --- we ask
 
@@ -221,6 +219,19 @@ class Transfers:
         self._session.endpoint.emit(TransferProgress(call=self._session.key, status=status, text=text, is_done=is_done))
 
 
+def asked_of(session: Session, referral: Referral, wish: Wish, request: Request) -> TransferRequested | DismissalRequested:
+    """A wish that belongs to a call, as the program hears of it."""
+    if wish.is_dismissal:
+        return DismissalRequested(transfer=referral.key, target=referral.target)
+    return TransferRequested(
+        call=session.key,
+        transfer=referral.key,
+        target=referral.target,
+        referred_by=referred_by(request),
+        takes_over=wish.takes_over,
+    )
+
+
 class Referral:
     """One REFER that came in: undecided, then followed until its call is answered or over."""
 
@@ -239,20 +250,33 @@ class Referral:
         self._next: tuple[int, str] | None = None  # what to report when the report on its way is done; newer replaces older
         self.key = TransferKey(self._endpoint.next_serial())
 
-    def begin(self, asked: TransferRequested | ReferRequested, now_s: float) -> None:
+    def begin(self, asked: TransferRequested | ReferRequested | DismissalRequested, now_s: float) -> None:
         """Ask the program."""
         self._endpoint.transfers[self.key] = self
         self._endpoint.timers.set(self, "undecided", now_s + DECIDE_S_MAX)
         self._endpoint.emit(asked)
 
+    def obey(self, now_s: float) -> None:
+        """The program has ended the call that it was asked to end: 202 goes out, and the only report."""
+        if self._is_decided:
+            return
+        self._decide(202, self._accepted_headers(), now_s)
+        if self._wants_reports:
+            self._report(200, "OK", now_s)
+        else:
+            self._end()
+
+    def _accepted_headers(self) -> Headers:
+        # RFC 4488 §4: without reports the response says so.
+        headers = () if self._wants_reports else (("Refer-Sub", "false"), ("Supported", OPTION_TAG_NO_REFER_SUB))
+        return (*self.session.request_headers(self._transaction.source), *headers)
+
     def accept(self, command: AcceptTransfer, now_s: float) -> Invite | None:
         """The program obeys: the call to be placed, None when the wish is out of date. 202 goes out, and the first report."""
         if self._is_decided:
             return None
-        # RFC 4488 §4: without reports the response says so; else RFC 3515 §2.4.4 wants a report at once.
-        headers = () if self._wants_reports else (("Refer-Sub", "false"), ("Supported", OPTION_TAG_NO_REFER_SUB))
-        contact = self.session.request_headers(self._transaction.source)
-        self._decide(202, (*contact, *headers), now_s)
+        # RFC 3515 §2.4.4: a report is wanted at once.
+        self._decide(202, self._accepted_headers(), now_s)
         if self._wants_reports:
             self._report(100, "Trying", now_s)
         else:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.sip.event_package import event, subscription_state
-from firmware.sip.events import Hop, Refer, ReferProgress, ReferRequested, TransferRequested
+from firmware.sip.events import DismissalRequested, Hop, Refer, ReferProgress, ReferRequested, TransferRequested
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
-from firmware.sip.refer_to import refer_sub, referred_by
+from firmware.sip.refer_to import refer_sub
 from firmware.sip.replaces import target_dialog
 from firmware.sip.settings import ReferPolicy
 from firmware.sip.transaction.layer import ServerTransaction
@@ -23,7 +23,7 @@ from firmware.sip.usage.addressing import first_hop, own_address, preloaded_rout
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog import Dialog, as_callee, as_caller
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.refer import FOLLOW_S_MAX, PACKAGE, Referral, Wish, may_steer, report_of, wish_of
+from firmware.sip.usage.refer import FOLLOW_S_MAX, PACKAGE, Referral, Wish, asked_of, may_steer, report_of, wish_of
 from firmware.sip.usage.session import Session
 
 ASKED_MAX = 4  # REFERs of ours at once: each is an operator's
@@ -79,14 +79,11 @@ class StandingRefer:
         """Ask the program."""
         referral = Referral(self, self._transaction, wish, is_first=True)
         request = self._transaction.request
+        asked: TransferRequested | ReferRequested | DismissalRequested
         if self._session is not None:
-            asked: TransferRequested | ReferRequested = TransferRequested(
-                call=self._session.key,
-                transfer=referral.key,
-                target=referral.target,
-                referred_by=referred_by(request),
-                takes_over=wish.takes_over,
-            )
+            asked = asked_of(self._session, referral, wish, request)
+        elif wish.is_dismissal:
+            asked = DismissalRequested(transfer=referral.key, target=referral.target)
         else:
             account = None if self.knowledge is None else self.knowledge.account.name
             asked = ReferRequested(transfer=referral.key, target=referral.target, referrer=request.from_, account=account)
