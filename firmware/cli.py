@@ -1,4 +1,4 @@
-"""`portero run | demo | check | call | doctor | ctl | release-relays`: reads the command line, imports only what the command needs.
+"""`portero run | demo | check | call | doctor | audio | ctl | release-relays`: reads the command line, imports only what the command needs.
 
 `portero run --config FILE`, which is how it starts, does not even load argparse: a REGISTER would wait for it, and its memory would never
 be given back.

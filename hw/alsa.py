@@ -145,6 +145,13 @@ def open_duplex(settings: SoundSettings, *, rate_hz: int | None = None) -> Duple
     raise HardwareError(f"sound card {settings.device}: microphone and speaker do not run together at any of {offered}, 16 bit")
 
 
+def cards() -> list[tuple[str, str, str]]:
+    """Every sound card that is there: its identifier, its short name and its long one."""
+    import alsaaudio
+
+    return [(each, *alsaaudio.card_name(index)) for index, each in zip(alsaaudio.card_indexes(), alsaaudio.cards(), strict=False)]
+
+
 def _by_fitness(wanted_hz: int) -> tuple[int, ...]:
     """Rates in order of preference: the wanted one, higher ones that are its multiple (cheap to convert), higher ones, lower ones."""
     return tuple(sorted(RATES_HZ, key=lambda hz: (hz < wanted_hz, bool(hz % wanted_hz), hz if hz > wanted_hz else -hz)))

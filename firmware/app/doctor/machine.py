@@ -93,6 +93,26 @@ def sound(settings: Settings) -> Iterator[Finding]:
     else:
         yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz")
         card.close()
+    yield from acoustics(settings)
+
+
+def acoustics(settings: Settings) -> Iterator[Finding]:
+    """What the last `portero audio loop` found; nothing on a panel where nobody has measured."""
+    from firmware.app.acoustics.loop import complaints
+    from firmware.app.acoustics.panel import kept_figures
+
+    found = kept_figures(settings)
+    if found is None:
+        return
+    for complaint in complaints(found):
+        wrong, _, remedy = complaint.partition(": ")
+        yield warn("acoustics", wrong, remedy)
+    if not complaints(found):
+        yield ok(
+            "acoustics",
+            f"delay {found.delay_ms:.0f} ms, echo-path loss {found.loss_db:.0f} dB, noise {found.noise_db:.0f} dB, "
+            f"distortion {found.distortion_percent:.1f} %",
+        )
 
 
 def readers(settings: Settings) -> Iterator[Finding]:
