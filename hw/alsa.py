@@ -5,7 +5,7 @@ a card that dies without a word would otherwise hold the audio thread for the ke
 for. What to do when the card goes is decided in `hw.sound`.
 
 Delay: the speaker's buffer is primed with two periods of silence. Just before a write it holds one period, just after it two: 20 to 40 ms
-at periods of 20 ms. One more period of room takes up the unrest of the audio thread.
+at periods of 20 ms. One more period of room takes up the unrest of the audio thread. Different clocks in and out: `hw.pace`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import select
 from typing import Protocol
 
 from hw.api import HardwareError, SoundFormat
+from hw.pace import Pace, stretched
 from hw.settings import SoundSettings
 
 RATES_HZ = (8_000, 16_000, 32_000, 44_100, 48_000)  # those the media core converts between
@@ -29,6 +30,7 @@ class Pcm(Protocol):
     def info(self) -> dict[str, int]: ...
     def read(self) -> tuple[int, bytes]: ...
     def write(self, data: bytes) -> int: ...
+    def avail(self) -> int: ...
     def polldescriptors(self) -> list[tuple[int, int]]: ...
     def polldescriptors_revents(self, descriptors: list[tuple[int, int]]) -> int: ...
     def close(self) -> None: ...
@@ -49,6 +51,8 @@ class Duplex:
         self._playback_channels = playback.info()["channels"]
         self._captured = b""
         self._unplayed = b""
+        self._pace = Pace()
+        self._buffer_samples = playback.info()["buffer_size"]
         self._poll = select.poll()
         for fd, events in capture.polldescriptors():
             self._poll.register(fd, events)
@@ -69,18 +73,22 @@ class Duplex:
 
     def write(self, period: bytes) -> None:
         """One period to the speaker. What finds no room is written with the next period."""
+        correction = self._pace.correction(self._fill())
+        if correction:
+            period = stretched(period, correction)
         data = self._unplayed + (period if self._playback_channels == 1 else _both(period))
         written = self._put(data)
         if written < 0:
             self.underruns += 1
             self._unplayed = b""
+            self._pace.restart()
             # One period of silence and this one: the same fill as in the steady state.
             self._prime(PRIMED_PERIODS - 1)
             written = max(0, self._put(data))
         rest = data[written * SAMPLE_BYTES * self._playback_channels :]
         if rest:
             self.short_writes += 1
-        # A speaker whose clock is slower than the microphone's falls behind for ever: the older sound gives way.
+        # A speaker far slower than the microphone, beyond what the pace makes good: the older sound gives way.
         self._unplayed = rest[-self.format.period_bytes * self._playback_channels :]
 
     def close(self) -> None:
@@ -117,6 +125,16 @@ class Duplex:
         # An overrun is signalled as an error too; the read that follows tells them apart.
         if events & (select.POLLHUP | select.POLLNVAL):
             raise HardwareError("microphone: the device is gone")
+
+    def _fill(self) -> int:
+        """Samples that wait to be played."""
+        import alsaaudio
+
+        try:
+            room = self._playback.avail()
+        except alsaaudio.ALSAAudioError:
+            room = self._buffer_samples  # an underrun, which the write that follows repairs
+        return max(0, self._buffer_samples - max(0, room))
 
     def _prime(self, periods: int) -> None:
         self._put(bytes(periods * self.format.period_bytes * self._playback_channels))

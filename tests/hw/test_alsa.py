@@ -58,13 +58,15 @@ class FakePcm:
         self.written: list[bytes] = []
         self.events = select.POLLIN
         self.closed = False
+        self.stalled = False
+        self.room_before_write = 2 * periodsize
         self.ready_fd, self._other_fd = os.pipe()
         os.write(self._other_fd, b"!")
         world.opened.append((kind, device, rate))
         world.pcms.append(self)
 
     def info(self) -> dict[str, int]:
-        return {"rate": self.rate, "channels": self.channels, "format": self.format}
+        return {"rate": self.rate, "channels": self.channels, "format": self.format, "buffer_size": 3 * self.periodsize}
 
     def polldescriptors(self) -> list[tuple[int, int]]:
         return [(self.ready_fd, select.POLLIN)]
@@ -86,6 +88,11 @@ class FakePcm:
         if result > 0:
             self.written.append(data[: result * 2 * self.channels])
         return result
+
+    def avail(self) -> int:
+        if self.stalled:
+            raise ALSAAudioError("Broken pipe")
+        return self.room_before_write
 
     def drain(self) -> None:
         """The pipe has nothing more: a microphone that fell silent."""
@@ -331,3 +338,27 @@ def test_a_speaker_that_dies_while_it_is_primed_leaves_nothing_open(world: World
     with pytest.raises(HardwareError, match="speaker"):
         alsa.open_duplex(settings())
     assert all(pcm.closed for pcm in world.pcms)
+
+
+def test_a_speaker_that_falls_behind_gets_shorter_periods_and_a_fast_one_longer(world: World) -> None:
+    for room, longer in ((319, False), (960, True)):
+        duplex = alsa.open_duplex(settings())
+        speaker = world.pcm(PLAYBACK, "hw:CARD=Device")
+        for _ in range(150):
+            duplex.write(period(7))
+        before = len(speaker.written)
+        speaker.room_before_write = room
+        for _ in range(600):
+            duplex.write(period(7))
+        lengths = {len(data) // 2 for data in speaker.written[before:]}
+        assert lengths == ({320, 321} if longer else {320, 319})
+        duplex.close()
+
+
+def test_a_speaker_that_cannot_say_its_fill_is_written_to_all_the_same(world: World) -> None:
+    duplex = alsa.open_duplex(settings())
+    speaker = world.pcm(PLAYBACK, "hw:CARD=Device")
+    speaker.stalled = True
+    duplex.write(period(7))
+    assert speaker.written[-1] == period(7)
+    duplex.close()

@@ -1,0 +1,60 @@
+"""Keeps a speaker whose clock differs from the microphone's in step with it, a sample at a time.
+
+The microphone is the clock of the audio thread. A speaker that plays a little faster would run dry and click every few minutes, a slower
+one fall behind until a piece of sound is dropped; and either way the echo's delay would drift under the canceller. So the fill of the
+speaker's buffer is watched, and now and then a period is played one sample longer or shorter: 0.3 % for 20 ms, which nobody hears.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+LEARN_PERIODS: Final = 100  # two seconds, in which the card finds its step; their mean is what is held from then on
+SMOOTH: Final = 1 / 50  # a second: longer than the unrest of any card's own steps
+PATIENCE_PERIODS: Final = 200  # a deviation is made good within so many; a drift of 100 ppm then stands 0.4 ms off
+
+
+class Pace:
+    """Fed with the buffer's fill before each write; tells how many samples longer (1) or shorter (-1) that write is to be."""
+
+    def __init__(self) -> None:
+        self.corrected = 0  # samples added less samples left out, since the beginning
+        self.restart()
+
+    def restart(self) -> None:
+        """The buffer was filled anew: its fill says nothing about what was before."""
+        self._periods = 0
+        self._target = 0.0
+        self._mean = 0.0
+        self._due = 0.0
+
+    def correction(self, fill: int) -> int:
+        """`fill`: samples that wait in the speaker's buffer, just before one period is written."""
+        self._periods += 1
+        if self._periods <= LEARN_PERIODS:
+            self._target += (fill - self._target) / self._periods
+            self._mean = self._target
+            return 0
+        self._mean += (fill - self._mean) * SMOOTH
+        self._due += (self._target - self._mean) / PATIENCE_PERIODS
+        if abs(self._due) < 1:
+            return 0
+        step = 1 if self._due > 0 else -1
+        self._due = max(-1.0, min(1.0, self._due - step))
+        self.corrected += step
+        return step
+
+
+def stretched(period: bytes, by: int) -> bytes:
+    """A period of 16-bit mono that lasts `by` samples longer; its ends stay where they are, what lies between is interpolated."""
+    samples = array("h", period)
+    count = len(samples)
+    scale = (count - 1) / (count + by - 1)
+    out = array("h", samples[:1])
+    for i in range(1, count + by - 1):
+        whole, part = divmod(i * scale, 1.0)
+        at = int(whole)
+        out.append(round(samples[at] + part * (samples[at + 1] - samples[at])))
+    out.append(samples[-1])
+    return out.tobytes()
