@@ -70,6 +70,8 @@ class Account(NamedTuple):
     backups: tuple[SipUri, ...] = ()  # further registrars of this account, asked in order while the first does not answer
     gruu: bool = False  # true: ask for an address of this device that works from everywhere (RFC 5627)
     watch_binding: bool = False  # true: ask the registrar to tell when it drops us (RFC 3680), and register again at once
+    probe_s: Annotated[int, between(2, 3600, "s")] | Literal["never"] = 10  # gap of the questions that notice a restarted registrar
+    keepalive_s: Annotated[int, between(10, 600, "s")] | Literal["never"] = "never"  # gap of the signs of life that keep a NAT open
     publish: bool = False  # true: tell the server that the door is there, and when it talks (RFC 3903)
     quality_to: SipUri | None = None  # who collects how each call sounded (RFC 6035); None: nobody
     anonymous: bool = False  # true: whom the door calls is not shown who calls (RFC 3323)

@@ -34,7 +34,6 @@ dns=no
 rev_dns=no
 server_signature=yes
 listen=udp:{host}:{port}
-listen=tcp:{host}:{port}
 {listen}
 
 loadmodule "kex.so"
@@ -210,8 +209,8 @@ class KamailioServer:
 
     `accounts` maps user names to their secrets. `host` is a numeric loopback address; `port` 0 takes a free one. `algorithm` is the
     digest that it asks for, `MD5` or `SHA-256`. With a `certificate` (the files of it and of its key) it speaks TLS at `tls_port` too, and
-    with `websocket` WebSocket at every port for connections. `stop` and `start` again inside the block keep the ports: a restart loses
-    every binding.
+    with `websocket` WebSocket at every port for connections; without `tcp` there are none. `stop` and `start` again inside the block keep
+    the ports: a restart loses every binding.
     """
 
     def __init__(
@@ -225,6 +224,7 @@ class KamailioServer:
         nonce_expires_s: int = 300,
         certificate: tuple[str, str] | None = None,
         websocket: bool = False,
+        tcp: bool = True,
         debug: int = 0,
     ) -> None:
         assert all(f"{user}{secret}".isalnum() for user, secret in accounts.items()), "the configuration file quotes nothing else"
@@ -236,6 +236,7 @@ class KamailioServer:
         self.nonce_expires_s = nonce_expires_s
         self.certificate = certificate
         self.websocket = websocket
+        self.tcp = tcp
         self.tls_port = 0
         self.debug = debug
         self.version = ""  # such as "kamailio (5.6.3 (x86_64/linux))", as its Server header says
@@ -303,7 +304,7 @@ class KamailioServer:
     def configuration(self) -> str:
         """The text of its configuration file."""
         accounts = "\n".join(f'    $sht(secrets=>{user}) = "{secret}";' for user, secret in self.accounts.items())
-        listen, modules, routes = [], [], []
+        listen, modules, routes = [f"listen=tcp:{self.host}:{self.port}" if self.tcp else "disable_tcp=yes"], [], []
         if self.certificate is not None:
             listen.append(TLS_LISTEN.format(host=self.host, tls_port=self.tls_port))
             modules.append(TLS_MODULES.format(certificate=self.certificate[0], key=self.certificate[1]))
@@ -311,7 +312,7 @@ class KamailioServer:
             modules.append(WEBSOCKET_MODULES)
             routes.append(WEBSOCKET_ROUTES)
         return CONFIGURATION.format(
-            listen="\n".join(listen) or "disable_tls=yes",
+            listen="\n".join(listen),
             modules="\n".join(modules),
             routes="\n".join(routes),
             host=self.host,

@@ -168,10 +168,12 @@ class StreamTransport:
     async def _connect(self, hop: Hop) -> None:
         """Open a connection and send what waits for it; its failure is told once for each hop."""
         connection = Connection(self, self._make_layers(hop), opened_to=hop)
+        is_refusal = False
         try:
             async with asyncio.timeout(CONNECT_MAX_S):
                 await self._reach(connection, hop)
                 reason = await connection.established
+                is_refusal = bool(reason)
         except TimeoutError:
             reason = f"no connection within {CONNECT_MAX_S:.0f} s"
         except OSError as error:
@@ -182,7 +184,7 @@ class StreamTransport:
                 connection.abort()
         if reason:
             for waiting in dict.fromkeys(waiting for waiting, _ in opening.waiting):
-                self.deliver(SendFailed(hop=waiting, reason=reason))
+                self.deliver(SendFailed(hop=waiting, reason=reason, is_refusal=is_refusal))
         else:
             for waiting, data in opening.waiting:
                 connection.send(waiting, data)

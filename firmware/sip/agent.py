@@ -101,11 +101,11 @@ class Agent:
                 self._receive_bytes(data, source, now_s)
             case Located():
                 self._endpoint.located(event, now_s)
-            case SendFailed(hop=hop, reason=reason):
+            case SendFailed(hop=hop, reason=reason, is_refusal=is_refusal):
                 # RFC 3261 §18.4: the transport user is told about errors; that is every transaction on this hop.
                 self._endpoint.layer.undeliverable(hop, now_s, reason)
                 for registration in self._registrations.values():
-                    registration.hop_lost(hop, now_s)
+                    registration.hop_refused(hop) if is_refusal else registration.hop_lost(hop, now_s)
             case FlowClosed(flow=flow):
                 self._endpoint.layer.flow_closed(flow, now_s)
                 for registration in self._registrations.values():

@@ -64,10 +64,14 @@ class Located(NamedTuple):
 
 @kind
 class SendFailed(NamedTuple):
-    """What was sent to `hop` was not delivered (ICMP error, refused connection). Every transaction on it is told (RFC 3261 §8.1.3.1)."""
+    """What was sent to `hop` was not delivered (ICMP error, refused connection). Every transaction on it is told (RFC 3261 §8.1.3.1).
+
+    `is_refusal`: somebody is there, but the handshake fails; that takes a person, and time alone mends nothing.
+    """
 
     hop: Hop
     reason: str
+    is_refusal: bool = False
 
 
 @kind

@@ -45,6 +45,7 @@ def kamailio(
     min_expires_s: int = 10,
     certificate: tuple[str, str] | None = None,
     websocket: bool = False,
+    tcp: bool = True,
 ) -> Iterator[Kamailio]:
     with asyncio.Runner() as runner:
         server = KamailioServer(
@@ -54,6 +55,7 @@ def kamailio(
             min_expires_s=min_expires_s,
             certificate=certificate,
             websocket=websocket,
+            tcp=tcp,
         )
         runner.run(server.__aenter__())
         try:

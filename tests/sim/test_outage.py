@@ -48,12 +48,32 @@ def test_the_door_is_bound_again_within_5_s_of_the_return(seed: int, seconds: fl
     assert outage.is_bound()
 
 
-@pytest.mark.parametrize("seconds", [300.0, 3600.0])
-def test_after_a_long_outage_it_is_bound_again_within_a_minute(seconds: float) -> None:
-    outage = Outage(1)
+@pytest.mark.parametrize("is_silent", [False, True], ids=["refusing", "silent"])
+@pytest.mark.parametrize("seconds", [300.0, 1234.0, 3600.0, 40_000.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_after_a_long_outage_as_well(seed: int, seconds: float, *, is_silent: bool) -> None:
+    outage = Outage(seed, is_silent=is_silent)
     outage.happen(seconds)
-    outage.run(61)
+    outage.run(5)
     assert outage.is_bound()
+
+
+@pytest.mark.parametrize("phase", range(10))
+def test_a_restart_between_two_probes_is_noticed_by_the_next(phase: int) -> None:
+    outage = Outage(phase)
+    outage.happen(0.2)
+    assert not outage.is_bound()
+    outage.run(10.1)
+    assert outage.is_bound()
+
+
+def test_a_dead_registrar_costs_one_datagram_in_three_seconds() -> None:
+    outage = Outage(1)
+    outage.server.is_down = True
+    outage.run(600)
+    before = len(outage.world.ladder)
+    outage.run(3600)
+    assert (len(outage.world.ladder) - before) / 3600 < 0.5
 
 
 def test_an_idle_door_is_woken_at_most_once_in_five_seconds() -> None:

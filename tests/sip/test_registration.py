@@ -8,8 +8,6 @@ from firmware.errors import LocalProtocolError
 from firmware.sip.agent import AgentSettings
 from firmware.sip.events import (
     AccountName,
-    FlowClosed,
-    FlowId,
     Hop,
     NetworkChanged,
     Register,
@@ -19,7 +17,7 @@ from firmware.sip.events import (
     Unregister,
     Unregistered,
 )
-from firmware.sip.message import Request, make_response
+from firmware.sip.message import make_response
 from firmware.sip.uri import Uri
 from tests.sip.wire import HOP, MAIN, OURS, PEER, Wire, account
 
@@ -259,120 +257,3 @@ def test_a_registrar_that_does_not_answer_the_removal_is_forgotten() -> None:
 def test_an_unknown_account_is_our_own_callers_mistake() -> None:
     with pytest.raises(LocalProtocolError, match="nobody"):
         registering().command(Register(account=AccountName("nobody")))
-
-
-# --- noticing a restarted registrar
-
-
-def sentinel(wire: Wire, flow: int) -> None:
-    """Answer the OPTIONS that opened a connection."""
-    request = wire.request("OPTIONS")
-    wire.receive(make_response(request, 200, to_tag="r"), flow_hop(flow))
-
-
-def flow_hop(flow: int) -> Hop:
-    return Hop(transport=Transport.TCP, host=PEER, port=5060, local_host=OURS, local_port=5060, flow=FlowId(flow))
-
-
-def close(wire: Wire, flow: int) -> None:
-    wire.agent.receive(FlowClosed(flow=FlowId(flow)), wire.now_s)
-    wire.advance(0)
-
-
-def watched() -> Wire:
-    wire = registering(probe_s=10.0)
-    accept(wire)
-    return wire
-
-
-def test_one_idle_connection_watches_the_registrar() -> None:
-    wire = watched()
-    assert wire.hops[-1].transport is Transport.TCP
-    sentinel(wire, 1)
-    wire.take()
-    wire.advance(400)
-    assert wire.take() == []  # not one wake-up
-
-
-def test_a_closed_sentinel_registers_at_once() -> None:
-    wire = watched()
-    sentinel(wire, 1)
-    wire.advance(100)
-    wire.take()
-    close(wire, 1)
-    assert wire.take() == ["REGISTER"]
-
-
-def test_without_tcp_the_registrar_is_probed() -> None:
-    wire = watched()
-    wire.fail(TCP)
-    wire.take()
-    wire.advance(10)
-    assert [hop.transport for hop in wire.hops] == [Transport.UDP]
-    wire.reply(404)  # any answer is a sign of life
-    wire.take()
-    wire.advance(10)
-    assert wire.take() == ["OPTIONS"]
-
-
-def test_a_probe_without_answer_registers_again_until_somebody_answers() -> None:
-    wire = watched()
-    wire.fail(TCP)
-    wire.advance(10)
-    wire.take()
-    wire.fail(HOP)
-    assert wire.take() == ["REGISTER"]
-    wire.fail(HOP)
-    wire.advance(1)
-    assert wire.take() == ["REGISTER"]
-
-
-def test_a_server_that_drops_idle_connections_is_probed_instead() -> None:
-    wire = watched()
-    for flow in (1, 2, 3):
-        sentinel(wire, flow)
-        wire.advance(5)
-        close(wire, flow)
-        accept(wire)
-    wire.take()
-    wire.advance(10)
-    assert [message.via.transport for message in wire.sent] == ["UDP"]
-
-
-def test_a_connection_is_tried_again_after_an_hour_of_probing() -> None:
-    wire = watched()
-    wire.fail(TCP)
-    wire.advance(9)
-    wire.agent.receive(NetworkChanged(), wire.now_s)  # any later success
-    wire.advance(0)
-    accept(wire)
-    assert all(hop.transport is Transport.UDP for hop in wire.hops[2:])
-    wire.now_s += 3600
-    wire.agent.receive(NetworkChanged(), wire.now_s)
-    wire.advance(0)
-    accept(wire)
-    assert wire.hops[-1].transport is Transport.TCP
-
-
-def test_crlf_keeps_a_nat_open_when_asked_to() -> None:
-    wire = registered(keepalive_s=25.0)
-    wire.raw.clear()
-    wire.advance(60)
-    assert wire.raw == [b"\r\n\r\n"] * 2
-
-
-def test_an_unreachable_keepalive_is_the_sign_of_a_lost_registrar() -> None:
-    wire = registered(keepalive_s=25.0)
-    wire.advance(25)
-    wire.fail()
-    assert wire.take() == ["REGISTER"]
-
-
-def test_a_registration_over_a_connection_ends_with_it() -> None:
-    wire = registering()
-    request = wire.request()
-    assert isinstance(request, Request)
-    wire.receive(make_response(request, 200, to_tag="r", headers=(("Contact", request.get("Contact") or ""),)), flow_hop(4))
-    wire.take()
-    close(wire, 4)
-    assert wire.take() == ["REGISTER"]

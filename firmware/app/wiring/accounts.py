@@ -62,5 +62,7 @@ def _account(configured: Configured, settings: Settings) -> Account:
         backups=tuple(Uri.parse(each) for each in configured.backups),
         wants_gruu=configured.gruu,
         watches_binding=configured.watch_binding,
+        probe_s=0.0 if configured.probe_s == "never" else float(configured.probe_s),
+        keepalive_s=0.0 if configured.keepalive_s == "never" else float(configured.keepalive_s),
         habits=_habits(settings.call)._replace(trusts_identity=configured.trust_identity, is_anonymous=configured.anonymous),
     )

@@ -6,8 +6,10 @@ which would wake the board all day, there are two ways, and `watch` takes the be
 1. A sentinel: one idle TCP connection to the registrar. When its process ends, the kernel closes the connection, and we register again
    at once. Costs no wake-up. A registrar that closes idle connections by itself causes one registration each time; if that
    happens too often, or TCP is refused, the second way is taken.
-2. A probe: OPTIONS every `probe_s` (10 s: with its answer 0.2 wake-ups a second). It notices every outage that lasts longer than the gap,
-   by the error, or by the answer that comes late.
+2. A probe every `probe_s` (10 s: with its answer 0.2 wake-ups a second). It notices every outage that lasts longer than the gap, by the
+   error or by the answer that comes late, and a restart between two probes as well, because it asks what the registrar holds of us: a
+   REGISTER without Contact (RFC 3261 §10.2.3) changes nothing and is answered with all bindings. A server that does not list us as we
+   are, or does not take the question, is asked for its OPTIONS instead.
 
 A registration over a connection needs neither: its own connection is the sentinel. `probe_s` 0 switches both off.
 """
@@ -19,7 +21,8 @@ from typing import Protocol
 
 from firmware.sip.events import FlowId, Hop, Send, Transport
 from firmware.sip.message import Request, Response
-from firmware.sip.usage.addressing import first_hop, own_address, preloaded_route
+from firmware.sip.uri import Uri
+from firmware.sip.usage.addressing import common_headers, edge_route, first_hop, own_address, preloaded_route
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 
@@ -27,11 +30,17 @@ KEEPALIVE = b"\r\n\r\n"  # RFC 5626 §3.5.1
 SHORT_LIFE_S = 60.0  # a sentinel that is closed sooner was closed for idleness, not by a restart …
 SHORT_LIVES_MAX = 3  # … if it happens this often in a row
 SLOW_ANSWER_S = 1.0  # a probe answered later was repeated at least twice: the registrar may have been away, and have forgotten us
+MISSES_MAX = 2  # we were gone, registered again, and are gone once more: such a list says nothing of us
 SENTINEL_AGAIN_S = 3600.0  # after which a connection is tried again where none could be had
 
 
 class LivenessUser(Protocol):
     """Who wants to know."""
+
+    @property
+    def bound_contact(self) -> Uri | None:
+        """What the registrar should hold of us."""
+        ...
 
     def registrar_lost(self, now_s: float) -> None:
         """The registrar was away."""
@@ -44,7 +53,7 @@ class Way(Enum):
     NONE = "not at all"
     OPENING = "the sentinel is being opened"
     SENTINEL = "by a connection"
-    PROBE = "by OPTIONS"
+    PROBE = "by asking it"
 
 
 class Liveness:
@@ -65,10 +74,13 @@ class Liveness:
         self._cseq = 0
         self._hop: Hop | None = None
         self._asked_s = 0.0
+        self._asks_bindings = False
+        self._misses = 0  # questions in a row that did not find us
 
-    def watch(self, hop: Hop, now_s: float) -> None:
-        """Begin to watch the registrar that is bound over `hop`."""
+    def watch(self, hop: Hop, now_s: float, *, lists_us: bool) -> None:
+        """Begin to watch the registrar that is bound over `hop`; `lists_us`: its answer has our Contact as we wrote it."""
         self._hop = hop
+        self._asks_bindings = lists_us and self._misses < MISSES_MAX
         if self._knowledge.account.probe_s <= 0 or hop.transport.reliable or self._way is not Way.NONE:
             return
         if self._flow is not None:
@@ -112,17 +124,22 @@ class Liveness:
             self._ask(self._hop, now_s)
 
     def compose(self, hop: Hop) -> Request:
-        """OPTIONS to the registrar (RFC 3261 §11.1)."""
+        """OPTIONS to the registrar (RFC 3261 §11.1), or the question what it holds of us (§10.2.3)."""
         self._cseq += 1
-        account = self._knowledge.account
+        knowledge = self._knowledge
+        account, registrar = knowledge.account, knowledge.registrar
+        asks = self._asks_bindings and self._way is Way.PROBE
         headers = (
             ("Max-Forwards", "70"),
-            *preloaded_route(self._knowledge),
-            ("From", str(own_address(self._endpoint, hop, self._knowledge).with_tag(self._tag))),
-            ("To", f"<{account.registrar}>"),
+            *(edge_route(knowledge) if asks else preloaded_route(knowledge)),
+            ("From", str(own_address(self._endpoint, hop, knowledge).with_tag(self._tag))),
+            ("To", f"<{account.aor if asks else account.registrar}>"),
             ("Call-ID", self._call_id),
-            ("CSeq", f"{self._cseq} OPTIONS"),
+            ("CSeq", f"{self._cseq} {'REGISTER' if asks else 'OPTIONS'}"),
+            *common_headers(self._endpoint),
         )
+        if asks:
+            return Request("REGISTER", Uri(registrar.scheme, host=registrar.host, port=registrar.port), headers)
         return Request("OPTIONS", account.registrar.without_headers(), headers)
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
@@ -131,7 +148,7 @@ class Liveness:
     def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
         """Any answer at all is a sign of life; a late one is the sign of a return."""
         self._request = None
-        if self._way is Way.PROBE and now_s - self._asked_s > SLOW_ANSWER_S:
+        if self._way is Way.PROBE and (now_s - self._asked_s > SLOW_ANSWER_S or self._is_gone(request, response)):
             self._user.registrar_lost(now_s)
             return
         if self._way is Way.OPENING and source.flow is not None:
@@ -148,6 +165,18 @@ class Liveness:
         elif self._way is Way.PROBE:
             self._user.registrar_lost(now_s)
 
+    def _is_gone(self, request: Request, response: Response) -> bool:
+        """Whether the registrar says that it holds nothing of us. Who refuses the question, or misses us always, is asked no more."""
+        contact = self._user.bound_contact
+        if request.method != "REGISTER" or contact is None:
+            return False
+        if response.status < 300 and any(held.uri.equivalent(contact) for held in response.contacts):
+            self._misses = 0
+            return False
+        self._misses = self._misses + 1 if response.status < 300 else MISSES_MAX
+        self._asks_bindings = self._misses < MISSES_MAX
+        return self._asks_bindings
+
     def _give_up_sentinel(self, now_s: float) -> None:
         self._short_lives = 0
         self._sentinel_again_s = now_s + SENTINEL_AGAIN_S
@@ -158,6 +187,8 @@ class Liveness:
 
     def _ask(self, hop: Hop, now_s: float) -> None:
         self._asked_s = now_s
-        # Without the account: a probe's answer matters, not its permission, so a challenge is answer enough.
-        self._request = ClientRequest(self._endpoint, self, None)
-        self._request.begin(first_hop(self._knowledge.account.registrar, self._knowledge), now_s, hop=hop)
+        knowledge = self._knowledge
+        asks = self._asks_bindings and self._way is Way.PROBE
+        # OPTIONS without the account: its answer matters, not its permission, so a challenge is answer enough.
+        self._request = ClientRequest(self._endpoint, self, knowledge if asks else None)
+        self._request.begin(knowledge.registrar if asks else first_hop(knowledge.account.registrar, knowledge), now_s, hop=hop)

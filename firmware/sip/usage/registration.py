@@ -19,11 +19,12 @@ from firmware.sip.uri import Uri
 from firmware.sip.usage.addressing import common_headers, edge_route, registered_uri
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.knocking import Knocking
 from firmware.sip.usage.liveness import Liveness
 
 REFRESH_FRACTION = 0.75  # of the granted time: leaves a quarter of it to get over an outage before calls stop coming in
 QUICK_RETRY_MAX_S = 4.0  # so that a registrar that was restarted is found within 5 s of its return …
-QUICK_FOR_S = 120.0  # … during the two minutes that a restart takes at most; after that the gap doubles
+QUICK_FOR_S = 120.0  # … during the two minutes that a restart takes at most; after that the gap doubles, and knocks tell of its return
 RETRY_MAX_S = 60.0  # the longest gap after an outage
 REFUSED_RETRY_S = 300.0  # after a wrong password: slow enough for the guards that ban addresses after five failures in ten minutes
 RETRY_AFTER_MAX_S = 300.0  # a registrar may ask for patience, but not take the door out of service for a day
@@ -95,6 +96,7 @@ class Registration:
         self._failing_since_s: float | None = None
         self._failures = 0
         self._liveness = Liveness(endpoint, knowledge, self)
+        self._knocking = Knocking(endpoint, knowledge)
 
     # --- what the program and the network ask for
 
@@ -139,6 +141,11 @@ class Registration:
                 self.registrar_lost(now_s)
             case _:
                 pass
+
+    def hop_refused(self, hop: Hop) -> None:
+        """Somebody is there whose handshake fails: to knock again every few seconds would not mend that."""
+        if isinstance(self._state, Waiting) and hop.host in self._knowledge.hosts:
+            self._knocking.stop()
 
     def flow_closed(self, flow: FlowId, now_s: float) -> None:
         """The connection is gone: with it the way on which calls come in, or the sign that the registrar restarted."""
@@ -214,7 +221,10 @@ class Registration:
         if isinstance(self._state, Removing):
             self._forget()
         elif not self._sent_to_backup(now_s):
-            self._wait(0, text, self._backoff_s(now_s), now_s, is_refused=False)
+            retry_s = self._backoff_s(now_s)
+            self._wait(0, text, retry_s, now_s, is_refused=False)
+            if retry_s > QUICK_RETRY_MAX_S:
+                self._knocking.begin(self._next_hop(), now_s)
 
     # --- outcomes
 
@@ -235,7 +245,7 @@ class Registration:
         self._endpoint.timers.set(self, "refresh", now_s + max(1.0, granted_s * REFRESH_FRACTION * jitter))
         if self._account.keepalive_s > 0 and not source.transport.reliable:
             self._endpoint.timers.set(self, "keepalive", now_s + self._account.keepalive_s)
-        self._liveness.watch(source, now_s)
+        self._liveness.watch(source, now_s, lists_us=any(contact.uri.equivalent(self._contact) for contact in response.contacts))
         self._endpoint.emit(Registered(account=self._account.name, contact=self._contact, expires_s=granted_s))
 
     def _granted_s(self, response: Response) -> int:
@@ -374,7 +384,9 @@ class Registration:
                 request.abandon()
             case Bound():
                 self._liveness.stop()
-            case Idle() | Waiting():
+            case Waiting():
+                self._knocking.stop()
+            case Idle():
                 pass
         for name in ("refresh", "keepalive", "retry"):
             self._endpoint.timers.clear(self, name)

@@ -1,0 +1,202 @@
+"""Noticing that a registrar restarted, or is there again: the sentinel, the probe, the knocks (RFC 3261 §10.2.3, §11)."""
+
+from __future__ import annotations
+
+from firmware.sip.events import FlowClosed, FlowId, Hop, NetworkChanged, SendFailed, Transport
+from firmware.sip.message import Request, make_response
+from tests.sip.test_registration import accept, registered, registering
+from tests.sip.wire import HOP, OURS, PEER, Wire
+
+TCP = Hop(transport=Transport.TCP, host=PEER, port=5060, local_host=OURS, local_port=5060)
+
+
+def sentinel(wire: Wire, flow: int) -> None:
+    """Answer the OPTIONS that opened a connection."""
+    request = wire.request("OPTIONS")
+    wire.receive(make_response(request, 200, to_tag="r"), flow_hop(flow))
+
+
+def flow_hop(flow: int) -> Hop:
+    return Hop(transport=Transport.TCP, host=PEER, port=5060, local_host=OURS, local_port=5060, flow=FlowId(flow))
+
+
+def close(wire: Wire, flow: int) -> None:
+    wire.agent.receive(FlowClosed(flow=FlowId(flow)), wire.now_s)
+    wire.advance(0)
+
+
+def watched() -> Wire:
+    wire = registering(probe_s=10.0)
+    accept(wire)
+    return wire
+
+
+def test_one_idle_connection_watches_the_registrar() -> None:
+    wire = watched()
+    assert wire.hops[-1].transport is Transport.TCP
+    sentinel(wire, 1)
+    wire.take()
+    wire.advance(400)
+    assert wire.take() == []  # not one wake-up
+
+
+def test_a_closed_sentinel_registers_at_once() -> None:
+    wire = watched()
+    sentinel(wire, 1)
+    wire.advance(100)
+    wire.take()
+    close(wire, 1)
+    assert wire.take() == ["REGISTER"]
+
+
+def test_without_tcp_the_registrar_is_probed() -> None:
+    wire = watched()
+    wire.fail(TCP)
+    wire.take()
+    wire.advance(10)
+    assert [hop.transport for hop in wire.hops] == [Transport.UDP]
+    wire.reply(404)  # any answer is a sign of life
+    wire.take()
+    wire.advance(10)
+    assert wire.take() == ["OPTIONS"]
+
+
+def held(wire: Wire, *contacts: str) -> None:
+    """Answer the question for our bindings."""
+    question = wire.request("REGISTER")
+    assert question.get("Contact") is None
+    wire.reply(200, question, Contact=", ".join(contacts))
+
+
+def probed() -> Wire:
+    """Bound at a registrar without TCP that lists us, and asked for the first time."""
+    wire = registering(probe_s=10.0)
+    own = wire.request("REGISTER").get("Contact") or ""
+    wire.reply(200, wire.request("REGISTER"), Contact=own)
+    wire.fail(TCP)
+    wire.take()
+    wire.advance(10)
+    return wire
+
+
+def test_a_registrar_that_lists_us_is_asked_whether_it_still_does() -> None:
+    wire = probed()
+    held(wire, f"<sip:door@{OURS}:5060>;expires=590")
+    assert wire.take() == ["REGISTER"]
+    wire.advance(10)
+    held(wire, "<sip:other@192.0.2.50>;expires=590")  # it has lost us between two questions
+    assert wire.request("REGISTER").get("Contact") is not None
+
+
+def test_a_list_that_never_has_us_is_believed_once() -> None:
+    wire = probed()
+    held(wire, "<sip:door@198.51.100.7:5060>;expires=590")  # as a server writes it that puts our public address in place of our own
+    wire.reply(200, wire.request("REGISTER"), Contact=wire.request("REGISTER").get("Contact") or "")
+    wire.advance(10)
+    held(wire, "<sip:door@198.51.100.7:5060>;expires=590")
+    wire.take()
+    wire.advance(10)
+    assert wire.take() == ["OPTIONS"]
+
+
+def test_who_refuses_the_question_is_asked_for_its_options() -> None:
+    wire = probed()
+    wire.reply(400, wire.request("REGISTER"))
+    wire.take()
+    wire.advance(10)
+    assert wire.take() == ["OPTIONS"]
+
+
+# --- a long absence
+
+
+def absent() -> Wire:
+    """A registrar that has been away for five minutes."""
+    wire = registering()
+    for _ in range(100):
+        wire.fail()
+        wire.advance(3)
+    wire.take()
+    return wire
+
+
+def test_after_two_minutes_knocks_tell_of_the_registrars_return() -> None:
+    wire = absent()
+    wire.advance(3)
+    assert [message.method for message in wire.sent if isinstance(message, Request)] == ["OPTIONS"]
+    wire.reply(404, wire.request("OPTIONS"))  # whatever it says, somebody is there
+    assert wire.request().method == "REGISTER"
+    accept(wire)
+    wire.take()
+    wire.advance(60)
+    assert wire.take() == []
+
+
+def test_a_server_whose_handshake_fails_is_not_knocked_at() -> None:
+    wire = absent()
+    wire.agent.receive(SendFailed(hop=HOP, reason="TLS: its certificate has expired", is_refusal=True), wire.now_s)
+    wire.advance(15)
+    assert "OPTIONS" not in wire.take()
+
+
+def test_a_probe_without_answer_registers_again_until_somebody_answers() -> None:
+    wire = watched()
+    wire.fail(TCP)
+    wire.advance(10)
+    wire.take()
+    wire.fail(HOP)
+    assert wire.take() == ["REGISTER"]
+    wire.fail(HOP)
+    wire.advance(1)
+    assert wire.take() == ["REGISTER"]
+
+
+def test_a_server_that_drops_idle_connections_is_probed_instead() -> None:
+    wire = watched()
+    for flow in (1, 2, 3):
+        sentinel(wire, flow)
+        wire.advance(5)
+        close(wire, flow)
+        accept(wire)
+    wire.take()
+    wire.advance(10)
+    assert [message.via.transport for message in wire.sent] == ["UDP"]
+
+
+def test_a_connection_is_tried_again_after_an_hour_of_probing() -> None:
+    wire = watched()
+    wire.fail(TCP)
+    wire.advance(9)
+    wire.agent.receive(NetworkChanged(), wire.now_s)  # any later success
+    wire.advance(0)
+    accept(wire)
+    assert all(hop.transport is Transport.UDP for hop in wire.hops[2:])
+    wire.now_s += 3600
+    wire.agent.receive(NetworkChanged(), wire.now_s)
+    wire.advance(0)
+    accept(wire)
+    assert wire.hops[-1].transport is Transport.TCP
+
+
+def test_crlf_keeps_a_nat_open_when_asked_to() -> None:
+    wire = registered(keepalive_s=25.0)
+    wire.raw.clear()
+    wire.advance(60)
+    assert wire.raw == [b"\r\n\r\n"] * 2
+
+
+def test_an_unreachable_keepalive_is_the_sign_of_a_lost_registrar() -> None:
+    wire = registered(keepalive_s=25.0)
+    wire.advance(25)
+    wire.fail()
+    assert wire.take() == ["REGISTER"]
+
+
+def test_a_registration_over_a_connection_ends_with_it() -> None:
+    wire = registering()
+    request = wire.request()
+    assert isinstance(request, Request)
+    wire.receive(make_response(request, 200, to_tag="r", headers=(("Contact", request.get("Contact") or ""),)), flow_hop(4))
+    wire.take()
+    close(wire, 4)
+    assert wire.take() == ["REGISTER"]
