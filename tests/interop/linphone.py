@@ -1,0 +1,107 @@
+"""Debian's linphone as the resident's phone: its daemon without a screen, driven by lines at its standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interop.peers import end, eventually, free_port
+
+CONFIG = """\
+[sip]
+sip_port={udp}
+sip_tcp_port={udp}
+sip_tls_port={tls}
+contact="Resident" <sip:resident@{host}>
+use_ipv6=0
+bind_address={host}
+media_encryption=none
+verify_server_certs=1
+verify_server_cn=1
+root_ca={ca}
+{sip}
+[rtp]
+audio_rtp_port={rtp_first}-{rtp_last}
+{more}
+"""
+
+
+@dataclass
+class Linphone:
+    """One running linphone-daemon."""
+
+    host: str
+    sip_port: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def uri(self) -> str:
+        return f"sip:resident@{self.host}:{self.sip_port}"
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said").read_text(errors="replace")
+
+    def command(self, line: str, *, answer: str = "Status: Ok", within_s: float = 20) -> None:
+        """One command; returns when its answer has come. Commands come one after the other, so that answers need no names."""
+        before = self.said.count("\nStatus: ")
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        eventually(
+            lambda: self.said.count("\nStatus: ") > before, within_s=within_s, what=f"linphone answers {line!r}", account=self.account
+        )
+        last = [text for text in self.said.splitlines() if text.startswith("Status: ")][-1]
+        assert last == answer, f"{line!r}: {last}\n{self.account()}"
+
+    def wait_until_registered(self) -> None:
+        """Until the account in its configuration is."""
+
+        def is_registered() -> bool:
+            self.command("register-status ALL")
+            return "State: LinphoneRegistrationOk" in self.said
+
+        eventually(is_registered, within_s=20, what="linphone registers", account=self.account)
+
+    def wait_for(self, text: str, *, times: int = 1, within_s: float = 20) -> None:
+        """Until `text` stands in what linphone says."""
+        eventually(lambda: self.said.count(text) >= times, within_s=within_s, what=f"linphone says {text!r}", account=self.account)
+
+    def account(self) -> str:
+        """What it said and logged lately, for the text of a failure."""
+        return self.said[-2000:] + (self.folder / "log").read_text(errors="replace")[-3000:]
+
+
+@contextlib.contextmanager
+def linphone(
+    folder: Path, *, host: str, ca: str = "", sip: str = "", more: str = "", arguments: tuple[str, ...] = ()
+) -> Iterator[Linphone]:
+    """Start it; `sip` are more lines of its [sip] section, `more` further sections. Without a sound card it speaks silence."""
+    (folder / "home" / ".local" / "share" / "linphone").mkdir(parents=True)  # it keeps its database there, and makes no folder for it
+    (folder / "home" / ".config").mkdir()
+    port, tls, rtp = free_port(host), free_port(host), free_port(host)
+    (folder / "rc").write_text(CONFIG.format(host=host, udp=port, tls=tls, ca=ca, sip=sip, more=more, rtp_first=rtp, rtp_last=rtp + 40))
+    command = ["linphone-daemon", "--config", str(folder / "rc"), "--log", str(folder / "log"), "--disable-stats-events", *arguments]
+    with (folder / "said").open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HOME": str(folder / "home"), "XDG_DATA_HOME": str(folder / "home" / ".local" / "share")},
+            start_new_session=True,
+        )
+    try:
+        phone = Linphone(host, port, folder, process)
+        phone.command("ipv6 disable")
+        yield phone
+    finally:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        end(process)
