@@ -28,11 +28,21 @@ FEATURES = (
     "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "codecs", "name check", "MESSAGE",
     "SUBSCRIBE",
 )  # fmt: skip
+NO_CERTIFICATES, A_PHONE, A_TOOL = "no certificates without TLS", "a phone, no registrar", "a tool that sends single requests"
+NONE = {  # what a peer does not have, and why; every other cell needs a test
+    ("Kamailio, UDP", "name check"): NO_CERTIFICATES,
+    ("Kamailio, TCP", "name check"): NO_CERTIFICATES,
+    ("baresip", "register"): A_PHONE,
+    ("baresip", "session timer"): "baresip knows no session timer",
+    ("SIPp", "name check"): "Debian builds it without TLS",
+    ("linphone", "register"): A_PHONE,
+    **{("sipsak", feature): A_TOOL for feature in FEATURES if feature != "MESSAGE"},
+}
 HEAD = """\
 # Interoperability matrix
 
-Written by `make interop` from the outcome of its tests against the peers of Debian's packages. `·` means that no test covers the cell, or
-that the peer has no such feature.
+Written by `make interop` from the outcome of its tests against the peers of Debian's packages. A number stands where the peer has no such
+thing, and says why; `·` where no test ran.
 
 """
 
@@ -67,12 +77,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def table(cells: Cells) -> str:
-    """The Markdown table; `yes`, **no**, or · for a cell that no test covers."""
+    """The Markdown table; `yes`, **no**, the number of the reason why the peer has none, or · for a cell without a test."""
     words = {True: "yes", False: "**no**", None: "·"}
+    reasons = list(dict.fromkeys(NONE.values()))
+
+    def cell(peer: str, feature: str) -> str:
+        reason = NONE.get((peer, feature))
+        return words[cells.get((peer, feature))] if reason is None else f"({reasons.index(reason) + 1})"
+
     lines = [f"| peer | {' | '.join(FEATURES)} |", f"| --- |{' --- |' * len(FEATURES)}"]
     for peer, command in PEERS.items():
-        row = " | ".join(words[cells.get((peer, feature))] for feature in FEATURES)
+        row = " | ".join(cell(peer, feature) for feature in FEATURES)
         lines.append(f"| {peer} ({version(command)}) | {row} |")
+    lines += ["", *[f"({number}) {reason}  " for number, reason in enumerate(reasons, 1)]]
     return "\n".join(lines) + "\n"
 
 

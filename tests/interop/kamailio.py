@@ -12,7 +12,7 @@ SECRET = "m5kq0vtz8rwx"
 
 
 class Kamailio:
-    """A running Kamailio with the accounts `door` and `resident`; `restart` keeps its address and loses every binding."""
+    """A running Kamailio with the accounts `door`, `resident` and `guest`; `restart` keeps its address and loses every binding."""
 
     def __init__(self, server: KamailioServer, runner: asyncio.Runner) -> None:
         self._server = server
@@ -49,7 +49,7 @@ def kamailio(
 ) -> Iterator[Kamailio]:
     with asyncio.Runner() as runner:
         server = KamailioServer(
-            {"door": SECRET, "resident": SECRET},
+            {"door": SECRET, "resident": SECRET, "guest": SECRET},
             host=host,
             algorithm=algorithm,
             min_expires_s=min_expires_s,
