@@ -38,7 +38,7 @@ module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen {host}:{control_port}
+{more}ctrl_tcp_listen {host}:{control_port}
 snd_path {folder}
 """
 
@@ -110,13 +110,17 @@ def baresip(
     speech: Path,
     account: str = "",
     auto_answer: bool = False,
+    early_media: bool = False,
     record: bool = True,
     codecs: str = "PCMU/8000/1",
     modules: tuple[str, ...] = ("g711",),
+    certificate: tuple[str, str] | None = None,
+    watched: str = "",
 ) -> Iterator[Baresip]:
     """Start baresip with one account: `account` is its address line, or empty for a phone without a server.
 
-    It speaks `speech` over and over, in `codecs` as baresip names them, which `modules` bring.
+    It speaks `speech` over and over, in `codecs` as baresip names them, which `modules` bring. With a `certificate` it takes TLS at the
+    port after its own; it asks for the presence of the URI `watched`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, rtp_first = free_port(host), free_port(host)
@@ -126,10 +130,18 @@ def baresip(
         "codec_modules": "".join(f"module {module}.so\n" for module in modules), "rate_hz": rate_of(speech),
         "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
         "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",
+        "more": "",
     }  # fmt: skip
+    if certificate is not None:
+        (folder / "both.pem").write_text(Path(certificate[0]).read_text() + Path(certificate[1]).read_text())
+        values["more"] = f"sip_certificate {folder / 'both.pem'}\n"
+    if watched:
+        values["more"] = f"{values['more']}module_app contact.so\nmodule_app presence.so\n"
+        (folder / "contacts").write_text(f'"Door" <{watched}>;presence=p2p\n')
     (folder / "config").write_text(CONFIG.format(**values))
     line = account or f"<sip:resident@{host}:{sip_port}>;regint=0"
-    (folder / "accounts").write_text(f"{line};answermode={'auto' if auto_answer else 'manual'};audio_codecs={codecs}\n")
+    answer = "auto" if auto_answer else "early" if early_media else "manual"
+    (folder / "accounts").write_text(f"{line};answermode={answer};audio_codecs={codecs}\n")
     with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder) as phone:
         eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=10, what="baresip starts")
         with socket.create_connection((host, control_port), timeout=5) as control:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop import sipp
 from tests.interop.baresip import Baresip, baresip
 from tests.interop.hearing import likeness
 from tests.interop.kamailio import SECRET, kamailio
 from tests.interop.peers import eventually
 from tests.interop.station import Station, station
+from tests.net.authority import Authority
 
 SPEECH = Path(__file__).resolve().parents[2] / "firmware" / "demo" / "speech"
 VISITOR, RESIDENT = SPEECH / "visitor.wav", SPEECH / "resident.wav"
@@ -141,6 +143,77 @@ def test_hold_and_resume_reach_baresip_and_the_call_goes_on(tmp_path: Path) -> N
         door.wait_for("Unlocked")
         door.ctl("hangup")
         phone.wait_for("terminated")
+
+
+@pytest.mark.matrix("baresip", "early media")
+def test_a_visitor_hears_baresip_before_it_answers(tmp_path: Path) -> None:
+    with baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, early_media=True) as phone:
+        config = BUTTON.format(target=phone.uri)
+        with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=("--microphone", str(VISITOR))) as door:
+            door.ctl("press", "bell")
+            door.wait_for("MediaAgreed", early=True, within_s=20)
+            phone.command("accept")
+            door.wait_for("Answered", within_s=20)
+            door.ctl("hangup")
+            phone.wait_for("session closed", within_s=20)
+
+
+@pytest.mark.matrix("baresip", "transfer")
+def test_baresip_sends_the_door_to_somebody_else(tmp_path: Path) -> None:
+    with (
+        sipp.answering(tmp_path / "third", scenario="uas", host="127.0.0.6") as (third, peer),
+        baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone,
+        station(tmp_path / "door", host="127.0.0.2", config='[call]\ntransfers = "call"\n') as door,
+    ):
+        door.ctl("call", phone.uri)
+        door.wait_for("Answered", within_s=20)
+        phone.command("transfer", f"sip:service@{third}")
+        door.wait_for("CallAnswered", times=2, within_s=20)
+        phone.wait_for("session closed", within_s=20)
+        door.ctl("hangup")
+        assert peer.wait(20) == 0
+
+
+@pytest.mark.parametrize("names_the_phone", [True, False])
+@pytest.mark.matrix("baresip", "name check")
+def test_baresip_is_called_over_tls_when_it_proves_its_name(tmp_path: Path, *, names_the_phone: bool) -> None:
+    authority = Authority(tmp_path / "authority")
+    certificate = authority.issue("phone", "IP:127.0.0.3" if names_the_phone else "DNS:other.example")
+    with (
+        baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True, certificate=certificate) as phone,
+        station(
+            tmp_path / "door", host="127.0.0.2", network='transports = ["udp", "tcp", "tls"]', config=f'[tls]\nca = "{authority.pem}"\n'
+        ) as door,
+    ):
+        door.ctl("call", f"sip:resident@{phone.host}:{phone.sip_port + 1};transport=tls")
+        if names_the_phone:
+            door.wait_for("Answered", within_s=20)
+            door.ctl("hangup")
+        else:
+            ended = door.wait_for("CallEnded", room="sip", within_s=20)
+            assert "other.example, not for 127.0.0.3" in ended["text"]
+
+
+@pytest.mark.matrix("baresip", "MESSAGE")
+def test_baresip_and_the_door_write_to_each_other(tmp_path: Path) -> None:
+    config = '[incoming]\nwrite = ["*@*"]\n'
+    with (
+        station(tmp_path / "door", host="127.0.0.2", config=config) as door,
+        baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, watched=f"sip:door@{door.address}") as phone,
+    ):
+        assert door.ctl("message", phone.uri, "Somebody rings")["status"] == 200
+        phone.wait_for("device 'alert'")  # it sounds; the text itself is only on its screen
+        phone.command("contact_next")
+        phone.command("message", "Coming")
+        assert door.wait_for("MessageReceived", within_s=20)["body"] == "Coming"
+
+
+@pytest.mark.matrix("baresip", "SUBSCRIBE")
+def test_baresip_sees_the_doors_presence(tmp_path: Path) -> None:
+    door_ = station(tmp_path / "door", host="127.0.0.2", config='[incoming]\nwatch = ["*@*"]\n')
+    with door_ as door, baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, watched=f"sip:door@{door.address}") as phone:
+        door.wait_for("WatcherChanged", is_watching=True, within_s=30)
+        phone.wait_for("Online", within_s=30)
 
 
 def test_the_door_gives_up_ringing_at_its_limit_and_baresip_stops(tmp_path: Path) -> None:

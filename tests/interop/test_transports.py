@@ -81,7 +81,8 @@ def talk(caller: Station, callee: Station, log: Callable[[], str]) -> None:
 @pytest.mark.parametrize(
     "transport",
     [
-        pytest.param("tcp", marks=pytest.mark.matrix("Kamailio, TCP", "call out", "call in")),
+        pytest.param("udp", marks=pytest.mark.matrix("Kamailio, UDP", "register", "call out", "call in")),
+        pytest.param("tcp", marks=pytest.mark.matrix("Kamailio, TCP", "register", "call out", "call in")),
         pytest.param("tls", marks=pytest.mark.matrix("Kamailio, TLS", "register", "call out", "call in")),
         pytest.param("ws", marks=pytest.mark.matrix("Kamailio, WebSocket", "register", "call out", "call in")),
         pytest.param("wss", marks=pytest.mark.matrix("Kamailio, WebSocket", "register", "call out", "call in")),
@@ -101,11 +102,17 @@ def test_the_door_registers_calls_and_is_called(tmp_path: Path, authority: Autho
             talk(home, door, lambda: server.log[-3000:])
 
 
-@pytest.mark.matrix("Kamailio, TLS", "name check")
-def test_a_server_for_another_name_is_refused_and_the_reason_shown(tmp_path: Path, authority: Authority) -> None:
-    with kamailio(certificate=authority.issue("other", "DNS:other.example")) as server:
-        config = door_config(server, "tls", authority)
-        with station(tmp_path, host="127.0.0.2", network='transports = ["tls"]', config=config) as door:
+@pytest.mark.parametrize(
+    "transport",
+    [
+        pytest.param("tls", marks=pytest.mark.matrix("Kamailio, TLS", "name check")),
+        pytest.param("wss", marks=pytest.mark.matrix("Kamailio, WebSocket", "name check")),
+    ],
+)
+def test_a_server_for_another_name_is_refused_and_the_reason_shown(tmp_path: Path, authority: Authority, transport: str) -> None:
+    with kamailio(certificate=authority.issue("other", "DNS:other.example"), websocket=True) as server:
+        config = door_config(server, transport, authority)
+        with station(tmp_path, host="127.0.0.2", network=f'transports = ["{transport}"]', config=config) as door:
 
             def detail() -> str:
                 return str(door.ctl("status")["accounts"]["house"]["detail"])
