@@ -62,6 +62,8 @@ class Account(NamedTuple):
     uri: SipUri  # the address of record: sip:door@pbx.example
     registrar: SipUri | None = None  # None: the domain of `uri`
     proxy: SipUri | None = None  # outbound proxy
+    second_proxy: SipUri | None = None  # another way to the same registrar, for when the first is gone
+    outbound: bool = False  # true: keep flows, over both proxies at once where the registrar can (RFC 5626)
     username: str | None = None  # for the digest; None: the user of `uri`
     password: Secret | None = None
     display_name: str | None = None  # None: the station's name
@@ -71,6 +73,7 @@ class Account(NamedTuple):
     gruu: bool = False  # true: ask for an address of this device that works from everywhere (RFC 5627)
     watch_binding: bool = False  # true: ask the registrar to tell when it drops us (RFC 3680), and register again at once
     probe_s: Annotated[int, between(2, 3600, "s")] | Literal["never"] = 10  # gap of the questions that notice a restarted registrar
+    keepalive: Literal["crlf", "stun"] = "crlf"  # which: an empty line, or a question of which a server with STUN says where it sees us
     keepalive_s: Annotated[int, between(10, 600, "s")] | Literal["never"] = "never"  # gap of the signs of life that keep a NAT open
     publish: bool = False  # true: tell the server that the door is there, and when it talks (RFC 3903)
     quality_to: SipUri | None = None  # who collects how each call sounded (RFC 6035); None: nobody

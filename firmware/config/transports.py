@@ -84,9 +84,14 @@ def _check_tls(settings: Settings, report: Report) -> None:
 def _check_addresses(settings: Settings, report: Report) -> None:
     """Addresses that need a transport which is not switched on."""
     for index, account in enumerate(settings.account):
-        for key, uri in (("uri", account.uri), ("registrar", account.registrar), ("proxy", account.proxy)):
+        ways = (("uri", account.uri), ("registrar", account.registrar), ("proxy", account.proxy), ("second_proxy", account.second_proxy))
+        for key, uri in ways:
             if uri is not None:
                 _check_address(settings, report, ("account", index, key), uri)
+        for number, uri in enumerate(account.backups):
+            _check_address(settings, report, ("account", index, "backups", number), uri)
+        if account.second_proxy is not None and account.proxy is None:
+            report.complain(("account", index, "second_proxy"), "there is no first", "add: proxy = …")
     for index, target in enumerate(settings.target):
         _check_address(settings, report, ("target", index, "uri"), target.uri)
 

@@ -55,10 +55,10 @@ from firmware.sip.usage.admission import Admission
 from firmware.sip.usage.caller import NO_TAKEOVER
 from firmware.sip.usage.dialog import dialog_id
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.flows import Flows
 from firmware.sip.usage.incoming_call import UnansweredCall
 from firmware.sip.usage.legs import accept_transfer, command_leg, obey_dismissal, place, refuse_transfer
 from firmware.sip.usage.options import OptionsQuery, capabilities
-from firmware.sip.usage.registration import Registration
 from firmware.sip.usage.relocation import relocate
 from firmware.sip.usage.server_request import refusal
 from firmware.sip.usage.session import Session
@@ -71,6 +71,7 @@ __all__ = ["Account", "Agent", "AgentSettings"]
 
 DESK_METHODS = frozenset(("MESSAGE", "NOTIFY", "SUBSCRIBE"))
 OUTSIDE_METHODS = DESK_METHODS | {"REFER"}  # within a call a REFER is the call's
+STUN_FIRST_OCTETS = (b"\x00", b"\x01")  # RFC 8489 §5: the two first bits are zero; Binding's classes have no other octets
 STEPS_MAX = 10_000  # timers fired in one call: more means that one sets itself again without delay, which would be our bug
 
 
@@ -80,9 +81,7 @@ class Agent:
     def __init__(self, settings: AgentSettings, ids: IdSource, now_s: float) -> None:
         self._ids = ids
         self._endpoint = Endpoint(settings, ids, self)
-        self._registrations = {
-            knowledge.account.name: Registration(self._endpoint, knowledge) for knowledge in self._endpoint.accounts.values()
-        }
+        self._registrations = {knowledge.account.name: Flows(self._endpoint, knowledge) for knowledge in self._endpoint.accounts.values()}
         self._admission = Admission(settings.gate, ids)
         self._open_desk: Desk | None = None
         if settings.gate.watchers:
@@ -189,6 +188,9 @@ class Agent:
             self._answer_malformed(error, source)
             return
         except RemoteProtocolError:
+            if data[:1] in STUN_FIRST_OCTETS:
+                for registration in self._registrations.values():
+                    registration.receive_stun(data, source, now_s)
             return
         for registration in self._registrations.values():
             registration.sign_of_life(source.host, now_s)
@@ -357,7 +359,7 @@ class Agent:
             raise LocalProtocolError(f"no account {account!r}")
         return self._endpoint.knowledge(account)
 
-    def _registration(self, account: AccountName) -> Registration:
+    def _registration(self, account: AccountName) -> Flows:
         if account not in self._registrations:
             raise LocalProtocolError(f"no account {account!r}")
         return self._registrations[account]

@@ -26,6 +26,13 @@ class ReferPolicy(Enum):
     CALL = "the other side of any call"
 
 
+class KeepAliveWay(Enum):
+    """What keeps a way over UDP open."""
+
+    CRLF = "an empty line, which nobody answers"
+    STUN = "a Binding request, whose answer tells whether the way still stands (RFC 5626 §3.5.2)"
+
+
 class CallHabits(NamedTuple):
     """How calls are made; an account has its own, direct calls have those of the agent."""
 
@@ -59,7 +66,10 @@ class Account(NamedTuple):
     realm: str | None = None
     wants_gruu: bool = False  # an address of this device that works from everywhere (RFC 5627); needs `instance`
     watches_binding: bool = False  # subscribe to the registrar's own state of it, and register again when it drops us (RFC 3680)
-    keepalive_s: float = 0.0  # gap between CRLF datagrams that keep a NAT binding open; 0: none
+    keepalive_s: float = 0.0  # gap between datagrams that keep a NAT binding open; 0: none, unless the registrar keeps flows
+    keepalive: KeepAliveWay = KeepAliveWay.CRLF
+    wants_outbound: bool = False  # keep flows as RFC 5626 has it; needs `instance`
+    second_proxy: Uri | None = None  # another way in, kept open beside `outbound_proxy` when the registrar keeps flows
     habits: CallHabits = HABITS
     probe_s: float = 10.0  # gap between OPTIONS that notice a restarted registrar; 0: none (see usage/liveness.py)
 

@@ -48,6 +48,7 @@ def test_the_optional_keys_of_the_first_table_of_each_kind_are_the_defaults_wher
     choices = {
         "registrar",
         "proxy",
+        "second_proxy",
         "backups",
         "quality_to",
         "username",

@@ -6,7 +6,7 @@ from firmware.app.wiring.gate import MACHINE_ID, device_urn, gate, own_users
 from firmware.config.schema import Account as Configured
 from firmware.config.schema import Call, Settings
 from firmware.sip.events import AccountName
-from firmware.sip.settings import Account, AgentSettings, CallHabits, ReferPolicy, Use
+from firmware.sip.settings import Account, AgentSettings, CallHabits, KeepAliveWay, ReferPolicy, Use
 from firmware.sip.uri import Uri
 
 
@@ -16,7 +16,7 @@ def agent_settings(settings: Settings) -> AgentSettings:
         accounts=tuple(_account(each, settings) for each in settings.account),
         users=own_users(settings),
         gate=gate(settings),
-        instance=device_urn(MACHINE_ID) if any(each.gruu for each in settings.account) else "",
+        instance=device_urn(MACHINE_ID) if any(each.gruu or each.outbound for each in settings.account) else "",
         user_agent=settings.station.user_agent or None,
         display_name=settings.station.name,
         habits=_habits(settings.call),
@@ -54,6 +54,8 @@ def _account(configured: Configured, settings: Settings) -> Account:
         aor=aor,
         registrar=registrar,
         outbound_proxy=Uri.parse(configured.proxy) if configured.proxy else None,
+        second_proxy=Uri.parse(configured.second_proxy) if configured.second_proxy else None,
+        wants_outbound=configured.outbound,
         username=configured.username or aor.user_text,
         secret=configured.password.reveal() if configured.password else "",
         display_name=configured.display_name or settings.station.name,
@@ -63,6 +65,7 @@ def _account(configured: Configured, settings: Settings) -> Account:
         wants_gruu=configured.gruu,
         watches_binding=configured.watch_binding,
         probe_s=0.0 if configured.probe_s == "never" else float(configured.probe_s),
+        keepalive=KeepAliveWay[configured.keepalive.upper()],
         keepalive_s=0.0 if configured.keepalive_s == "never" else float(configured.keepalive_s),
         habits=_habits(settings.call)._replace(trusts_identity=configured.trust_identity, is_anonymous=configured.anonymous),
     )

@@ -24,10 +24,13 @@ def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None
     """Where we can be reached over that hop (RFC 3261 §8.1.1.8)."""
     if knowledge is None:
         return _at(endpoint.settings.user, hop.local_host, hop.local_port, hop)
-    if knowledge.gruu is not None and hop.host in knowledge.hosts:
-        # RFC 5627 §4.4: a user agent that has a GRUU states it as its Contact.
-        return knowledge.gruu
-    return registered_uri(endpoint, hop, knowledge)
+    # RFC 5627 §4.4: a user agent that has a GRUU states it as its Contact; one that hides its name, the temporary one.
+    gruu = knowledge.temporary_gruu if knowledge.account.habits.is_anonymous else knowledge.gruu
+    if gruu is not None and hop.host in knowledge.hosts:
+        return gruu
+    own = registered_uri(endpoint, hop, knowledge)
+    # RFC 5626 §4.3: "ob" says that requests of this dialog are to come over the flow on which it began.
+    return own.with_param("ob", None) if knowledge.is_flow_kept and hop.host in knowledge.hosts else own
 
 
 def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False) -> str:
@@ -55,8 +58,8 @@ def _first_way(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
     if knowledge is None:
         return target
     account = knowledge.account
-    if account.outbound_proxy is not None:
-        return account.outbound_proxy
+    if knowledge.edge is not None:
+        return knowledge.edge
     if knowledge.service_routes:
         # RFC 3608 §5: the registrar's own way to its services comes before every other.
         return knowledge.service_routes[0].uri
@@ -68,9 +71,12 @@ def _first_way(target: Uri, knowledge: AccountKnowledge | None) -> Uri:
 
 def edge_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:
     """The Route header that takes a request over the account's outbound proxy (§8.1.2), none without one."""
-    if knowledge is None or knowledge.account.outbound_proxy is None:
-        return ()
-    return (("Route", f"<{knowledge.account.outbound_proxy.with_param('lr', None)}>"),)
+    return () if knowledge is None else route_over(knowledge.edge)
+
+
+def route_over(proxy: Uri | None) -> tuple[tuple[str, str], ...]:
+    """The Route header of a request that goes over this proxy first."""
+    return () if proxy is None else (("Route", f"<{proxy.with_param('lr', None)}>"),)
 
 
 def preloaded_route(knowledge: AccountKnowledge | None) -> tuple[tuple[str, str], ...]:

@@ -81,15 +81,23 @@ class AccountKnowledge:
         self.hosts: frozenset[str] = frozenset()  # numeric addresses of its registrar and proxy
         self.registrar = account.registrar  # the one that holds us, or will be asked next
         self.service_routes: tuple[NameAddr, ...] = ()  # the way that it wants our requests to take (RFC 3608)
-        self.gruu: Uri | None = None  # an address of this device that works from everywhere (RFC 5627)
+        self.gruu: Uri | None = None  # an address of this device that works from everywhere (RFC 5627) …
+        self.temporary_gruu: Uri | None = None  # … and one that does not tell whose it is
+        self.edge = account.outbound_proxy  # the proxy over which requests go: that of a flow that stands
+        self.is_flow_kept = False  # whether the registrar keeps that flow (RFC 5626)
         self.proofs: dict[ProofKey, Proof] = {}  # challenges that were answered and may be answered again
         self.public: tuple[str, int] | None = None  # our address as the registrar sees it, when it differs from our own (RFC 3581)
 
     def owns_uri(self, uri: Uri) -> bool:
         """Whether requests to this URI go to the account's own servers."""
         account = self.account
-        own = (account.outbound_proxy or account.registrar, self.registrar, account.registrar, *account.backups, account.aor)
+        proxies = [proxy for proxy in (account.outbound_proxy, account.second_proxy) if proxy is not None]
+        own = (*proxies, self.registrar, account.registrar, *account.backups, account.aor)
         return uri.host.lower() in [server.host.lower() for server in (*own, *[route.uri for route in self.service_routes])]
+
+    def forget_addresses(self) -> None:
+        """Our own addresses have changed: what was learned of them is void."""
+        self.public = self.gruu = self.temporary_gruu = None
 
     def learn_hosts(self, hops: tuple[Hop, ...]) -> None:
         """The addresses found for a URI of the account; a few of the latest are kept."""

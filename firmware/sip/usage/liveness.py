@@ -19,14 +19,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-from firmware.sip.events import FlowId, Hop, Send, Transport
+from firmware.sip.events import FlowId, Hop, Transport
 from firmware.sip.message import Request, Response
 from firmware.sip.uri import Uri
 from firmware.sip.usage.addressing import common_headers, edge_route, first_hop, own_address, preloaded_route
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 
-KEEPALIVE = b"\r\n\r\n"  # RFC 5626 §3.5.1
 SHORT_LIFE_S = 60.0  # a sentinel that is closed sooner was closed for idleness, not by a restart …
 SHORT_LIVES_MAX = 3  # … if it happens this often in a row
 SLOW_ANSWER_S = 1.0  # a probe answered later was repeated at least twice: the registrar may have been away, and have forgotten us
@@ -112,10 +111,6 @@ class Liveness:
             self._give_up_sentinel(now_s)
         if self._way is Way.SENTINEL:
             self._user.registrar_lost(now_s)
-
-    def send_keepalive(self, hop: Hop) -> None:
-        """One CRLF datagram that keeps the way through a NAT open."""
-        self._endpoint.emit(Send(hop=hop, data=KEEPALIVE))
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """The next probe is due."""

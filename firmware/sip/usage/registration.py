@@ -8,24 +8,23 @@ Idle --Register--> Registering --200--> Bound --refresh due, registrar lost--> R
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.events import FlowId, Hop, Registered, RegistrationFailed, Unregistered
+from firmware.sip.events import FlowId, Hop, Registered, RegistrationFailed
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
-from firmware.sip.outbound import instance, pub_gruu, service_routes, with_instance
+from firmware.sip.outbound import flow_timer_s, instance, pub_gruu, service_routes, temp_gruu, with_instance
 from firmware.sip.uri import Uri
-from firmware.sip.usage.addressing import common_headers, edge_route, registered_uri
+from firmware.sip.usage.addressing import common_headers, registered_uri, route_over
+from firmware.sip.usage.backoff import QUICK_RETRY_MAX_S, Backoff
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.keepalive import KeepAlive
 from firmware.sip.usage.knocking import Knocking
 from firmware.sip.usage.liveness import Liveness
 
 REFRESH_FRACTION = 0.75  # of the granted time: leaves a quarter of it to get over an outage before calls stop coming in
-QUICK_RETRY_MAX_S = 4.0  # so that a registrar that was restarted is found within 5 s of its return …
-QUICK_FOR_S = 120.0  # … during the two minutes that a restart takes at most; after that the gap doubles, and knocks tell of its return
-RETRY_MAX_S = 60.0  # the longest gap after an outage
 REFUSED_RETRY_S = 300.0  # after a wrong password: slow enough for the guards that ban addresses after five failures in ten minutes
 RETRY_AFTER_MAX_S = 300.0  # a registrar may ask for patience, but not take the door out of service for a day
 SILENCE_MAX_S = 4.0  # how long a registrar is waited for while another could be asked, so that a backup has us within 5 s
@@ -76,13 +75,38 @@ State = Idle | Registering | Bound | Waiting | Removing
 IDLE = Idle()
 
 
-class Registration:
-    """The registration of one account."""
+class Keeper(Protocol):
+    """Who holds the flows of an account together."""
 
-    def __init__(self, endpoint: Endpoint, knowledge: AccountKnowledge) -> None:
+    def is_carried(self, flow: Registration, /) -> bool:
+        """Whether another flow of the account stands."""
+        ...
+
+    def flow_bound(self, flow: Registration, news: Registered, now_s: float, /) -> None:
+        """It is bound, for the first time or anew."""
+        ...
+
+    def flow_failed(self, flow: Registration, news: RegistrationFailed, now_s: float, /) -> None:
+        """It is not; it tries again by itself."""
+        ...
+
+    def flow_removed(self, flow: Registration, /) -> None:
+        """Its binding has been removed, or there was none."""
+        ...
+
+
+class Registration:
+    """One registration of an account: its only one, or that over the flow `number` through the proxy `edge`."""
+
+    def __init__(self, endpoint: Endpoint, knowledge: AccountKnowledge, keeper: Keeper, edge: Uri | None, number: int) -> None:
+        self.edge = edge
         self._endpoint = endpoint
         self._knowledge = knowledge
+        self._keeper = keeper
+        self._number = number
         self._account = knowledge.account
+        self._asks_flows = self._account.wants_outbound and bool(endpoint.settings.instance)
+        self._are_flows_kept = False
         self._state: State = IDLE
         self._call_id = endpoint.ids.call_id()  # §10.2.4: all registrations of a client use the same Call-ID …
         self._tag = endpoint.ids.tag()
@@ -93,8 +117,8 @@ class Registration:
         self._contact: Uri | None = None  # what the registrar holds of us
         self._composed: Uri | None = None
         self._adjustments = 0
-        self._failing_since_s: float | None = None
-        self._failures = 0
+        self._backoff = Backoff(endpoint.ids)
+        self._keepalive = KeepAlive(endpoint, self)
         self._liveness = Liveness(endpoint, knowledge, self)
         self._knocking = Knocking(endpoint, knowledge)
 
@@ -103,8 +127,35 @@ class Registration:
     def register(self, now_s: float) -> None:
         """Begin to keep the account registered; at once, also when it is bound or waiting."""
         self._stop()
-        self._failing_since_s, self._failures = None, 0
+        self._backoff.reset()
+        self._asks_flows = self._account.wants_outbound and bool(self._endpoint.settings.instance)
         self._send_first(now_s)
+
+    def begin(self, now_s: float) -> None:
+        """As `register`, unless that has been done already."""
+        if isinstance(self._state, Idle):
+            self.register(now_s)
+
+    def rest(self) -> None:
+        """Stop without a word to the registrar: what it holds of us came over another flow."""
+        self._stop()
+        self._contact = None
+        self._state = IDLE
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it stands."""
+        return isinstance(self._state, Bound)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it stands, or tries to, or is being removed."""
+        return not isinstance(self._state, Idle)
+
+    @property
+    def keeps_flows(self) -> bool:
+        """Whether the registrar has said that it keeps flows (RFC 5626 §6)."""
+        return self._are_flows_kept
 
     def unregister(self, now_s: float) -> None:
         """Remove the binding (§10.2.2)."""
@@ -117,8 +168,7 @@ class Registration:
         request.begin(self._next_hop(), now_s)
 
     def network_changed(self, now_s: float) -> None:
-        """Our addresses changed: what was learned is void, register at once."""
-        self._knowledge.public = self._knowledge.gruu = None
+        """Our addresses changed: register at once."""
         match self._state:
             case Idle() | Removing():
                 pass
@@ -155,6 +205,14 @@ class Registration:
             case _:
                 self._liveness.flow_closed(flow, now_s)
 
+    def flow_failed(self, now_s: float) -> None:
+        """The keep-alive says that the flow is dead (RFC 5626 §4.4.2)."""
+        self.registrar_lost(now_s)
+
+    def receive_stun(self, data: bytes, source: Hop, now_s: float) -> bool:
+        """Whether that was the answer to our keep-alive."""
+        return self._keepalive.receive(data, source, now_s)
+
     def registrar_lost(self, now_s: float) -> None:
         """The registrar went away while we were bound: it may have lost its table, so register again until it answers."""
         if isinstance(self._state, Bound):
@@ -167,10 +225,8 @@ class Registration:
         return self._contact if isinstance(self._state, Bound) else None
 
     def handle_timer(self, name: str, now_s: float) -> None:
-        """Refresh, retry, or the NAT binding's next sign of life."""
-        if name == "keepalive":
-            self._keep_alive(now_s)
-            return
+        """A refresh, or another attempt, is due."""
+        assert name in ("refresh", "retry"), name
         self._stop()
         self._send_first(now_s)
 
@@ -182,17 +238,15 @@ class Registration:
         account = self._account
         self._composed = registered_uri(self._endpoint, hop, self._knowledge)
         expires_s = 0 if isinstance(self._state, Removing) else self._expires_s
-        own, extensions = NameAddr("", self._composed), "path"
-        if account.wants_gruu and self._endpoint.settings.instance:
-            # RFC 5627 §4.1, RFC 5626 §4.1: a device that says who it is gets an address of its own.
-            own, extensions = with_instance(own, self._endpoint.settings.instance), "path, gruu"
+        own, extensions = self._own_contact(self._composed)
         contacts = [("Contact", f"{own.with_param('expires', str(expires_s))}")]
-        if self._contact is not None and not self._contact.equivalent(self._composed):
+        # A flow has its name in reg-id: its binding is replaced by that name, and §6 of RFC 5626 allows it no Contact beside it.
+        if self._contact is not None and not self._asks_flows and not self._contact.equivalent(self._composed):
             # §10.2.2: the binding of our old address is removed in the same request.
             contacts.append(("Contact", f"<{self._contact}>;expires=0"))
         headers = (
             ("Max-Forwards", "70"),
-            *edge_route(self._knowledge),
+            *route_over(self.edge),
             ("From", f"<{account.aor}>;tag={self._tag}"),
             ("To", f"<{account.aor}>"),
             ("Call-ID", self._call_id),
@@ -203,6 +257,19 @@ class Registration:
         )
         registrar = self._registrar
         return Request("REGISTER", Uri(registrar.scheme, host=registrar.host, port=registrar.port), headers)
+
+    def _own_contact(self, uri: Uri) -> tuple[NameAddr, str]:
+        """Our Contact, and the extensions that we understand: with a lasting name of the device, and that of the flow."""
+        urn, account = self._endpoint.settings.instance, self._account
+        extensions = ["path"]
+        if self._asks_flows:
+            extensions.append("outbound")  # RFC 5626 §4.2.1
+        if account.wants_gruu and urn:
+            extensions.append("gruu")  # RFC 5627 §4.1: a device that says who it is gets an address of its own
+        own = NameAddr("", uri)
+        if len(extensions) > 1:
+            own = with_instance(own, urn, self._number if self._asks_flows else None)
+        return own, ", ".join(extensions)
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
         """Nothing follows from it."""
@@ -221,9 +288,10 @@ class Registration:
         if isinstance(self._state, Removing):
             self._forget()
         elif not self._sent_to_backup(now_s):
-            retry_s = self._backoff_s(now_s)
+            is_carried = self._keeper.is_carried(self)
+            retry_s = self._backoff.next_s(now_s, is_carried=is_carried)
             self._wait(0, text, retry_s, now_s, is_refused=False)
-            if retry_s > QUICK_RETRY_MAX_S:
+            if retry_s > QUICK_RETRY_MAX_S and not is_carried:
                 self._knocking.begin(self._next_hop(), now_s)
 
     # --- outcomes
@@ -231,9 +299,10 @@ class Registration:
     def _bound(self, response: Response, source: Hop, now_s: float) -> None:
         assert self._composed is not None, "an answer follows a request"
         self._contact = self._composed
-        self._failing_since_s, self._failures = None, 0
+        self._backoff.reset()
         self._state = Bound(source, source.flow)
-        if self._learned_address(response, source) and self._adjust():
+        self._are_flows_kept = self._asks_flows and "outbound" in [tag.lower() for tag in response.get_all("Require")]
+        if not self._are_flows_kept and self._learned_address(response, source) and self._adjust():
             # RFC 3581 §9: the registrar sees us under another address; calls must be sent there.
             self._send(now_s)
             return
@@ -243,10 +312,16 @@ class Registration:
         granted_s = self._granted_s(response)
         jitter = 1 - 0.1 * self._endpoint.ids.fraction()
         self._endpoint.timers.set(self, "refresh", now_s + max(1.0, granted_s * REFRESH_FRACTION * jitter))
-        if self._account.keepalive_s > 0 and not source.transport.reliable:
-            self._endpoint.timers.set(self, "keepalive", now_s + self._account.keepalive_s)
+        self._keepalive.start(
+            source,
+            now_s,
+            way=self._account.keepalive,
+            gap_s=self._account.keepalive_s,
+            flow_timer_s=flow_timer_s(response),
+            is_outbound=self._are_flows_kept,
+        )
         self._liveness.watch(source, now_s, lists_us=any(contact.uri.equivalent(self._contact) for contact in response.contacts))
-        self._endpoint.emit(Registered(account=self._account.name, contact=self._contact, expires_s=granted_s))
+        self._keeper.flow_bound(self, Registered(account=self._account.name, contact=self._contact, expires_s=granted_s), now_s)
 
     def _granted_s(self, response: Response) -> int:
         """§10.2.4: the time in the `expires` of our own Contact, else in Expires, else what we asked for."""
@@ -273,6 +348,7 @@ class Registration:
         own = [contact for contact in response.contacts if self._contact is not None and contact.uri.equivalent(self._contact)]
         same = [contact for contact in own if instance(contact) == self._endpoint.settings.instance]
         knowledge.gruu = pub_gruu(same[0]) if same and self._account.wants_gruu else None
+        knowledge.temporary_gruu = temp_gruu(same[0]) if same and self._account.wants_gruu else None
 
     def _learned_address(self, response: Response, source: Hop) -> bool:
         """Note under which address the registrar sees us (RFC 3581); True when that differs from what we told it."""
@@ -299,6 +375,11 @@ class Registration:
             self._expires_s = response.min_expires
             self._send(now_s)
             return True
+        if status == 439 and self._asks_flows and self._adjust():
+            # RFC 5626 §4.2.1: the first hop keeps no flows; without the flow's name it may be an ordinary registration.
+            self._asks_flows = False
+            self._send(now_s)
+            return True
         if 300 <= status < 400 and response.contacts and response.contacts[0].uri.is_sip and self._adjust():
             # §8.1.3.4: a redirected REGISTER goes to the contact that is named.
             self._registrar = response.contacts[0].uri.without_headers()
@@ -322,7 +403,8 @@ class Registration:
             # §20.33: the registrar says when to come back.
             self._wait(status, text, min(float(seconds), RETRY_AFTER_MAX_S), now_s, is_refused=False)
         elif status >= 500:
-            self._wait(status, text, self._backoff_s(now_s), now_s, is_refused=False)
+            retry_s = self._backoff.next_s(now_s, is_carried=self._keeper.is_carried(self))
+            self._wait(status, text, retry_s, now_s, is_refused=False)
         else:
             self._wait(status, text, REFUSED_RETRY_S, now_s, is_refused=True)
 
@@ -332,19 +414,8 @@ class Registration:
         self._registrar = self._account.registrar
         self._state = Waiting(now_s, is_refused)
         self._endpoint.timers.set(self, "retry", now_s + retry_s)
-        self._endpoint.emit(RegistrationFailed(account=self._account.name, status=status, detail=detail, retry_in_s=retry_s))
-
-    def _backoff_s(self, now_s: float) -> float:
-        """1, 2, 4, 4 … s for two minutes, then doubling to 60 s, each shortened by up to a quarter by chance."""
-        if self._failing_since_s is None:
-            self._failing_since_s = now_s
-        limit_s = QUICK_RETRY_MAX_S if now_s - self._failing_since_s < QUICK_FOR_S else RETRY_MAX_S
-        if limit_s == RETRY_MAX_S and self._failures > 6:
-            gap_s = min(QUICK_RETRY_MAX_S * 2.0 ** min(self._failures - 6, 10), limit_s)
-        else:
-            gap_s = min(2.0 ** min(self._failures, 6), limit_s)
-        self._failures += 1
-        return gap_s * (1 - 0.25 * self._endpoint.ids.fraction())
+        news = RegistrationFailed(account=self._account.name, status=status, detail=detail, retry_in_s=retry_s)
+        self._keeper.flow_failed(self, news, now_s)
 
     # --- the rest
 
@@ -369,13 +440,7 @@ class Registration:
         request.begin(self._next_hop(), now_s, patience_s=SILENCE_MAX_S if self._account.backups else None)
 
     def _next_hop(self) -> Uri:
-        proxy = self._account.outbound_proxy
-        return self._registrar if proxy is None else proxy
-
-    def _keep_alive(self, now_s: float) -> None:
-        if isinstance(self._state, Bound):
-            self._liveness.send_keepalive(self._state.hop)
-            self._endpoint.timers.set(self, "keepalive", now_s + self._account.keepalive_s)
+        return self._registrar if self.edge is None else self.edge
 
     def _stop(self) -> None:
         """Leave the present state: nothing of it keeps running."""
@@ -384,14 +449,15 @@ class Registration:
                 request.abandon()
             case Bound():
                 self._liveness.stop()
+                self._keepalive.stop()
             case Waiting():
                 self._knocking.stop()
             case Idle():
                 pass
-        for name in ("refresh", "keepalive", "retry"):
+        for name in ("refresh", "retry"):
             self._endpoint.timers.clear(self, name)
 
     def _forget(self) -> None:
         self._contact = None
         self._state = IDLE
-        self._endpoint.emit(Unregistered(account=self._account.name))
+        self._keeper.flow_removed(self)
