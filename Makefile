@@ -15,12 +15,14 @@ ALL_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/q;/^[a-z]/p' packages.ap
 AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,/^\# -- appliance/{/^[a-z]/p}' packages.apt)
 IMAGE_PACKAGES := $(shell sed -n '/^\# -- appliance/,$$ {/^[a-z]/p}' packages.apt)
 ARCH    ?=
+# A kernel with SCTP for machines whose own has none; Debian has it for amd64 alone.
+SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
-.PHONY: demo test check lint types unit coverage native-check interop sim soak kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
+.PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
 
 help:
 	@sed -n '1,4p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -96,9 +98,14 @@ kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the sto
 	$(call say,$(KILLS) kills of whoever writes the journal$(,) and of whoever changes users)
 	@PORTERO_KILLS=$(KILLS) $(BIN)/python -m pytest -q --timeout=0 tests/app/test_journal_kill.py tests/app/users/test_store_kill.py
 
-interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, PulseAudio
+interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, linphone, PulseAudio; writes tests/interop/MATRIX.md
+	$(call install-missing,$(SCTP_PACKAGES))
 	$(call say,interoperability with real peers)
 	@$(BIN)/python -m pytest -q tests/interop
+
+interop-sctp: apt-all $(VENV)/.dev ## calls over SCTP alone, in a guest whose kernel has it
+	$(call install-missing,$(SCTP_PACKAGES))
+	@$(BIN)/python -m tests.interop.sctp.guest
 
 torture: $(VENV)/.dev ## the messages of RFC 4475 and RFC 5118 against the running program, over UDP and TCP
 	$(call say,torture messages on the wire)

@@ -209,8 +209,8 @@ class KamailioServer:
 
     `accounts` maps user names to their secrets. `host` is a numeric loopback address; `port` 0 takes a free one. `algorithm` is the
     digest that it asks for, `MD5` or `SHA-256`. With a `certificate` (the files of it and of its key) it speaks TLS at `tls_port` too, and
-    with `websocket` WebSocket at every port for connections; without `tcp` there are none. `stop` and `start` again inside the block keep
-    the ports: a restart loses every binding.
+    with `websocket` WebSocket at every port for connections; without `tcp` there are none; `sctp` adds that. `stop` and `start` again
+    inside the block keep the ports: a restart loses every binding.
     """
 
     def __init__(
@@ -225,6 +225,7 @@ class KamailioServer:
         certificate: tuple[str, str] | None = None,
         websocket: bool = False,
         tcp: bool = True,
+        sctp: bool = False,
         debug: int = 0,
     ) -> None:
         assert all(f"{user}{secret}".isalnum() for user, secret in accounts.items()), "the configuration file quotes nothing else"
@@ -237,6 +238,7 @@ class KamailioServer:
         self.certificate = certificate
         self.websocket = websocket
         self.tcp = tcp
+        self.sctp = sctp
         self.tls_port = 0
         self.debug = debug
         self.version = ""  # such as "kamailio (5.6.3 (x86_64/linux))", as its Server header says
@@ -308,6 +310,9 @@ class KamailioServer:
         if self.certificate is not None:
             listen.append(TLS_LISTEN.format(host=self.host, tls_port=self.tls_port))
             modules.append(TLS_MODULES.format(certificate=self.certificate[0], key=self.certificate[1]))
+        if self.sctp:
+            listen.append(f"enable_sctp=yes\nlisten=sctp:{self.host}:{self.port}")
+            modules.append('loadmodule "sctp.so"')
         if self.websocket:
             modules.append(WEBSOCKET_MODULES)
             routes.append(WEBSOCKET_ROUTES)

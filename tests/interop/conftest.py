@@ -19,6 +19,7 @@ PEERS = {  # how each tells its version
     "Kamailio, TCP": ["kamailio", "-v"],
     "Kamailio, TLS": ["kamailio", "-v"],
     "Kamailio, WebSocket": ["kamailio", "-v"],
+    "Kamailio, SCTP": ["kamailio", "-v"],
     "baresip": ["baresip", "-h"],
     "SIPp": ["sipp", "-v"],
     "sipsak": ["sipsak", "-V"],
@@ -32,6 +33,7 @@ NO_CERTIFICATES, A_PHONE, A_TOOL = "no certificates without TLS", "a phone, no r
 NONE = {  # what a peer does not have, and why; every other cell needs a test
     ("Kamailio, UDP", "name check"): NO_CERTIFICATES,
     ("Kamailio, TCP", "name check"): NO_CERTIFICATES,
+    ("Kamailio, SCTP", "name check"): NO_CERTIFICATES,
     ("baresip", "register"): A_PHONE,
     ("baresip", "session timer"): "baresip knows no session timer",
     ("SIPp", "name check"): "Debian builds it without TLS",

@@ -46,6 +46,7 @@ def kamailio(
     certificate: tuple[str, str] | None = None,
     websocket: bool = False,
     tcp: bool = True,
+    sctp: bool = False,
 ) -> Iterator[Kamailio]:
     with asyncio.Runner() as runner:
         server = KamailioServer(
@@ -56,6 +57,7 @@ def kamailio(
             certificate=certificate,
             websocket=websocket,
             tcp=tcp,
+            sctp=sctp,
         )
         runner.run(server.__aenter__())
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ account = "house"
 name = "bell"
 targets = ["resident"]
 """
+PATIENCE_S = 40
 ROWS = {"udp": "Kamailio, UDP", "tcp": "Kamailio, TCP", "tls": "Kamailio, TLS", "ws": "Kamailio, WebSocket"}
 
 
@@ -63,55 +65,70 @@ def over(*features: str) -> list[object]:
     return [pytest.param(transport, marks=pytest.mark.matrix(row, *features)) for transport, row in ROWS.items()]
 
 
+def server_for(transport: str, authority: Authority) -> AbstractContextManager[Kamailio]:
+    """A server that speaks it; SCTP only where the kernel does (see sctp/)."""
+    if transport == "sctp":
+        return kamailio(sctp=True)
+    return kamailio(certificate=authority.issue("pbx", "IP:127.0.0.1"), websocket=True)
+
+
 @pytest.mark.parametrize("transport", over("call out", "digits", "hold", "transfer", "MESSAGE", "SUBSCRIBE"))
 def test_a_press_leads_to_all_that_a_call_can_do(tmp_path: Path, authority: Authority, transport: str) -> None:
-    with kamailio(certificate=authority.issue("pbx", "IP:127.0.0.1"), websocket=True) as server:
+    all_that_a_call_can_do(tmp_path, authority, transport)
+
+
+def all_that_a_call_can_do(tmp_path: Path, authority: Authority, transport: str) -> None:
+    with server_for(transport, authority) as server:
         network = f'transports = ["{transport}"]'
         door_ = station(tmp_path / "door", host=DOOR, network=network, config=door_config(server, transport, authority))
         home_ = station(tmp_path / "home", host=HOME, config=home_config(server, "resident"))
         guest_ = station(tmp_path / "guest", host=GUEST, config=home_config(server, "guest"))
         with door_ as door, home_ as home, guest_ as guest:
             for each in (door, home, guest):
-                eventually(each.registered, within_s=20, what="registered", account=each.account)
+                eventually(each.registered, within_s=PATIENCE_S, what="registered", account=each.account)
             write_and_watch(door, home, server)
             door.ctl("press", "bell")
             for each in (door, home):
-                each.wait_for("Answered", within_s=20)
+                each.wait_for("Answered", within_s=PATIENCE_S)
             home.ctl("dtmf", "rfc4733", "7305#")
-            assert door.wait_for("Unlocked", within_s=20)["who"] == "residents"
+            assert door.wait_for("Unlocked", within_s=PATIENCE_S)["who"] == "residents"
             for caller in (door, home):
                 assert caller.ctl("hold")["status"] == 200
                 assert caller.ctl("resume")["status"] == 200
             # The resident sends the door on to a guest: the door places the new call and its old one ends.
             assert home.ctl("transfer", f"sip:guest@{server.address}")["status"] == 200
-            guest.wait_for("Answered", within_s=20)
+            guest.wait_for("Answered", within_s=PATIENCE_S)
             door.ctl("hangup")
-            guest.wait_for("CallEnded", room="door", within_s=20)
+            guest.wait_for("CallEnded", room="door", within_s=PATIENCE_S)
 
 
 def write_and_watch(door: Station, home: Station, server: Kamailio) -> None:
     """A message each way, and a lamp at home that burns for the door's calls."""
     assert door.ctl("message", f"sip:resident@{server.address}", "Somebody rings", "house")["status"] == 200
-    assert home.wait_for("MessageReceived", within_s=20)["body"] == "Somebody rings"
+    assert home.wait_for("MessageReceived", within_s=PATIENCE_S)["body"] == "Somebody rings"
     assert home.ctl("message", f"sip:door@{server.address}", "Coming", "house")["status"] == 200
-    assert door.wait_for("MessageReceived", within_s=20)["body"] == "Coming"
+    assert door.wait_for("MessageReceived", within_s=PATIENCE_S)["body"] == "Coming"
     assert home.ctl("subscribe", "dialog", f"sip:door@{server.address}", "house")["state"] in ("active", "pending")
-    home.wait_for("Notified", within_s=20)
+    home.wait_for("Notified", within_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize("transport", over("early media", "session timer"))
 def test_early_media_and_session_timers_pass_the_server(tmp_path: Path, authority: Authority, transport: str) -> None:
+    early_media_and_session_timer(tmp_path, authority, transport)
+
+
+def early_media_and_session_timer(tmp_path: Path, authority: Authority, transport: str) -> None:
     with (
-        kamailio(certificate=authority.issue("pbx", "IP:127.0.0.1"), websocket=True) as server,
+        server_for(transport, authority) as server,
         sipp.answering(tmp_path / "sipp", scenario="early_timer.xml", host=GUEST) as (address, peer),
     ):
         bind("resident", address, server)
         network = f'transports = ["{transport}"]'
         with station(tmp_path / "door", host=DOOR, network=network, config=door_config(server, transport, authority)) as door:
-            eventually(door.registered, within_s=20, what="registered", account=door.account)
+            eventually(door.registered, within_s=PATIENCE_S, what="registered", account=door.account)
             door.ctl("call", "resident")
-            door.wait_for("MediaAgreed", early=True, within_s=20)
-            door.wait_for("MediaAgreed", times=2, early=False, within_s=20)  # the answer, and that of the refresh
+            door.wait_for("MediaAgreed", early=True, within_s=PATIENCE_S)
+            door.wait_for("MediaAgreed", times=2, early=False, within_s=PATIENCE_S)  # the answer, and that of the refresh
             door.ctl("hangup")
             assert peer.wait(20) == 0
 
