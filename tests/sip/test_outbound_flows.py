@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from firmware.sip.agent import AgentSettings
-from firmware.sip.events import FlowClosed, FlowId, Hop, Register, Registered, RegistrationFailed, Transport, Unregister, Unregistered
+from firmware.sip.events import (
+    CallEnded,
+    FlowClosed,
+    FlowId,
+    Hop,
+    Register,
+    Registered,
+    RegistrationFailed,
+    Transport,
+    Unregister,
+    Unregistered,
+)
 from firmware.sip.message import Request, make_response
 from firmware.sip.settings import HABITS, KeepAliveWay
 from firmware.sip.stun import MAGIC_COOKIE, is_stun
@@ -142,7 +153,10 @@ def test_a_lost_flow_is_tried_again_as_the_rfc_has_it() -> None:
     wire.fail(hop(FIRST))
     wire.take()
     wire.fail(hop(FIRST))
-    wire.advance(89)  # §4.5: 90 s · 2, half of it at the least
+    wire.advance(30)
+    wire.receive(f"OPTIONS sip:door@{OURS} SIP/2.0\r\n\r\n", hop(SECOND))
+    accept(wire, SECOND)  # whatever the other server says, this one is not there
+    wire.advance(59)  # §4.5: 90 s · 2, half of it at the least
     assert FIRST not in [at.host for at in wire.hops]
     wire.advance(92)
     assert register_over(wire, FIRST).contacts[0].param("reg-id") == "1"
@@ -188,6 +202,23 @@ def test_a_flow_over_a_connection_ends_with_it_and_the_other_carries() -> None:
     wire.advance(0)
     assert [at.host for at in wire.hops] == [FIRST]
     assert not wire.told(RegistrationFailed)
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_call_that_finds_its_flow_dead_takes_the_other(*, is_silent: bool) -> None:
+    wire = both()
+    wire.command(invite(ANNA, account=MAIN))
+    first = wire.request("INVITE")
+    if is_silent:
+        wire.advance(4.1)
+    else:
+        wire.fail(hop(FIRST))
+    sent = [(message, at.host) for message, at in zip(wire.sent, wire.hops, strict=True) if isinstance(message, Request)]
+    again, host = next((message, host) for message, host in reversed(sent) if message.method == "INVITE")
+    assert (host, again.get("Route"), again.call_id) == (SECOND, f"<sip:{SECOND};lr>", first.call_id)
+    assert not wire.told(CallEnded)
+    wire.fail(hop(SECOND))  # and once only
+    assert wire.told(CallEnded)
 
 
 # --- keep-alives

@@ -95,6 +95,7 @@ class ClientRequest:
         self._cancelling = Cancelling.NO
         self._cancel_reason: str | None = None
         self._is_large = False
+        self._has_moved = False  # to the account's other proxy
         self._is_last = False
 
     @property
@@ -207,6 +208,13 @@ class ClientRequest:
             # RFC 3263 §4.3: after a time-out or a transport failure the next hop is tried with a new transaction.
             self._try(hops, now_s)
             return
+        other = self._other_edge(transaction)
+        if other is not None and self._knowledge is not None:
+            # RFC 5626 §4.3: when the flow has failed, another is used; a CANCEL or a dialog of its own never moves.
+            self._has_moved = True
+            self._knowledge.edge = self._uri = other
+            self._state = Locating(self._endpoint.locate(other, self, now_s), ())
+            return
         self._finish()
         # §8.1.3.1: a time-out counts as 408, a transport error as 503.
         if failure is Failure.TIMEOUT:
@@ -233,6 +241,13 @@ class ClientRequest:
             transaction.abandon()
             self.receive_failure(transaction, Failure.TIMEOUT, now_s)
 
+    def _other_edge(self, transaction: ClientTransaction) -> Uri | None:
+        """The account's other proxy, when the request goes over one of two that stand; a REGISTER is about its own flow alone."""
+        if self._knowledge is None or self._has_moved or not self._may_retry or transaction.request.method == "REGISTER":
+            return None
+        edges = self._knowledge.edges
+        return next((edge for edge in edges if edge != self._uri), None) if self._uri in edges else None
+
     def _try(self, hops: tuple[Hop, ...], now_s: float) -> None:
         hop, *rest = hops
         endpoint = self._endpoint
@@ -255,7 +270,7 @@ class ClientRequest:
             return
         transaction = endpoint.layer.request(request, hop, self, now_s)
         self._state = Trying(transaction, tuple(rest))
-        patience_s = HOP_PATIENCE_S if rest else self._patience_s
+        patience_s = HOP_PATIENCE_S if rest or self._other_edge(transaction) is not None else self._patience_s
         if patience_s is not None:
             endpoint.timers.set(self, "silent", now_s + patience_s)
 

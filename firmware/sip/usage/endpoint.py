@@ -83,7 +83,8 @@ class AccountKnowledge:
         self.service_routes: tuple[NameAddr, ...] = ()  # the way that it wants our requests to take (RFC 3608)
         self.gruu: Uri | None = None  # an address of this device that works from everywhere (RFC 5627) …
         self.temporary_gruu: Uri | None = None  # … and one that does not tell whose it is
-        self.edge = account.outbound_proxy  # the proxy over which requests go: that of a flow that stands
+        self.edge = account.outbound_proxy  # the proxy over which requests go: that of a flow that stands …
+        self.edges: tuple[Uri, ...] = ()  # … and those of all that do
         self.is_flow_kept = False  # whether the registrar keeps that flow (RFC 5626)
         self.proofs: dict[ProofKey, Proof] = {}  # challenges that were answered and may be answered again
         self.public: tuple[str, int] | None = None  # our address as the registrar sees it, when it differs from our own (RFC 3581)

@@ -111,6 +111,7 @@ class Flows:
 
     def _choose(self) -> None:
         """Requests of ours take the first flow that stands."""
-        standing = next((flow for flow in self._flows if flow.is_bound), self._flows[0])
-        self._knowledge.edge = standing.edge
-        self._knowledge.is_flow_kept = standing.keeps_flows and standing.is_bound
+        knowledge, standing = self._knowledge, [flow for flow in self._flows if flow.is_bound]
+        knowledge.edges = tuple([flow.edge for flow in standing if flow.edge is not None])
+        knowledge.edge = (standing or self._flows)[0].edge
+        knowledge.is_flow_kept = bool(standing) and standing[0].keeps_flows

@@ -116,6 +116,7 @@ class Registration:
         self._untried = self._account.backups  # registrars that have not been asked since the last that answered
         self._contact: Uri | None = None  # what the registrar holds of us
         self._composed: Uri | None = None
+        self._asked_host = ""  # to whom the last REGISTER went
         self._adjustments = 0
         self._backoff = Backoff(endpoint.ids)
         self._keepalive = KeepAlive(endpoint, self)
@@ -177,8 +178,10 @@ class Registration:
 
     def sign_of_life(self, host: str, now_s: float) -> None:
         """Something came from `host`: when it is the registrar that we wait for, try again now, at most once a second."""
+        # While another flow carries the account, only this flow's own server counts: the other's answers say nothing of it.
+        own = (self._asked_host,) if self._keeper.is_carried(self) else self._knowledge.hosts
         match self._state:
-            case Waiting(since_s=since_s, is_refused=False) if host in self._knowledge.hosts and now_s >= since_s + 1.0:
+            case Waiting(since_s=since_s, is_refused=False) if host in own and now_s >= since_s + 1.0:
                 self._stop()
                 self._send_first(now_s)
             case _:
@@ -235,6 +238,7 @@ class Registration:
     def compose(self, hop: Hop) -> Request:
         """The REGISTER for one attempt (§10.2): Request-URI is the domain of the registrar, To and From the address of record."""
         self._cseq += 1
+        self._asked_host = hop.host
         account = self._account
         self._composed = registered_uri(self._endpoint, hop, self._knowledge)
         expires_s = 0 if isinstance(self._state, Removing) else self._expires_s
