@@ -151,11 +151,11 @@ def test_a_lost_flow_is_no_lost_account() -> None:
 def test_a_lost_flow_is_tried_again_as_the_rfc_has_it() -> None:
     wire = both()
     wire.fail(hop(FIRST))
+    lost = register_over(wire, FIRST)
     wire.take()
     wire.fail(hop(FIRST))
     wire.advance(30)
-    wire.receive(f"OPTIONS sip:door@{OURS} SIP/2.0\r\n\r\n", hop(SECOND))
-    accept(wire, SECOND)  # whatever the other server says, this one is not there
+    wire.receive(make_response(lost, 100), hop(SECOND))  # whatever the other server says, this one is not there
     wire.advance(59)  # §4.5: 90 s · 2, half of it at the least
     assert FIRST not in [at.host for at in wire.hops]
     wire.advance(92)
