@@ -224,6 +224,8 @@ class Agent:
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A new request, from the transaction layer."""
         request = transaction.request
+        if request.to.tag is None and not self._endpoint.is_server(transaction.source.host):
+            transaction.distrust()
         if request.method == "CANCEL":
             self._receive_cancel(transaction, now_s)
             return

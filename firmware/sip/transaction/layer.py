@@ -20,6 +20,10 @@ from firmware.sip.transaction.matching import ClientKey, MergeKey, ServerKey, cl
 CLIENTS_MAX = 1024  # a door places few calls; each lives 32 s over UDP, and a burst of registrations and probes fits many times
 SERVERS_MAX = 4096  # at 1 kB each 4 MB: absorbs 128 requests a second for the 32 s of timer J before the oldest answers are forgotten
 
+# To an address that has proven nothing, and may be forged, refusals are not repeated beyond three times what came from there: RFC 9000 §8
+# has this bound against amplification; RFC 3261 §17.2.1 would repeat a refused INVITE eleven times.
+UNPROVEN_FACTOR = 3
+
 # Timers that only tidy up: nobody outside notices when they are late.
 _PATIENT = frozenset({Timer.D, Timer.I, Timer.J, Timer.K, Timer.L, Timer.M})
 
@@ -132,6 +136,8 @@ class ServerTransaction:
         self.key = key
         self.is_authenticated = False  # whether the sender has proved a password of ours
         self._layer = layer
+        self._credit: int | None = None  # octets that may still be sent; None: any number
+        self._has_refused = False
         begin = invite_server.begin if request.method == "INVITE" else server.begin
         self._state: invite_server.State | server.State = begin(reliable=source.transport.reliable)[0]
 
@@ -154,8 +160,15 @@ class ServerTransaction:
         """Answer; for INVITE also each retransmission of a 2xx (RFC 3261 §13.3.1.4)."""
         self._step(response, now_s)
 
+    def distrust(self) -> None:
+        """Nobody vouches for the source: repeat no refusal beyond what `UNPROVEN_FACTOR` allows. Connections prove their address."""
+        if not self.source.transport.reliable:
+            self._credit = UNPROVEN_FACTOR * len(self.request.to_bytes())
+
     def receive(self, request: Request, now_s: float) -> None:
         """A retransmission, or the ACK of a refusal."""
+        if self._credit is not None:
+            self._credit += UNPROVEN_FACTOR * len(request.to_bytes())
         self._step(request, now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
@@ -180,12 +193,22 @@ class ServerTransaction:
         for action in actions:
             match action:
                 case Transmit(message=message):
-                    self._layer.transmit(self.hop, message)
+                    self._transmit(message)
                 case Start() | Stop():
                     self._layer.time(self, action, now_s)
                 case Fail() | Deliver():
                     # Nobody waits for this: after a refusal the leg is over, after a 2xx the session itself waits for the ACK.
                     pass
+
+    def _transmit(self, message: Message) -> None:
+        if self._credit is not None:
+            octets = len(message.to_bytes())
+            is_refusal = isinstance(message, Response) and message.status >= 300
+            if is_refusal and self._has_refused and octets > self._credit:
+                return
+            self._has_refused |= is_refusal
+            self._credit -= octets
+        self._layer.transmit(self.hop, message)
 
 
 def response_hop(via: Via, source: Hop) -> Hop:
