@@ -168,7 +168,9 @@ class Carriers:
         listeners: dict[int, socket.socket] = {}
         if accepting is not None:
             port, listeners = sockets.open_listeners(self._bind_host, port, purpose, dscp=self._dscp)
-        await self._start(transport, port, listeners, accepting=accepting or PlainLayers, opening=opening, protocol=purpose.protocol)
+        proven = transport not in (Transport.TLS, Transport.WSS) or self._streams.tls.client_certificate
+        layers = accepting or PlainLayers
+        await self._start(transport, port, listeners, accepting=layers, opening=opening, protocol=purpose.protocol, reuses_accepted=proven)
 
     async def _start(
         self,
@@ -179,6 +181,7 @@ class Carriers:
         accepting: Callable[[], Layers] = PlainLayers,
         opening: Callable[[Hop], Layers] = lambda hop: PlainLayers(),
         protocol: int = 0,
+        reuses_accepted: bool = True,
     ) -> None:
         stream = StreamTransport(
             listeners,
@@ -192,6 +195,7 @@ class Carriers:
             opening=opening,
             protocol=protocol,
             flows=self._flows,
+            reuses_accepted=reuses_accepted,
         )
         self._open[transport] = stream
         self.ports[transport] = port

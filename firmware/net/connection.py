@@ -63,6 +63,11 @@ class Connection(asyncio.Protocol):
         self._unfinished_at_s: float | None = None  # the first octet of the message that is not yet whole
         self._made_at_s = owner.loop.time()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether messages can be exchanged."""
+        return self.established.done() and not self.established.result() and not self.gone.is_set()
+
     # --- asyncio calls these -----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -35,6 +35,8 @@ class StreamTransport:
     `accepting` and `opening` make the layers of a connection to us and of one to a hop; `port` is what our Via and Contact state.
     `bind_host`, unless a wildcard, is also where our own connections start; `admit` says whether a source is to be heard. `protocol` is
     that of our own sockets, 0 for TCP; `flows` gives the numbers of connections, which are the agent's for all transports together.
+    `reuses_accepted`: whether requests of ours may take a connection that the other side opened; not where it has proven nothing over TLS
+    (RFC 5923 §7).
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class StreamTransport:
         opening: Callable[[Hop], Layers] = lambda hop: PlainLayers(),
         protocol: int = 0,
         flows: Iterator[int] | None = None,
+        reuses_accepted: bool = True,
     ) -> None:
         self.transport = transport
         self.port = port
@@ -61,6 +64,7 @@ class StreamTransport:
         self._make_layers = opening
         self._protocol = protocol
         self._flow_numbers = itertools.count(1) if flows is None else flows
+        self._reuses_accepted = reuses_accepted
         self._listeners = listeners
         self._local_address = None if is_wildcard(bind_host) else (bind_host, 0)
         self._servers: list[asyncio.Server] = []
@@ -124,6 +128,11 @@ class StreamTransport:
         if connection is None and hop.domain in ("", hop.host):
             # Proxies record their numeric address in routes. That claims no identity but the server's there, which has proven another.
             connection = next((opened for goal, opened in self._opened.items() if goal[:2] == (hop.host, hop.port)), None)
+            if connection is None and self._reuses_accepted:
+                # RFC 5923 §4: a connection serves requests both ways. Phones that only ever connect name its far end as their Contact.
+                there = (hop.host, hop.port)
+                accepted = (each for each in self._flows.values() if each.opened_to is None and each.peer == there)
+                connection = next((each for each in accepted if each.is_ready), None)
         return connection
 
     # --- what connections tell ---------------------------------------------------------------------------------------

@@ -98,4 +98,5 @@ class AgentSettings(NamedTuple):
     # What an INFO may bear. Who has a camera adds application/media_control+xml (RFC 5168); to ask others for a picture is 415.
     info_types: frozenset[str] = frozenset({"application/dtmf-relay", "application/dtmf"})
     gate: Gate = OPEN_GATE
+    proves_itself: bool = False  # whether we show a certificate over TLS, so that a server may send us requests over our own connection
     instance: str = ""  # the device's own URN, the same for ever (RFC 5626 §4.1); '': none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import resource
 import socket
 import threading
@@ -136,6 +137,17 @@ def test_a_port_that_is_taken_is_named_with_who_to_ask() -> None:
         udp, tcp = network.sip_port(Settings(network=Network(bind="127.0.0.1", sip_port=port)))
     assert (udp.level, tcp.level) == (Level.FAIL, Level.OK)
     assert str(port) in udp.remedy
+
+
+def test_sctp_is_looked_for_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(family: int, kind: int, protocol: int) -> socket.socket:
+        raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+
+    monkeypatch.setattr("firmware.app.doctor.network.socket.socket", without)
+    assert levels(network.sctp(Settings())) == []
+    (finding,) = network.sctp(Settings(network=Network(transports=("sctp", "udp"))))
+    assert finding.level is Level.FAIL
+    assert "modprobe sctp" in finding.remedy
 
 
 def test_without_a_daemon_an_account_is_tried_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,10 +44,18 @@ class Bench(NamedTuple):
         return news
 
 
-async def bench(admit: Callable[[str], bool] = lambda source: True, bind_host: str = "127.0.0.1") -> Bench:
+async def bench(admit: Callable[[str], bool] = lambda source: True, bind_host: str = "127.0.0.1", *, reuses_accepted: bool = True) -> Bench:
     opened = open_sockets(bind_host, 0, dscp=24, udp=False)
     news: asyncio.Queue[Input] = asyncio.Queue()
-    transport = StreamTransport(opened.tcp, port=opened.port, bind_host=bind_host, dscp=24, admit=admit, deliver=news.put_nowait)
+    transport = StreamTransport(
+        opened.tcp,
+        port=opened.port,
+        bind_host=bind_host,
+        dscp=24,
+        admit=admit,
+        deliver=news.put_nowait,
+        reuses_accepted=reuses_accepted,
+    )
     await transport.start()
     return Bench(transport, opened.port, news)
 

@@ -14,6 +14,7 @@ from firmware.sip.uri import Uri
 from firmware.sip.usage.addressing import first_hop, registered_uri
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.redirection import Targets
+from tests.sip.wire import Wire
 
 HOP = Hop(Transport.TLS, "192.0.2.1", 5061, "192.0.2.9", 5061, domain="pbx.example")
 PBX = AccountName("pbx")
@@ -42,6 +43,18 @@ def test_the_contact_tells_how_we_are_reached(aor: str, transport: Transport, co
     agent = Agent(AgentSettings(accounts=(account(aor),)), SystemIds(), 0.0)
     endpoint: Endpoint = agent._endpoint
     assert str(registered_uri(endpoint, HOP._replace(transport=transport), endpoint.accounts[PBX])) == contact
+
+
+@pytest.mark.parametrize(
+    ("proves_itself", "transport", "asks"),
+    [(True, Transport.TLS, True), (False, Transport.TLS, False), (True, Transport.TCP, False), (True, Transport.UDP, False)],
+)
+def test_who_shows_a_certificate_offers_its_own_connection_for_reuse(*, proves_itself: bool, transport: Transport, asks: bool) -> None:
+    # RFC 5923 §8.1: only a side that the other can authenticate may offer its connection for reuse.
+    wire = Wire(AgentSettings(accounts=(account(),), proves_itself=proves_itself))
+    wire.names["pbx.example"] = (HOP._replace(transport=transport),)
+    wire.command(Register(account=PBX))
+    assert (wire.request("REGISTER").via.param("alias") is not None) is asks
 
 
 @pytest.mark.parametrize(

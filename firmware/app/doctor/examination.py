@@ -48,6 +48,7 @@ def _living(settings: Settings) -> Iterator[Finding]:
     yield from network.running(status, settings.control.socket)
     if status is None:
         yield from network.sip_port(settings)
+        yield from network.sctp(settings)
     yield from network.registrations(settings, status)
     if status is None:
         yield from machine.pins(settings)

@@ -14,6 +14,7 @@ from firmware.app.doctor.findings import Finding, fail, ok, warn
 from firmware.config.schema import Account, Settings
 from firmware.errors import PorteroError, RemoteProtocolError
 from firmware.ids import SystemIds
+from firmware.net.sockets import IPPROTO_SCTP
 from firmware.sip.uri import Uri
 
 REGISTER_S_MAX = 6.0  # an answer takes milliseconds; a lost packet is sent again after 0.5, 1 and 2 s (RFC 3261 §17.1.2.2)
@@ -91,6 +92,19 @@ def sip_port(settings: Settings) -> Iterator[Finding]:
             yield fail("sip port", f"{name} port {port}: {error.strerror}", remedy)
         else:
             yield ok("sip port", f"{name} port {port} is free")
+
+
+def sctp(settings: Settings) -> Iterator[Finding]:
+    """Whether the kernel has what `transports` asks of it."""
+    if "sctp" not in settings.network.transports:
+        return
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_SCTP).close()
+    except OSError as error:
+        remedy = 'modprobe sctp, for ever: echo sctp > /etc/modules-load.d/sctp.conf; or take "sctp" out of network.transports'
+        yield fail("sctp", f"this kernel offers no SCTP: {error.strerror}", remedy)
+    else:
+        yield ok("sctp", "the kernel offers SCTP")
 
 
 def registrations(settings: Settings, status: dict[str, object] | None) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ def agent_settings(settings: Settings) -> AgentSettings:
         users=own_users(settings),
         gate=gate(settings),
         instance=device_urn(MACHINE_ID) if any(each.gruu or each.outbound for each in settings.account) else "",
+        proves_itself=settings.tls.certificate is not None,
         user_agent=settings.station.user_agent or None,
         display_name=settings.station.name,
         habits=_habits(settings.call),

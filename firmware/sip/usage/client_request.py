@@ -257,7 +257,11 @@ class ClientRequest:
             self._is_standing = bool(self._credentials)
         for name, value in self._credentials:
             request = request.adding(name, value)
-        via = Via(hop.transport.value, hop.local_host, hop.local_port, (("branch", endpoint.ids.branch()), ("rport", None)))
+        params: tuple[tuple[str, str | None], ...] = (("branch", endpoint.ids.branch()), ("rport", None))
+        if hop.transport is Transport.TLS and endpoint.settings.proves_itself:
+            # RFC 5923 §8.1: "alias" asks the other side to send its requests over this connection as well.
+            params = (*params, ("alias", None))
+        via = Via(hop.transport.value, hop.local_host, hop.local_port, params)
         request = request.prepending("Via", str(via))
         if hop.transport is Transport.UDP and not self._is_large and len(request.to_bytes()) > UDP_REQUEST_BYTES_MAX:
             # §18.1.1: such a request must go over a congestion controlled transport.
