@@ -8,6 +8,8 @@ A flow is a file of blocks, each headed by a line that begins with `===`:
     === wait SECONDS            time passes
     === silence                 the door has sent nothing more
     === event NAME              the program is told this next
+    === watched by questions    first of all: the registrar has no TCP, and is asked every 10 s whether it still has us
+    === address HOST            the door has another address now
 
 Of a message of the door every line that is written must be there; headers that are not written are not looked at. `{?}` matches
 anything. A last line `sdp`, `sdp held` (sendonly) or `frag STATUS` (a report on a transfer) of a message of the peer is its body.
@@ -30,16 +32,18 @@ from firmware.sip.events import (
     Hold,
     IncomingCall,
     Invite,
+    NetworkChanged,
     Progress,
     Register,
     Resume,
     Ring,
     Transfer,
     TransferRequested,
+    Transport,
     Unregister,
 )
 from firmware.sip.uri import Uri
-from tests.sip.wire import CALL, HOP, MAIN, Wire, account, invite, media
+from tests.sip.wire import CALL, HOP, MAIN, PEER, Wire, account, invite, media
 
 SDP = "v=0\r\no=bob 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 MOVED = CallKey("moved")
@@ -77,6 +81,7 @@ class Transcript:
         self._blocks = [block.strip("\n").split("\n") for block in re.split(r"(?m)^=== ", path.read_text())[1:]]
         self._wire = Wire(AgentSettings(accounts=(account(),)))
         self._values: dict[str, str] = {}
+        self._refuses_tcp = False
         self._sent = 0
         self._told = 0
 
@@ -95,6 +100,13 @@ class Transcript:
                     self._wire.advance(float(rest))
                 case "silence":
                     assert self._wire.raw[self._sent :] == [], f"after {self._sent} messages"
+                case "watched":
+                    self._wire = Wire(AgentSettings(accounts=(account(probe_s=10.0),)))
+                    self._refuses_tcp = True
+                case "address":
+                    self._wire.names[PEER] = (HOP._replace(local_host=rest),)
+                    self._wire.agent.receive(NetworkChanged(), self._wire.now_s)
+                    self._wire.advance(0)
                 case "event":
                     event = self._wire.events[self._told]
                     assert type(event).__name__ == rest, event
@@ -145,3 +157,7 @@ class Transcript:
             lines = [*lines[:-1], "Content-Type: message/sipfrag;version=2.0"]
         head = "\r\n".join(re.sub(r"\{([^}]*)\}", lambda match: self._values[match[1]], line) for line in lines)
         self._wire.receive(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}", HOP)
+        if self._refuses_tcp and self._wire.hops[-1].transport is Transport.TCP:
+            self._refuses_tcp = False
+            self._sent = len(self._wire.raw)  # what opened the connection is no part of the flow
+            self._wire.fail(self._wire.hops[-1])
