@@ -168,7 +168,8 @@ class Carriers:
         listeners: dict[int, socket.socket] = {}
         if accepting is not None:
             port, listeners = sockets.open_listeners(self._bind_host, port, purpose, dscp=self._dscp)
-        proven = transport not in (Transport.TLS, Transport.WSS) or self._streams.tls.client_certificate
+        # A browser never has a certificate, and is nowhere but at the far end of its connection.
+        proven = transport is not Transport.TLS or self._streams.tls.client_certificate
         layers = accepting or PlainLayers
         await self._start(transport, port, listeners, accepting=layers, opening=opening, protocol=purpose.protocol, reuses_accepted=proven)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from firmware.sip.events import FlowId, Hop, Transport
 from firmware.sip.message import Request, Response, make_response, parse_message
 from firmware.sip.usage.dialog import as_callee, as_caller, dialog_id
 
@@ -84,3 +87,34 @@ def test_an_old_number_is_stale_an_equal_or_new_one_is_not() -> None:
     assert [dialog.is_stale(number) for number in (6, 7, 8)] == [True, False, False]
     assert dialog.heard(9).is_stale(8)
     assert not as_caller(invite(), answer()).is_stale(1)
+
+
+def over(transport: Transport, host: str = "192.0.2.9") -> Hop:
+    flow = FlowId(3) if transport.reliable else None
+    return Hop(transport=transport, host=host, port=49_152, local_host="192.0.2.1", local_port=5066, flow=flow)
+
+
+@pytest.mark.parametrize(
+    ("contact", "transport", "next_hop"),
+    [
+        # RFC 7118 §5: a browser is nowhere but at the far end of its connection.
+        ("<sip:a@df7jal23ls0d.invalid;transport=ws>", Transport.WS, "sip:192.0.2.9:49152;transport=ws"),
+        ("<sip:a@df7jal23ls0d.invalid;transport=ws>", Transport.WSS, "sip:192.0.2.9:49152;transport=wss"),
+        # RFC 5626 §4.3: so is whoever asks for the flow on which the dialog began.
+        ("<sip:a@10.0.0.5;transport=tcp;ob>", Transport.TCP, "sip:192.0.2.9:49152;transport=tcp"),
+        ("<sip:a@10.0.0.5;ob>", Transport.UDP, "sip:a@10.0.0.5;ob"),
+        ("<sip:a@10.0.0.5;transport=tcp>", Transport.TCP, "sip:a@10.0.0.5;transport=tcp"),
+    ],
+)
+def test_a_contact_without_a_place_is_reached_over_its_connection(contact: str, transport: Transport, next_hop: str) -> None:
+    request = invite().without("Record-Route").with_header("Contact", contact)
+    dialog = as_callee(request, "b", over(transport))
+    assert str(dialog.next_hop) == next_hop
+    assert str(dialog.compose("BYE").uri) == contact[1:-1]  # the Request-URI stays the Contact
+
+
+def test_a_refreshed_contact_with_a_place_is_reached_there() -> None:
+    browser = invite().without("Record-Route").with_header("Contact", "<sip:a@df7jal23ls0d.invalid;transport=ws>")
+    dialog = as_callee(browser, "b", over(Transport.WS))
+    assert str(dialog.refreshed(browser).next_hop) == "sip:192.0.2.9:49152;transport=ws"
+    assert str(dialog.refreshed(browser.with_header("Contact", "<sip:a@192.0.2.77>")).next_hop) == "sip:a@192.0.2.77"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from firmware.sip.events import Hop
 from firmware.sip.header_lines import Headers
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
@@ -23,6 +24,7 @@ class Dialog(NamedTuple):
     routes: tuple[NameAddr, ...]
     target: Uri
     is_caller: bool
+    way: Uri | None = None  # where the other side is in truth, when its Contact names no place or asks for its own flow
 
     @property
     def id(self) -> DialogId:
@@ -31,8 +33,8 @@ class Dialog(NamedTuple):
 
     @property
     def next_hop(self) -> Uri:
-        """Whither requests go: the first route, or else the remote target (§8.1.2)."""
-        return self.routes[0].uri if self.routes else self.target
+        """Whither requests go: the first route, or else the remote target (§8.1.2), or the far end of its connection."""
+        return self.routes[0].uri if self.routes else self.way or self.target
 
     def numbered(self) -> Dialog:
         """The dialog with the next local sequence number (§12.2.1.1: CSeq rises by one with each request)."""
@@ -49,7 +51,10 @@ class Dialog(NamedTuple):
     def refreshed(self, message: Request | Response) -> Dialog:
         """§12.2.1.2, §12.2.2: a target refresh replaces the remote target by the message's Contact, if there is one."""
         contacts = message.contacts
-        return self._replace(target=contacts[0].uri) if contacts and contacts[0].uri.is_sip else self
+        if not contacts or not contacts[0].uri.is_sip:
+            return self
+        target = contacts[0].uri
+        return self._replace(target=target, way=self.way if _wants_flow(target) else None)
 
     def compose(self, method: str, headers: Headers = (), body: bytes = b"", *, cseq: int | None = None) -> Request:
         """A request inside the dialog, without Via. `cseq` for ACK, which repeats the number of its INVITE (§13.2.2.4)."""
@@ -90,9 +95,10 @@ def as_caller(invite: Request, response: Response) -> Dialog:
     )
 
 
-def as_callee(invite: Request, local_tag: str) -> Dialog:
-    """§12.1.1: the dialog that our response with `local_tag` makes for the receiver of the request."""
+def as_callee(invite: Request, local_tag: str, source: Hop | None = None) -> Dialog:
+    """§12.1.1: the dialog that our response with `local_tag` makes for the receiver of the request, which came from `source`."""
     contacts = invite.contacts
+    target = contacts[0].uri if contacts and contacts[0].uri.is_sip else invite.from_.uri
     return Dialog(
         call_id=invite.call_id,
         local=invite.to.with_tag(local_tag),
@@ -100,9 +106,22 @@ def as_callee(invite: Request, local_tag: str) -> Dialog:
         local_cseq=0,
         remote_cseq=invite.cseq.number,
         routes=invite.record_routes,
-        target=contacts[0].uri if contacts and contacts[0].uri.is_sip else invite.from_.uri,
+        target=target,
         is_caller=False,
+        way=_far_end(source) if source is not None and source.transport.reliable and _wants_flow(target) else None,
     )
+
+
+def _wants_flow(target: Uri) -> bool:
+    """Whether a Contact can only be reached over the connection on which it was heard.
+
+    A browser has no address that it could tell (RFC 7118 §5: a name below .invalid); `ob` asks for the flow outright (RFC 5626 §4.3).
+    """
+    return target.host.lower().endswith(".invalid") or target.param("ob") is not None
+
+
+def _far_end(source: Hop) -> Uri:
+    return Uri("sip", host=source.host, port=source.port).with_param("transport", source.transport.value.lower())
 
 
 def dialog_id(request: Request) -> DialogId:

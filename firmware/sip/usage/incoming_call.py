@@ -59,7 +59,7 @@ class UnansweredCall:
     ) -> None:
         self.endpoint = endpoint
         self.knowledge = knowledge
-        self.dialog = as_callee(transaction.request, endpoint.ids.tag())
+        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source)
         self.negotiation = Negotiation(LocalMedia(rtp_port=0, codecs=(), session_id=0))  # replaced when the program says what it can do
         self._key = key
         self._transaction = transaction

@@ -55,7 +55,7 @@ class Watcher:
         self.endpoint = endpoint
         self.knowledge = knowledge
         self.package = package
-        self.dialog = as_callee(transaction.request, endpoint.ids.tag())
+        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source)
         self._event = event
         self._hop = transaction.source
         self._entity = str(transaction.request.uri.without_headers()._replace(params=()))
