@@ -12,9 +12,8 @@ from tests.sim.station.misfortunes import Site as Misfortunate
 from tests.sim.station.visitors import Place
 
 LOOK_S = 0.02
-LIMIT_S = 5.0  # promised for a returned link; for a server that was away, as long as its absence was …
-NOTICED_S = 12.0  # … long enough to be noticed by a probe (sip.usage.liveness) …
-SHORT_S = 100.0  # … and no longer than this: registrations are tried every 4 s for two minutes (sip.usage.registration)
+LIMIT_S = 5.0  # promised for a returned link; for a server that was away, when its absence was …
+NOTICED_S = 12.0  # … long enough to be noticed by a probe (sip.usage.liveness), however much longer (sip.usage.knocking)
 PATIENCE_S = 90.0
 NETWORK = frozenset({"cable", "names", "server", "address"})
 
@@ -30,8 +29,8 @@ class Recovered(NamedTuple):
 
     @property
     def must_be_bound(self) -> bool:
-        """Whether the registration must be back in LIMIT_S: the kernel tells of a link or address; of a server only trying again does."""
-        return self.kind in ("cable", "address") or NOTICED_S <= self.lasted_s <= SHORT_S
+        """Whether the registration must be back in LIMIT_S: the kernel tells of a link or address; of a server only knocking does."""
+        return self.kind in ("cable", "address") or self.lasted_s >= NOTICED_S
 
     @property
     def is_slow(self) -> bool:
