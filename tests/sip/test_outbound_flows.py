@@ -127,6 +127,13 @@ def test_without_flows_the_second_proxy_is_tried_when_the_first_is_gone() -> Non
     assert wire.hops[-1].host == SECOND
 
 
+def test_a_refusal_is_not_tried_again_over_the_other_proxy() -> None:
+    wire = wanting()
+    wire.receive(make_response(register_over(wire, FIRST), 403, to_tag="r"), hop(FIRST))
+    assert wire.told(RegistrationFailed)
+    assert SECOND not in [at.host for at in wire.hops]  # servers lock out who fails too often
+
+
 # --- using and losing flows
 
 

@@ -95,13 +95,14 @@ class Flows:
                 other.rest()
 
     def flow_failed(self, flow: Registration, news: RegistrationFailed, now_s: float) -> None:
-        """A flow does not stand. The account has failed only when none does; then every way is tried."""
+        """A flow does not stand. The account has failed only when none does; then the other is tried, unless we were refused."""
         self._choose()
         if self.is_carried(flow):
             return
         self._endpoint.emit(news)
+        is_away = news.status == 0 or news.status >= 500
         for other in self._flows:
-            if self._is_wanted:
+            if self._is_wanted and is_away:
                 other.begin(now_s)
 
     def flow_removed(self, flow: Registration) -> None:
