@@ -9,7 +9,9 @@
           │                       └ refer                                transfers, asked and obeyed (RFC 3515)
           ├─ legs                                                        commands for a call, whatever its state
           ├─ takeover                                                    Replaces and Join (RFC 3891, RFC 3911)
-          ├─ registration ── liveness                                   one account kept bound (§10), and its registrar watched
+          ├─ flows ── registration ─┬─ backoff, knocking                 an account kept bound (§10), over one or two flows (RFC 5626),
+          │                         ├─ keepalive                        through NATs (RFC 5626 §4.4, RFC 8489)
+          │                         └─ liveness                         and its registrar watched
           ├─ registration_watch                                         the registrar's own word on it (RFC 3680)
           ├─ admission                                                  who may reach us, and who must prove a password (§22.1)
           ├─ desk ─┬─ message                                           RFC 3428
