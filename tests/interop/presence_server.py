@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import socket
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.interop.peers import eventually, free_port, process
+from tests.interop.configured_kamailio import server
 
 CONFIGURATION = """\
-#!KAMAILIO
-debug=0
-log_stderror=yes
-children=1
-tcp_children=1
-auto_aliases=no
-dns=no
-rev_dns=no
-listen=udp:{host}:{port}
-listen=tcp:{host}:{port}
-loadmodule "kex.so"
-loadmodule "pv.so"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "presence.so"
@@ -60,23 +39,6 @@ request_route {{
 """
 
 
-@contextlib.contextmanager
-def presence_server(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
+def presence_server(folder: Path, host: str = "127.0.0.1") -> AbstractContextManager[str]:
     """Run it; its address."""
-    folder.mkdir(parents=True, exist_ok=True)
-    port = free_port(host)
-    (folder / "kamailio.cfg").write_text(CONFIGURATION.format(host=host, port=port))
-    program = shutil.which("kamailio") or "/usr/sbin/kamailio"
-    files = ["-w", str(folder), "-Y", str(folder), "-P", str(folder / "pid"), "-f", str(folder / "kamailio.cfg")]
-    command = [program, "-DD", "-E", "-m", "32", *files]
-    with process(command, log=folder / "log") as server:
-
-        def answers() -> bool:
-            assert server.poll() is None, (folder / "log").read_text(errors="replace")
-            with contextlib.suppress(OSError), socket.socket() as connection:
-                connection.connect((host, port))
-                return True
-            return False
-
-        eventually(answers, within_s=10, what="Kamailio listens", account=lambda: (folder / "log").read_text(errors="replace"))
-        yield f"{host}:{port}"
+    return server(folder, host, CONFIGURATION)

@@ -45,12 +45,14 @@ class Events:
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(path))
         self._connection.sendall(b'{"verb": "events"}\n')
+        self._lines = self._connection.makefile("rb")
+        self._lines.readline()  # from this answer on nothing is missed
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        with self._connection.makefile("rb") as lines:
-            for line in lines:
+        with self._lines:
+            for line in self._lines:
                 entry = json.loads(line)
                 if "event" in entry:
                     self.seen.append(entry)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.outbound_servers import EDGE, REGISTRAR, server
+from tests.interop.configured_kamailio import server
+from tests.interop.outbound_servers import EDGE, REGISTRAR
 from tests.interop.peers import eventually
 from tests.interop.station import Station, station
 
