@@ -75,7 +75,7 @@ class Baresip:
                 console.sendto(key.encode(), (self.host, self.console_port))
                 self.wait_for("send DTMF digit:", times=sent)
 
-    def wait_for(self, text: str, *, times: int = 1, within_s: float = 10) -> None:
+    def wait_for(self, text: str, *, times: int = 1, within_s: float = 40) -> None:
         """Until `text` stands in baresip's log."""
         eventually(
             lambda: self.log.count(text) >= times, within_s=within_s, what=f"baresip says {text!r}", account=lambda: self.log[-2000:]
@@ -143,6 +143,6 @@ def baresip(
     answer = "auto" if auto_answer else "early" if early_media else "manual"
     (folder / "accounts").write_text(f"{line};answermode={answer};audio_codecs={codecs}\n")
     with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder) as phone:
-        eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=10, what="baresip starts")
+        eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=60, what="baresip starts")
         with socket.create_connection((host, control_port), timeout=5) as control:
             yield Baresip(host, sip_port, console_port, folder, phone.pid, control)

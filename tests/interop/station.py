@@ -101,13 +101,13 @@ class Station:
     def ask(self, verb: str, *args: str) -> Any:
         """One verb; its whole reply."""
         with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as lines:
-            connection.settimeout(10)
+            connection.settimeout(90)
             connection.connect(str(self.folder / "control.sock"))
             lines.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
             lines.flush()
             return json.loads(lines.readline())
 
-    def wait_for(self, event: str, *, times: int = 1, within_s: float = 10, **fields: object) -> dict[str, Any]:
+    def wait_for(self, event: str, *, times: int = 1, within_s: float = 40, **fields: object) -> dict[str, Any]:
         """Until the daemon has told of `event` with these fields so many times; the last of them."""
 
         def fitting() -> list[dict[str, Any]]:
@@ -144,7 +144,7 @@ def station(folder: Path, *, host: str, config: str, network: str = "", argument
                 return True
             return False
 
-        eventually(ready, within_s=10, what="the daemon opens its control socket")
+        eventually(ready, within_s=60, what="the daemon opens its control socket")
         running = Station(host, sip_port, folder, daemon)
         try:
             yield running

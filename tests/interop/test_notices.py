@@ -37,7 +37,7 @@ def test_messages_go_both_ways_through_a_proxy(tmp_path: Path) -> None:
         other = station(tmp_path / "phone", host=PHONE, config=account("resident", server) + INCOMING)
         with one as door, other as phone:
             for each in (door, phone):
-                eventually(each.registered, within_s=10, what="registered", account=each.account)
+                eventually(each.registered, within_s=40, what="registered", account=each.account)
             assert door.ctl("message", f"sip:resident@{server}", "Somebody rings", "house") == {"status": 200, "text": "OK"}
             assert phone.wait_for("MessageReceived")["body"] == "Somebody rings"
             assert phone.ctl("message", f"sip:door@{server}", "Coming", "house")["status"] == 200
@@ -51,7 +51,7 @@ def test_the_servers_presence_shows_what_the_door_publishes(tmp_path: Path) -> N
         other = station(tmp_path / "phone", host=PHONE, config=account("resident", server) + INCOMING)
         with one as door, other as phone:
             for each in (door, phone):
-                eventually(each.registered, within_s=10, what="registered", account=each.account)
+                eventually(each.registered, within_s=40, what="registered", account=each.account)
             assert phone.ctl("subscribe", "presence", f"sip:door@{server}", "house")["state"] in ("active", "pending")
 
             def sees_the_door_open() -> bool:
@@ -77,9 +77,9 @@ def test_a_lamp_on_a_phone_follows_the_doors_calls(tmp_path: Path) -> None:
             def shown(state: str) -> bool:
                 return any(f">{state}<" in entry["body"] for entry in list(phone.events.seen) if entry["event"] == "Notified")
 
-            eventually(lambda: shown("confirmed"), within_s=10, what="the lamp burns", account=phone.account)
+            eventually(lambda: shown("confirmed"), within_s=40, what="the lamp burns", account=phone.account)
             phone.ctl("hangup")
-            eventually(lambda: shown("terminated"), within_s=10, what="the lamp goes out", account=phone.account)
+            eventually(lambda: shown("terminated"), within_s=40, what="the lamp goes out", account=phone.account)
 
 
 def sipsak(*arguments: str) -> subprocess.CompletedProcess[str]:

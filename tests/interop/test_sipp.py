@@ -39,7 +39,7 @@ def test_the_door_calls_sipp(tmp_path: Path) -> None:
         door.ctl("call", f"sip:service@{address}")
         door.wait_for("Answered")
         door.ctl("hangup")
-        assert peer.wait(10) == 0
+        assert peer.wait(40) == 0
 
 
 @pytest.mark.parametrize("scenario", ["digit_info_relay.xml", "digit_info_plain.xml"])
@@ -52,7 +52,7 @@ def test_digits_by_info_open_the_door(tmp_path: Path, scenario: str) -> None:
         door.ctl("press", "bell")
         assert door.wait_for("Unlocked")["who"] == "residents"
         door.wait_for("RelayMoved", closed=True)
-        assert peer.wait(10) == 0
+        assert peer.wait(40) == 0
 
 
 @pytest.mark.parametrize("scenario", ["cancel.xml", "offerless.xml", pytest.param("hold.xml", marks=pytest.mark.matrix("SIPp", "hold"))])

@@ -130,7 +130,7 @@ def early_media_and_session_timer(tmp_path: Path, authority: Authority, transpor
             door.wait_for("MediaAgreed", early=True, within_s=PATIENCE_S)
             door.wait_for("MediaAgreed", times=2, early=False, within_s=PATIENCE_S)  # the answer, and that of the refresh
             door.ctl("hangup")
-            assert peer.wait(20) == 0
+            assert peer.wait(40) == 0
 
 
 def bind(user: str, address: str, server: Kamailio) -> None:
