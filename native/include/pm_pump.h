@@ -53,7 +53,6 @@ struct pm_pump {
     uint64_t chance;
     unsigned periods;
     bool used[PM_STREAMS_MAX];
-    struct pm_stream streams[PM_STREAMS_MAX];
     int16_t rendered[PM_STREAMS_MAX][PM_RENDER_MAX]; /* at the mix's rate, as all below */
     int16_t heard[PM_RENDER_MAX], said[PM_RENDER_MAX], tone_out[PM_RENDER_MAX], prompt_out[PM_RENDER_MAX];
     int16_t played[PM_RENDER_MAX]; /* what goes to the loudspeaker: the reference of the echo canceller */
@@ -64,10 +63,13 @@ struct pm_pump {
     struct pm_prompt prompt;
     struct pm_sound_route tone_route, prompt_route;
     struct pm_events events;
+    /* From here on: what is filled before it is read. Half a megabyte, most of which a door with one call never touches. */
     struct pm_inbox inbox;
+    struct pm_stream streams[PM_STREAMS_MAX];
 };
 
-/* PM_EARG: a rate or period that is not supported; PM_ESYSTEM: no memory for the resampler. Close after PM_OK. */
+/* The memory need not be cleared. PM_EARG: a rate or period that is not supported; PM_ESYSTEM: no memory for the resampler. Close
+ * after PM_OK. */
 int pm_pump_init(struct pm_pump *pump, const struct pm_pump_config *config);
 /* Gives the resamplers back, those of the streams too. Allowed at any time, also twice. Says no goodbye: stop streams first. */
 void pm_pump_close(struct pm_pump *pump);

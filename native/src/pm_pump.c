@@ -15,7 +15,7 @@ static bool is_card_rate(uint32_t hz) {
 }
 
 int pm_pump_init(struct pm_pump *p, const struct pm_pump_config *config) {
-    memset(p, 0, sizeof *p);
+    memset(p, 0, offsetof(struct pm_pump, inbox));
     if (!is_card_rate(config->card_rate_hz) || config->period_samples == 0 ||
         (uint64_t)config->period_samples * 1000 > (uint64_t)config->card_rate_hz * PM_PERIOD_MAX_MS ||
         !pm_is_core_rate(config->tap_rate_hz) || config->echo.mode > PM_ECHO_HALF_DUPLEX) {
