@@ -76,9 +76,11 @@ class UserStore:
         self._path = path
         if not create and not path.exists():
             raise UsersError(f"{path}: there is no store of users; `portero users add` makes one")
-        with _translated(path):
+        with _translated(path), contextlib.ExitStack() as on_error:
             self._connection = _connected(path)
+            on_error.callback(self._connection.close)
             self.sealer = self._sealer(key_path)
+            on_error.pop_all()
 
     def close(self) -> None:
         self._connection.close()
