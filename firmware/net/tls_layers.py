@@ -37,7 +37,8 @@ REASON_WORDS: Final = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the other side wants a certificate of ours; set tls.certificate and tls.key",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the other side breaks off: no common cipher, or it wants a certificate of ours (tls.certificate)",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the other side shows no certificate, and tls.client_certificate requires one",
-    "HTTP_REQUEST": "somebody speaks HTTP on the TLS port",
+    # OpenSSL 3.5 takes an OPTIONS of SIP for one of HTTP.
+    "HTTP_REQUEST": "the other side does not speak TLS on this port, but HTTP or plain SIP; check the port and the transport",
 }
 
 
