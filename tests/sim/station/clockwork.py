@@ -126,7 +126,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _expired(self, handle: asyncio.TimerHandle) -> None:
         if not self.is_dead and not handle.cancelled():
-            self.call_soon(handle._run)
+            self.call_soon(self._fire, handle)
+
+    def _fire(self, handle: asyncio.TimerHandle) -> None:
+        """It may have been cancelled since its time came, by what ran before it in the same turn."""
+        if not handle.cancelled():
+            handle._run()
 
     def _turn(self) -> None:
         self._is_turn_due = self.is_dead
