@@ -64,9 +64,13 @@ class PanelSounds:
         made: tuple[tones.Sound, ...] = NOTHING if tone is None else (quieter(tone, -volume_db),)
         name = WORDS.get(sound)
         if self._language != "off" and name is not None:
-            path = Path(prompts.__file__).parent / self._language / f"{name}.wav"
-            made += (louder(delayed(tones.load_prompt(path), _pause_ms(sound, tone)), volume_db),)
+            made += (louder(delayed(spoken(name, self._language), _pause_ms(sound, tone)), volume_db),)
         return made
+
+
+def spoken(name: str, language: str) -> Prompt:
+    """One of the program's own prompts. Raises MediaError for one that is not there."""
+    return tones.load_prompt(Path(prompts.__file__).parent / language / f"{name}.wav")
 
 
 def _pause_ms(sound: Sound, tone: Tone | None) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from firmware.app.panel_sounds import PanelSounds
     from firmware.media.core_values import EchoSettings
     from firmware.media.engine import Engine
+    from firmware.media.recorder import Recorder
 
 AUDIO_DEFAULT: Final = Audio()
 
@@ -103,6 +104,19 @@ class SoundSystem:
         engine.stop_playing()
         for each in wanted:
             engine.play(each)
+
+    def record(self, recorder: Recorder | None) -> None:
+        """Record what is said and heard while a stream runs; None ends it. Raises MediaError."""
+        if recorder is not None or self._engine is not None:
+            self.engine.record(recorder)
+
+    def announce_recording(self, call: str, *, words: bool) -> None:
+        """Tell both sides of `call` that it is recorded, in words or by a beep."""
+        from firmware.app.panel_sounds import spoken
+        from firmware.media import tones
+
+        language = "en" if self._audio.prompts == "off" else self._audio.prompts
+        self.engine.play(spoken("recorded", language) if words else tones.BEEP, to_call=call)
 
     def last_period_ns(self, now_ns: int) -> int | None:
         """For the watchdog: when the audio thread last moved; None while there is none. A thread that has not moved yet counts from now."""

@@ -93,6 +93,11 @@ class Station:
         self._journal: Journal | None = None
         self._before = door.Start()
         self._presence = Presence(settings)
+        if settings.recording.calls != "never":
+            from firmware.app.recordings import Recordings
+
+            recordings = Recordings(settings.recording, self.sound)
+            self.add_observer(lambda _at_s, event: recordings.on_event(event))
         self._quality = QualityReports(settings, ids.uint32, time.time)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None

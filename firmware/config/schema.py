@@ -342,6 +342,18 @@ class Journal(NamedTuple):
     keep_days: Annotated[int, between(1, 3650, "days")] = 365
 
 
+class Recording(NamedTuple):
+    """[recording]: whether calls are kept, and for how long. Many countries demand that both sides are told."""
+
+    calls: Literal["never", "always"] = "never"
+    path: Text = "/var/lib/portero/recordings"
+    announce: Literal["words", "beep", "nothing"] = "words"  # to both sides, when it begins
+    minutes_max: Annotated[int, between(1, 60, "minutes")] = 10  # of one call
+    keep_days: Annotated[int, between(1, 3650, "days")] = 30
+    files_max: Annotated[int, between(1, 10_000)] = 200
+    megabytes_max: Annotated[int, between(20, 1_000_000, "MB")] = 500
+
+
 class Control(NamedTuple):
     """[control]: the socket of `portero ctl`; only its owner may open it."""
 
@@ -379,5 +391,6 @@ class Settings(NamedTuple):
     group: tuple[Group, ...] = ()
     users: Users = Users()
     journal: Journal = Journal()
+    recording: Recording = Recording()
     control: Control = Control()
     warnings: tuple[str, ...] = ()
