@@ -37,6 +37,7 @@ from tests.sim.network import Node, World, media
 
 TIMES_S = (0.0, 0.0005, 0.001, 0.0015, 0.01, 0.2, 0.5, 1.0, 4.0, 31.9, 32.0, 33.0)  # the edges of the timers are where calls break
 LONG_S = 100.0  # longer than the shortest session without a refresh
+SILENT_S = 400.0  # when a program ends a call whose sound has stopped arriving; longer than any script talks
 REFUSALS = (486, 603, 480, 404, 500, 503)
 
 
@@ -52,6 +53,7 @@ class Script:
 
     def __init__(self, world: World, caller: Node, key: CallKey, invite: Invite) -> None:
         self.is_moved = False
+        self.may_fall_silent = False  # a server on its way may vanish, and every BYE with it
         self.is_long = world.random.random() < 0.1
         self.places: Callable[[Node, CallKey], None] = lambda node, key: None
         self.elsewhere = ""  # whither the call may be transferred
@@ -123,6 +125,8 @@ class Script:
 
     def _talk(self, node: Node, call: CallKey) -> None:
         chance = self.world.random
+        if self.may_fall_silent:
+            self.world.at(SILENT_S, self._do(node, HangUp(call=call)))
         for _ in range(chance.choice((0, 0, 1, 3))):
             wishes: tuple[WithinCall, ...] = (
                 Hold(call=call),

@@ -95,6 +95,7 @@ class Run:
             script = self._script(number)
             script.elsewhere = f"sip:n{number}@{self.world.random.choice(CALLEES)}"
             script.places = partial(self._placed, script)
+            script.may_fall_silent = self.has_spare
             self.scripts[script.key] = script
             script.begin()
             if self.has_spare and number % AT_ONCE == 0 and self.world.random.random() < 0.5:
