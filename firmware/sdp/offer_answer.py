@@ -13,9 +13,23 @@ from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
 from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, Codec, codecs_of, fitting_ptime_ms
 from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
+from firmware.sdp.ice import IceCredentials, IceSession, ice_attributes, ice_credentials
+from firmware.sdp.protection import (
+    DTLS_PROFILES,
+    PLAIN,
+    PLAIN_PROFILES,
+    SDES_PROFILES,
+    Agreed,
+    Encryption,
+    Protection,
+    offered_attributes,
+    offered_profile,
+    read_reply,
+    reply_to,
+)
 
-# Profiles whose packets are plain RTP. Feedback (RFC 4585) is only promised by a=rtcp-fb, which we never repeat.
-PLAIN_PROFILES: Final = ("RTP/AVP", "RTP/AVPF")
+PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES, *DTLS_PROFILES)
+XR_VOIP: Final = "voip-metrics"
 FIRST_VERSION: Final = 1
 USERNAME: Final = "door"  # of o=: RFC 8866 §5.2 allows "-" as well, but some peers expect letters there
 PTIME_STEP_MS: Final = 10  # the media core packetises in steps of 10 ms
@@ -64,7 +78,7 @@ class LocalMedia(NamedTuple):
     """What we can do, for one call. `codecs` in order of preference, telephone-event among them; `session_id` stays for the whole dialog.
 
     `host` is the numeric address that the description states; '' lets the agent put the local address of the hop there before it calls us.
-    RTP is received on `rtp_port`, RTCP on the next (RFC 3550 §11).
+    RTP is received on `rtp_port`, RTCP on the next (RFC 3550 §11), or with `rtcp_mux` on the same when both sides want that (RFC 5761).
     """
 
     rtp_port: int
@@ -72,6 +86,10 @@ class LocalMedia(NamedTuple):
     session_id: int
     host: str = ""
     ptime_ms: int = 20
+    protection: Protection = PLAIN
+    rtcp_mux: bool = False
+    ice: IceCredentials | None = None  # answer checks of connectivity under these
+    rtcp_xr: bool = False  # take and send the VoIP metrics of RFC 3611, where the other side does
 
 
 class MediaSession(NamedTuple):
@@ -98,6 +116,9 @@ class MediaSession(NamedTuple):
     red_send_payload_type: int | None = None
     red_receive_payload_types: tuple[int, ...] = ()
     comfort_noise: bool = False  # may stand for silence, both ways
+    protection: Agreed | None = None
+    rtcp_xr: bool = False  # the other side takes VoIP metrics (RFC 3611 §5.1)
+    ice: IceSession | None = None  # the other side checks ways, and nominates one: its address here is only a first guess
 
     @property
     def remote_is_null(self) -> bool:
@@ -111,19 +132,26 @@ def make_offer(
     """Our offer. `previous` is our last description in this dialog, offer or answer; None in a new dialog.
 
     A repeated offer equals `previous`, version included; a changed one raises the version by one and keeps every m= line in place
-    (RFC 3264 §8).
+    (RFC 3264 §8). Raises NoCommonMedia when encryption is mandatory and the signalling allows none of our methods.
     """
+    profile = offered_profile(local.protection)
+    if profile is None:
+        raise NoCommonMedia("the call must be encrypted, and keys may not be sent over signalling that is not")
     if previous is None:
-        ours = _audio_line(local, "RTP/AVP", local.codecs, direction)
+        ours = _offered_line(local, profile, local.codecs, direction)
         return _describe(local, (ours,), previous=None)
     place = active_line(previous)
     lines = [_refused(media) for media in previous.media]
     if place is None:
         # RFC 3264 §8.1: a new stream goes below the existing ones, or takes the slot of a disabled one.
-        lines.append(_audio_line(local, "RTP/AVP", local.codecs, direction))
+        lines.append(_offered_line(local, profile, local.codecs, direction))
     else:
         kept = previous.media[place]
-        lines[place] = _audio_line(local, kept.protocol, _renumbered(local.codecs, codecs_of(kept)), direction)
+        line = _offered_line(local, kept.protocol, _renumbered(local.codecs, codecs_of(kept)), direction)
+        if local.ice is not None and kept.attribute("ice-ufrag") is not None:
+            # RFC 8839 §4.4.1: where ICE runs, every further offer says so. Of its own accord a lite agent begins it never.
+            line = line._replace(attributes=(*line.attributes, *ice_attributes(local.ice, local.host, local.rtp_port)))
+        lines[place] = line
     return _describe(local, tuple(lines), previous=previous)
 
 
@@ -140,19 +168,23 @@ def make_answer(
     Raises NoCommonMedia when no line can be used: the request deserves 488.
     """
     for place, media in enumerate(offer.media):
-        remote = _usable(offer, media, local)
-        if remote is None:
+        if _usable(offer, media, local) is None:
             continue
         common = _common(codecs_of(media), local.codecs)
         picked = _picked(common, local.codecs)
-        if not picked:
+        reply = reply_to(offer, media, local.protection)
+        if reply is None or not picked:
             continue
-        ours = direction.met_by(_direction(offer, media))
+        mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
+        ice = _ice_session(local, offer, media) if mux else None
+        ours = direction.met_by(_direction(offer, media, may_be_null=ice is not None))
         lines = [_refused(other) for other in offer.media]
-        lines[place] = _audio_line(local, media.protocol, picked, ours)
+        xr = local.rtcp_xr and _takes_xr(offer, media)
+        lines[place] = _audio_line(local, media.protocol, picked, ours, (*reply.attributes, *_mux(mux), *_xr(xr), *_ice(local, ice)))
         answer = _describe(local, tuple(lines), previous=previous, times=offer.times)
-        return answer, _session(offer, media, local, send=picked, receive=_heard(common, picked), direction=ours)
-    raise NoCommonMedia("no m= line of the offer has a codec, a transport and an address that we can use")
+        session = _session(offer, media, local, send=picked, receive=_heard(common, picked), direction=ours)
+        return answer, _multiplexed(session._replace(protection=reply.agreed, rtcp_xr=xr, ice=ice), mux)
+    raise NoCommonMedia(_why_none(offer, local))
 
 
 def read_answer(offer: SessionDescription, answer: SessionDescription, local: LocalMedia) -> MediaSession:
@@ -172,8 +204,15 @@ def read_answer(offer: SessionDescription, answer: SessionDescription, local: Lo
     send = _common(codecs_of(theirs), offered)
     if not any(codec.is_sound for codec in send):
         raise NoCommonMedia("the answer names none of the codecs that we offered")
-    direction = _direction(offer, ours).met_by(_direction(answer, theirs))
-    return _session(answer, theirs, local, send=send, receive=_receivable(offered, send), direction=direction)
+    mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
+    ice = _ice_session(local, answer, theirs) if mux and ours.attribute("ice-ufrag") is not None else None
+    direction = _direction(offer, ours).met_by(_direction(answer, theirs, may_be_null=ice is not None))
+    try:
+        agreed = read_reply(ours, answer, theirs, local.protection)
+    except ValueError as error:
+        raise NoCommonMedia(str(error)) from None
+    session = _session(answer, theirs, local, send=send, receive=_receivable(offered, send), direction=direction)
+    return _multiplexed(session._replace(protection=agreed, rtcp_xr=local.rtcp_xr and _takes_xr(answer, theirs), ice=ice), mux)
 
 
 def active_line(description: SessionDescription) -> int | None:
@@ -198,6 +237,8 @@ def _describe(
         connection=Connection(family=family, host=local.host),
         # RFC 3264 §6: the t= line of an answer equals that of the offer.
         times=times,
+        # RFC 8839 §5.3.
+        attributes=(("ice-lite", None),) if any(line.attribute("ice-ufrag") is not None for line in media) else (),
         media=media,
     )
     if previous is None or description == previous:
@@ -206,11 +247,61 @@ def _describe(
     return description._replace(origin=previous.origin._replace(version=previous.origin.version + 1))
 
 
-def _audio_line(local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
+def _offered_line(local: LocalMedia, profile: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
+    return _audio_line(
+        local, profile, codecs, direction, (*offered_attributes(local.protection, profile), *_mux(local.rtcp_mux), *_xr(local.rtcp_xr))
+    )
+
+
+def _mux(wanted: bool) -> tuple[Attribute, ...]:
+    return (("rtcp-mux", None),) if wanted else ()
+
+
+def _xr(wanted: bool) -> tuple[Attribute, ...]:
+    return (("rtcp-xr", XR_VOIP),) if wanted else ()
+
+
+def _ice(local: LocalMedia, session: IceSession | None) -> tuple[Attribute, ...]:
+    return () if session is None else ice_attributes(session.ours, local.host, local.rtp_port)
+
+
+def _ice_session(local: LocalMedia, description: SessionDescription, media: MediaDescription) -> IceSession | None:
+    theirs = ice_credentials(description, media)
+    return None if local.ice is None or theirs is None else IceSession(local.ice, theirs)
+
+
+def _takes_xr(description: SessionDescription, media: MediaDescription) -> bool:
+    """RFC 3611 §5.1: the formats that a side takes, of the line or of the whole session."""
+    stated = media.attribute("rtcp-xr") or description.attribute("rtcp-xr") or ""
+    return XR_VOIP in stated.lower().split()
+
+
+def _multiplexed(session: MediaSession, mux: bool) -> MediaSession:
+    """RFC 5761 §5.1.1: agreed by both, RTCP goes where RTP goes."""
+    if not mux:
+        return session
+    return session._replace(rtcp_mux=True, remote_rtcp_host=session.remote_host, remote_rtcp_port=session.remote_rtp_port)
+
+
+def _why_none(offer: SessionDescription, local: LocalMedia) -> str:
+    """One sentence for the journal: what kept every line of the offer from being used."""
+    lines = [media for media in offer.media if _usable(offer, media, local) is not None]
+    if not any(codec.is_sound for media in lines for codec in _common(codecs_of(media), local.codecs)):
+        return "no m= line of the offer has a codec, a transport and an address that we can use"
+    if local.protection.encryption is Encryption.OFF:
+        return "the other side wants the call encrypted, and encryption is switched off here"
+    if any(media.protocol.upper() in PLAIN_PROFILES for media in lines):
+        return "the call must be encrypted, and the other side offers no keys that we take"
+    return "the other side wants the call encrypted in a way that we do not take over this signalling"
+
+
+def _audio_line(
+    local: LocalMedia, protocol: str, codecs: tuple[Codec, ...], direction: Direction, more: tuple[Attribute, ...]
+) -> MediaDescription:
     attributes: list[Attribute] = []
     for codec in codecs:
         attributes += _wrapping(codec, codecs).attributes()
-    attributes += [("ptime", str(local.ptime_ms)), (direction.value, None)]
+    attributes += [("ptime", str(local.ptime_ms)), (direction.value, None), *more]
     return MediaDescription(
         kind="audio",
         port=local.rtp_port,
@@ -235,7 +326,7 @@ def _refused(media: MediaDescription) -> MediaDescription:
 
 def _usable(description: SessionDescription, media: MediaDescription, local: LocalMedia) -> Connection | None:
     """The address of an m= line that we could use as one side of a stream, else None."""
-    if media.kind.lower() != "audio" or media.port == 0 or media.protocol.upper() not in PLAIN_PROFILES:
+    if media.kind.lower() != "audio" or media.port == 0 or media.protocol.upper() not in PROFILES:
         return None
     connection = description.connection_of(media)
     if connection is None:
@@ -246,15 +337,18 @@ def _usable(description: SessionDescription, media: MediaDescription, local: Loc
     return connection if numeric and not is_group(connection.host) else None
 
 
-def _direction(description: SessionDescription, media: MediaDescription) -> Direction:
-    """The direction that the describing side states for `media`: its own attribute, else the session's, else sendrecv (RFC 8866 §6.7)."""
+def _direction(description: SessionDescription, media: MediaDescription, *, may_be_null: bool = False) -> Direction:
+    """The direction that the describing side states for `media`: its own attribute, else the session's, else sendrecv (RFC 8866 §6.7).
+
+    `may_be_null`: with ICE the null address only says that none is known yet (RFC 8840 §4.1.1).
+    """
     stated = Direction.SENDRECV
     for attributes in (description.attributes, media.attributes):
         for direction in Direction:
             if (direction.value, None) in attributes:
                 stated = direction
     connection = description.connection_of(media)
-    if connection is not None and is_null(connection.host):
+    if connection is not None and is_null(connection.host) and not may_be_null:
         # RFC 3264 §8.4: the old hold, c=0.0.0.0, says that nothing can be received there.
         return Direction.of(sends=stated.sends, receives=False)
     return stated

@@ -312,6 +312,7 @@ class CallAnswered(NamedTuple):
     """The call is up: our INVITE got its first 2xx, or our 200 got its ACK. `remote` is the other side as the dialog knows it.
 
     `local` is ours, `call_id` what others know the call by, `local_host` our address in it.
+    `is_encrypted`: so is its sound, and the signalling that agreed on it, as far as we see it: to the next hop.
     """
 
     call: CallKey
@@ -320,6 +321,7 @@ class CallAnswered(NamedTuple):
     call_id: str = ""
     local_host: str = ""
     account: AccountName | None = None
+    is_encrypted: bool = False
 
 
 @kind

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 
 from hypothesis import strategies as st
 
 from firmware.sdp.codec import Codec
 from firmware.sdp.codec_list import SOUND, codec_list
+from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.description import VERSION_MAX, Attribute, Connection, MediaDescription, Origin, SessionDescription
+from firmware.sdp.fingerprint import Fingerprint
+from firmware.sdp.protection import Encryption, Method, Protection
 
 tokens = st.text(alphabet=string.ascii_letters + string.digits + "-._*+", min_size=1, max_size=12)
 texts = st.text(alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n\0"), max_size=20)
@@ -40,7 +44,7 @@ def media_descriptions() -> st.SearchStrategy[MediaDescription]:
         kind=st.sampled_from(["audio", "video", "image"]) | tokens,
         port=ports,
         port_count=st.integers(min_value=1, max_value=9),
-        protocol=st.sampled_from(["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "udptl"]),
+        protocol=st.sampled_from(["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF", "udptl"]),
         formats=st.lists(st.sampled_from(["0", "8", "18", "96", "101", "*"]) | tokens, max_size=5).map(tuple),
         title=st.none() | texts,
         connections=st.lists(connections(), max_size=2).map(tuple),
@@ -71,3 +75,22 @@ def local_codecs() -> st.SearchStrategy[tuple[Codec, ...]]:
         .filter(lambda codecs: any(codec.is_sound for codec in codecs))
         .map(tuple)
     )
+
+
+def protections() -> st.SearchStrategy[Protection]:
+    """Every wish; whoever wants encryption has at least one method, with what it needs."""
+    keys = st.lists(st.sampled_from(Suite), min_size=1, unique=True).flatmap(
+        lambda suites: st.tuples(*(st.binary(min_size=suite.octets, max_size=suite.octets).map(_key(suite)) for suite in suites))
+    )
+    return st.builds(
+        Protection,
+        encryption=st.sampled_from(Encryption),
+        methods=st.lists(st.sampled_from(Method), min_size=1, unique=True).map(tuple),
+        keys=keys,
+        fingerprint=st.binary(min_size=32, max_size=32).map(lambda octets: Fingerprint("sha-256", octets)),
+        keys_in_clear=st.booleans(),
+    )
+
+
+def _key(suite: Suite) -> Callable[[bytes], SrtpKey]:
+    return lambda octets: SrtpKey(suite, octets)

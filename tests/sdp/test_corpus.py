@@ -7,11 +7,20 @@ from pathlib import Path
 import pytest
 
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
+from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.description import SessionDescription, parse
+from firmware.sdp.fingerprint import Fingerprint
 from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia, make_answer
+from firmware.sdp.protection import Encryption, Handshake, Method, Protection, SharedKeys
 
 CORPUS = Path(__file__).parent.parent / "data" / "sdp"
 LOCAL = LocalMedia(host="198.51.100.1", rtp_port=4000, codecs=(PCMU, PCMA, TELEPHONE_EVENT), session_id=7)
+KEYS = Protection(
+    Encryption.OPTIONAL,
+    (Method.SDES, Method.DTLS),
+    tuple(SrtpKey(suite, bytes(suite.octets)) for suite in Suite),
+    Fingerprint("sha-256", bytes(32)),
+)
 USABLE = {  # name: the m= lines of the answer, the direction, where the sound goes, the digits' number, ptime
     "asterisk": (["audio 4000 RTP/AVP 0 101"], "sendrecv", "192.0.2.10:14072", 101, 20),
     "freeswitch": (["audio 4000 RTP/AVP 0 101"], "sendrecv", "192.0.2.20:21558", 101, 20),
@@ -67,3 +76,19 @@ def test_an_unusable_offer_deserves_488(name: str) -> None:
 def test_rtcp_has_its_own_address_where_the_offer_says_so() -> None:
     _, session = make_answer(*offer("ipv6"))
     assert (session.remote_rtcp_host, session.remote_rtcp_port) == ("2001:db8::2021", 53_020)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "agreed"),
+    [
+        ("only_savp", "RTP/SAVP", SharedKeys),
+        ("snom_hold_with_crypto", "RTP/AVP", SharedKeys),
+        ("savp_then_avp", "RTP/SAVP", SharedKeys),
+        ("webrtc_browser", "UDP/TLS/RTP/SAVPF", Handshake),
+    ],
+)
+def test_with_keys_of_our_own_the_secure_line_is_answered(name: str, line: str, agreed: type) -> None:
+    description, local = offer(name)
+    answer, session = make_answer(description, local._replace(protection=KEYS))
+    assert next(media.protocol for media in answer.media if media.port != 0) == line
+    assert isinstance(session.protection, agreed)

@@ -388,7 +388,7 @@ def test_codecs_that_we_did_not_offer_are_passed_over() -> None:
         read_answer(make_offer(LOCAL), theirs("m=audio 9002 RTP/AVP 18 9"), LOCAL)
 
 
-@pytest.mark.parametrize("line", ["m=audio 0 RTP/AVP 0", "m=video 9002 RTP/AVP 31", "m=audio 9002 RTP/SAVP 0"])
+@pytest.mark.parametrize("line", ["m=audio 0 RTP/AVP 0", "m=video 9002 RTP/AVP 31", "m=audio 9002 RTP/SAVP 0", "m=audio 9002 RTP/XAVP 0"])
 def test_a_refused_stream_is_no_common_media(line: str) -> None:
     with pytest.raises(NoCommonMedia):
         read_answer(make_offer(LOCAL), theirs(line), LOCAL)
@@ -441,3 +441,33 @@ def test_opportunistic_encryption_keys_are_passed_over() -> None:
     answer, session = make_answer(theirs("m=audio 9002 RTP/AVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc"), LOCAL)
     assert "crypto" not in answer.to_bytes().decode()
     assert session.codec == PCMU
+
+
+# --- reports: on one port, and extended -------------------------------------------------------------------------------
+
+
+def test_reports_share_the_port_where_both_say_so() -> None:
+    # RFC 5761 §5.1.1: rtcp-mux in the answer only when it was offered; then RTCP goes where RTP goes.
+    local = LOCAL._replace(rtcp_mux=True)
+    answer, session = make_answer(theirs("m=audio 9002 RTP/AVP 0", "a=rtcp-mux", "a=rtcp:9003"), local)
+    assert "a=rtcp-mux" in wire(answer)
+    assert (session.rtcp_mux, session.remote_rtcp_host, session.remote_rtcp_port) == (True, "192.0.2.1", 9002)
+    answer, session = make_answer(theirs("m=audio 9002 RTP/AVP 0"), local)
+    assert "a=rtcp-mux" not in wire(answer)
+    assert (session.rtcp_mux, session.remote_rtcp_port) == (False, 9003)
+    assert "a=rtcp-mux" in wire(make_offer(local))
+    assert read_answer(make_offer(local), theirs("m=audio 9002 RTP/AVP 0", "a=rtcp-mux"), local).rtcp_mux
+    assert not read_answer(make_offer(LOCAL), theirs("m=audio 9002 RTP/AVP 0", "a=rtcp-mux"), LOCAL).rtcp_mux
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"), [("a=rtcp-xr:rcvr-rtt=all voip-metrics", True), ("a=rtcp-xr:pkt-loss-rle", False), ("a=sendrecv", False)]
+)
+def test_voip_metrics_go_to_who_asks_for_them(line: str, taken: bool) -> None:
+    # RFC 3611 §5.1.
+    local = LOCAL._replace(rtcp_xr=True)
+    answer, session = make_answer(theirs("m=audio 9002 RTP/AVP 0", line), local)
+    assert ("a=rtcp-xr:voip-metrics" in wire(answer)) == session.rtcp_xr == taken
+    assert "a=rtcp-xr:voip-metrics" in wire(make_offer(local))
+    assert read_answer(make_offer(local), theirs("m=audio 9002 RTP/AVP 0", line), local).rtcp_xr == taken
+    assert not make_answer(theirs("m=audio 9002 RTP/AVP 0", line), LOCAL)[1].rtcp_xr

@@ -10,7 +10,8 @@ from firmware.sdp.address import is_group, is_null
 from firmware.sdp.codec import codecs_of
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.offer_answer import Direction, LocalMedia, NoCommonMedia, active_line, make_answer, make_offer, read_answer
-from tests.sdp.strategies import descriptions, hosts, local_codecs
+from firmware.sdp.protection import Encryption, Handshake, SharedKeys
+from tests.sdp.strategies import descriptions, hosts, local_codecs, protections
 
 directions = st.sampled_from(Direction)
 sides = st.builds(
@@ -20,6 +21,8 @@ sides = st.builds(
     codecs=local_codecs(),
     ptime_ms=st.sampled_from([10, 20, 30, 40, 60]),
     session_id=st.integers(0, 2**32 - 1),
+    protection=protections(),
+    rtcp_mux=st.booleans(),
 )
 
 
@@ -58,12 +61,27 @@ def test_two_of_us_agree_or_both_see_that_they_cannot(door: LocalMedia, phone: L
     try:
         answer, at_phone = make_answer(parse(offer.to_bytes()), phone, direction=reply)
     except NoCommonMedia:
-        assert (":" in door.host) != (":" in phone.host) or not any(
-            ours.same_encoding(theirs) and ours.is_sound for ours in door.codecs for theirs in phone.codecs
+        assert (
+            (":" in door.host) != (":" in phone.host)
+            or not any(ours.same_encoding(theirs) and ours.is_sound for ours in door.codecs for theirs in phone.codecs)
+            or Encryption.MANDATORY in (door.protection.encryption, phone.protection.encryption)
         )
         return
     at_door = read_answer(offer, parse(answer.to_bytes()), door)
     assert at_door.codec == at_phone.codec
+    assert at_door.rtcp_mux == at_phone.rtcp_mux == (door.rtcp_mux and phone.rtcp_mux)
+    match at_door.protection, at_phone.protection:
+        case None, None:
+            assert Encryption.MANDATORY not in (door.protection.encryption, phone.protection.encryption)
+        case SharedKeys(send=ours, receive=theirs), SharedKeys() as other:
+            assert (ours, theirs) == (other.receive, other.send)
+            assert ours in door.protection.keys
+            assert theirs in phone.protection.keys
+        case Handshake() as ours, Handshake() as theirs:
+            assert ours.is_client != theirs.is_client
+            assert (ours.fingerprints, theirs.fingerprints) == ((phone.protection.fingerprint,), (door.protection.fingerprint,))
+        case unequal:
+            raise AssertionError(unequal)
     assert (at_door.remote_host, at_door.remote_rtp_port) == (phone.host, phone.rtp_port)
     assert (at_phone.remote_host, at_phone.remote_rtp_port) == (door.host, door.rtp_port)
     assert at_door.direction.sends == at_phone.direction.receives

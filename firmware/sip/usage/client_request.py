@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from firmware.sdp.offer_answer import NoCommonMedia
 from firmware.sip.events import Hop, QueryId, Transport
 from firmware.sip.header_lines import Headers
 from firmware.sip.headers import Via
@@ -46,7 +47,7 @@ class RequestUser(Protocol):
         ...
 
     def receive_none(self, status: int, text: str, now_s: float) -> None:
-        """No response: 408 when nobody answered, 503 when nobody could be reached (§8.1.3.1)."""
+        """No response: 408 when nobody answered, 503 when nobody could be reached (§8.1.3.1), 488 when nothing could be offered."""
         ...
 
 
@@ -251,7 +252,13 @@ class ClientRequest:
     def _try(self, hops: tuple[Hop, ...], now_s: float) -> None:
         hop, *rest = hops
         endpoint = self._endpoint
-        request = self._user.compose(hop)
+        try:
+            request = self._user.compose(hop)
+        except NoCommonMedia as error:
+            # Our own offer may not be made over this hop: keys would be read on the way.
+            self._finish()
+            self._user.receive_none(488, str(error), now_s)
+            return
         if self._knowledge is not None and (self._is_standing or not self._credentials):
             self._credentials = standing_credentials(endpoint.ids, self._knowledge, request, self._uri, hop)
             self._is_standing = bool(self._credentials)

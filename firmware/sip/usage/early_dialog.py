@@ -14,7 +14,7 @@ from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
 from firmware.sip.usage.reliable import ReliableOrder, number_of
 from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
@@ -52,7 +52,7 @@ class EarlyDialog:
         self._allows_update = self._allows_update or allows(response, "UPDATE")
         return True
 
-    def settle(self, response: Response, host: str, now_s: float) -> None:
+    def settle(self, response: Response, standpoint: Standpoint, now_s: float) -> None:
         """Acknowledge a reliable response and take its description. Raises RemoteProtocolError when that one is unusable.
 
         RFC 3262 §5: in a reliable response an answer is final; and when our INVITE made no offer, its offer is answered in the PRACK.
@@ -65,7 +65,7 @@ class EarlyDialog:
             if self.negotiation.is_offering:
                 self.negotiation.accept(body)
             else:
-                answer, _ = self.negotiation.answer(body, host)
+                answer, _ = self.negotiation.answer(body, standpoint)
             self.tell_media()
         finally:
             self._acknowledge(response, answer, now_s)

@@ -21,7 +21,7 @@ from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.caller import NO_TAKEOVER, Takeover, announcement
 from firmware.sip.usage.dialog import Dialog, allows, as_callee
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
 from firmware.sip.usage.reliable import ReliableResponses, understands, wants
 from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
@@ -308,9 +308,9 @@ class UnansweredCall:
     def _describe(self, media: LocalMedia) -> bytes:
         """Our answer to the INVITE's offer, or our offer when it made none (§13.3.1). Raises RemoteProtocolError."""
         negotiation = Negotiation(media)
-        host = self._transaction.source.local_host
+        standpoint = Standpoint.at(self._transaction.source)
         offer = body_of(self._transaction.request)
-        body = negotiation.offer(negotiation.wish, host) if offer is None else negotiation.answer(offer, host)[0]
+        body = negotiation.offer(negotiation.wish, standpoint) if offer is None else negotiation.answer(offer, standpoint)[0]
         self.negotiation = negotiation
         return body
 

@@ -11,9 +11,32 @@ from typing import NamedTuple
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, make_answer, make_offer, read_answer
+from firmware.sdp.protection import Encryption, Handshake
+from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response
+from firmware.sip.names import Hop, Transport
 
 SDP = "application/sdp"
+
+
+SECURE_TRANSPORTS = frozenset({Transport.TLS.value, Transport.WSS.value})
+
+
+class Standpoint(NamedTuple):
+    """From where a description of ours is sent: our address there, and whether the signalling that carries it is encrypted."""
+
+    host: str
+    is_secure: bool = False
+
+    @classmethod
+    def at(cls, hop: Hop) -> Standpoint:
+        """That of a message over `hop`."""
+        return cls(hop.local_host, hop.transport.value in SECURE_TRANSPORTS)
+
+    @classmethod
+    def stated(cls, via: Via) -> Standpoint:
+        """That of a request of ours, as its own Via says."""
+        return cls(via.host, via.transport in SECURE_TRANSPORTS)
 
 
 class Wish(NamedTuple):
@@ -38,6 +61,7 @@ class Negotiation:
         self.wish = Wish(local, Direction.SENDRECV)
         self.agreed: MediaSession | None = None
         self.local_host = ""  # our address as we last stated it
+        self._is_secure = False  # whether the last description of ours went over encrypted signalling
         self._previous: SessionDescription | None = None  # the last description that we sent, offer or answer
         self._offer: SessionDescription | None = None  # ours, while it is not answered
         self._offered = self.wish
@@ -52,10 +76,18 @@ class Negotiation:
         """Whether an offer of ours waits for its answer."""
         return self._offer is not None
 
-    def offer(self, wish: Wish, host: str) -> bytes:
-        """Our offer, with `host` as the address where the media names none. It replaces an unanswered one."""
-        self.local_host = host
-        self._offered_local = _at(wish.local, host)
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what was agreed is encrypted, and so was the signalling that agreed on it, as far as we see it: to the next hop."""
+        return self._is_secure and self.agreed is not None and self.agreed.protection is not None
+
+    def offer(self, wish: Wish, standpoint: Standpoint) -> bytes:
+        """Our offer, with the address of `standpoint` where the media names none. It replaces an unanswered one.
+
+        Raises NoCommonMedia when it would have to be encrypted and cannot be from there.
+        """
+        self.local_host, self._is_secure = standpoint.host, standpoint.is_secure
+        self._offered_local = self._local(wish.local, standpoint)
         offer = make_offer(self._offered_local, direction=wish.direction, previous=self._previous)
         self._offer = self._previous = offer
         self._offered = wish
@@ -80,14 +112,22 @@ class Negotiation:
         self.agreed = session
         return session
 
-    def answer(self, offer: bytes, host: str) -> tuple[bytes, MediaSession]:
+    def answer(self, offer: bytes, standpoint: Standpoint) -> tuple[bytes, MediaSession]:
         """Our answer to their offer. Raises RemoteProtocolError, with status 488 when nothing fits."""
-        self.local_host = host
-        local = _at(self.wish.local, host)
+        local = self._local(self.wish.local, standpoint)
         answer, session = make_answer(parse(offer), local, direction=self.wish.direction, previous=self._previous)
+        self.local_host, self._is_secure = standpoint.host, standpoint.is_secure
         self._previous = answer
         self.agreed = session
         return answer.to_bytes(), session
+
+    def _local(self, local: LocalMedia, standpoint: Standpoint) -> LocalMedia:
+        protection = local.protection.over(is_secure=standpoint.is_secure)
+        if self.agreed is not None and self.agreed.protection is not None:
+            # What began encrypted stays so: a re-INVITE that takes encryption away is somebody in between.
+            role = self.agreed.protection.is_client if isinstance(self.agreed.protection, Handshake) else None
+            protection = protection._replace(encryption=Encryption.MANDATORY, is_client=role)
+        return local._replace(host=local.host or standpoint.host, protection=protection)
 
 
 def body_of(message: Request | Response) -> bytes | None:
@@ -97,7 +137,3 @@ def body_of(message: Request | Response) -> bytes | None:
     if message.content_type != SDP:
         raise RemoteProtocolError(f"body of type {message.content_type}", status=415)
     return message.body
-
-
-def _at(local: LocalMedia, host: str) -> LocalMedia:
-    return local if local.host else local._replace(host=host)

@@ -28,7 +28,7 @@ from firmware.sip.usage.dialog import Dialog, allows, as_caller
 from firmware.sip.usage.dialog_request import Farewell
 from firmware.sip.usage.early_dialog import EarlyDialog
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, body_of
 from firmware.sip.usage.redirection import Targets
 from firmware.sip.usage.reliable import number_of
 from firmware.sip.usage.session import Session
@@ -135,7 +135,7 @@ class OutgoingCall:
         )
         if self._command.offerless:
             return Request("INVITE", self._uri, headers)
-        offer = self._negotiation.offer(self._negotiation.wish, hop.local_host)
+        offer = self._negotiation.offer(self._negotiation.wish, Standpoint.at(hop))
         return Request("INVITE", self._uri, (*headers, ("Content-Type", SDP)), offer)
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
@@ -150,7 +150,7 @@ class OutgoingCall:
             self._watcher.call_progressed(response.status, response.reason, now_s)
         if early is not None and self._habits.reliable is not Use.OFF and number_of(response) is not None:
             try:
-                early.settle(response, self._local_host(response), now_s)
+                early.settle(response, Standpoint.stated(response.via), now_s)
             except RemoteProtocolError as error:
                 # RFC 3262 §5: a description that cannot be used: there will be no session, so the call is taken back.
                 self._end(EndCause.INCOMPATIBLE, 488, str(error), now_s)
@@ -200,7 +200,8 @@ class OutgoingCall:
     def receive_none(self, status: int, text: str, now_s: float) -> None:
         """Nobody answered at this target."""
         if self._phase is Phase.CALLING:
-            self._try_next(EndCause.TIMEOUT if status == 408 else EndCause.UNREACHABLE, status, text, now_s)
+            cause = {408: EndCause.TIMEOUT, 488: EndCause.INCOMPATIBLE}.get(status, EndCause.UNREACHABLE)
+            self._try_next(cause, status, text, now_s)
 
     # --- refusals
 
@@ -304,7 +305,7 @@ class OutgoingCall:
         if self._command.offerless:
             if body is None:
                 raise RemoteProtocolError("the 200 to an INVITE without offer holds no offer")
-            return negotiation.answer(body, self._local_host(response))[0]
+            return negotiation.answer(body, Standpoint.stated(response.via))[0]
         said = self._early_answer
         if body is None and said is not None and said[0] == (response.to.tag or ""):
             # The 2xx should repeat the description of the 18x (RFC 6337 §3.1.1); some peers do not, and mean it all the same.
@@ -313,10 +314,6 @@ class OutgoingCall:
             raise RemoteProtocolError("the 200 holds no answer to our offer")
         negotiation.accept(body)
         return b""
-
-    def _local_host(self, response: Response) -> str:
-        """Our address as our own Via states it."""
-        return response.via.host
 
     def _acknowledge(self, request: Request, dialog: Dialog, answer: bytes, now_s: float) -> None:
         headers = (*self._request.credentials, ("Content-Type", SDP)) if answer else self._request.credentials

@@ -10,7 +10,7 @@ from firmware.sip.message import Request, Response
 from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
-from firmware.sip.usage.negotiation import SDP, Task, body_of
+from firmware.sip.usage.negotiation import SDP, Standpoint, Task, body_of
 
 if TYPE_CHECKING:
     from firmware.sip.usage.session import Session
@@ -42,7 +42,7 @@ class Reinvitation:
     def compose(self, hop: Hop) -> Request:
         """The re-INVITE for one attempt."""
         session = self._session
-        offer = session.negotiation.offer(self._task.wish, hop.local_host)
+        offer = session.negotiation.offer(self._task.wish, Standpoint.at(hop))
         headers = (*session.request_headers(hop), *session.timer_headers, ("Content-Type", SDP))
         return session.next_dialog().compose("INVITE", headers, offer)
 

@@ -33,7 +33,7 @@ from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
 from firmware.sip.usage.refer import Transfers
 from firmware.sip.usage.refresh import Refresh, choose, stated, too_small
 from firmware.sip.usage.reinvite import Reinvitation
@@ -129,6 +129,7 @@ class Session:
                 call_id=dialog.call_id,
                 local_host=self.negotiation.local_host,
                 account=None if knowledge is None else knowledge.account.name,
+                is_encrypted=self.negotiation.is_encrypted,
             )
         )
 
@@ -352,12 +353,12 @@ class Session:
 
     def _answer(self, transaction: ServerTransaction, timer: Headers) -> Response:
         offer = body_of(transaction.request)
-        host = transaction.source.local_host
+        standpoint = Standpoint.at(transaction.source)
         if offer is None:
             # §14.2: a re-INVITE without offer gets ours in the 2xx.
-            body = self.negotiation.offer(self.negotiation.wish, host)
+            body = self.negotiation.offer(self.negotiation.wish, standpoint)
         else:
-            body, _ = self.negotiation.answer(offer, host)
+            body, _ = self.negotiation.answer(offer, standpoint)
         headers = (*self.request_headers(transaction.source), *timer, ("Content-Type", SDP))
         return make_response(transaction.request, 200, headers=headers, body=body)
 

@@ -11,7 +11,7 @@ from firmware.sip.message import Request, Response, make_response
 from firmware.sip.usage.dialog import Dialog
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Task, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, body_of
 
 RETRY_AFTER_S_MAX = 10  # RFC 3311 §5.2: "a randomly chosen value between 0 and 10 seconds"
 
@@ -79,7 +79,7 @@ class Updating:
         return (*self.holder.request_headers(hop), *self.holder.timer_headers, ("Content-Type", SDP))
 
     def _offer(self, hop: Hop) -> bytes:
-        return self.holder.negotiation.offer(self.task.wish, hop.local_host)
+        return self.holder.negotiation.offer(self.task.wish, Standpoint.at(hop))
 
     def _done(self, status: int, text: str, now_s: float) -> None:
         holder, response = self.holder, self._request.response
@@ -119,7 +119,7 @@ def answer_update(holder: Offerer, request: Request, hop: Hop, *, is_offered: bo
         retry_after = str(int(holder.endpoint.ids.fraction() * (RETRY_AFTER_S_MAX + 1)))
         return make_response(request, 500, headers=(("Retry-After", retry_after),)), False
     try:
-        answer, _ = holder.negotiation.answer(offer, hop.local_host)
+        answer, _ = holder.negotiation.answer(offer, Standpoint.at(hop))
     except RemoteProtocolError as error:
         # §5.2: what does not fit is 488, and the session goes on unchanged.
         return make_response(request, error.status), False
