@@ -21,6 +21,7 @@ NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/sr
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
+NATIVE_SOURCES += $(wildcard)
 
 .PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
 

@@ -1,9 +1,10 @@
-"""Builds the media core as the extension module `firmware.media._pm`: cffi API mode, stable ABI, one build for every Python from 3.11 on.
+"""Builds the native modules: cffi API mode, stable ABI, one build for every Python from 3.11 on.
 
-Codecs with a large library are modules of their own, `_opus` and `_spandsp`: who does not speak them loads neither.
+`_pm` is the media core. Large libraries come in modules of their own, loaded by whoever needs them: the codecs in `_opus` and `_spandsp`,
+libsrtp2 in `_pm_srtp`, OpenSSL in `_pm_dtls`.
 
-setuptools calls `BuildCore` through `[tool.setuptools.cmdclass]`. The declarations that the interpreter sees are `include/pm_types.h`, read
-as it stands, and `pm.cdef.h`; the compiler checks both against the C sources.
+setuptools calls `BuildCore` through `[tool.setuptools.cmdclass]`. What the interpreter sees of the core is `include/pm_types.h`, read as it
+stands, and `pm.cdef.h`; the compiler checks every declaration against the C sources.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ CORE = "firmware.media._pm"
 CORE_HEADERS = ("<malloc.h>", "<sys/mman.h>", '"pm_g711.h"', '"pm_pump.h"', '"pm_seq.h"')
 # Module -> the drivers that it brings, see include/pm_codec.h.
 DRIVERS = {"firmware.media._opus": ("pm_opus_driver",), "firmware.media._spandsp": ("pm_g722_driver", "pm_dtmf_finder")}
+# Module -> its declarations, and the header that holds them in C.
+SEAMS = {"firmware.media._pm_srtp": ("pm_srtp.cdef.h", "pm_srtp.h"), "firmware.media._pm_dtls": ("pm_dtls.cdef.h", "pm_dtls.h")}
 CONDITIONALS = re.compile(r"^#(ifndef|define \w+$|endif|include).*$", re.MULTILINE)
 
 
@@ -35,6 +38,10 @@ def write_wrapper(module: str, path: Path) -> None:
     if module == CORE:
         ffi.cdef(declarations())
         ffi.set_source(module, "".join(f"#include {header}\n" for header in CORE_HEADERS))
+    elif module in SEAMS:
+        cdef, header = SEAMS[module]
+        ffi.cdef((NATIVE / cdef).read_text(encoding="utf-8"))
+        ffi.set_source(module, f'#include "{header}"\n')
     else:
         functions = [f"uintptr_t {driver}_address(void)" for driver in DRIVERS[module]]
         ffi.cdef("".join(f"{function};" for function in functions))
@@ -48,8 +55,8 @@ class BuildCore(build_ext):  # type: ignore[misc]  # setuptools ships no types f
     """The stock command, with cffi's wrapper generated into the build directory first."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Generate the wrapper, then compile it together with the sources."""
-        if ext.name == CORE or ext.name in DRIVERS:
+        """Generate the wrapper, then compile it together with the module's own sources."""
+        if ext.name == CORE or ext.name in DRIVERS or ext.name in SEAMS:
             wrapper = Path(self.build_temp) / f"{ext.name.rpartition('.')[2]}.c"
             write_wrapper(ext.name, wrapper)
             ext.sources = [*ext.sources, str(wrapper)]

@@ -6,6 +6,12 @@ struct pm_jitter { ...; };
 struct pm_playout { ...; };
 struct pm_echo { ...; };
 struct pm_codec_driver;
+struct pm_secure_ops; /* made by another module */
+
+#define PM_DATAGRAM_OCTETS ...
+#define PM_SECURE_PLAIN ...
+#define PM_SECURE_CLOSED ...
+#define PM_SECURE_OPEN ...
 
 int pm_pump_init(struct pm_pump *pump, const struct pm_pump_config *config);
 void pm_pump_close(struct pm_pump *pump);
@@ -13,6 +19,10 @@ int pm_pump_stream_start(struct pm_pump *pump, const struct pm_stream_config *co
 int pm_pump_stream_update(struct pm_pump *pump, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
 int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int64_t wall_ns);
 int pm_pump_stream_mute(struct pm_pump *pump, unsigned slot, bool muted);
+int pm_pump_stream_secure(struct pm_pump *pump, unsigned slot, unsigned state, const struct pm_secure_ops *ops, void *context);
+int pm_pump_stream_voip(const struct pm_pump *pump, unsigned slot, struct pm_voip_metrics *here, struct pm_voip_metrics *there);
+int pm_pump_stream_judge(struct pm_pump *pump, unsigned slot, const struct pm_judgement *judgement);
+int pm_pump_apart(struct pm_pump *pump, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity);
 int pm_pump_stream_stats(const struct pm_pump *pump, unsigned slot, struct pm_stream_stats *stats);
 int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms, unsigned gap_ms);
 int pm_pump_conference(struct pm_pump *pump, bool joined);

@@ -48,7 +48,10 @@ THIRD_PARTY_FILES = {
     "firmware/hashes.py": {"_sha256", "_sha2"},  # of the interpreter itself, until Python 3.11 and since 3.12
     "firmware/media/binding.py": {"cffi", "firmware.media._pm"},
     "firmware/media/echo_canceller.py": {"firmware.media._pm"},
+    "firmware/media/playout.py": {"firmware.media._pm"},
     "firmware/media/codec_libraries.py": {"firmware.media._opus", "firmware.media._spandsp"},
+    "firmware/media/srtp.py": {"firmware.media._pm_srtp"},
+    "firmware/media/dtls.py": {"firmware.media._pm_dtls"},
     "hw/gpio.py": {"gpiozero"},
     "hw/alsa.py": {"alsaaudio"},
     "hw/serial_port.py": {"serial"},

@@ -19,6 +19,7 @@ from firmware.media.core_values import (
     ECHO_OFF,
     Address,
     Advice,
+    Cipher,
     EchoMode,
     EchoSettings,
     EchoState,
@@ -37,6 +38,7 @@ from firmware.media.core_values import (
     StreamStats,
     ToneStep,
 )
+from firmware.media.extended_report import VoipMetrics, judgement, read_voip
 
 __all__ = [
     "ALL_STREAMS",
@@ -54,11 +56,9 @@ __all__ = [
     "EventKind",
     "Frame",
     "GetResult",
-    "JitterBuffer",
     "JitterPacket",
     "JitterStats",
     "MediaCodec",
-    "Playout",
     "Pump",
     "PumpEvent",
     "PutResult",
@@ -95,7 +95,7 @@ TONE_STEPS_MAX: Final[int] = _lib.PM_TONE_STEPS_MAX
 ALL_STREAMS: Final[int] = (1 << STREAMS_MAX) - 1
 
 
-def _check(status: int, what: str) -> int:
+def check(status: int, what: str) -> int:
     if status >= 0:
         return status
     if status == _lib.PM_ESYSTEM:
@@ -131,7 +131,7 @@ def _read_address(address: Any) -> Address | None:
     return f"{host}%{address.scope_id}" if address.scope_id else host, address.port
 
 
-def _read_stats(c: Any) -> StreamStats:
+def read_stats(c: Any) -> StreamStats:
     optional = {
         "rtt_ms": c.rtt_known,
         "remote_loss_fraction": c.remote_report_known,
@@ -161,7 +161,7 @@ class Pump:
         config.louder_db = echo.louder_db
         # What the resamplers and the echo canceller allocate is given back with the pump.
         self._pump = _ffi.gc(_uncleared("struct pm_pump *"), _lib.pm_pump_close)
-        _check(_lib.pm_pump_init(self._pump, config), "pump")
+        check(_lib.pm_pump_init(self._pump, config), "pump")
         self._period_bytes = 2 * period_samples
         self._speaker = _ffi.new("int16_t[]", period_samples)
         # A little more than a period of the longest length: 44.1 kHz periods alternate between two lengths.
@@ -173,6 +173,8 @@ class Pump:
         self._stats = _ffi.new("struct pm_stream_stats *")
         self._prompt: Any = None
         self._memory: dict[Slot, tuple[tuple[object, ...], Any]] = {}  # of each stream: what its codecs are, and their state
+        self._ciphers: dict[Slot, object] = {}  # kept alive while the core uses them
+        self._apart: Any = None
         # Made once: the path of a period is paid fifty times a second.
         self._speaker_view = _ffi.buffer(self._speaker)
         self._period_out = (self._speaker, self._heard, self._said, self._tap_capacity, self._result)
@@ -183,7 +185,7 @@ class Pump:
             raise ValueError(f"a period has {self._period_bytes} bytes, not {len(microphone)}")
         status = _lib.pm_pump_period(self._pump, now_ns, wall_ns, _ffi.from_buffer(_SAMPLES, microphone), *self._period_out)
         if status < 0:
-            _check(status, "period")
+            check(status, "period")
         speaker: bytes = self._speaker_view[:]
         return speaker
 
@@ -214,7 +216,7 @@ class Pump:
         """Begin to send and receive. ValueError when no slot is free or a setting is out of range; MediaError for a dead socket."""
         config = _stream_config(settings)
         memory = _codec_memory(config)
-        slot = Slot(_check(_lib.pm_pump_stream_start(self._pump, config, now_ns), "stream start"))
+        slot = Slot(check(_lib.pm_pump_stream_start(self._pump, config, now_ns), "stream start"))
         self._memory[slot] = (settings.codecs(), memory)
         return slot
 
@@ -227,26 +229,70 @@ class Pump:
         codecs, memory = self._memory.get(slot, ((), None))
         # The same codecs go on in the memory that they have: a decoder that begins anew is heard.
         memory = _codec_memory(config, memory if codecs == settings.codecs() else None)
-        _check(_lib.pm_pump_stream_update(self._pump, slot, config, relatch, now_ns), "stream update")
+        check(_lib.pm_pump_stream_update(self._pump, slot, config, relatch, now_ns), "stream update")
         self._memory[slot] = (settings.codecs(), memory)
 
     def stop_stream(self, slot: Slot, now_ns: int, wall_ns: int) -> None:
         """Say goodbye by RTCP (RFC 3550 §6.6) and free the slot. Read `stats` before."""
-        _check(_lib.pm_pump_stream_stop(self._pump, slot, now_ns, wall_ns), "stream stop")
+        check(_lib.pm_pump_stream_stop(self._pump, slot, now_ns, wall_ns), "stream stop")
         self._memory.pop(slot, None)
+        self._ciphers.pop(slot, None)
+
+    def secure(self, slot: Slot, cipher: Cipher) -> None:
+        """Encrypt the stream from the next packet on."""
+        ops, context = _ffi.cast("struct pm_secure_ops *", cipher.ops), _ffi.cast("void *", cipher.context)
+        check(_lib.pm_pump_stream_secure(self._pump, slot, _lib.PM_SECURE_OPEN, ops, context), "encryption")
+        self._ciphers[slot] = cipher
+
+    def unsecure(self, slot: Slot, *, closed: bool) -> None:
+        """Use no cipher from the next packet on: `closed` lets nothing pass until there is one, else packets pass as they are."""
+        state = _lib.PM_SECURE_CLOSED if closed else _lib.PM_SECURE_PLAIN
+        check(_lib.pm_pump_stream_secure(self._pump, slot, state, _ffi.NULL, _ffi.NULL), "encryption")
+        self._ciphers.pop(slot, None)
+
+    def voip(self, slot: Slot) -> tuple[VoipMetrics, VoipMetrics | None]:
+        """How the stream is heard here, and how the other side hears us by its last extended report (RFC 3611)."""
+        here, there = _ffi.new("struct pm_voip_metrics *"), _ffi.new("struct pm_voip_metrics *")
+        told = check(_lib.pm_pump_stream_voip(self._pump, slot, here, there), "metrics")
+        return read_voip(here), read_voip(there) if told else None
+
+    def judge(
+        self, slot: Slot, *, r_factor: float, mos_listening: float, mos_conversation: float, echo_return_loss_db: float | None
+    ) -> None:
+        """What our next extended report says of the sound."""
+        c = _ffi.new("struct pm_judgement *", judgement(r_factor, mos_listening, mos_conversation, echo_return_loss_db))
+        check(_lib.pm_pump_stream_judge(self._pump, slot, c), "judgement")
+
+    def apart_pending(self) -> int:
+        """How many datagrams that are no media (STUN, DTLS) the last period left to be fetched."""
+        pending: int = self._result.apart
+        return pending
+
+    def apart(self) -> list[tuple[Slot, Address, bytes]]:
+        """Fetch and forget them, oldest first: on which stream's socket each came, and from where."""
+        if self._apart is None:
+            self._apart = _ffi.new("unsigned *"), _ffi.new("struct pm_address *"), _ffi.new("uint8_t[]", _lib.PM_DATAGRAM_OCTETS)
+        slot, address, data = self._apart
+        found: list[tuple[Slot, Address, bytes]] = []
+        while octets := check(_lib.pm_pump_apart(self._pump, slot, address, data, len(data)), "apart"):
+            source = _read_address(address)
+            if source is not None:
+                found.append((Slot(slot[0]), source, bytes(_ffi.buffer(data, octets))))
+        self._result.apart = 0
+        return found
 
     def mute(self, slot: Slot, *, muted: bool) -> None:
         """While muted the stream sends silence."""
-        _check(_lib.pm_pump_stream_mute(self._pump, slot, muted), "mute")
+        check(_lib.pm_pump_stream_mute(self._pump, slot, muted), "mute")
 
     def stats(self, slot: Slot) -> StreamStats:
         """Everything counted so far."""
-        _check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
-        return _read_stats(self._stats)
+        check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
+        return read_stats(self._stats)
 
     def delay_ms(self, slot: Slot) -> float:
         """Playout delay of the frame being played, cheaper than `stats` when only this is wanted each period."""
-        _check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
+        check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")
         return float(self._stats.delay_ms)
 
     def disturbed(self) -> None:
@@ -262,23 +308,23 @@ class Pump:
     def send_digits(self, slot: Slot, digits: str, *, duration_ms: int = 160, gap_ms: int = 80) -> None:
         """Queue RFC 4733 digits. LocalProtocolError when telephone-event was not agreed, ValueError for a foreign character or no room."""
         octets = digits.encode("ascii", "replace")
-        _check(_lib.pm_pump_send_digits(self._pump, slot, octets, len(octets), duration_ms, gap_ms), "digits")
+        check(_lib.pm_pump_send_digits(self._pump, slot, octets, len(octets), duration_ms, gap_ms), "digits")
 
     def conference(self, *, joined: bool) -> None:
         """When joined, every stream hears the others as well as the microphone."""
-        _check(_lib.pm_pump_conference(self._pump, joined), "conference")
+        check(_lib.pm_pump_conference(self._pump, joined), "conference")
 
     def play_tone(self, steps: Sequence[ToneStep], *, repeats: int = 1, to_speaker: bool = True, to_streams: int = 0) -> None:
         """Play a pattern `repeats` times (0: until stopped), instead of the tone playing now. `to_streams` is a mask of slots."""
         array = _ffi.new("struct pm_tone_step[]", [tuple(step) for step in steps])
-        _check(_lib.pm_pump_play_tone(self._pump, array, len(steps), repeats, to_speaker, to_streams), "tone")
+        check(_lib.pm_pump_play_tone(self._pump, array, len(steps), repeats, to_speaker, to_streams), "tone")
 
     def play_prompt(
         self, samples: bytes, *, rate_hz: int = NARROW_HZ, repeats: int = 1, to_speaker: bool = True, to_streams: int = 0
     ) -> None:
         """Play 16-bit mono PCM at NARROW_HZ or WIDE_HZ `repeats` times (0: until stopped), instead of the prompt playing now."""
         view = _ffi.from_buffer("int16_t[]", samples)
-        _check(_lib.pm_pump_play_prompt(self._pump, view, len(view), rate_hz, repeats, to_speaker, to_streams), "prompt")
+        check(_lib.pm_pump_play_prompt(self._pump, view, len(view), rate_hz, repeats, to_speaker, to_streams), "prompt")
         self._prompt = view  # the core reads it in place until it stops
 
     def stop_sound(self, sound: Sound) -> None:
@@ -335,6 +381,7 @@ def _stream_config(s: StreamSettings) -> Any:
     c.digit_send_type = s.digit_send_type or 0
     c.sends, c.receives, c.ptime_ms = s.sends, s.receives, s.ptime_ms
     c.ssrc, c.first_timestamp, c.first_sequence = s.ssrc, s.first_timestamp, s.first_sequence
+    c.extended_reports = s.extended_reports
     c.latch_ms, c.delay_min_ms, c.delay_max_ms = s.latch_ms, s.delay_min_ms, s.delay_max_ms
     c.cname = cname
     return c
@@ -349,85 +396,9 @@ def _codec_memory(config: Any, memory: Any = None) -> Any:
     return memory
 
 
-def _jitter_config(clock_rate_hz: int, frame: int, delay_min_ms: int, delay_max_ms: int) -> Any:
-    return _ffi.new("struct pm_jitter_config *", (clock_rate_hz, frame, delay_min_ms, delay_max_ms))
-
-
-def _jitter_packet(p: JitterPacket, payload: Any) -> Any:
-    c = _ffi.new("struct pm_jitter_packet *")
-    c.payload, c.payload_octets = payload, len(p.payload)
-    c.ssrc, c.timestamp, c.sequence = p.ssrc, p.timestamp, p.sequence
-    c.duration = len(p.payload) if p.duration is None else p.duration
-    c.payload_type, c.marker = p.payload_type, p.marker
-    c.arrival_ns, c.drained_ns = p.arrival_ns, p.arrival_ns if p.drained_ns is None else p.drained_ns
-    return c
-
-
-class JitterBuffer:
-    """The jitter buffer alone, in the caller's time: put takes arrival times, one `get` is one played frame."""
-
-    def __init__(self, *, clock_rate_hz: int = 8000, frame: int = 160, delay_min_ms: int = 20, delay_max_ms: int = 400) -> None:
-        self._jitter = _ffi.new("struct pm_jitter *")
-        self._frame = _ffi.new("struct pm_jitter_frame *")
-        _check(_lib.pm_jitter_init(self._jitter, _jitter_config(clock_rate_hz, frame, delay_min_ms, delay_max_ms)), "jitter buffer")
-
-    def put(self, packet: JitterPacket) -> PutResult:
-        """Store a packet. ValueError for an empty or oversized payload."""
-        payload = _ffi.from_buffer("uint8_t[]", packet.payload)
-        return PutResult(_check(_lib.pm_jitter_put(self._jitter, _jitter_packet(packet, payload)), "put"))
-
-    def get(self) -> Frame:
-        """What to play next."""
-        f = self._frame
-        result = GetResult(_check(_lib.pm_jitter_get(self._jitter, f), "get"))
-        payload = bytes(_ffi.buffer(f.payload, f.payload_octets)) if result is GetResult.FRAME else b""
-        return Frame(result, payload, f.timestamp, f.duration, f.skip, f.payload_type, Advice(f.advice))
-
-    def stats(self) -> JitterStats:
-        c = _ffi.new("struct pm_jitter_stats *")
-        _lib.pm_jitter_stats(self._jitter, c)
-        return JitterStats(*(getattr(c, name) for name in JitterStats._fields))
-
-
-class Playout:
-    """Jitter buffer, decoder, concealment and stretching as one, in the caller's time: packets in, samples at `rate_hz` out."""
-
-    def __init__(
-        self,
-        payloads: Sequence[tuple[int, MediaCodec]] = ((0, MediaCodec.PCMU), (8, MediaCodec.PCMA)),
-        *,
-        rate_hz: int = NARROW_HZ,
-        delay_min_ms: int = 20,
-        delay_max_ms: int = 400,
-    ) -> None:
-        self._playout = _ffi.gc(_ffi.new("struct pm_playout *"), _lib.pm_playout_close)
-        array = _ffi.new("struct pm_payload[]", [tuple(p) for p in payloads])
-        config = _jitter_config(rate_hz, rate_hz // 100, delay_min_ms, delay_max_ms)
-        octets = _lib.pm_decoders_memory(array, len(payloads))
-        self._memory = _ffi.new("uint8_t[]", octets) if octets else _ffi.NULL
-        _check(_lib.pm_playout_init(self._playout, config, array, len(payloads), self._memory, octets), "playout")
-        self._stats = _ffi.new("struct pm_stream_stats *")
-
-    def put(self, packet: JitterPacket) -> PutResult:
-        """Store a packet; its duration follows from its codec. ValueError for a payload type that was not agreed."""
-        payload = _ffi.from_buffer("uint8_t[]", packet.payload)
-        return PutResult(_check(_lib.pm_playout_put(self._playout, _jitter_packet(packet, payload)), "put"))
-
-    def render(self, samples: int) -> bytes:
-        """The next `samples` samples (at most PM_PERIOD_MAX_MS of them)."""
-        out = _ffi.new("int16_t[]", samples)
-        _check(_lib.pm_playout_render(self._playout, out, samples), "render")
-        return bytes(_ffi.buffer(out))
-
-    def stats(self) -> StreamStats:
-        """Only the figures of playing are filled."""
-        _lib.pm_playout_stats(self._playout, self._stats)
-        return _read_stats(self._stats)
-
-
 def install_codec(codec: MediaCodec, driver: int) -> None:
     """Make a codec known to the core for good: `driver` is the address of a `struct pm_codec_driver` that is never unloaded."""
-    _check(_lib.pm_codec_install(codec, _ffi.cast("struct pm_codec_driver *", driver)), "codec")
+    check(_lib.pm_codec_install(codec, _ffi.cast("struct pm_codec_driver *", driver)), "codec")
 
 
 def install_tone_finder(finder: int) -> None:
@@ -443,7 +414,7 @@ class ToneListener:
         at = _ffi.cast("uintptr_t", self._memory)
         self._inband = _ffi.gc(_ffi.new("struct pm_inband *"), _lib.pm_inband_close)
         self._events = _ffi.new("struct pm_event[]", 2)
-        _check(_lib.pm_inband_init(self._inband, rate_hz, _ffi.cast("void *", int(at) + -int(at) % 16)), "tone listener")
+        check(_lib.pm_inband_init(self._inband, rate_hz, _ffi.cast("void *", int(at) + -int(at) % 16)), "tone listener")
 
     def hear(self, samples: bytes, now_ns: int) -> list[PumpEvent]:
         """Listen to at most a period of 16-bit samples; DIGIT_BEGIN and DIGIT_END come as from a pump."""
@@ -469,7 +440,7 @@ def trim_heap() -> None:
 def decode_g711(codec: MediaCodec, octets: bytes) -> bytes:
     """G.711 octets to 16-bit samples (ITU-T G.711)."""
     out = _ffi.new("int16_t[]", len(octets))
-    _check(_lib.pm_g711_decode(codec, _ffi.from_buffer("uint8_t[]", octets), len(octets), out, len(octets)), "decode")
+    check(_lib.pm_g711_decode(codec, _ffi.from_buffer("uint8_t[]", octets), len(octets), out, len(octets)), "decode")
     return bytes(_ffi.buffer(out))
 
 
@@ -477,7 +448,7 @@ def encode_g711(codec: MediaCodec, samples: bytes) -> bytes:
     """16-bit samples to G.711 octets (ITU-T G.711)."""
     view = _ffi.from_buffer("int16_t[]", samples)
     out = _ffi.new("uint8_t[]", len(view))
-    _check(_lib.pm_g711_encode(codec, view, len(view), out, len(view)), "encode")
+    check(_lib.pm_g711_encode(codec, view, len(view), out, len(view)), "encode")
     return bytes(_ffi.buffer(out))
 
 

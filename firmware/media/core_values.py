@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final, NamedTuple, NewType
+from typing import Final, NamedTuple, NewType, Protocol
 
 Slot = NewType("Slot", int)
 Address = tuple[str, int]
@@ -168,6 +168,7 @@ class StreamSettings(NamedTuple):
     sends: bool = True
     receives: bool = True
     ptime_ms: int = 20
+    extended_reports: bool = False  # the other side takes VoIP metrics (RFC 3611)
     latch_ms: int = 5000
     delay_min_ms: int = 20
     delay_max_ms: int = 400
@@ -191,6 +192,7 @@ class StreamStats(NamedTuple):
     packets_invalid: int
     packets_foreign: int
     packets_ignored: int
+    packets_refused: int
     source_changes: int
     jitter_ms: float
     rate_hz: int
@@ -218,6 +220,13 @@ class StreamStats(NamedTuple):
     heard: bool
     latched: bool
     remote_rtp: Address | None
+
+
+class Cipher(Protocol):
+    """What encrypts a stream: addresses of a `struct pm_secure_ops` and its context, valid while the object lives."""
+
+    ops: int
+    context: int
 
 
 class PutResult(enum.IntEnum):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import tones
 from firmware.media.binding import Pump
-from firmware.media.core_values import ECHO_OFF, EchoSettings, EventKind, PumpEvent, Slot
+from firmware.media.core_values import ECHO_OFF, Address, EchoSettings, EventKind, PumpEvent, Slot
 from firmware.media.core_values import Sound as Player
 from firmware.media.events import (
     DigitHeard,
@@ -27,7 +27,7 @@ from firmware.media.events import (
     StreamFault,
     StreamSilent,
 )
-from firmware.media.quality import DelayHistory, QualityRecord, measured
+from firmware.media.quality import DelayHistory, QualityRecord, measured, mos, percent, rating
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort
 from firmware.media.silence import SilentCard
@@ -35,11 +35,16 @@ from firmware.media.stream import BUFFER_DEFAULT, BufferLimits, StreamIdentity, 
 from firmware.sdp.offer_answer import MediaSession
 from hw.api import HardwareError, SoundCard, SoundCounters
 
+if TYPE_CHECKING:  # it loads libsrtp2: at run time only the engine does, for an encrypted call
+    from firmware.media.srtp import SrtpCipher
+
 SAMPLE_EVERY_MS: Final = 100  # the buffer's delay over time: finer than any adaptation, cheap enough to be always on
+JUDGE_EVERY_SAMPLES: Final = 20  # extended reports leave every few seconds: two seconds old is news enough
 SAMPLES_AFTER_KEY: Final = 3  # its end is told three times over 40 ms (RFC 4733 §2.5.1.4), then the buffer has to fill again
 LINGER_PERIODS: Final = 15  # the card stays open so long after the last sound: ringback ends and speech begins without a click
 LATE_AFTER_PERIODS: Final = 1.5  # a period that begins half a period late has used up the slack of a two-period device buffer
 
+ApartSink = Callable[[str, bytes, Address], None]  # call, datagram, where it came from
 Command = Callable[["Desk"], None]  # runs on the audio thread, between two periods
 
 
@@ -56,6 +61,7 @@ class _Stream:
         self.late_periods = 0
         self.heard = False
         self.pressed = False  # a key of the other side is down
+        self.cipher: SrtpCipher | None = None
         self.keys = 0  # samples until sound has come back after a key
         self.silence_told = False
         self.history = DelayHistory(SAMPLE_EVERY_MS)
@@ -75,8 +81,9 @@ DESK_DEFAULT: Final = DeskSettings()
 class Desk:
     """The sound card, the core and the streams. Opening it opens the card; a card that is not there is replaced by silence."""
 
-    def __init__(self, card: SoundCard, sink: MediaSink, settings: DeskSettings, seed: int) -> None:
+    def __init__(self, card: SoundCard, sink: MediaSink, settings: DeskSettings, seed: int, apart: ApartSink) -> None:
         self._sink = sink
+        self._apart = apart
         self._settings = settings
         self._card = card
         try:
@@ -94,6 +101,7 @@ class Desk:
         self._recorder: Recorder | None = None
         self._linger_periods = LINGER_PERIODS
         self._xruns = 0
+        self._samples = 0
         self.last_period_ns = 0
 
     def run(self, commands: deque[Command]) -> None:
@@ -102,6 +110,7 @@ class Desk:
         This is the path whose cost is paid fifty times a second: names are bound once, and nothing is made that can be avoided.
         """
         read, write, period, events_pending = self._card.read, self._card.write, self._pump.period, self._pump.events_pending
+        apart_pending = self._pump.apart_pending
         monotonic_ns, wall_ns = time.monotonic_ns, time.time_ns
         idle_periods = until_sample = 0
         last_ns = 0
@@ -113,6 +122,8 @@ class Desk:
             write(period(now_ns, wall_ns(), microphone))
             if events_pending():
                 self._report(self._pump.events())
+            if apart_pending():
+                self._keep_apart(self._pump.apart())
             if self._recorder is not None:
                 self._record()
             if now_ns - last_ns > self._late_ns and last_ns:
@@ -123,6 +134,18 @@ class Desk:
                 until_sample = self._sample_every
                 self._sample()
             idle_periods = 0 if self._streams or self._playing else idle_periods + 1
+
+    def _judge(self, quality: QualityRecord, slot: Slot) -> None:
+        """Let the next extended report say how we hear the other side."""
+        unplayed = quality.packets_lost + quality.packets_late
+        lost_percent = percent(unplayed, quality.packets_lost + quality.packets_received)
+        self._pump.judge(
+            slot,
+            r_factor=rating(quality.codec, lost_percent, quality.mouth_to_ear_ms),
+            mos_listening=mos(quality.codec, lost_percent, 0.0),
+            mos_conversation=quality.mos_heard,
+            echo_return_loss_db=None if quality.echo is None else quality.echo.attenuation_db,
+        )
 
     def hurry(self) -> None:
         """End as soon as nothing sounds."""
@@ -141,7 +164,10 @@ class Desk:
         if self._xruns != (xruns := counters.underruns + counters.overruns + counters.reopens):
             self._xruns = xruns
             self._pump.disturbed()
-        for stream in self._streams.values():
+        self._samples += 1
+        for call, stream in self._streams.items():
+            if self._samples % JUDGE_EVERY_SAMPLES == 0 and stream.session.rtcp_xr:
+                self._judge(self._quality(call, stream), stream.slot)
             if stream.heard and not stream.keys:
                 stream.history.add(self._pump.delay_ms(stream.slot))
             elif stream.heard:
@@ -149,8 +175,8 @@ class Desk:
                 stream.keys -= not stream.pressed
                 stream.history.repeat()
 
-    def start(self, call: str, port: MediaPort, session: MediaSession, identity: StreamIdentity) -> None:
-        """Begin to send and receive; the port belongs to the desk from here on."""
+    def start(self, call: str, port: MediaPort, session: MediaSession, identity: StreamIdentity, cipher: SrtpCipher | None = None) -> None:
+        """Begin to send and receive; the port belongs to the desk from here on. An encrypted stream is silent until it has a cipher."""
         try:
             settings = stream_settings(port, session, identity, self._settings.limits)
             slot = self._pump.start_stream(settings, time.monotonic_ns())
@@ -158,10 +184,11 @@ class Desk:
             port.close()
             self._fault(call, error)
             return
-        self._streams[call] = _Stream(port, session, identity, slot, self._card.counters())
+        stream = self._streams[call] = _Stream(port, session, identity, slot, self._card.counters())
+        self._secure(stream, cipher)
 
-    def update(self, call: str, session: MediaSession, *, relatch: bool) -> None:
-        """Take over what a further offer and answer agreed on."""
+    def update(self, call: str, session: MediaSession, *, relatch: bool, cipher: SrtpCipher | None = None) -> None:
+        """Take over what a further offer and answer agreed on; `cipher` when the keys have changed."""
         stream = self._streams.get(call)
         if stream is None:
             return  # its start failed, which has been told
@@ -169,8 +196,34 @@ class Desk:
             settings = stream_settings(stream.port, session, stream.identity, self._settings.limits)
             self._pump.update_stream(stream.slot, settings, time.monotonic_ns(), relatch=relatch)
             stream.session = session
+            self._secure(stream, cipher)
         except (MediaError, ValueError) as error:
             self._fault(call, error)
+
+    def secure(self, call: str, cipher: SrtpCipher | None) -> None:
+        """The keys of a stream are there."""
+        stream = self._streams.get(call)
+        if stream is not None:
+            self._secure(stream, cipher)
+
+    def _keep_apart(self, datagrams: list[tuple[Slot, Address, bytes]]) -> None:
+        calls = {stream.slot: call for call, stream in self._streams.items()}
+        for slot, source, datagram in datagrams:
+            if slot in calls:
+                self._apart(calls[slot], datagram, source)
+
+    def _secure(self, stream: _Stream, cipher: SrtpCipher | None) -> None:
+        if stream.session.protection is None:
+            # Of several phones that sent early media the one that answered may be plain.
+            self._pump.unsecure(stream.slot, closed=False)
+            stream.cipher = None
+        elif cipher is not None:
+            if stream.cipher is not None:
+                cipher.inherit(stream.cipher)
+            self._pump.secure(stream.slot, cipher)
+            stream.cipher = cipher
+        elif stream.cipher is None:
+            self._pump.unsecure(stream.slot, closed=True)
 
     def stop(self, call: str) -> None:
         """End the stream, close its port and tell its figures."""
@@ -278,6 +331,7 @@ class Desk:
             stream.session,
             self._pump.stats(stream.slot),
             stream.history,
+            self._pump.voip(stream.slot),
             duration_ms=(time.monotonic_ns() - stream.started_ns) // 1_000_000,
             period_ms=self._period_ns / 1e6,
             late_periods=stream.late_periods,

@@ -10,19 +10,23 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.ids import IdSource, SystemIds
 from firmware.media.binding import DIGITS_MAX, STREAMS_MAX, lock_memory
-from firmware.media.desk import DESK_DEFAULT, Command, Desk, DeskSettings
+from firmware.media.desk import DESK_DEFAULT, ApartSink, Command, Desk, DeskSettings
 from firmware.media.events import MediaSink
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort
 from firmware.media.stream import StreamIdentity, load_codecs
 from firmware.media.tones import Sound
 from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.protection import Agreed, SharedKeys
 from hw.api import SoundCard
+
+if TYPE_CHECKING:
+    from firmware.media.srtp import SrtpCipher
 
 COMMANDS_MAX: Final = 64  # a call takes five; more than this waiting means that the audio thread hangs in its card
 DIGITS: Final = frozenset("0123456789*#ABCD")  # RFC 4733 §3.2
@@ -39,9 +43,19 @@ class EngineSettings(NamedTuple):
 class Engine:
     """Streams, digits, tones, prompts and recordings. `call` is the program's own name of a call leg (a CallKey)."""
 
-    def __init__(self, card: SoundCard, sink: MediaSink, *, settings: EngineSettings | None = None, ids: IdSource | None = None) -> None:
+    def __init__(
+        self,
+        card: SoundCard,
+        sink: MediaSink,
+        *,
+        settings: EngineSettings | None = None,
+        ids: IdSource | None = None,
+        apart: ApartSink = lambda _call, _datagram, _source: None,
+    ) -> None:
+        """`apart` gets, on the audio thread, what came to a stream's port and is no media: STUN and DTLS."""
         self._card = card
         self._sink = sink
+        self._apart = apart
         self._settings = settings or EngineSettings()
         self._ids = ids or SystemIds()
         self._seed = self._ids.uint32() << 32 | self._ids.uint32()
@@ -50,6 +64,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._desk: Desk | None = None
         self._sessions: dict[str, MediaSession] = {}
+        self._identities: dict[str, StreamIdentity] = {}
         self.realtime = self.memory_locked = False
 
     @property
@@ -74,19 +89,28 @@ class Engine:
             raise MediaError(f"no more than {STREAMS_MAX} streams at a time")
         load_codecs(session, self._settings.desk.limits)
         identity = StreamIdentity.new(self._ids)
-        self._submit(lambda desk: desk.start(call, port, session, identity))
-        self._sessions[call] = session
+        cipher = _cipher(session.protection, identity)
+        self._submit(lambda desk: desk.start(call, port, session, identity, cipher))
+        self._sessions[call], self._identities[call] = session, identity
 
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
         """Follow a re-INVITE, or the final answer after early media (`relatch`: packets may come from a new address)."""
-        self._session(call)
+        before = self._session(call)
         load_codecs(session, self._settings.desk.limits)
-        self._submit(lambda desk: desk.update(call, session, relatch=relatch))
+        cipher = None if session.protection == before.protection else _cipher(session.protection, self._identities[call])
+        self._submit(lambda desk: desk.update(call, session, relatch=relatch, cipher=cipher))
         self._sessions[call] = session
+
+    def secure(self, call: str, keys: SharedKeys) -> None:
+        """Encrypt a stream whose session has agreed on a handshake, now that it has given keys. Raises MediaError as `start` does."""
+        self._session(call)
+        cipher = _cipher(keys, self._identities[call])
+        self._submit(lambda desk: desk.secure(call, cipher))
 
     def stop(self, call: str) -> None:
         """End a stream. Its figures follow as a final QualityMeasured. A call without a stream is ignored: it may have failed to start."""
         if self._sessions.pop(call, None) is not None:
+            self._identities.pop(call, None)
             self._submit(lambda desk: desk.stop(call))
 
     def measure(self, call: str) -> None:
@@ -160,7 +184,7 @@ class Engine:
     def _run(self) -> None:
         self.realtime = self._ask_for_priority()
         while True:
-            desk = Desk(self._card, self._sink, self._settings.desk, seed=self._seed)
+            desk = Desk(self._card, self._sink, self._settings.desk, seed=self._seed, apart=self._apart)
             self._desk = desk
             desk.run(self._commands)
             self._desk = None
@@ -180,3 +204,14 @@ class Engine:
             return False  # not allowed: on a PC, or without CAP_SYS_NICE; the call works, a busy machine may be heard
         self.memory_locked = lock_memory()
         return True
+
+
+def _cipher(agreed: Agreed | None, identity: StreamIdentity) -> SrtpCipher | None:
+    """What encrypts a stream, None for a plain one and while keys are on their way. MediaError when the library is not there or cannot."""
+    if not isinstance(agreed, SharedKeys):
+        return None
+    try:
+        from firmware.media.srtp import SrtpCipher
+    except ImportError as error:
+        raise MediaError(f"encryption cannot be loaded ({error}): install libsrtp2 and build again") from error
+    return SrtpCipher(send=agreed.send, receive=agreed.receive, ssrc=identity.ssrc)

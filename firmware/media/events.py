@@ -53,6 +53,22 @@ class SoundFault(NamedTuple):
     at_ns: int
 
 
+class StreamEncrypted(NamedTuple):
+    """The handshake of `call` is done: its sound flows, encrypted by `cipher` (RFC 5764)."""
+
+    call: str
+    cipher: str
+    at_ns: int
+
+
+class KeyingFailed(NamedTuple):
+    """The stream of `call` has no keys and will get none: it stays mute, and its call is of no use. `detail` is one plain sentence."""
+
+    call: str
+    detail: str
+    at_ns: int
+
+
 class StreamFault(NamedTuple):
     """The stream of `call` could not begin, change or take digits; `detail` is one plain sentence."""
 
@@ -69,5 +85,7 @@ class QualityMeasured(NamedTuple):
     at_ns: int
 
 
-MediaEvent = FirstAudio | DigitHeard | StreamSilent | SoundEnded | SoundFault | StreamFault | QualityMeasured
+MediaEvent = (
+    FirstAudio | DigitHeard | StreamSilent | StreamEncrypted | KeyingFailed | SoundEnded | SoundFault | StreamFault | QualityMeasured
+)
 MediaSink = Callable[[MediaEvent], None]

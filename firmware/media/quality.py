@@ -9,9 +9,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from math import log2, pow
-from typing import Final
+from typing import Final, NamedTuple
 
 from firmware.media.core_values import StreamStats
+from firmware.media.extended_report import VoipMetrics
 from firmware.sdp.offer_answer import MediaSession
 
 R_DEFAULT: Final = 93.2  # G.107 §7.7: every parameter at its default, no loss, no delay
@@ -30,7 +31,16 @@ EQUIPMENT: Final[dict[str, tuple[float, float]]] = {
 }
 EQUIPMENT_UNKNOWN: Final = (0.0, 4.3)  # G.113's figure for G.711 without concealment: assume the worse
 
+DRIFT_AFTER_S: Final = 60  # one adaptation of 20 ms is 333 ppm of a minute; a bad crystal has 200
 HISTORY_SAMPLES_MAX: Final = 512  # as many points as a plot shows; 1 kB a call
+
+
+class EchoState(NamedTuple):
+    """What the echo canceller says of a call: how much echo it takes away, and the delay from loudspeaker to microphone."""
+
+    attenuation_db: float
+    delay_ms: float
+    half_duplex: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +49,9 @@ class QualityRecord:
 
     Delays and durations in milliseconds. `mos_heard` estimates what our side heard, `mos_sent` what the other side heard of us by its own
     reports (None until one arrived). `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
+    Bursts and gaps of loss are those of RFC 3611 §4.7.2. `packets_refused`: encrypted ones that were forged or replayed.
+    `drift_ppm`: how much faster the other side's clock runs, by what playing had to cut; None for a call too short to tell.
+    `encryption` says how keys were agreed on, '' for a plain call. `there`: how the other side heard us, by its extended report.
     `buffer_history_ms` samples the jitter buffer's delay every `history_interval_ms`.
     """
 
@@ -52,7 +65,12 @@ class QualityRecord:
     packets_duplicate: int
     packets_reordered: int
     packets_rejected: int
+    packets_refused: int
     loss_percent: float
+    burst_loss_percent: float
+    burst_ms: int
+    gap_loss_percent: float
+    gap_ms: int
     jitter_ms: float
     buffer_ms_mean: float
     buffer_ms_max: float
@@ -66,6 +84,10 @@ class QualityRecord:
     mouth_to_ear_ms: float
     mos_heard: float
     mos_sent: float | None
+    drift_ppm: float | None
+    encryption: str
+    echo: EchoState | None
+    there: VoipMetrics | None
     history_interval_ms: int
     buffer_history_ms: tuple[float, ...]
 
@@ -75,21 +97,23 @@ def measured(
     session: MediaSession,
     stats: StreamStats,
     history: DelayHistory,
+    voip: tuple[VoipMetrics, VoipMetrics | None],
     *,
     duration_ms: int,
     period_ms: float,
     late_periods: int,
     overruns: int,
     underruns: int,
+    echo: EchoState | None = None,
 ) -> QualityRecord:
     """The record of a stream from the core's counters, the sampled buffer delay and the card's own counters since it began."""
     curve = history.samples_ms()
     mean_ms = sum(curve) / len(curve) if curve else 0.0
     lost = max(0, stats.packets_lost)
     unplayed = lost + stats.packets_late + stats.packets_discarded
-    half_trip_ms = (stats.rtt_ms or 0.0) / 2
     # One packet is filled and one period waits in the card on its way out; the other side's own card is not ours to know.
-    mouth_to_ear_ms = session.ptime_ms + half_trip_ms + mean_ms + period_ms
+    mouth_to_ear_ms = session.ptime_ms + (stats.rtt_ms or 0.0) / 2 + mean_ms + period_ms
+    here, there = voip
     remote_percent = None if stats.remote_packets_lost is None else percent(max(0, stats.remote_packets_lost), stats.packets_sent)
     return QualityRecord(
         call=call,
@@ -102,7 +126,12 @@ def measured(
         packets_duplicate=stats.packets_duplicate,
         packets_reordered=stats.packets_reordered,
         packets_rejected=stats.packets_invalid + stats.packets_foreign,
+        packets_refused=stats.packets_refused,
         loss_percent=percent(lost, stats.packets_expected),
+        burst_loss_percent=here.burst_loss_percent,
+        burst_ms=here.burst_ms,
+        gap_loss_percent=here.gap_loss_percent,
+        gap_ms=here.gap_ms,
         jitter_ms=stats.jitter_ms,
         buffer_ms_mean=mean_ms,
         buffer_ms_max=max(curve, default=0.0),
@@ -116,9 +145,28 @@ def measured(
         mouth_to_ear_ms=mouth_to_ear_ms,
         mos_heard=mos(session.codec.name, percent(unplayed, stats.packets_expected), mouth_to_ear_ms),
         mos_sent=None if remote_percent is None else mos(session.codec.name, remote_percent, mouth_to_ear_ms),
+        drift_ppm=drift_ppm(stats),
+        encryption="" if session.protection is None else str(session.protection),
+        echo=echo,
+        there=there,
         history_interval_ms=history.interval_ms,
         buffer_history_ms=curve,
     )
+
+
+def drift_ppm(stats: StreamStats) -> float | None:
+    """How much faster the sender's clock runs than ours, in millionths; None below DRIFT_AFTER_S of sound.
+
+    A buffer that neither grows nor runs dry has to cut what comes too much: over a call that is the drift, but for one adaptation.
+    """
+    if stats.samples_played < DRIFT_AFTER_S * stats.rate_hz:
+        return None
+    return 1e6 * (stats.samples_removed - stats.samples_inserted) / stats.samples_played
+
+
+def rating(codec: str, loss_percent: float, delay_ms: float) -> float:
+    """R of G.107, 0 to 93.2."""
+    return max(0.0, R_DEFAULT - delay_impairment(delay_ms) - equipment_impairment(codec, loss_percent))
 
 
 def percent(part: int, whole: int) -> float:

@@ -40,6 +40,13 @@ class MediaPort:
         """The RTCP socket's descriptor; -1 once closed."""
         return self._rtcp.fileno()
 
+    def send(self, datagram: bytes, to: tuple[str, int]) -> None:
+        """Send what is no media from the RTP port. What the system does not take is lost, as on every way."""
+        host, port = to
+        mapped = f"::ffff:{host}" if self.family == socket.AF_INET6 and ":" not in host else host
+        with contextlib.suppress(OSError):
+            self._rtp.sendto(datagram, (mapped, port))
+
     def close(self) -> None:
         """Give both ports back. Allowed in any state."""
         self._rtp.close()

@@ -59,7 +59,7 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
     silent = session.remote_is_null
     return StreamSettings(
         rtp_fd=port.rtp_fd,
-        rtcp_fd=port.rtcp_fd,
+        rtcp_fd=port.rtp_fd if session.rtcp_mux else port.rtcp_fd,
         remote_rtp=None if silent else (session.remote_host, session.remote_rtp_port),
         remote_rtcp=None if silent else (session.remote_rtcp_host, session.remote_rtcp_port),
         receive=tuple((codec.payload_type, core_codec(codec)) for codec in session.receive_codecs),
@@ -79,6 +79,7 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
         first_timestamp=identity.first_timestamp,
         first_sequence=identity.first_sequence,
         cname=identity.cname,
+        extended_reports=session.rtcp_xr,
         latch_ms=limits.latch_ms,
         delay_min_ms=limits.delay_min_ms,
         delay_max_ms=limits.delay_max_ms,

@@ -65,6 +65,7 @@ struct pm_pump {
     struct pm_events events;
     /* From here on: what is filled before it is read. Half a megabyte, most of which a door with one call never touches. */
     struct pm_inbox inbox;
+    struct pm_apart apart;
     struct pm_stream streams[PM_STREAMS_MAX];
 };
 
@@ -76,11 +77,22 @@ void pm_pump_close(struct pm_pump *pump);
 
 /* Returns the slot, PM_EFULL, PM_EARG for a setting out of range, PM_ESYSTEM for a descriptor that is no socket. */
 int pm_pump_stream_start(struct pm_pump *pump, const struct pm_stream_config *config, int64_t now_ns);
-/* PM_ESTATE for a free slot, PM_EARG as above. The descriptors and the SSRC of the start stay. */
+/* PM_ESTATE for a free slot, PM_EARG as above. The RTP socket and the SSRC of the start stay. */
 int pm_pump_stream_update(struct pm_pump *pump, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
 /* Sends a BYE and frees the slot. */
 int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int64_t wall_ns);
 int pm_pump_stream_mute(struct pm_pump *pump, unsigned slot, bool muted);
+/* What happens to the stream's packets from the next one on (enum pm_secure_state). `ops` and `context` count with PM_SECURE_OPEN
+ * alone; `context` stays the caller's, who keeps it until the stream is stopped or secured anew. PM_ESTATE for a free slot. */
+int pm_pump_stream_secure(struct pm_pump *pump, unsigned slot, unsigned state, const struct pm_secure_ops *ops, void *context);
+/* How the slot's stream is heard here and, returning 1, how the peer hears us by its last extended report; 0 when there was none.
+ * PM_ESTATE for a free slot. */
+int pm_pump_stream_voip(const struct pm_pump *pump, unsigned slot, struct pm_voip_metrics *here, struct pm_voip_metrics *there);
+/* What the next extended report says of how the stream sounds. PM_ESTATE for a free slot. */
+int pm_pump_stream_judge(struct pm_pump *pump, unsigned slot, const struct pm_judgement *judgement);
+/* Moves the oldest datagram that is no media (STUN, DTLS) out; returns its length, 0 when none waits, PM_EARG when `capacity` is
+ * less than PM_DATAGRAM_OCTETS. */
+int pm_pump_apart(struct pm_pump *pump, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity);
 int pm_pump_stream_stats(const struct pm_pump *pump, unsigned slot, struct pm_stream_stats *stats);
 /* PM_ESTATE also when telephone-event is not agreed; else as pm_digit_out_queue. */
 int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms,

@@ -13,7 +13,7 @@ enum {
 struct pm_inbox; /* receive buffers and their descriptors, complete in pm_inbox.h */
 
 struct pm_datagram {
-    const uint8_t *data;
+    uint8_t *data; /* may be decrypted in place */
     size_t octets;
     struct pm_address from;
     int64_t age_ns; /* time since the kernel received it */
@@ -26,7 +26,7 @@ int pm_socket_prepare(int fd);
  */
 int pm_socket_receive(int fd, struct pm_inbox *inbox, int64_t wall_ns);
 /* Datagram i of the last receive; false when it is to be ignored (cut short, foreign family). */
-bool pm_socket_datagram(const struct pm_inbox *inbox, int i, struct pm_datagram *datagram);
+bool pm_socket_datagram(struct pm_inbox *inbox, int i, struct pm_datagram *datagram);
 
 /* Sends one datagram; false when the kernel did not take it. */
 bool pm_socket_send(int fd, const struct pm_address *to, const uint8_t *data, size_t octets);

@@ -10,7 +10,9 @@
 #include "pm_playout.h"
 #include "pm_red.h"
 #include "pm_rtcp.h"
+#include "pm_secure.h"
 #include "pm_source.h"
+#include "pm_xr.h"
 
 /* Where packets may come from, RFC 3550 leaves open; this is ours. `signalled` is what offer and answer say. Until `window_end_ns`
  * two packets in sequence from elsewhere move the stream there, unless packets from the signalled address have come: then it is
@@ -40,6 +42,9 @@ struct pm_report {
     bool rtt_known, remote_known;
     double rtt_ms, remote_loss_fraction, remote_jitter_ms;
     int32_t remote_packets_lost;
+    struct pm_judgement judgement; /* of what we hear, for extended reports */
+    bool remote_voip_known;
+    struct pm_voip_metrics remote_voip; /* how the peer hears us */
 };
 
 /* What is sent while nobody speaks, when comfort noise is agreed (RFC 3389). */
@@ -69,6 +74,7 @@ struct pm_stream {
     bool muted; /* the microphone is left out of what this stream is given */
     struct pm_latch latch;
     struct pm_report report;
+    struct pm_secure secure;
     /* in */
     struct pm_playout playout;
     struct pm_digit_in digit_in;
@@ -77,6 +83,7 @@ struct pm_stream {
     bool has_source;
     struct pm_source contender; /* another SSRC: heard once two of its packets came in sequence */
     bool has_contender;
+    struct pm_burst burst;
     uint64_t expected_before, received_before; /* of the sources before this one */
     uint64_t received, octets_received, invalid, foreign, ignored;
     uint32_t source_changes;
@@ -105,10 +112,10 @@ int pm_stream_init(struct pm_stream *stream, const struct pm_stream_config *conf
 /* Gives back what decoding holds. Allowed at any time after init. */
 void pm_stream_close(struct pm_stream *stream);
 
-/* A new offer and answer: addresses, direction, payload types, packet time. SSRC, counters and descriptors stay. */
+/* A new offer and answer: addresses, direction, payload types, packet time, RTCP's socket. SSRC, counters, the RTP socket stay. */
 int pm_stream_update(struct pm_stream *stream, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
 
-/* One datagram from the RTP socket. */
+/* One RTP packet from the RTP socket, in clear. */
 void pm_stream_rtp(struct pm_stream *stream, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t arrival_ns,
                    int64_t now_ns, struct pm_events *events);
 
@@ -120,12 +127,17 @@ size_t pm_stream_feed(struct pm_stream *stream, const int16_t *samples, size_t n
 /* Builds the packet when one is full: returns its length, or 0 when none is due (not full, or nothing may be sent). */
 size_t pm_stream_packet(struct pm_stream *stream, uint8_t *out, size_t capacity, int64_t now_ns, struct pm_events *events);
 
-/* One datagram from the RTCP socket. */
+/* One compound RTCP packet, in clear: from its own socket, or from the RTP socket (RFC 5761). */
 void pm_stream_rtcp(struct pm_stream *stream, const uint8_t *data, size_t octets, const struct pm_address *from, int64_t now_ns,
                     int64_t wall_ns, struct pm_events *events);
 /* Builds a report when one is due, or the last one with a BYE. Returns its length, or 0. */
 size_t pm_stream_report(struct pm_stream *stream, uint8_t *out, size_t capacity, bool bye, int64_t now_ns, int64_t wall_ns,
                         double fraction);
+
+/* How we hear the peer, as an extended report tells it. */
+void pm_stream_voip(const struct pm_stream *stream, struct pm_voip_metrics *metrics);
+/* Where reports go. */
+const struct pm_address *pm_stream_report_to(const struct pm_stream *stream);
 
 /* Tells of silence and of digits whose end was lost: once a period. */
 void pm_stream_tick(struct pm_stream *stream, int64_t now_ns, struct pm_events *events);

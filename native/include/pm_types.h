@@ -93,7 +93,7 @@ struct pm_encoder_settings {
 /* One stream as offer and answer agreed on it. */
 struct pm_stream_config {
     int rtp_fd;  /* bound UDP sockets, owned by the caller and open until the stream is stopped */
-    int rtcp_fd; /* -1: no RTCP */
+    int rtcp_fd; /* -1: no RTCP; rtp_fd: both on one port (RFC 5761) */
     struct pm_address remote_rtp;
     struct pm_address remote_rtcp;
     struct pm_payload receive[PM_PAYLOADS_MAX];
@@ -116,6 +116,7 @@ struct pm_stream_config {
     uint32_t ssrc;
     uint32_t first_timestamp;
     uint16_t first_sequence;
+    bool extended_reports; /* the peer takes the VoIP metrics of RFC 3611 */
     uint32_t latch_ms;     /* how long symmetric RTP may move the remote address; 0: never */
     uint16_t delay_min_ms; /* bounds of the playout delay that the buffer may choose, up to PM_DELAY_MAX_MS */
     uint16_t delay_max_ms;
@@ -207,6 +208,7 @@ struct pm_period_result {
     uint32_t events;
     uint32_t tap_samples; /* written to each tap, at the tap's rate */
     uint32_t mix_rate_hz; /* at which this period was mixed */
+    uint32_t apart;       /* datagrams that are no media and wait for pm_pump_apart */
 };
 
 struct pm_stream_stats {
@@ -222,6 +224,7 @@ struct pm_stream_stats {
     uint64_t packets_invalid;   /* malformed, or a payload type that was not agreed */
     uint64_t packets_foreign;   /* from an address other than the locked one */
     uint64_t packets_ignored;   /* arrived while the direction forbids to play them */
+    uint64_t packets_refused;   /* encryption was agreed and they were not authentic, or replayed */
     uint32_t source_changes;
     double jitter_ms; /* RFC 3550 A.8 */
     /* playing, in samples at rate_hz unless named otherwise */
@@ -253,6 +256,28 @@ struct pm_stream_stats {
     bool heard;             /* at least one valid packet */
     bool latched;           /* the remote address was moved by symmetric RTP */
     struct pm_address remote_rtp;
+};
+
+/* How one side heard the other: the VoIP metrics block of RFC 3611 section 4.7, as it stands on the wire. Rates and densities are
+ * of 256; levels, R factors and scores are PM_XR_UNKNOWN (127) when not measured; scores are ten times MOS. */
+struct pm_voip_metrics {
+    uint32_t ssrc; /* of the source that was heard */
+    uint8_t loss_rate, discard_rate;
+    uint8_t burst_density, gap_density; /* of packets lost or discarded within bursts, and outside */
+    uint16_t burst_ms, gap_ms;          /* mean durations */
+    uint16_t round_trip_ms, end_system_ms;
+    uint8_t signal_dbm, noise_dbm; /* two's complement, dBm0 */
+    uint8_t echo_return_loss_db;
+    uint8_t gmin;
+    uint8_t r_factor, r_factor_external;
+    uint8_t mos_listening, mos_conversation;
+    uint8_t receiver; /* concealment, kind of buffer, its rate: section 4.7.6 */
+    uint16_t buffer_nominal_ms, buffer_max_ms, buffer_limit_ms;
+};
+
+/* What is known of a stream's sound beyond its packets; PM_XR_UNKNOWN each where it is not. */
+struct pm_judgement {
+    uint8_t r_factor, mos_listening, mos_conversation, echo_return_loss_db;
 };
 
 /* One RTP packet as the jitter buffer stores it. Times in nanoseconds of one monotonic clock. */

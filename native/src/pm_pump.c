@@ -16,6 +16,7 @@ static bool is_card_rate(uint32_t hz) {
 
 int pm_pump_init(struct pm_pump *p, const struct pm_pump_config *config) {
     memset(p, 0, offsetof(struct pm_pump, inbox));
+    p->apart.first = p->apart.count = 0;
     if (!is_card_rate(config->card_rate_hz) || config->period_samples == 0 ||
         (uint64_t)config->period_samples * 1000 > (uint64_t)config->card_rate_hz * PM_PERIOD_MAX_MS ||
         !pm_is_core_rate(config->tap_rate_hz) || config->echo.mode > PM_ECHO_HALF_DUPLEX) {
@@ -90,10 +91,10 @@ int pm_pump_stream_stop(struct pm_pump *p, unsigned slot, int64_t now_ns, int64_
     if (s == NULL) {
         return PM_ESTATE;
     }
-    uint8_t packet[PM_RTCP_PACKET_MAX];
-    size_t octets = pm_stream_report(s, packet, sizeof packet, true, now_ns, wall_ns, 0.0);
-    if (octets > 0) {
-        (void)pm_socket_send(s->config.rtcp_fd, &s->report.remote, packet, octets);
+    _Alignas(8) uint8_t packet[PM_RTCP_PACKET_MAX + PM_SECURE_TRAILER_MAX];
+    size_t octets = pm_stream_report(s, packet, PM_RTCP_PACKET_MAX, true, now_ns, wall_ns, 0.0);
+    if (octets > 0 && pm_secure_seal(&s->secure, packet, &octets, sizeof packet, true)) {
+        (void)pm_socket_send(s->config.rtcp_fd, pm_stream_report_to(s), packet, octets);
     }
     free_slot(p, slot);
     return PM_OK;
@@ -105,6 +106,38 @@ int pm_pump_stream_mute(struct pm_pump *p, unsigned slot, bool muted) {
         return PM_ESTATE;
     }
     s->muted = muted;
+    return PM_OK;
+}
+
+int pm_pump_stream_secure(struct pm_pump *p, unsigned slot, unsigned state, const struct pm_secure_ops *ops, void *context) {
+    struct pm_stream *s = stream_of(p, slot);
+    if (s == NULL) {
+        return PM_ESTATE;
+    }
+    if (state > PM_SECURE_OPEN || (state == PM_SECURE_OPEN && ops == NULL)) {
+        return PM_EARG;
+    }
+    s->secure.state = state;
+    s->secure.ops = ops;
+    s->secure.context = context;
+    return PM_OK;
+}
+
+int pm_pump_stream_voip(const struct pm_pump *p, unsigned slot, struct pm_voip_metrics *here, struct pm_voip_metrics *there) {
+    if (slot >= PM_STREAMS_MAX || !p->used[slot]) {
+        return PM_ESTATE;
+    }
+    pm_stream_voip(&p->streams[slot], here);
+    *there = p->streams[slot].report.remote_voip;
+    return p->streams[slot].report.remote_voip_known;
+}
+
+int pm_pump_stream_judge(struct pm_pump *p, unsigned slot, const struct pm_judgement *judgement) {
+    struct pm_stream *s = stream_of(p, slot);
+    if (s == NULL) {
+        return PM_ESTATE;
+    }
+    s->report.judgement = *judgement;
     return PM_OK;
 }
 
@@ -179,6 +212,28 @@ size_t pm_pump_events(struct pm_pump *p, struct pm_event *events, size_t capacit
     return count;
 }
 
+int pm_pump_apart(struct pm_pump *p, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity) {
+    return pm_apart_take(&p->apart, slot, from, data, capacity);
+}
+
+static void take_datagram(struct pm_pump *p, struct pm_stream *s, struct pm_datagram *d, bool rtcp, int64_t now_ns,
+                          int64_t wall_ns) {
+    enum pm_packet_kind kind = pm_packet_kind(d->data, d->octets);
+    if (kind == PM_PACKET_STUN || kind == PM_PACKET_DTLS) {
+        pm_apart_keep(&p->apart, s->slot, d);
+        return;
+    }
+    rtcp = rtcp || kind == PM_PACKET_RTCP;
+    if (!pm_secure_open(&s->secure, d->data, &d->octets, rtcp)) {
+        return;
+    }
+    if (rtcp) {
+        pm_stream_rtcp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, wall_ns - d->age_ns, &p->events);
+    } else {
+        pm_stream_rtp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, now_ns, &p->events);
+    }
+}
+
 /* Reads one socket until it is empty, a bound is reached, or a short batch says that it is. */
 static void drain(struct pm_pump *p, struct pm_stream *s, bool rtcp, int64_t now_ns, int64_t wall_ns) {
     int fd = rtcp ? s->config.rtcp_fd : s->config.rtp_fd;
@@ -187,12 +242,10 @@ static void drain(struct pm_pump *p, struct pm_stream *s, bool rtcp, int64_t now
         count = pm_socket_receive(fd, &p->inbox, wall_ns);
         for (int i = 0; i < count; i++) {
             struct pm_datagram d;
-            if (!pm_socket_datagram(&p->inbox, i, &d)) {
-                s->invalid++;
-            } else if (rtcp) {
-                pm_stream_rtcp(s, d.data, d.octets, &d.from, now_ns - d.age_ns, wall_ns - d.age_ns, &p->events);
+            if (pm_socket_datagram(&p->inbox, i, &d)) {
+                take_datagram(p, s, &d, rtcp, now_ns, wall_ns);
             } else {
-                pm_stream_rtp(s, d.data, d.octets, &d.from, now_ns - d.age_ns, now_ns, &p->events);
+                s->invalid++;
             }
         }
     }
@@ -206,7 +259,7 @@ static void receive(struct pm_pump *p, int64_t now_ns, int64_t wall_ns) {
             continue;
         }
         drain(p, &p->streams[i], false, now_ns, wall_ns);
-        if (look_for_reports && p->streams[i].config.rtcp_fd >= 0) {
+        if (look_for_reports && p->streams[i].config.rtcp_fd >= 0 && p->streams[i].config.rtcp_fd != p->streams[i].config.rtp_fd) {
             drain(p, &p->streams[i], true, now_ns, wall_ns);
         }
     }
@@ -214,7 +267,7 @@ static void receive(struct pm_pump *p, int64_t now_ns, int64_t wall_ns) {
 
 static void send_audio(struct pm_pump *p, unsigned slot, const int16_t *samples, size_t n, int64_t now_ns) {
     struct pm_stream *s = &p->streams[slot];
-    uint8_t packet[PM_RTP_PACKET_MAX];
+    _Alignas(8) uint8_t packet[PM_RTP_PACKET_MAX + PM_SECURE_TRAILER_MAX];
     int16_t own[PM_RENDER_MAX];
     if (s->rate_hz != p->mix_rate_hz) {
         size_t own_n = n * s->rate_hz / p->mix_rate_hz;
@@ -224,20 +277,22 @@ static void send_audio(struct pm_pump *p, unsigned slot, const int16_t *samples,
     }
     for (size_t done = 0; done < n;) { /* bounded: each turn takes samples or, when none fit, sends a packet and makes room */
         done += pm_stream_feed(s, samples + done, n - done);
-        size_t octets = pm_stream_packet(s, packet, sizeof packet, now_ns, &p->events);
-        if (octets > 0 && !pm_socket_send(s->config.rtp_fd, &s->latch.remote, packet, octets)) {
+        size_t octets = pm_stream_packet(s, packet, PM_RTP_PACKET_MAX, now_ns, &p->events);
+        if (octets > 0 && !(pm_secure_seal(&s->secure, packet, &octets, sizeof packet, false) &&
+                            pm_socket_send(s->config.rtp_fd, &s->latch.remote, packet, octets))) {
             s->send_errors++;
         }
     }
 }
 
 static void send_reports(struct pm_pump *p, struct pm_stream *s, int64_t now_ns, int64_t wall_ns) {
-    uint8_t packet[PM_RTCP_PACKET_MAX];
+    _Alignas(8) uint8_t packet[PM_RTCP_PACKET_MAX + PM_SECURE_TRAILER_MAX];
     if (now_ns < s->report.due_ns) {
         return;
     }
-    size_t octets = pm_stream_report(s, packet, sizeof packet, false, now_ns, wall_ns, next_fraction(p));
-    if (octets > 0 && !pm_socket_send(s->config.rtcp_fd, &s->report.remote, packet, octets)) {
+    size_t octets = pm_stream_report(s, packet, PM_RTCP_PACKET_MAX, false, now_ns, wall_ns, next_fraction(p));
+    if (octets > 0 && !(pm_secure_seal(&s->secure, packet, &octets, sizeof packet, true) &&
+                        pm_socket_send(s->config.rtcp_fd, pm_stream_report_to(s), packet, octets))) {
         s->send_errors++;
     }
 }
@@ -401,7 +456,9 @@ int pm_pump_period(struct pm_pump *p, int64_t now_ns, int64_t wall_ns, const int
         pm_resample_exactly(&p->heard_to_tap, p->heard, n, heard, tap_n);
         pm_resample_exactly(&p->said_to_tap, p->said, n, said, tap_n);
     }
-    *result = (struct pm_period_result){
-        .events = p->events.count, .tap_samples = heard != NULL ? (uint32_t)tap_n : 0, .mix_rate_hz = p->mix_rate_hz};
+    *result = (struct pm_period_result){.events = p->events.count,
+                                        .apart = p->apart.count,
+                                        .tap_samples = heard != NULL ? (uint32_t)tap_n : 0,
+                                        .mix_rate_hz = p->mix_rate_hz};
     return PM_OK;
 }

@@ -1,3 +1,4 @@
+#include "pm_bytes.h"
 #include "pm_socket.h"
 #include "pm_stream.h"
 #include <string.h>
@@ -26,6 +27,7 @@ void pm_report_init(struct pm_report *r, int64_t now_ns, double fraction) {
     memset(r, 0, sizeof *r);
     r->initial = true;
     r->average_octets = FIRST_OCTETS;
+    r->judgement = (struct pm_judgement){PM_XR_UNKNOWN, PM_XR_UNKNOWN, PM_XR_UNKNOWN, PM_XR_UNKNOWN};
     schedule(r, now_ns, 0, 1, false, fraction);
 }
 
@@ -81,6 +83,9 @@ void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, con
             read_block(s, &c.blocks[i], now_ns, wall_ns);
         }
     }
+    if (pm_xr_find(data, octets, s->config.ssrc, &r->remote_voip)) {
+        r->remote_voip_known = true;
+    }
     for (unsigned i = 0; i < c.bye_count; i++) {
         if (s->has_source && c.bye_ssrc[i] == s->source.ssrc) {
             pm_events_push(events, (struct pm_event){.at_ns = now_ns, .kind = PM_EVENT_BYE, .stream = s->slot});
@@ -102,15 +107,66 @@ static void write_block(struct pm_stream *s, struct pm_rtcp_block *block, int64_
     }
 }
 
+const struct pm_address *pm_stream_report_to(const struct pm_stream *s) {
+    /* RFC 5761 section 5.1: multiplexed, reports take the way of the audio, moved or not. */
+    return s->config.rtcp_fd == s->config.rtp_fd ? &s->latch.remote : &s->report.remote;
+}
+
+static uint16_t whole_ms(double ms) {
+    return ms > 0.0 ? ms < 65535.0 ? (uint16_t)(ms + 0.5) : UINT16_MAX : 0;
+}
+
+void pm_stream_voip(const struct pm_stream *s, struct pm_voip_metrics *m) {
+    const struct pm_judgement *j = &s->report.judgement;
+    double delay_ms = pm_jitter_delay_ms(&s->playout.jitter);
+    pm_burst_metrics(&s->burst, s->config.ptime_ms, m);
+    m->ssrc = s->has_source ? s->source.ssrc : 0;
+    m->round_trip_ms = s->report.rtt_known ? whole_ms(s->report.rtt_ms) : 0;
+    m->end_system_ms = whole_ms(delay_ms + s->config.ptime_ms);
+    m->signal_dbm = m->noise_dbm = PM_XR_UNKNOWN;
+    m->echo_return_loss_db = j->echo_return_loss_db;
+    m->r_factor = j->r_factor;
+    m->r_factor_external = PM_XR_UNKNOWN;
+    m->mos_listening = j->mos_listening;
+    m->mos_conversation = j->mos_conversation;
+    /* Section 4.7.6: enhanced concealment (2 << 6), an adaptive buffer (3 << 4), its rate not told. */
+    m->receiver = 2u << 6 | 3u << 4;
+    m->buffer_nominal_ms = whole_ms(pm_jitter_target_ms(&s->playout.jitter));
+    m->buffer_max_ms = m->buffer_limit_ms = s->config.delay_max_ms;
+}
+
+/* A BYE alone, to stand last (RFC 3550 section 6.1). */
+static size_t put_bye(uint32_t ssrc, uint8_t *out, size_t capacity) {
+    if (capacity < 8) {
+        return 0;
+    }
+    memcpy(out, (const uint8_t[]){0x81, 203, 0, 1}, 4);
+    pm_store32(out + 4, ssrc);
+    return 8;
+}
+
+/* What follows the sender's description: extended metrics, where the peer takes them, and the goodbye. */
+static size_t put_rest(const struct pm_stream *s, bool bye, uint8_t *out, size_t capacity) {
+    size_t octets = 0;
+    if (s->config.extended_reports && s->has_source) {
+        struct pm_voip_metrics metrics;
+        pm_stream_voip(s, &metrics);
+        int length = pm_xr_build(s->config.ssrc, &metrics, out, capacity);
+        octets = length > 0 ? (size_t)length : 0;
+    }
+    return octets + (bye ? put_bye(s->config.ssrc, out + octets, capacity - octets) : 0);
+}
+
 size_t pm_stream_report(struct pm_stream *s, uint8_t *out, size_t capacity, bool bye, int64_t now_ns, int64_t wall_ns,
                         double fraction) {
     struct pm_report *r = &s->report;
-    bool reachable = s->config.rtcp_fd >= 0 && r->remote.family != PM_FAMILY_NONE && r->remote.port != 0;
+    const struct pm_address *to = pm_stream_report_to(s);
+    bool reachable = s->config.rtcp_fd >= 0 && to->family != PM_FAMILY_NONE && to->port != 0;
     if (!reachable || (bye ? s->sent == 0 && r->sent == 0 : now_ns < r->due_ns)) {
         return 0; /* section 6.3.7: who never sent anything says no goodbye */
     }
     bool we_sent = s->sent > r->sent_before[1];
-    struct pm_rtcp_compound c = {.ssrc = s->config.ssrc, .has_sender_info = we_sent, .bye = bye};
+    struct pm_rtcp_compound c = {.ssrc = s->config.ssrc, .has_sender_info = we_sent};
     if (we_sent) {
         c.ntp = pm_rtcp_ntp(wall_ns);
         c.rtp_timestamp = s->timestamp + pm_stream_units(s, s->fill);
@@ -127,6 +183,7 @@ size_t pm_stream_report(struct pm_stream *s, uint8_t *out, size_t capacity, bool
     if (length <= 0) {
         return 0;
     }
+    length += (int)put_rest(s, bye, out + length, capacity - (size_t)length);
     r->sent_before[1] = r->sent_before[0];
     r->sent_before[0] = s->sent;
     r->sent++;

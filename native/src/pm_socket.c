@@ -73,7 +73,7 @@ static bool read_name(const struct sockaddr_in6 *name, struct pm_address *a) {
     return true;
 }
 
-bool pm_socket_datagram(const struct pm_inbox *inbox, int i, struct pm_datagram *d) {
+bool pm_socket_datagram(struct pm_inbox *inbox, int i, struct pm_datagram *d) {
     if ((inbox->flags[i] & MSG_TRUNC) || !read_name(&inbox->names[i], &d->from)) {
         return false;
     }

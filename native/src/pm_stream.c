@@ -99,6 +99,7 @@ int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_
     s->marker = true;
     s->last_packet_ns = now_ns;
     pm_latch_open(&s->latch, &c->remote_rtp, now_ns + (int64_t)c->latch_ms * 1000000);
+    pm_burst_init(&s->burst);
     pm_report_init(&s->report, now_ns, fraction);
     s->report.remote = c->remote_rtcp;
     pm_digit_in_init(&s->digit_in);
@@ -140,7 +141,6 @@ int pm_stream_update(struct pm_stream *s, const struct pm_stream_config *c, bool
     const struct pm_stream_config before = s->config;
     s->config = *c;
     s->config.rtp_fd = before.rtp_fd;
-    s->config.rtcp_fd = before.rtcp_fd;
     s->config.ssrc = before.ssrc;
     bool same = (c->remote_rtp.family == PM_FAMILY_NONE && before.remote_rtp.family == PM_FAMILY_NONE) ||
                 pm_address_equal(&c->remote_rtp, &before.remote_rtp);
@@ -186,6 +186,7 @@ void pm_stream_stats(const struct pm_stream *s, struct pm_stream_stats *t) {
     t->packets_invalid = s->invalid;
     t->packets_foreign = s->foreign;
     t->packets_ignored = s->ignored;
+    t->packets_refused = s->secure.refused;
     t->source_changes = s->source_changes;
     t->jitter_ms = s->has_source ? s->source.jitter * 1000.0 / s->source.clock_rate_hz : 0.0;
     t->packets_sent = s->sent;

@@ -30,6 +30,7 @@ static void adopt(struct pm_stream *s, const struct pm_source *source) {
         s->expected_before += pm_source_expected(&s->source);
         s->received_before += s->source.received;
         s->source_changes++;
+        pm_burst_restart(&s->burst);
     }
     s->source = *source;
     s->has_source = true;
@@ -53,6 +54,7 @@ static bool from_valid_source(struct pm_stream *s, const struct pm_rtp_packet *p
         if (result == PM_SOURCE_RESTARTED) {
             s->expected_before += pm_source_expected(&before);
             s->received_before += before.received;
+            pm_burst_restart(&s->burst);
             pm_digit_in_init(&s->digit_in);
         }
         return result != PM_SOURCE_DOUBTFUL;
@@ -174,11 +176,14 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
     if (audio_clock_hz(s, p.payload_type) != 0 && p.payload_octets > 0) {
         pm_source_arrival(&s->source, p.timestamp, audio_clock_hz(s, p.payload_type), arrival_ns);
     }
+    uint64_t late_before = s->playout.jitter.late;
     if (is_red(s, p.payload_type)) {
         hear_red(s, &p, arrival_ns, now_ns, events);
     } else {
         hear(s, &p, false, arrival_ns, now_ns, events);
     }
+    /* Copies in it may be late while the packet itself is not. */
+    pm_burst_packet(&s->burst, p.sequence, !is_red(s, p.payload_type) && s->playout.jitter.late != late_before);
 }
 
 void pm_stream_render(struct pm_stream *s, int16_t *out, size_t n, int64_t now_ns, struct pm_events *events) {

@@ -22,6 +22,7 @@ struct test {
     { #function, function }
 
 extern const struct test seq_tests[], rtp_tests[], rtcp_tests[], source_tests[], jitter_tests[], playout_tests[], g711_tests[],
-    digit_tests[], tone_tests[], stream_tests[], pump_tests[], codec_tests[], pause_tests[], echo_tests[];
+    digit_tests[], tone_tests[], stream_tests[], pump_tests[], codec_tests[], pause_tests[], echo_tests[], srtp_tests[],
+    dtls_tests[], xr_tests[];
 
 #endif

@@ -10,15 +10,27 @@ with atheris.instrument_imports(include=["firmware"]):
     from firmware.errors import RemoteProtocolError
     from firmware.sdp.codec import codecs_of
     from firmware.sdp.codec_list import SOUND, codec_list
+    from firmware.sdp.crypto import SrtpKey, Suite, crypto_lines, parse_crypto
     from firmware.sdp.description import parse
+    from firmware.sdp.fingerprint import Fingerprint, parse_fingerprint
     from firmware.sdp.offer_answer import LocalMedia, make_answer, make_offer, read_answer
     from firmware.sdp.opus import OpusParameters
+    from firmware.sdp.protection import Encryption, Method, Protection
 
 from tests.fuzz.runner import run
 
 DATA = Path(__file__).parent.parent / "data" / "sdp"
 CODECS = codec_list(tuple(SOUND), redundancy=True, comfort_noise=True)
-LOCALS = tuple(LocalMedia(host=host, rtp_port=4000, codecs=CODECS, session_id=1) for host in ("192.0.2.1", "2001:db8::1"))
+PROTECTIONS = tuple(
+    Protection(wish, methods, tuple(SrtpKey(suite, bytes(suite.octets)) for suite in Suite), Fingerprint("sha-256", bytes(32)))
+    for wish in Encryption
+    for methods in ((Method.SDES, Method.DTLS), (Method.DTLS, Method.SDES))
+)
+LOCALS = tuple(
+    LocalMedia(host=host, rtp_port=4000, codecs=CODECS, session_id=1, protection=protection, rtcp_mux=True)
+    for host in ("192.0.2.1", "2001:db8::1")
+    for protection in PROTECTIONS
+)
 
 
 def one_input(data: bytes) -> None:
@@ -32,6 +44,11 @@ def one_input(data: bytes) -> None:
         for codec in codecs_of(media):
             assert 0 <= codec.payload_type <= 127
             assert max(codec.events(), default=0) <= 255
+        for line in crypto_lines(media.attribute_values("crypto")):
+            assert parse_crypto(str(line)) == line
+        for value in media.attribute_values("fingerprint"):
+            found = parse_fingerprint(value)
+            assert found is None or parse_fingerprint(str(found)) == found
     for local in LOCALS:
         try:
             answer, session = make_answer(description, local)
@@ -42,6 +59,7 @@ def one_input(data: bytes) -> None:
             assert parse(answer.to_bytes()) == answer
             assert session.codec.is_sound
             OpusParameters.parse(session.codec.fmtp)
+            assert session.protection is not None or local.protection.encryption is not Encryption.MANDATORY
             again = make_offer(local, previous=answer)
             assert len(again.media) == len(answer.media)
         try:
@@ -49,6 +67,7 @@ def one_input(data: bytes) -> None:
         except RemoteProtocolError:
             continue
         assert 10 <= session.ptime_ms <= 60
+        assert session.protection is not None or local.protection.encryption is not Encryption.MANDATORY
 
 
 def seeds() -> list[bytes]:

@@ -18,7 +18,7 @@ from firmware.media.quality import (
     mos_of_rating,
     percent,
 )
-from tests.media.samples import NOTHING_COUNTED, session
+from tests.media.samples import NOTHING_COUNTED, NOTHING_HEARD, session
 
 
 def test_a_perfect_line_scores_what_g107_states_for_its_defaults() -> None:
@@ -104,6 +104,7 @@ def test_a_record_counts_late_packets_as_loss_for_the_ear_but_not_for_the_networ
             packets_expected=100, packets_lost=2, packets_late=3, packets_sent=100, rtt_ms=10.0, samples_concealed=800
         ),
         history,
+        (NOTHING_HEARD, None),
         duration_ms=2000,
         period_ms=20.0,
         late_periods=1,
@@ -124,6 +125,7 @@ def test_duplicates_do_not_make_the_loss_negative() -> None:
         session(),
         NOTHING_COUNTED._replace(packets_expected=10, packets_lost=-3, packets_sent=10, remote_packets_lost=-1),
         DelayHistory(100),
+        (NOTHING_HEARD, None),
         duration_ms=1,
         period_ms=20.0,
         late_periods=0,

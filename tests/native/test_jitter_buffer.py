@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from firmware.media.binding import (
     Frame,
     GetResult,
-    JitterBuffer,
     JitterPacket,
     MediaCodec,
-    Playout,
     PutResult,
     decode_g711,
     encode_g711,
@@ -23,6 +21,7 @@ from firmware.media.binding import (
     sequence_distance,
     timestamp_difference,
 )
+from firmware.media.playout import JitterBuffer, Playout
 from tests.native.speech import speech
 
 MS = 1_000_000

@@ -19,7 +19,8 @@ __all__ = ["parties"]  # the fixture
 
 ALONE = """
 import sys
-from firmware.media.binding import MediaCodec, Playout
+from firmware.media.binding import MediaCodec
+from firmware.media.playout import Playout
 try:
     Playout(((96, MediaCodec.OPUS),), rate_hz=16000)
 except ValueError:

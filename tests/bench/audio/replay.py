@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from firmware.media.binding import JitterPacket, MediaCodec, Playout, StreamStats, decode_g711, encode_g711
+from firmware.media.binding import JitterPacket, MediaCodec, StreamStats, decode_g711, encode_g711
+from firmware.media.playout import Playout
 from tests.bench.audio.networks import Trace
 from tests.bench.audio.speech import RATE_HZ, Samples
 
