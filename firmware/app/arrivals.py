@@ -55,11 +55,13 @@ def _of_media(event: media.MediaEvent) -> tuple[door.Input, ...]:
         case media.StreamSilent(call=call, for_s=for_s):
             detail = f"no sound arrived for {for_s:.0f} s"
             return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)
+        case media.KeyingFailed(call=call, detail=detail):
+            return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)
         case media.SoundFault(working=working, detail=detail):
             return (door.HealthChanged(part="sound", working=working, detail=detail),)
         case media.StreamFault(call=call, detail=detail):
             return (door.HealthChanged(part=f"sound of call {call}", working=False, detail=detail),)
-        case media.FirstAudio() | media.SoundEnded() | media.QualityMeasured():
+        case media.FirstAudio() | media.StreamEncrypted() | media.SoundEnded() | media.QualityMeasured():
             return ()
         case never:
             assert_never(never)

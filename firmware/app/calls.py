@@ -23,7 +23,9 @@ from firmware.door import events as door
 from firmware.errors import MediaError, RemoteProtocolError
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
+from firmware.sdp.ice import IceCredentials
 from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sdp.protection import PLAIN, Protection
 from firmware.sip import events as sip
 from firmware.sip.names import TransferKey
 from firmware.sip.notices import CallOrdered
@@ -62,10 +64,15 @@ class Calls:
         session_id: Callable[[], int],
         listed: Mapping[str, str] = MappingProxyType({}),
         targets: Mapping[str, str] = MappingProxyType({}),
+        protection: Callable[[str | None], Protection] = lambda _account: PLAIN,
+        rtcp_mux: bool = False,
+        rtcp_xr: bool = False,
+        ice: Callable[[], IceCredentials | None] = lambda: None,
     ) -> None:
         """`listed`: the targets of the configuration by address, user@host in lower case: their digits count after a transfer as well.
 
-        `targets`: the same by their whole URI: who is called so is that target.
+        `targets`: the same by their whole URI: who is called so is that target. `protection`: how sound may be encrypted in a call through
+        that account, with keys for one leg.
         """
         self._command = command
         self._tell = tell
@@ -76,6 +83,10 @@ class Calls:
         self._session_id = session_id
         self._listed = listed
         self._targets = targets
+        self._protection = protection
+        self._rtcp_mux = rtcp_mux
+        self._rtcp_xr = rtcp_xr
+        self._ice = ice
         self._moves = 0
         self._asked = 0
         self._wishes: dict[door.CallName, TransferKey] = {}  # REFERs that become a call as soon as the door wants it
@@ -97,7 +108,7 @@ class Calls:
 
     def ring(self, effect: door.Ring) -> None:
         """Place a call. What keeps it from being placed is told to the door as an unreachable phone."""
-        leg = Leg(sip.CallKey(effect.call), incoming=False)
+        leg = Leg(sip.CallKey(effect.call), incoming=False, account=effect.account)
         try:
             target = Uri.parse(effect.uri)
             media = self._local_media(leg)
@@ -175,8 +186,9 @@ class Calls:
                     self._moved(leg, door.Stage.RINGING, "")
             case sip.MediaAgreed(call=call, session=session, early=early) if leg := self._legs.get(call):
                 self._agreed(leg, session, early=early)
-            case sip.CallAnswered(call=call, remote=remote) if leg := self._legs.get(call):
+            case sip.CallAnswered(call=call, remote=remote, is_encrypted=encrypted) if leg := self._legs.get(call):
                 leg.address = _address(remote.uri)
+                leg.encrypted = encrypted
                 self._answered(leg)
             case CallOrdered(call=call, order=order) if leg := self._legs.get(call):
                 self._ordered(leg, order)
@@ -228,7 +240,14 @@ class Calls:
             return
         self._moves += 1
         key = sip.CallKey(f"{old.name}-moved-{self._moves}")
-        leg = Leg(key, incoming=False, follows=old, party=event.target, is_listed=_address(event.target) in self._listed)
+        leg = Leg(
+            key,
+            incoming=False,
+            account=old.account,
+            follows=old,
+            party=event.target,
+            is_listed=_address(event.target) in self._listed,
+        )
         try:
             media = self._local_media(leg)
         except MediaError as error:
@@ -272,7 +291,7 @@ class Calls:
         """A call takes the place of one of ours (RFC 3891): it is answered for the door, which goes on with its call."""
         party = (event.asserted or event.caller).uri
         is_listed = event.asserted is not None and _address(party) in self._listed
-        leg = self._legs[event.call] = Leg(event.call, incoming=True, follows=old, party=party, is_listed=is_listed)
+        leg = self._legs[event.call] = Leg(event.call, incoming=True, account=event.account, follows=old, party=party, is_listed=is_listed)
         try:
             media = self._local_media(leg)
         except MediaError as error:
@@ -288,6 +307,8 @@ class Calls:
         """The new leg is answered: the old one ends, and its sound before the new one's begins."""
         leg.follows = None
         leg.progressed = leg.answered = True
+        if old.encrypted and not leg.encrypted:
+            leg.sound = str(leg.key)  # the door takes the call for an encrypted one: digits of a plain leg are not for it
         if old.key in self._legs:
             self._end_here(old)
         if leg.session is not None and not leg.streaming:
@@ -303,7 +324,7 @@ class Calls:
             self._replacing(event, replaced)
             return
         joined = None if event.joins is None else self._legs.get(event.joins)
-        self._legs[event.call] = Leg(event.call, incoming=True)
+        self._legs[event.call] = Leg(event.call, incoming=True, account=event.account)
         wish = event.auto_answer
         # From is written by whoever sends it; what a trusted server asserts is as good as proved (RFC 3325 §5).
         uri = (event.asserted or event.caller).uri
@@ -340,7 +361,7 @@ class Calls:
         leg.early = False
         if leg.session is not None and not leg.streaming and not leg.ended_by_us:
             self._start_sound(leg, leg.session)
-        self._moved(leg, door.Stage.ANSWERED, "")
+        self._moved(leg, door.Stage.ANSWERED, "", encrypted=leg.encrypted)
 
     def _ended(self, leg: Leg, event: sip.CallEnded) -> None:
         self._silence(leg)
@@ -358,7 +379,16 @@ class Calls:
         """Open the leg's port, and say what we can do there; the same again when it was said before. Raises MediaError."""
         if leg.media is None:
             leg.port = self._open_port()
-            leg.media = LocalMedia(rtp_port=leg.port.rtp_port, codecs=self._codecs, ptime_ms=self._ptime_ms, session_id=self._session_id())
+            leg.media = LocalMedia(
+                rtp_port=leg.port.rtp_port,
+                codecs=self._codecs,
+                ptime_ms=self._ptime_ms,
+                session_id=self._session_id(),
+                protection=self._protection(leg.account),
+                rtcp_mux=self._rtcp_mux,
+                rtcp_xr=self._rtcp_xr,
+                ice=self._ice(),
+            )
         return leg.media
 
     def _start_sound(self, leg: Leg, session: MediaSession) -> bool:
@@ -396,8 +426,8 @@ class Calls:
             leg.port.close()
             leg.port = None
 
-    def _moved(self, leg: Leg, stage: door.Stage, detail: str) -> None:
-        self._tell(door.CallMoved(call=door.CallName(leg.name), stage=stage, detail=detail))
+    def _moved(self, leg: Leg, stage: door.Stage, detail: str, *, encrypted: bool = False) -> None:
+        self._tell(door.CallMoved(call=door.CallName(leg.name), stage=stage, detail=detail, encrypted=encrypted))
 
 
 def _address(uri: Uri) -> str:

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from firmware.app.journal_chain import GENESIS, Head, given_numbers, head
 from firmware.app.journal_file import RowRefusedError, connected, empty, glimpsed, insert, open_presses, transaction, translated, unusable
 from firmware.app.journal_memory import Batch, JournalMemory, Row
-from firmware.door.events import Answered, DoorRecord, HealthChanged, Outcome, PressEnded, PressId, RelayMoved, Ringing
+from firmware.door.events import Answered, CallMeasured, DoorRecord, HealthChanged, Outcome, PressEnded, PressId, RelayMoved, Ringing
 from firmware.errors import JournalError
 
 log = logging.getLogger("portero.journal")
@@ -36,7 +36,7 @@ WRITE_LIMIT_S = 2.0  # a visitor waits no longer for a sick memory card: then th
 PENDING_MAX = 64  # writes that may wait for such a card; a busy door has one or two
 TRIM_EVERY = 256  # rows between two looks at the bounds; the journal exceeds `rows_max` by no more
 QUERY_ROWS_MAX = 1000  # of one query: the answer stays well under a megabyte
-LATER = (Ringing, Answered, RelayMoved)  # what the next row takes along
+LATER = (Ringing, Answered, CallMeasured, RelayMoved)  # what the next row takes along
 LATER_S = 2.0  # or this timer
 LATER_MAX = 64  # a relay that chatters must not fill the memory
 AGAIN_S = 10.0  # between two tries of what waits in memory: people make room on a disk, and no try that fails wears it

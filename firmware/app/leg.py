@@ -12,9 +12,11 @@ class Leg:
     """One leg while it lives. `port` is ours until `streaming`; then it is the engine's."""
 
     __slots__ = (
+        "account",
         "address",
         "answered",
         "early",
+        "encrypted",
         "ended_by_us",
         "follows",
         "incoming",
@@ -30,9 +32,17 @@ class Leg:
     )
 
     def __init__(
-        self, key: sip.CallKey, *, incoming: bool, follows: Leg | None = None, party: Uri | None = None, is_listed: bool = True
+        self,
+        key: sip.CallKey,
+        *,
+        incoming: bool,
+        account: str | None = None,
+        follows: Leg | None = None,
+        party: Uri | None = None,
+        is_listed: bool = True,
     ) -> None:
         self.key = key
+        self.account = account  # through which it is placed or came, None directly
         self.follows = follows  # the leg whose place this one takes when it is answered, None at once or when it has
         self.name: str = str(key) if follows is None else follows.name  # of the call at the door
         self.sound = self.name if is_listed else str(key)  # under which the engine knows the stream, and the door its digits
@@ -47,3 +57,4 @@ class Leg:
         self.answered = False
         self.progressed = False  # some phone said that it rings
         self.ended_by_us = False
+        self.encrypted = False  # signalling and sound

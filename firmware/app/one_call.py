@@ -14,6 +14,7 @@ from firmware.app.calls import Calls
 from firmware.app.line import SipLine
 from firmware.app.sound import SoundSystem
 from firmware.app.wiring.board import board_settings
+from firmware.app.wiring.protection import Protections, ice_credentials
 from firmware.config.load import load
 from firmware.config.schema import Settings
 from firmware.door import events as door
@@ -84,6 +85,10 @@ class _OneCall:
             codecs=codec_list(("opus", "G722", "PCMA", "PCMU")),
             ptime_ms=20,
             session_id=ids.uint32,
+            protection=Protections(self._settings, sound.keyings.fingerprint),
+            rtcp_mux=self._settings.network.rtcp_mux,
+            rtcp_xr=True,
+            ice=lambda: ice_credentials(self._settings),
         )
         await line.start()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -140,6 +145,11 @@ class _OneCall:
             case media.StreamSilent(for_s=for_s):
                 self._say(f"no sound for {for_s:.0f} s")
                 self._hang_up()
+            case media.KeyingFailed(detail=detail):
+                self._say(detail)
+                self._hang_up()
+            case media.StreamEncrypted(cipher=cipher):
+                self._say(f"encrypted by {cipher}")
             case media.SoundFault(detail=detail) | media.StreamFault(detail=detail):
                 self._say(detail)
             case media.QualityMeasured(quality=quality, final=True):

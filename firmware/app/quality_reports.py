@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from firmware.media.quality import QualityRecord
     from firmware.sip.body.vq_rtcpxr import QualityReport
 
+GMIN = 16  # played packets in a row that end a burst: RFC 3611 §4.7.2, and native/include/pm_xr.h
 CONCEALMENT_ENHANCED, BUFFER_ADAPTIVE = 2, 3  # RFC 6035 §4.6.2, PLC and JBA
 ALGORITHM = "G.107"  # how the estimates are made
 WAITING_MAX = 16  # answered calls whose stream has not ended; the agent has no more calls at a time
@@ -101,6 +102,11 @@ def _report(call: sip.CallAnswered, session: MediaSession, quality: QualityRecor
         buffer_max_ms=round(quality.buffer_ms_max),
         loss_percent=loss_percent,
         discard_percent=late_percent,
+        burst_loss_percent=quality.burst_loss_percent,
+        burst_ms=quality.burst_ms,
+        gap_loss_percent=quality.gap_loss_percent,
+        gap_ms=quality.gap_ms,
+        gap_packets_min=GMIN,
         round_trip_ms=None if quality.round_trip_ms is None else round(quality.round_trip_ms),
         one_way_ms=round(quality.mouth_to_ear_ms),
         jitter_ms=round(quality.jitter_ms),

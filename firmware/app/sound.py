@@ -5,9 +5,12 @@ The card stays closed until something sounds.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from firmware.app.keyings import Keyings
+from firmware.app.paths import Paths
 from firmware.config.schema import Audio, OwnSound
 from firmware.door.events import Sound
 from firmware.errors import MediaError
@@ -44,6 +47,9 @@ class SoundSystem:
         self._own = own
         self._panel: PanelSounds | None = None
         self._engine: Engine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.keyings = Keyings(sink, lambda call, keys: self.engine.secure(call, keys))
+        self._paths = Paths(self._moved)
         self._no_period_since_ns: int | None = None
 
     @property
@@ -60,7 +66,7 @@ class SoundSystem:
             limits = BufferLimits(tone_digits=audio.tone_digits, pauses=audio.comfort_noise)
             desk = DeskSettings(limits=limits, silent_after_s=self._silent_after_s, echo=echo_settings(audio))
             settings = EngineSettings(desk=desk)
-            self._engine = Engine(self._card(), self._sink, settings=settings)
+            self._engine = Engine(self._card(), self._sink, settings=settings, apart=self._apart)
         return self._engine
 
     def warm_up(self) -> None:
@@ -77,12 +83,34 @@ class SoundSystem:
 
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
         self.engine.start(call, port, session)
+        if session.ice is not None or session.protection is not None:
+            self._loop = asyncio.get_running_loop()
+        self._paths.start(call, port, session)
+        self.keyings.start(call, port, session)
 
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
-        self.engine.update(call, session, relatch=relatch)
+        placed = self._paths.placed(call, session)
+        self.engine.update(call, placed, relatch=relatch)
+        self.keyings.update(call, placed)
 
     def stop(self, call: str) -> None:
+        self.keyings.stop(call)
+        self._paths.stop(call)
         self.engine.stop(call)
+
+    def _moved(self, call: str, session: MediaSession) -> None:
+        self.engine.update(call, session)
+        self.keyings.moved(call, (session.remote_host, session.remote_rtp_port))
+
+    def _apart(self, call: str, datagram: bytes, source: tuple[str, int]) -> None:
+        """On the audio thread: a datagram that is no media came to the call's port."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._receive, call, datagram, source)
+
+    def _receive(self, call: str, datagram: bytes, source: tuple[str, int]) -> None:
+        # RFC 7983 §7: by the first octet.
+        beside = self._paths if datagram[0] < 4 else self.keyings
+        beside.receive(call, datagram, source)
 
     def confer(self, *, joined: bool) -> None:
         """Whether all streams hear each other."""

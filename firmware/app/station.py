@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from firmware.app.bridge_door import DoorBridge, LampGroup, Panel
+from firmware.app.call_figures import CallFigures
 from firmware.app.calls import Calls
 from firmware.app.hooks import Hooks
 from firmware.app.inbox import Inbox
@@ -32,6 +33,7 @@ from firmware.app.wall_clock import WallClock
 from firmware.app.watchdog import Vital, audio_vital, task_vital
 from firmware.app.wiring.accounts import listed_addresses, listed_uris
 from firmware.app.wiring.directory import directory, groups
+from firmware.app.wiring.protection import Protections, ice_credentials
 from firmware.config.schema import Settings
 from firmware.door import events as door
 from firmware.door.state import Door
@@ -68,12 +70,14 @@ class Station:
         self.started_at_s = self.loop.time()
         self.health: dict[str, str] = {}  # what is wrong, by part
         self._observers: list[Observer] = []
+        self._figures = CallFigures()
         self.supervisor = Supervisor(time.monotonic, self._give_up)
         self.inbox = Inbox(self.loop.call_soon_threadsafe)
         audio = settings.audio
         self.sound = SoundSystem(
             lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s, audio=audio, own=settings.sound
         )
+        self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
@@ -84,6 +88,10 @@ class Station:
             session_id=ids.uint32,
             listed=listed_addresses(settings),
             targets=listed_uris(settings),
+            protection=self._protections,
+            rtcp_mux=settings.network.rtcp_mux,
+            rtcp_xr=True,
+            ice=lambda: ice_credentials(settings),
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
@@ -187,7 +195,7 @@ class Station:
     def observe(self, event: object) -> None:
         """Something has happened: a record, or an event of SIP, media or hardware."""
         match event:
-            case media.StreamSilent(call=call):
+            case media.StreamSilent(call=call) | media.KeyingFailed(call=call):
                 self.calls.lost(call)
             case media.QualityMeasured(quality=quality, final=True):
                 for report in self._quality.measured(quality):
@@ -200,6 +208,9 @@ class Station:
             case _:
                 pass
         at_s = event.at_ns / 1e9 if isinstance(event, HardwareEvent | media.MediaEvent) else self.loop.time()
+        self._figures.note(event, at_s)
+        if isinstance(event, media.QualityMeasured) and event.final:
+            self.inbox.put(self._figures.measured(event.quality))
         for observer in tuple(self._observers):
             self.supervisor.guarded("observer", observer)(at_s, event)
 
@@ -258,6 +269,7 @@ class Station:
         """Load what the first press will need, so that its INVITE waits for nothing."""
         try:
             self.sound.warm_up()
+            self._protections.warm_up()
         except MediaError as error:
             self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
 

@@ -41,6 +41,8 @@ class Network(NamedTuple):
     websocket_path: Text = "/"  # what a WebSocket server is asked for: Asterisk wants "/ws"
     dns: tuple[str, ...] = ()  # name servers instead of those of the machine: "192.168.1.1" or "192.168.1.1:5353"
     rtp_ports: tuple[Annotated[int, is_port], ...] = (10000, 10099)  # first and last; a call takes two
+    rtcp_mux: bool = True  # offer to send reports over the port of the sound (RFC 5761); a phone that cannot leaves it
+    ice: Literal["off", "lite"] = "lite"  # lite: phones that look for a way to the door (RFC 8445) find that it answers
     dscp_sip: Annotated[int, between(0, 63)] = 24  # CS3, RFC 4594 §4.1
     dscp_rtp: Annotated[int, between(0, 63)] = 46  # EF, RFC 4594 §4.1
 
@@ -53,6 +55,10 @@ class Tls(NamedTuple):
     ca: Text | None = None  # whom we trust; None: the authorities that the system trusts
     verify: Literal["domain", "authority", "nothing"] = "domain"  # what a server must prove (RFC 5922)
     client_certificate: bool = False  # whether whoever connects to us must show a certificate
+
+
+MediaEncryption = Literal["off", "optional", "mandatory"]
+KeyExchange = Literal["sdes", "dtls"]  # keys in the session description (RFC 4568), or by a handshake beside the sound (RFC 5763)
 
 
 class Account(NamedTuple):
@@ -79,6 +85,8 @@ class Account(NamedTuple):
     quality_to: SipUri | None = None  # who collects how each call sounded (RFC 6035); None: nobody
     anonymous: bool = False  # true: whom the door calls is not shown who calls (RFC 3323)
     trust_identity: bool = False  # true: who calls is whom this server asserts (RFC 3325), and may open with a code; see [incoming]
+    media_encryption: MediaEncryption | None = None  # of calls through this account; None: as in [call]
+    key_exchange: tuple[KeyExchange, ...] | None = None  # None: as in [call]
 
 
 class Target(NamedTuple):
@@ -270,6 +278,17 @@ class Audio(NamedTuple):
     louder_in_noise_db: Annotated[int, between(0, 12, "dB")] = 6  # how much the loudspeaker may rise with the street's noise
 
 
+MediaCipher = Literal[
+    "AEAD_AES_256_GCM",
+    "AEAD_AES_128_GCM",
+    "AES_256_CM_HMAC_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_80",
+    "AES_256_CM_HMAC_SHA1_32",
+    "AES_CM_128_HMAC_SHA1_32",
+]
+CIPHERS: tuple[MediaCipher, ...] = ("AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_256_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80")
+
+
 class Call(NamedTuple):
     """[call]: how a call from the door runs."""
 
@@ -284,6 +303,10 @@ class Call(NamedTuple):
     reliable: Literal["off", "supported", "required"] = "supported"  # provisional responses that are acknowledged (RFC 3262)
     session_timer: Literal["off", "supported", "required"] = "supported"  # RFC 4028
     session_expires_s: Annotated[int, between(90, 86400, "s")] = 1800
+    media_encryption: MediaEncryption = "optional"  # mandatory: who cannot is not talked to
+    key_exchange: tuple[KeyExchange, ...] = ("sdes",)  # how keys are agreed on, in order of preference
+    media_ciphers: tuple[MediaCipher, ...] = CIPHERS  # that are offered and taken with "sdes", in order of preference
+    keys_in_clear: bool = False  # true: "sdes" also over signalling that is not encrypted, where everybody on the way reads the keys
 
 
 class Access(NamedTuple):

@@ -202,7 +202,7 @@ def _answered(door: Door, calling: Calling, leg: Leg, now_s: float) -> Step:
     """The first answer wins; the other phones are told that it was completed elsewhere (RFC 3326)."""
     others = [other for other in calling.legs if other.call != leg.call]
     return talk(door, leg, calling.press, now_s), (
-        Record(record=Answered(call=leg.call, party=leg.party.name)),
+        Record(record=Answered(call=leg.call, party=leg.party.name, encrypted=leg.encrypted)),
         *_ended(others, EndReason.COMPLETED_ELSEWHERE),
         Play(sound=Sound.SPEAK),
     )

@@ -48,6 +48,7 @@ from firmware.door.records import (
     DoorForced as DoorForced,
     DoorOpenTooLong as DoorOpenTooLong,
     DoorRecord as DoorRecord,
+    CallMeasured as CallMeasured,
     HealthChanged as HealthChanged,
     KeypadRefused as KeypadRefused,
     LockHeld as LockHeld,
@@ -115,7 +116,7 @@ class Press(NamedTuple):
 class CallMoved(NamedTuple):
     """A call leg came to `stage`. `detail` is one plain sentence, such as "486 Busy Here".
 
-    `encrypted` belongs to ANSWERED: signalling and sound are both encrypted, all the way to the other end of the dialog.
+    `encrypted` belongs to ANSWERED: signalling and sound are both encrypted, as far as the station sees them: to the next hop.
     """
 
     call: CallName
@@ -252,6 +253,7 @@ Input = (
     | UsersChanged
     | RelayMoved
     | HealthChanged
+    | CallMeasured
     | TimerFired
     | Dial
     | PartyChanged

@@ -99,7 +99,7 @@ def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) ->
             return door, ()
         case Stage.ANSWERED:
             return talk(door, leg._replace(encrypted=given.encrypted), None, now_s), (
-                Record(record=Answered(call=leg.call, party=leg.party.name)),
+                Record(record=Answered(call=leg.call, party=leg.party.name, encrypted=given.encrypted)),
             )
         case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
             return door._replace(call=Idle()), (_over(offered, given.stage, given.detail),)

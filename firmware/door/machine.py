@@ -18,6 +18,7 @@ from firmware.door.contacts import block_ended, contact_changed, stands_open
 from firmware.door.events import (
     AskId,
     Bring,
+    CallMeasured,
     CallMoved,
     CardHeld,
     CardRead,
@@ -146,6 +147,8 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
         case UsersChanged():
             return door._replace(asking=door.asking._replace(users=given)), (Record(record=given),)
         case RelayMoved():
+            return door, (Record(record=given),)
+        case CallMeasured():
             return door, (Record(record=given),)
         case HealthChanged():
             return _health_changed(door, given), (Record(record=given),)

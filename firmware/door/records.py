@@ -101,10 +101,36 @@ class Ringing(NamedTuple):
 
 @kind
 class Answered(NamedTuple):
-    """A call is up, placed or taken."""
+    """A call is up, placed or taken. `encrypted`: signalling and sound, as far as the station sees."""
 
     call: CallName
     party: str
+    encrypted: bool = False
+
+
+@kind
+class CallMeasured(NamedTuple):
+    """How a call sounded, once its sound has ended; None is what was not measured.
+
+    `heard` and `sent`: the score (1 to 4.5, ITU-T G.107) of what we heard, and of what the other side heard of us. `delay_ms`: from mouth
+    to ear, estimated. `burst_ms`: how long loss lasted when it came in bursts. `glitches`: of our own sound card and its thread.
+    `set_up_ms`: from the call to the first ring; `press_to_audio_ms`: from the button to the first sound of whoever answered.
+    `encryption`: how keys were agreed on, '' for a plain call.
+    """
+
+    call: CallName
+    codec: str
+    encryption: str
+    heard: float
+    sent: float | None
+    delay_ms: int
+    loss_percent: float
+    burst_ms: int
+    jitter_ms: float
+    concealed_ms: int
+    glitches: int
+    set_up_ms: int | None
+    press_to_audio_ms: int | None
 
 
 @kind
@@ -285,6 +311,7 @@ DoorRecord = (
     | CallPlaced
     | Ringing
     | Answered
+    | CallMeasured
     | CallReceived
     | CallEnded
     | CodeRefused

@@ -45,7 +45,8 @@ def quality(call: str = "c", *, remote_loss_percent: float | None = 2.5) -> Qual
         packets_duplicate=0, packets_reordered=0, packets_rejected=0, loss_percent=2.0, jitter_ms=3.6, buffer_ms_mean=41.5,
         buffer_ms_max=80.2, concealed_ms=1200, late_periods=0, overruns=0, underruns=0, round_trip_ms=24.4,
         remote_loss_percent=remote_loss_percent, remote_jitter_ms=4.2, mouth_to_ear_ms=95.0, mos_heard=4.1,
-        mos_sent=None if remote_loss_percent is None else 4.0, history_interval_ms=100, buffer_history_ms=(),
+        mos_sent=None if remote_loss_percent is None else 4.0, history_interval_ms=100, buffer_history_ms=(), packets_refused=0,
+        burst_loss_percent=40.2, burst_ms=120, gap_loss_percent=0.8, gap_ms=9000, drift_ppm=None, encryption="", echo=None, there=None,
     )  # fmt: skip
 
 
@@ -76,6 +77,8 @@ def test_it_says_which_call_it_was_and_what_the_engine_has_measured() -> None:
     assert report.local_address == MediaAddress("192.0.2.1", 30000)
     assert report.remote_address == MediaAddress("127.0.0.1", 9)
     local = report.local
+    assert (local.burst_loss_percent, local.burst_ms, local.gap_loss_percent, local.gap_ms) == (40.2, 120, 0.8, 9000)
+    assert local.gap_packets_min == 16
     assert (local.start_s, local.stop_s) == (1_767_600_000, 1_767_600_060)
     assert (local.payload_type, local.payload_name, local.sample_rate_hz, local.frame_ms) == (8, "PCMA", 8000, 20)
     assert (local.loss_percent, local.discard_percent, local.round_trip_ms, local.jitter_ms) == (2.0, 1.0, 24, 4)

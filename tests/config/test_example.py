@@ -61,6 +61,8 @@ def test_the_optional_keys_of_the_first_table_of_each_kind_are_the_defaults_wher
         "lock",
         "targets",
         "baud",
+        "media_encryption",
+        "key_exchange",
     }
     for name in ("account", "target", "button", "lock", "lamp", "contact", "reader"):
         table = getattr(settings, name)[0]

@@ -10,7 +10,7 @@ from firmware.demo.evidence import DOOR, PBX, PHONE, RATE_HZ, Evidence, Message,
 from firmware.demo.speaking import RESIDENT, VISITOR
 from firmware.media.quality import DelayHistory, measured
 from hw.wav import read_mono
-from tests.media.samples import NOTHING_COUNTED, session
+from tests.media.samples import NOTHING_COUNTED, NOTHING_HEARD, session
 
 
 def speech(of: str = DOOR) -> array[int]:
@@ -48,6 +48,7 @@ def evidence(*, through: str = "") -> Evidence:
         history.add(30.0 + step % 3)
     quality = measured(
         "c", session(), NOTHING_COUNTED._replace(packets_sent=400, packets_received=400, packets_expected=400), history,
+        (NOTHING_HEARD, None),
         duration_ms=8000, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
     )  # fmt: skip
     return Evidence(

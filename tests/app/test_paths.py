@@ -1,0 +1,86 @@
+"""firmware/app/paths.py: checks are answered from the call's port, and sound follows the nomination."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from firmware.app.paths import Paths
+from firmware.media import stun
+from firmware.media.session import MediaPort, open_port
+from firmware.sdp.ice import IceCredentials, IceSession
+from firmware.sdp.offer_answer import MediaSession
+from tests.media.samples import session
+
+ICE = IceSession(IceCredentials("door", "d" * 22), IceCredentials("peer", "p" * 22))
+AGREED = session()._replace(ice=ICE, rtcp_mux=True)
+
+
+def check(*, nominating: bool, pwd: str = ICE.ours.pwd) -> bytes:
+    attributes = stun._attribute(stun.USERNAME, b"door:peer") + stun._attribute(stun.PRIORITY, bytes(4))
+    attributes += stun._attribute(stun.USE_CANDIDATE, b"") if nominating else b""
+    return stun._finished(stun.BINDING_REQUEST, bytes(12), attributes, pwd)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[MediaPort, socket.socket]]:
+    port = open_port("127.0.0.1", range(20_000, 24_000))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(20)
+        yield port, peer
+    port.close()
+
+
+def test_a_check_is_answered_and_a_nomination_followed_once(ends: tuple[MediaPort, socket.socket]) -> None:
+    port, peer = ends
+    moves: list[tuple[str, MediaSession]] = []
+    paths = Paths(lambda call, moved: moves.append((call, moved)))
+    paths.start("c", port, AGREED)
+    paths.receive("c", check(nominating=False), peer.getsockname())
+    answer, source = peer.recvfrom(1500)
+    assert (answer[:2], source) == (b"\x01\x01", ("127.0.0.1", port.rtp_port))
+    assert moves == []
+    for _ in range(2):
+        paths.receive("c", check(nominating=True), peer.getsockname())
+    ((call, moved),) = moves
+    assert call == "c"
+    assert (moved.remote_host, moved.remote_rtp_port) == peer.getsockname()
+    assert (moved.remote_rtcp_host, moved.remote_rtcp_port) == peer.getsockname()
+
+
+def test_a_stranger_moves_nothing(ends: tuple[MediaPort, socket.socket]) -> None:
+    port, peer = ends
+    moves: list[str] = []
+    paths = Paths(lambda call, _moved: moves.append(call))
+    paths.start("c", port, AGREED)
+    paths.receive("c", check(nominating=True, pwd="x" * 22), peer.getsockname())
+    assert peer.recvfrom(1500)[0][:2] == b"\x01\x11"
+    assert moves == []
+
+
+def test_a_hold_keeps_the_nominated_way_and_new_credentials_forget_it(ends: tuple[MediaPort, socket.socket]) -> None:
+    port, peer = ends
+    paths = Paths(lambda _call, _moved: None)
+    paths.start("c", port, AGREED)
+    paths.receive("c", check(nominating=True), peer.getsockname())
+    held = paths.placed("c", AGREED._replace(ptime_ms=30))
+    assert (held.remote_rtp_port, held.ptime_ms) == (peer.getsockname()[1], 30)
+    restarted = AGREED._replace(ice=ICE._replace(theirs=IceCredentials("anew", "n" * 22)))
+    assert paths.placed("c", restarted) == restarted
+
+
+def test_calls_without_ice_and_calls_that_are_over_answer_nothing(ends: tuple[MediaPort, socket.socket]) -> None:
+    port, peer = ends
+    paths = Paths(lambda _call, _moved: None)
+    paths.start("plain", port, session())
+    paths.start("c", port, AGREED)
+    paths.stop("c")
+    peer.settimeout(0)
+    for call in ("plain", "c", "unknown"):
+        paths.receive(call, check(nominating=True), peer.getsockname())
+        with pytest.raises(BlockingIOError):
+            peer.recvfrom(1500)
+    assert paths.placed("plain", session()) == session()
