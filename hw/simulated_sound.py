@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import wave
     from pathlib import Path
 
-HEARD_S_MAX = 10  # what the speaker remembers; at 16 kHz about 320 kB. Longer: give it a WAV file
+HEARD_S_MAX = 2  # what the speaker remembers; at 16 kHz about 64 kB. Longer: give it a WAV file
 LATE_PERIODS_MAX = 8  # a reader further behind than this has slept or been stopped: what it missed is lost, as on a real card
 SPEAKER_WAV_S_MAX = 3600  # a forgotten simulation must not fill the disk
 

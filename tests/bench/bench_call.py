@@ -46,13 +46,13 @@ def floor_rss_kb() -> int:
 
 
 def card_speech(folder: Path) -> Path:
-    """The speech at the rate of the simulated card: what conversion would take is no part of the door."""
+    """Two seconds of speech, again and again, at the rate of the simulated card: what holds or converts more is no part of the door."""
     path = folder / "speech.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(CARD_RATE_HZ)
-        file.writeframes(read_mono(SPEECH, CARD_RATE_HZ, seconds_max=60).tobytes())
+        file.writeframes(read_mono(SPEECH, CARD_RATE_HZ, seconds_max=2).tobytes())
     return path
 
 

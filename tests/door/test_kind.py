@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from firmware.door.events import Accept, CallName, Offer
+import pickle
+from typing import NamedTuple
+
+import pytest
+
+from firmware.door.events import Accept, ButtonName, CallName, Offer, Pressed, PressId
 from firmware.door.state import Idle
+from firmware.kind import kind
 
 CALL = CallName("in")
 
@@ -26,3 +32,26 @@ def test_a_kind_keeps_its_fields_and_none_of_the_annotations_that_only_the_check
     assert Accept._fields == ("call",)
     assert Accept.__annotations__ == {}
     assert Accept.__new__.__annotations__ == {}
+
+
+def test_a_kind_does_what_a_named_tuple_does() -> None:
+    pressed = Pressed(press=PressId(1), button=ButtonName("bell"))
+    assert repr(pressed) == "Pressed(press=1, button='bell')"
+    assert pressed._asdict() == {"press": 1, "button": "bell"}
+    assert pressed._replace(press=PressId(2)) == Pressed._make([2, "bell"]) != pressed
+    assert pickle.loads(pickle.dumps(pressed)) == pressed
+    with pytest.raises(TypeError, match="Pressed has no field hour"):
+        pressed._replace(hour=3)  # type: ignore[call-arg]  # what the checker refuses is refused at run time too
+    with pytest.raises(TypeError, match="Pressed has 2 fields, 1 values are given"):
+        Pressed._make([1])
+
+
+def test_a_kind_keeps_what_it_defines_itself() -> None:
+    @kind
+    class Secret(NamedTuple):
+        value: str
+
+        def __repr__(self) -> str:
+            return "Secret(…)"
+
+    assert repr(Secret("1234")) == "Secret(…)"
