@@ -13,6 +13,8 @@ from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec import PCMA, TELEPHONE_EVENT
 from firmware.sdp.offer_answer import Direction, MediaSession
 from firmware.sip import events as sip
+from firmware.sip.auto_answer import AutoAnswer
+from firmware.sip.diversion import Diversion
 from firmware.sip.headers import NameAddr
 from firmware.sip.uri import Uri
 
@@ -257,6 +259,27 @@ def test_whom_a_trusted_server_asserts_has_proved_to_be_the_caller(rig: Rig) -> 
     assert rig.told == [
         door.IncomingCall(call=door.CallName("in-1"), caller="boss@phone.example", wants_auto_answer=False, authenticated=True)
     ]
+
+
+def test_what_a_call_wishes_and_where_it_was_first_reach_the_door(rig: Rig) -> None:
+    desk = NameAddr(display="", uri=Uri.parse("sip:Desk@PBX.example"))
+    rig.hear(
+        sip.IncomingCall(
+            call=sip.CallKey("in-1"),
+            caller=REMOTE,
+            called=Uri.parse("sip:door@x"),
+            source=HOP,
+            account=None,
+            has_offer=True,
+            is_private=True,
+            auto_answer=AutoAnswer(delay_s=5, header="Answer-Mode", is_required=True),
+            diversions=(Diversion(desk, "no-answer"), Diversion(REMOTE)),
+        )
+    )
+    (told,) = rig.told
+    assert isinstance(told, door.IncomingCall)
+    assert (told.wants_auto_answer, told.answer_after_s, told.insists) == (True, 5.0, True)
+    assert (told.diverted_by, told.is_private, told.joins) == ("desk@pbx.example", True, "")
 
 
 def test_a_caller_is_named_in_lower_case_and_answered_with_media(rig: Rig) -> None:
