@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Sequence
+from math import pi, sin
 from pathlib import Path
 from typing import Final
 
@@ -34,15 +35,19 @@ TONES: Final = {
 WORDS: Final = {Sound.RINGBACK: "ringing", Sound.OPENED: "opened", Sound.NOBODY: "nobody", Sound.SPEAK: "speak", Sound.WRONG: "wrong"}
 AFTER_RINGBACK_MS: Final = 1200  # in the pause of its first cadence
 AFTER_TONE_MS: Final = 150
+BEFORE_BEEP_MS: Final = 300
+BEEP_MS: Final = 300
+INVITATION: Final = "invitation"  # the name under which its end is told
 LOUDEST: Final = 32_767
 
 
 class PanelSounds:
     """By the configuration's [[sound]] tables and its language (`off` or that of a folder of prompts)."""
 
-    def __init__(self, own: Sequence[OwnSound] = (), language: str = "off") -> None:
+    def __init__(self, own: Sequence[OwnSound] = (), language: str = "off", *, takes_messages: bool = False) -> None:
         self._own = {Sound(each.event): each for each in own}
         self._language = language
+        self._takes_messages = takes_messages
         self._known: dict[Sound, tuple[tones.Sound, ...]] = {}
 
     def of(self, sound: Sound) -> tuple[tones.Sound, ...]:
@@ -52,6 +57,21 @@ class PanelSounds:
         return self._known[sound]
 
     def _made(self, sound: Sound) -> tuple[tones.Sound, ...]:
+        if sound is Sound.NOBODY and self._takes_messages:
+            return (self._invitation(),)
+        return self._played(sound)
+
+    def _invitation(self) -> Prompt:
+        """The words that ask for a message, or a file in their place, and the tone after which to speak."""
+        words = spoken("message", "en" if self._language == "off" else self._language)
+        own = self._own.get(Sound.NOBODY)
+        if own is not None and own.file is not None:
+            words = next((each for each in self._played(Sound.NOBODY) if isinstance(each, Prompt)), words)
+        elif own is not None:
+            words = louder(words, own.volume_db)
+        return Prompt(INVITATION, words.samples + bytes(2 * (BEFORE_BEEP_MS * CALL_RATE_HZ // 1000)) + _beep())
+
+    def _played(self, sound: Sound) -> tuple[tones.Sound, ...]:
         own = self._own.get(sound)
         volume_db = 0 if own is None else own.volume_db
         if own is not None and own.file is not None:
@@ -71,6 +91,10 @@ class PanelSounds:
 def spoken(name: str, language: str) -> Prompt:
     """One of the program's own prompts. Raises MediaError for one that is not there."""
     return tones.load_prompt(Path(prompts.__file__).parent / language / f"{name}.wav")
+
+
+def _beep() -> bytes:
+    return array("h", (round(6000 * sin(2 * pi * 1000 * i / CALL_RATE_HZ)) for i in range(BEEP_MS * CALL_RATE_HZ // 1000))).tobytes()
 
 
 def _pause_ms(sound: Sound, tone: Tone | None) -> int:

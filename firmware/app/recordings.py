@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from firmware.config.schema import Recording
+from firmware.config.schema import LeftMessages, Recording
 from firmware.door import events as door
 from firmware.errors import MediaError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("portero.recordings")
 
 DAY_S: Final = 86_400
+OCTETS_A_SECOND: Final = 8000 * 4  # 16-bit stereo at 8 kHz
 MEGABYTE: Final = 1_000_000
 
 
@@ -68,9 +69,10 @@ def safe(call: str) -> str:
     return "".join(each if each.isalnum() or each in ".-" else "_" for each in call)[:40]
 
 
-def prune(folder: Path, settings: Recording, now_s: float) -> None:
+def prune(folder: Path, settings: Recording | LeftMessages, now_s: float) -> None:
     """Remove what is too old, then the oldest until one more file of the largest length fits into every bound."""
-    largest = settings.minutes_max * 60 * 8000 * 4  # 16-bit stereo at 8 kHz
+    longest_s = settings.minutes_max * 60 if isinstance(settings, Recording) else settings.seconds
+    largest = round(longest_s * OCTETS_A_SECOND)
     files = sorted((each.stat().st_mtime, each.stat().st_size, each) for each in folder.glob("*.wav"))
     total = sum(size for _, size, _ in files)
     left = len(files)

@@ -39,12 +39,14 @@ class SoundSystem:
         silent_after_s: float,
         audio: Audio = AUDIO_DEFAULT,
         own: Sequence[OwnSound] = (),
+        takes_messages: bool = False,
     ) -> None:
         self._card = card
         self._sink = sink
         self._silent_after_s = silent_after_s
         self._audio = audio
         self._own = own
+        self._takes_messages = takes_messages
         self._panel: PanelSounds | None = None
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,16 +129,16 @@ class SoundSystem:
         if self._panel is None:
             from firmware.app.panel_sounds import PanelSounds
 
-            self._panel = PanelSounds(self._own, self._audio.prompts)
+            self._panel = PanelSounds(self._own, self._audio.prompts, takes_messages=self._takes_messages)
         wanted = self._panel.of(sound)
         engine.stop_playing()
         for each in wanted:
             engine.play(each)
 
-    def record(self, recorder: Recorder | None) -> None:
-        """Record what is said and heard while a stream runs; None ends it. Raises MediaError."""
+    def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
+        """Record what is said and heard while a stream runs, `alone` also without one; None ends it. Raises MediaError."""
         if recorder is not None or self._engine is not None:
-            self.engine.record(recorder)
+            self.engine.record(recorder, alone=alone)
 
     def announce_recording(self, call: str, *, words: bool) -> None:
         """Tell both sides of `call` that it is recorded, in words or by a beep."""

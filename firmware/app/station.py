@@ -75,7 +75,12 @@ class Station:
         self.inbox = Inbox(self.loop.call_soon_threadsafe)
         audio = settings.audio
         self.sound = SoundSystem(
-            lambda: board.sound, self.inbox.put, silent_after_s=settings.call.silence_limit_s, audio=audio, own=settings.sound
+            lambda: board.sound,
+            self.inbox.put,
+            silent_after_s=settings.call.silence_limit_s,
+            audio=audio,
+            own=settings.sound,
+            takes_messages=settings.message.take,
         )
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.calls = Calls(
@@ -101,15 +106,24 @@ class Station:
         self._journal: Journal | None = None
         self._before = door.Start()
         self._presence = Presence(settings)
+        self._quality = QualityReports(settings, ids.uint32, time.time)
+        self._keep_sound(settings)
+        self._bridge: DoorBridge | None = None
+        self._warming: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    def _keep_sound(self, settings: Settings) -> None:
+        """Recordings and messages, for houses that want them."""
         if settings.recording.calls != "never":
             from firmware.app.recordings import Recordings
 
             recordings = Recordings(settings.recording, self.sound)
             self.add_observer(lambda _at_s, event: recordings.on_event(event))
-        self._quality = QualityReports(settings, ids.uint32, time.time)
-        self._bridge: DoorBridge | None = None
-        self._warming: asyncio.TimerHandle | None = None
-        self._work: asyncio.Task[None] | None = None
+        if settings.message.take:
+            from firmware.app.left_messages import MessageTaker
+
+            taker = MessageTaker(settings.message, self.sound, self.inbox.put, self.loop.call_later)
+            self.add_observer(lambda _at_s, event: taker.on_event(event))
 
     # --- life -------------------------------------------------------------------------------------------------------------
 

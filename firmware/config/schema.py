@@ -377,6 +377,17 @@ class Recording(NamedTuple):
     megabytes_max: Annotated[int, between(20, 1_000_000, "MB")] = 500
 
 
+class LeftMessages(NamedTuple):
+    """[message]: what visitors say whom nobody answered."""
+
+    take: bool = False
+    seconds: Annotated[float, between(5, 120, "s")] = 30.0  # of one message
+    path: Text = "/var/lib/portero/messages"
+    keep_days: Annotated[int, between(1, 3650, "days")] = 30
+    files_max: Annotated[int, between(1, 10_000)] = 100
+    megabytes_max: Annotated[int, between(20, 1_000_000, "MB")] = 200
+
+
 class Control(NamedTuple):
     """[control]: the socket of `portero ctl`; only its owner may open it."""
 
@@ -415,5 +426,6 @@ class Settings(NamedTuple):
     users: Users = Users()
     journal: Journal = Journal()
     recording: Recording = Recording()
+    message: LeftMessages = LeftMessages()
     control: Control = Control()
     warnings: tuple[str, ...] = ()

@@ -53,6 +53,7 @@ from firmware.door.records import (
     KeypadRefused as KeypadRefused,
     LockHeld as LockHeld,
     LockModeChanged as LockModeChanged,
+    MessageLeft as MessageLeft,
     OpeningRefused as OpeningRefused,
     PartyChanged as PartyChanged,
     PartySkipped as PartySkipped,
@@ -254,6 +255,7 @@ Input = (
     | RelayMoved
     | HealthChanged
     | CallMeasured
+    | MessageLeft
     | TimerFired
     | Dial
     | PartyChanged

@@ -41,6 +41,7 @@ from firmware.door.events import (
     LampRole,
     Light,
     LockName,
+    MessageLeft,
     NotVerified,
     OpeningRefused,
     OpenLock,
@@ -146,7 +147,7 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return spent(door, given, now_s)
         case UsersChanged():
             return door._replace(asking=door.asking._replace(users=given)), (Record(record=given),)
-        case RelayMoved():
+        case RelayMoved() | MessageLeft():
             return door, (Record(record=given),)
         case CallMeasured():
             return door, (Record(record=given),)

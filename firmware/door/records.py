@@ -46,6 +46,14 @@ class RelayMoved(NamedTuple):
 
 
 @kind
+class MessageLeft(NamedTuple):
+    """A visitor whom nobody answered has left a message: a file of the message folder."""
+
+    file: str
+    length_s: float
+
+
+@kind
 class HealthChanged(NamedTuple):
     """A part of the station (an account, the sound card, a reader …) stopped working, or works again. `detail` is one plain sentence."""
 
@@ -332,5 +340,6 @@ DoorRecord = (
     | ContactChanged
     | RelayMoved
     | HealthChanged
+    | MessageLeft
     | PartyChanged
 )

@@ -99,6 +99,7 @@ class Desk:
         self._streams: dict[str, _Stream] = {}
         self._playing: dict[Player, str] = {}
         self._recorder: Recorder | None = None
+        self._records_alone = False  # without any stream: a message is left
         self._linger_periods = LINGER_PERIODS
         self._xruns = 0
         self._samples = 0
@@ -133,7 +134,7 @@ class Desk:
             if until_sample <= 0:
                 until_sample = self._sample_every
                 self._sample()
-            idle_periods = 0 if self._streams or self._playing else idle_periods + 1
+            idle_periods = 0 if self._streams or self._playing or self._records_alone else idle_periods + 1
 
     def _judge(self, quality: QualityRecord, slot: Slot) -> None:
         """Let the next extended report say how we hear the other side."""
@@ -152,7 +153,7 @@ class Desk:
         self._linger_periods = 0
 
     def _record(self) -> None:
-        if self._recorder is not None and self._streams:
+        if self._recorder is not None and (self._streams or self._records_alone):
             self._recorder.put(self._pump.said(), self._pump.heard())
 
     def _count_late(self) -> None:
@@ -280,11 +281,12 @@ class Desk:
             self._pump.stop_sound(player)
         self._playing.clear()
 
-    def record(self, recorder: Recorder | None) -> None:
-        """Record what is said and heard from now on while a stream runs; None ends it."""
+    def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
+        """Record what is said and heard from now on while a stream runs, or with `alone` in any case; None ends it."""
         if self._recorder is not None:
             self._recorder.finish()
         self._recorder = recorder
+        self._records_alone = alone and recorder is not None
 
     def close(self) -> None:
         """End everything and close the card: no call, no open microphone."""

@@ -145,13 +145,15 @@ class Engine:
         if self.running:
             self._submit(lambda desk: desk.stop_playing())
 
-    def record(self, recorder: Recorder | None) -> None:
+    def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
         """Record what is said and heard while a stream runs; None finishes the running recording. Call it after `start`.
+
+        `alone` records the microphone without any stream, and keeps the card open, until another recorder or None.
 
         The desk finishes a recorder by itself when the last sound ends; wait for the file with `Recorder.wait`.
         """
         if recorder is not None or self.running:
-            self._submit(lambda desk: desk.record(recorder))
+            self._submit(lambda desk: desk.record(recorder, alone=alone))
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End every stream and sound and wait for the thread. Raises MediaError when the card hangs."""

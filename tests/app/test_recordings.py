@@ -29,7 +29,8 @@ class Desk(SoundSystem):
         super().__init__(lambda: SimulatedSound(SoundSettings()), lambda _event: None, silent_after_s=30.0)
         self.asked: list[str] = []
 
-    def record(self, recorder: Recorder | None) -> None:
+    def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
+        assert not alone
         self.asked.append("end" if recorder is None else recorder.path.name)
         if recorder is not None:
             recorder.finish()

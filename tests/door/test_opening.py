@@ -12,6 +12,7 @@ from firmware.door.events import (
     Grant,
     HealthChanged,
     LockName,
+    MessageLeft,
     OpenLock,
     Play,
     Record,
@@ -75,8 +76,15 @@ def test_a_door_contact_is_written_down() -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 
-@pytest.mark.parametrize("given", [RelayMoved(lock=FRONT, closed=True), HealthChanged(part="card", working=False, detail="It is gone.")])
-def test_facts_are_written_down(given: RelayMoved | HealthChanged) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        RelayMoved(lock=FRONT, closed=True),
+        HealthChanged(part="card", working=False, detail="It is gone."),
+        MessageLeft(file="a.wav", length_s=9.0),
+    ],
+)
+def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft) -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 
