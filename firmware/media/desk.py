@@ -27,7 +27,7 @@ from firmware.media.events import (
     StreamFault,
     StreamSilent,
 )
-from firmware.media.quality import DelayHistory, QualityRecord, measured, mos, percent, rating
+from firmware.media.quality import DelayHistory, QualityRecord, echo_return_loss_db, measured, mos, percent, rating
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort
 from firmware.media.silence import SilentCard
@@ -145,7 +145,7 @@ class Desk:
             r_factor=rating(quality.codec, lost_percent, quality.mouth_to_ear_ms),
             mos_listening=mos(quality.codec, lost_percent, 0.0),
             mos_conversation=quality.mos_heard,
-            echo_return_loss_db=None if quality.echo is None else quality.echo.attenuation_db,
+            echo_return_loss_db=echo_return_loss_db(quality.echo),
         )
 
     def hurry(self) -> None:
@@ -339,6 +339,7 @@ class Desk:
             late_periods=stream.late_periods,
             overruns=now.overruns - before.overruns,
             underruns=now.underruns - before.underruns,
+            echo=None if self._settings.echo is ECHO_OFF else self._pump.echo_stats(),
         )
 
     def _fault(self, call: str, error: Exception) -> None:

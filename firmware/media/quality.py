@@ -9,9 +9,9 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from math import log2, pow
-from typing import Final, NamedTuple
+from typing import Final
 
-from firmware.media.core_values import StreamStats
+from firmware.media.core_values import EchoState, EchoStats, StreamStats
 from firmware.media.extended_report import VoipMetrics
 from firmware.sdp.offer_answer import MediaSession
 
@@ -35,14 +35,6 @@ DRIFT_AFTER_S: Final = 60  # one adaptation of 20 ms is 333 ppm of a minute; a b
 HISTORY_SAMPLES_MAX: Final = 512  # as many points as a plot shows; 1 kB a call
 
 
-class EchoState(NamedTuple):
-    """What the echo canceller says of a call: how much echo it takes away, and the delay from loudspeaker to microphone."""
-
-    attenuation_db: float
-    delay_ms: float
-    half_duplex: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityRecord:
     """How one call's sound went; a snapshot while it runs, final when the stream has stopped.
@@ -53,6 +45,7 @@ class QualityRecord:
     `drift_ppm`: how much faster the other side's clock runs, by what playing had to cut; None for a call too short to tell.
     `encryption` says how keys were agreed on, '' for a plain call. `there`: how the other side heard us, by its extended report.
     `buffer_history_ms` samples the jitter buffer's delay every `history_interval_ms`.
+    `echo`: what the canceller knew at that moment, None when it is off.
     """
 
     call: str
@@ -86,7 +79,7 @@ class QualityRecord:
     mos_sent: float | None
     drift_ppm: float | None
     encryption: str
-    echo: EchoState | None
+    echo: EchoStats | None
     there: VoipMetrics | None
     history_interval_ms: int
     buffer_history_ms: tuple[float, ...]
@@ -104,7 +97,7 @@ def measured(
     late_periods: int,
     overruns: int,
     underruns: int,
-    echo: EchoState | None = None,
+    echo: EchoStats | None = None,
 ) -> QualityRecord:
     """The record of a stream from the core's counters, the sampled buffer delay and the card's own counters since it began."""
     curve = history.samples_ms()
@@ -167,6 +160,13 @@ def drift_ppm(stats: StreamStats) -> float | None:
 def rating(codec: str, loss_percent: float, delay_ms: float) -> float:
     """R of G.107, 0 to 93.2."""
     return max(0.0, R_DEFAULT - delay_impairment(delay_ms) - equipment_impairment(codec, loss_percent))
+
+
+def echo_return_loss_db(echo: EchoStats | None) -> float | None:
+    """Residual echo return loss (RFC 3611 §4.7.4): what the way through the room takes, and the canceller. None before it has learned."""
+    if echo is None or echo.state is EchoState.IDLE:
+        return None
+    return echo.echo_loss_db + echo.suppressed_db
 
 
 def percent(part: int, whole: int) -> float:

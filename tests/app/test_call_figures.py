@@ -26,6 +26,7 @@ def quality(call: str = "p7.1") -> QualityRecord:
         late_periods=1,
         overruns=0,
         underruns=2,
+        echo=None,
     )
 
 

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware.media.core_values import EchoState, EchoStats
 from firmware.media.quality import (
     HISTORY_SAMPLES_MAX,
     MOS_CEILING,
     MOS_FLOOR,
     DelayHistory,
     delay_impairment,
+    echo_return_loss_db,
     equipment_impairment,
     measured,
     mos,
@@ -110,6 +112,7 @@ def test_a_record_counts_late_packets_as_loss_for_the_ear_but_not_for_the_networ
         late_periods=1,
         overruns=0,
         underruns=2,
+        echo=None,
     )
     assert record.loss_percent == 2.0
     assert record.mos_heard == pytest.approx(mos("PCMU", 5.0, record.mouth_to_ear_ms))
@@ -131,6 +134,14 @@ def test_duplicates_do_not_make_the_loss_negative() -> None:
         late_periods=0,
         overruns=0,
         underruns=0,
+        echo=None,
     )
     assert (record.packets_lost, record.loss_percent, record.remote_loss_percent) == (0, 0.0, 0.0)
     assert record.mos_sent is not None
+
+
+def test_the_echo_that_comes_back_is_lost_in_the_room_and_in_the_canceller() -> None:
+    idle = EchoStats(EchoState.IDLE, None, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert echo_return_loss_db(None) is None
+    assert echo_return_loss_db(idle) is None
+    assert echo_return_loss_db(idle._replace(state=EchoState.CONVERGED, echo_loss_db=6.0, suppressed_db=34.5)) == 40.5
