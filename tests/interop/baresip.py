@@ -116,11 +116,14 @@ def baresip(
     modules: tuple[str, ...] = ("g711",),
     certificate: tuple[str, str] | None = None,
     watched: str = "",
+    settings: str = "",
+    parameters: str = "",
 ) -> Iterator[Baresip]:
     """Start baresip with one account: `account` is its address line, or empty for a phone without a server.
 
     It speaks `speech` over and over, in `codecs` as baresip names them, which `modules` bring. With a `certificate` it takes TLS at the
-    port after its own; it asks for the presence of the URI `watched`.
+    port after its own; it asks for the presence of the URI `watched`. `settings` are more lines of its configuration, `parameters` more
+    of its account.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, rtp_first = free_port(host), free_port(host)
@@ -130,16 +133,16 @@ def baresip(
         "codec_modules": "".join(f"module {module}.so\n" for module in modules), "rate_hz": rate_of(speech),
         "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
         "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",
-        "more": "",
+        "more": settings,
     }  # fmt: skip
     if certificate is not None:
         (folder / "both.pem").write_text(Path(certificate[0]).read_text() + Path(certificate[1]).read_text())
-        values["more"] = f"sip_certificate {folder / 'both.pem'}\n"
+        values["more"] = f"{values['more']}sip_certificate {folder / 'both.pem'}\n"
     if watched:
         values["more"] = f"{values['more']}module_app contact.so\nmodule_app presence.so\n"
         (folder / "contacts").write_text(f'"Door" <{watched}>;presence=p2p\n')
     (folder / "config").write_text(CONFIG.format(**values))
-    line = account or f"<sip:resident@{host}:{sip_port}>;regint=0"
+    line = (account or f"<sip:resident@{host}:{sip_port}>;regint=0") + parameters
     answer = "auto" if auto_answer else "early" if early_media else "manual"
     (folder / "accounts").write_text(f"{line};answermode={answer};audio_codecs={codecs}\n")
     with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder) as phone:
