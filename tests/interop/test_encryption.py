@@ -13,13 +13,12 @@ from tests.interop.hearing import likeness
 from tests.interop.kamailio import SECRET, kamailio
 from tests.interop.peers import eventually
 from tests.interop.station import station
-from tests.interop.test_baresip import BUTTON, BY_SERVER, HEARD, RESIDENT, STRANGE, VISITOR, heard_at_door
+from tests.interop.test_baresip import AS_RECORDED, BUTTON, BY_SERVER, HEARD, RESIDENT, STRANGE, VISITOR, heard_at_door
 from tests.interop.test_transports import door_config
 from tests.net.authority import Authority
 
-# Loopback without TLS: the keys travel in clear, which somebody who tests allows. The voice travels as it was recorded, so that it can be
-# found again: what cleans it of echo and noise changes it.
-OPEN = '[audio]\necho = "off"\nnoise_suppression = false\ngain_control = false\n[call]\nmedia_encryption = "{wish}"\nkeys_in_clear = true\n'
+# Loopback without TLS: the keys travel in clear, which somebody who tests allows.
+OPEN = AS_RECORDED + '[call]\nmedia_encryption = "{wish}"\nkeys_in_clear = true\n'
 CALLS_IN = '[incoming]\nallow = ["resident@127.0.0.3"]\nauto_answer = "always"\n'
 
 
