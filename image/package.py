@@ -125,7 +125,8 @@ def control(root: Path, architecture: Architecture) -> None:
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     folder = root / "DEBIAN"
     folder.mkdir(mode=0o755)
-    depends = ", ".join([*pythons(), *shared_libraries(root), "libc6 (>= 2.36)", "systemd (>= 252)", "init-system-helpers"])
+    others = ("libc6 (>= 2.36)", "procps", "tzdata", "systemd (>= 252)", "init-system-helpers")
+    depends = ", ".join([*pythons(), *shared_libraries(root), *others])
     text = CONTROL.format(version=version(), architecture=architecture.debian, size_kib=size // 1024, depends=depends)
     (folder / "control").write_text(text)
     (folder / "conffiles").write_text("/etc/apparmor.d/portero\n")

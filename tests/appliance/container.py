@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 
 from image.places import MIRROR, cache_folder, run
 
-# What the package depends on, and nothing that would help it by accident: no pip, no compiler, no venv.
-PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libspeexdsp1,libkissfft-float131,libopus0,libffi8,iproute2,ca-certificates"
-SOUND = {"bookworm": "libasound2,libspandsp2", "trixie": "libasound2t64,libspandsp2t64"}
+# What the package depends on besides libraries, and nothing that would help it by accident: no pip, no compiler, no venv.
+PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,procps,tzdata,iproute2,ca-certificates"
 LIMIT_S = 240.0
 TRIAL_UNIT = """\
 [Unit]
@@ -27,21 +27,27 @@ WantedBy=multi-user.target
 """
 
 
-def base(suite: str) -> Path:
-    """A tar file with a minimal Debian; made once."""
-    file = cache_folder("chroot") / f"{suite}.tar"
+def base(suite: str, libraries: tuple[tuple[str, ...], ...]) -> Path:
+    """A tar file with a minimal Debian and the libraries, of each group whichever the release has; made once."""
+    file = cache_folder("chroot") / f"{suite}-{hashlib.sha256(repr((PACKAGES, libraries)).encode()).hexdigest()[:12]}.tar"
     if not file.exists():
         half = file.with_suffix(".half.tar")
-        include = f"--include={PACKAGES},{SOUND[suite]}"
-        run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", include, suite, half, MIRROR)
+        either = [f"--include=?or({','.join(f'?exact-name({name})' for name in names)})" for names in libraries]
+        run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={PACKAGES}", *either, suite, half, MIRROR)
         half.rename(file)
     return file
 
 
-def unpack(suite: str, folder: Path) -> Path:
-    """A fresh root."""
+def libraries(deb: Path) -> tuple[tuple[str, ...], ...]:
+    """The libraries that a package depends on, each with its other names."""
+    depends = run("dpkg-deb", "-f", deb, "Depends").strip().split(", ")
+    return tuple(tuple(each.split(" | ")) for each in depends if each.startswith("lib") and "(" not in each)
+
+
+def unpack(suite: str, deb: Path, folder: Path) -> Path:
+    """A fresh root that has what the package depends on."""
     folder.mkdir(parents=True)
-    run("tar", "-xf", base(suite), "-C", folder)
+    run("tar", "-xf", base(suite, libraries(deb)), "-C", folder)
     return folder
 
 

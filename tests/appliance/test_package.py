@@ -64,7 +64,7 @@ def deb() -> Path:
 
 @pytest.fixture(params=["bookworm", "trixie"])
 def root(request: pytest.FixtureRequest, tmp_path: Path, deb: Path) -> Iterator[Path]:
-    folder = unpack(request.param, tmp_path / "root")
+    folder = unpack(request.param, deb, tmp_path / "root")
     shutil.copyfile(deb, folder / "portero.deb")
     (folder / "trial.toml").write_text(CONFIG)
     yield folder
