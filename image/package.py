@@ -31,6 +31,7 @@ AROUND = {
     "LICENSE": "usr/share/doc/portero/copyright",
 }
 UNITS = ("portero.service", "portero-firewall.service")
+TOGETHER = {"libcrypto.so.3": "libssl.so.3"}  # two libraries, one package
 CONTROL = """\
 Package: portero
 Version: {version}
@@ -101,7 +102,7 @@ def package_of(soname: str) -> str:
 
     From trixie on some carry another name, since their time stamps have 64 bits; either will do.
     """
-    match = re.fullmatch(r"(lib.+)\.so\.(\d+)", soname)
+    match = re.fullmatch(r"(lib.+)\.so\.(\d+)", TOGETHER.get(soname, soname))
     if match is None or match[1] in {"libc", "libm", "libdl", "librt", "libpthread", "libgcc_s"}:
         return ""
     name = f"{match[1]}{'-' if match[1][-1].isdigit() else ''}{match[2]}".replace("_", "-")

@@ -20,6 +20,7 @@ from image.targets import RELEASES
         ("libspeexdsp.so.1", "libspeexdsp1 | libspeexdsp1t64"),
         ("libasound.so.2", "libasound2 | libasound2t64"),
         ("libsrtp2.so.1", "libsrtp2-1 | libsrtp2-1t64"),
+        ("libcrypto.so.3", "libssl3 | libssl3t64"),
         ("libc.so.6", ""),
         ("ld-linux-aarch64.so.1", ""),
     ],
