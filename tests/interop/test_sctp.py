@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware.net.sockets import IPPROTO_SCTP
-from tests.interop.sctp.guest import run_tests
+from tests.interop.sctp.guest import LIMIT_S, run_tests
 
 ALL = (
     "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "MESSAGE", "SUBSCRIBE",
@@ -29,6 +29,7 @@ socket = "{folder}/control.sock"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="Debian has user-mode-linux for amd64 alone")
+@pytest.mark.timeout(LIMIT_S + 30)
 @pytest.mark.matrix("Kamailio, SCTP", *ALL)
 def test_all_that_a_call_can_do_goes_over_sctp_where_the_kernel_has_it() -> None:
     status, said = run_tests()
