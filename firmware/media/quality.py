@@ -43,6 +43,7 @@ class QualityRecord:
     reports (None until one arrived). `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
     Bursts and gaps of loss are those of RFC 3611 §4.7.2. `packets_refused`: encrypted ones that were forged or replayed.
     `drift_ppm`: how much faster the other side's clock runs, by what playing had to cut; None for a call too short to tell.
+    `recovered_ms` was lost on the way and had from redundancy in later packets: heard, and no loss to `mos_heard`.
     `encryption` says how keys were agreed on, '' for a plain call. `there`: how the other side heard us, by its extended report.
     `buffer_history_ms` samples the jitter buffer's delay every `history_interval_ms`.
     `echo`: what the canceller knew at that moment, None when it is off.
@@ -68,6 +69,7 @@ class QualityRecord:
     buffer_ms_mean: float
     buffer_ms_max: float
     concealed_ms: int
+    recovered_ms: int
     late_periods: int
     overruns: int
     underruns: int
@@ -103,7 +105,6 @@ def measured(
     curve = history.samples_ms()
     mean_ms = sum(curve) / len(curve) if curve else 0.0
     lost = max(0, stats.packets_lost)
-    unplayed = lost + stats.packets_late + stats.packets_discarded
     # One packet is filled and one period waits in the card on its way out; the other side's own card is not ours to know.
     mouth_to_ear_ms = session.ptime_ms + (stats.rtt_ms or 0.0) / 2 + mean_ms + period_ms
     here, there = voip
@@ -129,6 +130,7 @@ def measured(
         buffer_ms_mean=mean_ms,
         buffer_ms_max=max(curve, default=0.0),
         concealed_ms=stats.samples_concealed * 1000 // stats.rate_hz,
+        recovered_ms=_recovered_ms(stats),
         late_periods=late_periods,
         overruns=overruns,
         underruns=underruns,
@@ -136,7 +138,7 @@ def measured(
         remote_loss_percent=remote_percent,
         remote_jitter_ms=stats.remote_jitter_ms,
         mouth_to_ear_ms=mouth_to_ear_ms,
-        mos_heard=mos(session.codec.name, percent(unplayed, stats.packets_expected), mouth_to_ear_ms),
+        mos_heard=mos(session.codec.name, percent(_unheard(stats, session.ptime_ms), stats.packets_expected), mouth_to_ear_ms),
         mos_sent=None if remote_percent is None else mos(session.codec.name, remote_percent, mouth_to_ear_ms),
         drift_ppm=drift_ppm(stats),
         encryption="" if session.protection is None else str(session.protection),
@@ -145,6 +147,16 @@ def measured(
         history_interval_ms=history.interval_ms,
         buffer_history_ms=curve,
     )
+
+
+def _recovered_ms(stats: StreamStats) -> int:
+    return stats.samples_recovered * 1000 // stats.rate_hz
+
+
+def _unheard(stats: StreamStats, ptime_ms: int) -> int:
+    """Packets that the ear missed: what redundancy brought back was heard."""
+    missed = max(0, stats.packets_lost) + stats.packets_late + stats.packets_discarded
+    return max(0, missed - _recovered_ms(stats) // ptime_ms)
 
 
 def drift_ppm(stats: StreamStats) -> float | None:

@@ -121,6 +121,16 @@ def test_a_record_counts_late_packets_as_loss_for_the_ear_but_not_for_the_networ
     assert (record.buffer_ms_mean, record.buffer_ms_max, record.concealed_ms) == (50.0, 60.0, 100)
 
 
+def test_what_redundancy_brought_back_is_lost_for_the_network_but_not_for_the_ear() -> None:
+    counted = NOTHING_COUNTED._replace(packets_expected=100, packets_lost=5, rate_hz=16_000, samples_recovered=4 * 320)
+    record = measured(
+        "c1", session(), counted, DelayHistory(100), (NOTHING_HEARD, None),
+        duration_ms=2000, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
+    )  # fmt: skip
+    assert (record.loss_percent, record.recovered_ms) == (5.0, 80)
+    assert record.mos_heard == pytest.approx(mos("PCMU", 1.0, record.mouth_to_ear_ms))
+
+
 def test_duplicates_do_not_make_the_loss_negative() -> None:
     # RFC 3550 §6.4.1: the cumulative loss may be negative when packets were duplicated
     record = measured(
