@@ -10,15 +10,10 @@ import pytest
 from tests.interop.baresip import baresip
 from tests.interop.hearing import likeness
 from tests.interop.station import station
-from tests.interop.test_baresip import HEARD, RESIDENT, VISITOR, heard_at_door
+from tests.interop.test_baresip import AS_RECORDED, HEARD, RESIDENT, VISITOR, heard_at_door
 
-DOOR = """\
-[audio]
-codecs = ["opus", "G722", "L16", "PCMA", "PCMU"]
-[incoming]
-allow = ["resident@127.0.0.3"]
-auto_answer = "always"
-"""
+CODECS = 'codecs = ["opus", "G722", "L16", "PCMA", "PCMU"]\n'
+DOOR = AS_RECORDED + CODECS + '[incoming]\nallow = ["resident@127.0.0.3"]\nauto_answer = "always"\n'
 
 
 @pytest.mark.parametrize("way", ["out", "in"])

@@ -15,7 +15,7 @@ from tests.interop import sipp
 from tests.interop.baresip import baresip
 from tests.interop.hearing import likeness
 from tests.interop.station import Station, station
-from tests.interop.test_baresip import BUTTON, RESIDENT, STRANGE, VISITOR
+from tests.interop.test_baresip import AS_RECORDED, BUTTON, RESIDENT, STRANGE, VISITOR
 
 CALLERS, CALLS = 50, 600
 TAKES_CALLS = """\
@@ -48,7 +48,7 @@ def refused(door: Station) -> int:
 @pytest.mark.matrix("SIPp", "call in")
 def test_a_call_goes_on_unharmed_under_fifty_incoming_calls(tmp_path: Path) -> None:
     with baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone:
-        config = BUTTON.format(target=phone.uri) + TAKES_CALLS
+        config = BUTTON.format(target=phone.uri) + TAKES_CALLS + AS_RECORDED
         with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=("--microphone", str(VISITOR))) as door:
             door.ctl("press", "bell")
             door.wait_for("Answered", within_s=20)
