@@ -132,6 +132,19 @@ def test_after_two_minutes_knocks_tell_of_the_registrars_return() -> None:
     assert wire.take() == []
 
 
+def test_a_knock_whose_look_up_took_long_is_soon_followed_by_the_next() -> None:
+    """A dead name server makes each look-up take seconds: its return is noticed within five all the same."""
+    wire = absent()
+    wire.held = []
+    wire.advance(3)
+    assert wire.take() == []
+    wire.advance(3)
+    wire.locate()
+    assert wire.take() == ["OPTIONS"]
+    wire.advance(0.6)
+    assert wire.take() == ["OPTIONS"]
+
+
 def test_a_server_whose_handshake_fails_is_not_knocked_at() -> None:
     wire = absent()
     wire.agent.receive(SendFailed(hop=HOP, reason="TLS: its certificate has expired", is_refusal=True), wire.now_s)

@@ -15,6 +15,7 @@ from firmware.sip.usage.addressing import common_headers, edge_route, own_addres
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 
 GAP_S = 3.0  # with a round trip and a REGISTER with its challenge behind it, all is well again within 5 s; shortened by up to a quarter
+BREATH_S = 0.5  # after a look-up that took as long as the gap: a name server that is dead is asked again soon, and not all the time
 HOPS_MAX = 2  # knocked at each time: a name with many addresses still names one service
 NONE = QueryId(0)
 
@@ -30,10 +31,12 @@ class Knocking:
         self._call_id = endpoint.ids.call_id()
         self._tag = endpoint.ids.tag()
         self._cseq = 0
+        self._since_s = 0.0  # when the last knock, or the look-up for it, began
 
     def begin(self, uri: Uri, now_s: float) -> None:
         """Knock where requests to `uri` go."""
         self._uri = uri
+        self._since_s = now_s
         self._wait(now_s)
 
     def stop(self) -> None:
@@ -44,6 +47,7 @@ class Knocking:
     def handle_timer(self, name: str, now_s: float) -> None:
         """The next knock is due; the name is looked up each time, for the server may come back elsewhere."""
         assert name == "knock", name
+        self._since_s = now_s
         self._query = self._endpoint.locate(self._uri, self, now_s)
 
     def receive_hops(self, hops: tuple[Hop, ...], failure: str, now_s: float) -> None:
@@ -55,7 +59,8 @@ class Knocking:
         self._wait(now_s)
 
     def _wait(self, now_s: float) -> None:
-        self._endpoint.timers.set(self, "knock", now_s + GAP_S * (1 - 0.25 * self._endpoint.ids.fraction()))
+        due_s = self._since_s + GAP_S * (1 - 0.25 * self._endpoint.ids.fraction())
+        self._endpoint.timers.set(self, "knock", max(due_s, now_s + BREATH_S))
 
     def _options(self, hop: Hop) -> Request:
         self._cseq += 1
