@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from firmware.door.events import (
+    CallMeasured,
+    CallName,
     CardHeld,
     CardRead,
     CardRefused,
@@ -71,6 +73,23 @@ def test_letting_the_exit_button_go_opens_nothing() -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 
+MEASURED = CallMeasured(
+    call=CallName("p1.1"),
+    codec="PCMA",
+    encryption="",
+    heard=4.4,
+    sent=None,
+    delay_ms=70,
+    loss_percent=0.0,
+    burst_ms=0,
+    jitter_ms=0.1,
+    concealed_ms=0,
+    glitches=0,
+    set_up_ms=40,
+    press_to_audio_ms=1100,
+)
+
+
 def test_a_door_contact_is_written_down() -> None:
     given = ContactChanged(contact="leaf", active=True)
     assert Scene().tell(given) == (Record(record=given),)
@@ -82,9 +101,10 @@ def test_a_door_contact_is_written_down() -> None:
         RelayMoved(lock=FRONT, closed=True),
         HealthChanged(part="card", working=False, detail="It is gone."),
         MessageLeft(file="a.wav", length_s=9.0),
+        MEASURED,
     ],
 )
-def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft) -> None:
+def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft | CallMeasured) -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 
