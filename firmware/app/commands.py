@@ -83,6 +83,7 @@ def parser(config: str) -> argparse.ArgumentParser:
 def _add_further(commands: Subparsers, config: str) -> None:
     """The commands that bring their own options along."""
     from firmware.app.acoustics.command import add_audio_command
+    from firmware.app.appliance.commands import add_appliance_command
     from firmware.app.firewall import add_firewall_command
     from firmware.app.journal_log import add_log_command
     from firmware.app.support import add_support_command
@@ -90,6 +91,7 @@ def _add_further(commands: Subparsers, config: str) -> None:
 
     for add in (add_audio_command, add_log_command, add_users_command, add_firewall_command, add_support_command):
         _config_option(add(commands), config)
+    add_appliance_command(commands)
 
 
 def _config_option(command: argparse.ArgumentParser, default: str | None) -> None:

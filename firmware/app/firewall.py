@@ -133,6 +133,8 @@ def incoming(settings: Settings) -> Iterator[str]:
             if transport in network.transports and port:
                 yield f'{source}tcp dport {port} accept comment "SIP over {transport}"'
     yield f'udp dport {_range(settings)} accept comment "sound"'
+    if settings.system.ssh_keys:
+        yield 'tcp dport 22 limit rate 10/minute burst 10 packets accept comment "login"'
 
 
 def _servers(settings: Settings) -> list[str]:

@@ -9,7 +9,7 @@ from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
 from firmware.config.readers import check_readers, reader_wires
 from firmware.config.references import check_host, check_parties, check_unique, parse_condition, refer
-from firmware.config.schema import Settings
+from firmware.config.schema import Lan, Settings, Wifi
 from firmware.config.transports import check_transports, is_address
 
 WAYS_MAX = 4  # to one target: two accounts, a direct address, and one to spare
@@ -38,6 +38,10 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.plans import check_plans  # reads dates: 3 ms that most doors are spared
 
         check_plans(settings, report)
+    if settings.system.ssh_keys or settings.lan != Lan() or settings.wifi != Wifi():
+        from firmware.config.appliance import check_appliance
+
+        check_appliance(settings, report)
     if settings.rule or settings.webhook:
         from firmware.config.reactions import check_reactions
 

@@ -9,7 +9,7 @@ default must be given. A field of type `Secret` may also be given as `…_file` 
 
 from typing import Annotated, Literal, NamedTuple
 
-from firmware.config.checks import between, is_gpio, is_name, is_not_empty, is_port, is_uri
+from firmware.config.checks import between, is_country, is_gpio, is_name, is_not_empty, is_port, is_uri
 from firmware.config.secrets import Secret
 
 Name = Annotated[str, is_name]
@@ -394,6 +394,34 @@ class Control(NamedTuple):
     socket: Text = "/run/portero/control.sock"
 
 
+class System(NamedTuple):
+    """[system]: the device itself, where the door is a flashed image; elsewhere the machine's own settings count."""
+
+    hostname: Annotated[str, is_name] = "portero"  # "portero" is found as portero.local
+    ssh_keys: tuple[Text, ...] = ()  # public keys that may log in as root; none: there is no remote login
+    time_servers: tuple[Text, ...] = ()  # none: those of the network or of Debian
+
+
+class Lan(NamedTuple):
+    """[lan]: the cable, on the image."""
+
+    address: Text | None = None  # "192.168.1.20/24"; None: by DHCP
+    gateway: Text | None = None
+    dns: tuple[Text, ...] = ()
+    vlan: Annotated[int, between(1, 4094)] | None = None  # the door lives in this VLAN (IEEE 802.1Q)
+    identity: Text | None = None  # who we are to a switch that asks (IEEE 802.1X, PEAP with MSCHAPv2)
+    password: Secret | None = None
+    ca: Text | None = None  # the authority of the switch's server, in PEM; without one anybody may ask for the password
+
+
+class Wifi(NamedTuple):
+    """[wifi]: a wireless network, on the image; without `ssid` the radio stays off."""
+
+    ssid: Text | None = None
+    password: Secret | None = None  # None: an open network
+    country: Annotated[str, is_country] = "DE"  # which channels are lawful
+
+
 class Settings(NamedTuple):
     """Everything in `portero.toml`, checked. `warnings` are plain sentences about what works but should not stay."""
 
@@ -428,4 +456,7 @@ class Settings(NamedTuple):
     recording: Recording = Recording()
     message: LeftMessages = LeftMessages()
     control: Control = Control()
+    system: System = System()
+    lan: Lan = Lan()
+    wifi: Wifi = Wifi()
     warnings: tuple[str, ...] = ()

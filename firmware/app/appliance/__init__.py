@@ -1,1 +1,1 @@
-"""The door as a device of its own: what may leave it, and what must not."""
+"""The door as a flashed device: settings from the boot partition, its network, its slots. Only the image uses it."""

@@ -21,10 +21,9 @@ password = 'another one'
 [[code]]
 name = "family"
 code = "583216"
-[[webhook]]
-name = "house"
-url = "http://192.168.1.3/"
-token = "house password"
+[wifi]
+ssid = "house"
+password = "house password"
 """
 SECRETS = ('s3cret \\"quoted\\"', "another one", "583216", "house password")
 
@@ -49,10 +48,10 @@ def test_an_edited_file_keeps_the_secrets_by_name_wherever_their_table_went() ->
     left = move(GIVEN, "").left
     pbx, backup = left.index("[[account]]"), left.index("[[account]]", 20)
     code = left.index("[[code]]")
-    swapped = left[:pbx] + left[backup:code] + left[pbx:backup] + left[code:].replace("192.168.1.3", "192.168.1.4", 1)
+    swapped = left[:pbx] + left[backup:code] + left[pbx:backup] + left[code:].replace("house", "barn", 1)
     settings = tomllib.loads(move(swapped, GIVEN).device)
     assert {each["name"]: each["password"] for each in settings["account"]} == {"pbx": 's3cret "quoted"', "backup": "another one"}
-    assert settings["webhook"] == [{"name": "house", "url": "http://192.168.1.4/", "token": "house password"}]
+    assert settings["wifi"] == {"ssid": "barn", "password": "house password"}
 
 
 def test_a_new_secret_wins_and_leaves_as_well() -> None:
@@ -64,14 +63,14 @@ def test_a_new_secret_wins_and_leaves_as_well() -> None:
 
 def test_a_secret_that_the_device_does_not_have_is_named() -> None:
     left = move(GIVEN, "").left
-    assert move(left, "").unknown == ("account.pbx.password", "account.backup.password", "code.family.code", "webhook.house.token")
+    assert move(left, "").unknown == ("account.pbx.password", "account.backup.password", "code.family.code", "wifi.password")
 
 
 @pytest.mark.parametrize(
     ("path", "secret"),
     [
         (("account", 0, "password"), True),
-        (("webhook", 0, "token"), True),
+        (("wifi", "password"), True),
         (("account", 0, "password_file"), False),
         (("account", 0, "name"), False),
         (("nonsense", "password"), False),
