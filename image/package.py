@@ -15,7 +15,7 @@ from pathlib import Path
 
 from image import modules, tree
 from image.places import OUT, ROOT, run, source_epoch, version
-from image.targets import ARCHITECTURES, RELEASES, Architecture
+from image.targets import ARCHITECTURES, RELEASES, Architecture, Release
 
 HERE = ROOT / "image" / "deb"
 SYSTEMD = ROOT / "systemd"
@@ -63,10 +63,10 @@ def build(architecture: Architecture) -> Path:
     return file
 
 
-def stage(root: Path, architecture: Architecture) -> None:
+def stage(root: Path, architecture: Architecture, releases: tuple[Release, ...] = RELEASES) -> None:
     """Everything that the package installs."""
-    tree.build(root, architecture)
-    (root / "usr/bin").mkdir()
+    tree.build(root, architecture, releases)
+    (root / "usr/bin").mkdir(exist_ok=True)
     (root / "usr/bin/portero").symlink_to("../lib/portero/bin/portero")
     for source, target in AROUND.items():
         _copy(ROOT / source, root / target)
@@ -74,7 +74,7 @@ def stage(root: Path, architecture: Architecture) -> None:
         unit = root / "usr/lib/systemd/system" / name
         _copy(SYSTEMD / name, unit)
         unit.write_text(placed(unit.read_text()))
-    (root / "etc/portero/firewall.d").mkdir(parents=True)
+    (root / "etc/portero/firewall.d").mkdir(parents=True, exist_ok=True)
 
 
 def placed(unit: str) -> str:

@@ -1,0 +1,126 @@
+"""`make image BOARD=pi-arm64`: from lock files to a card's image, its bill of materials and the manifest for Raspberry Pi Imager.
+
+    python -m image.build [FOLDER]
+
+Everything comes from the locks and the sources, so two builds make the same bytes (made by the same versions of mksquashfs, mke2fs, gcc).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from image import debian, disk, initramfs, sbom, system
+from image.places import OUT, cache_folder, run, source_epoch, version
+from image.targets import ARCHITECTURES
+
+BOARD = "pi-arm64"
+COMMAND_LINE = (
+    "console=tty1 ro rootwait quiet fsck.repair=yes panic=10 oops=panic systemd.firstboot=off systemd.gpt_auto=0 "
+    "slab_nomerge init_on_alloc=1 page_alloc.shuffle=1 randomize_kstack_offset=on apparmor=1 security=apparmor"
+)
+OWNERS = {"config": (0, 901, 0o750), "portero": (901, 901, 0o750), "timesync": (906, 906, 0o755), "ssh": (0, 0, 0o700)}
+
+
+def build(out: Path) -> Path:
+    """The card's image in `out`, beside it what says what it is. Raises SystemExit when it cannot be made."""
+    architecture = ARCHITECTURES["arm64"]
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache_folder("work")) as temporary:
+        work = Path(temporary)
+        root = work / "root"
+        root.mkdir(mode=0o755)
+        kernel = system.build(root, architecture)
+        ramdisk = initramfs.build(root, work, kernel, architecture)
+        slot = work / "root.squashfs"
+        disk.squash(root, slot)
+        salt = hashlib.sha256(f"portero {version()}".encode()).hexdigest()
+        opened = disk.verity(slot, salt)
+        boot_partition(work, kernel, ramdisk, opened)
+        disk.fat(work / "fat", work / "fat.img")
+        data_partition(work / "data")
+        disk.data(work / "data", work / "data.img")
+        image = out / f"portero-{BOARD}.img"
+        disk.card(work / "fat.img", slot, work / "data.img", image)
+    parts = sbom.python_parts() + sbom.debian_parts(debian.lock_file(architecture).read_text())
+    image.with_suffix(".spdx.json").write_text(sbom.document(parts))
+    manifest(image, compress(image))
+    return image
+
+
+def boot_partition(work: Path, kernel: str, ramdisk: bytes, opened: disk.Verity) -> None:
+    """Firmware, U-Boot, its script, the kernel and RAM disk of slot a, and the file that the installer edits."""
+    fat, board = work / "fat", work / "board"
+    shutil.copytree(board / "usr/lib/raspi-firmware", fat)
+    shutil.copyfile(board / "usr/lib/u-boot/rpi_arm64/u-boot.bin", fat / "u-boot.bin")
+    for file in sorted((board / f"usr/lib/linux-image-{kernel}/broadcom").glob("bcm2*-rpi-*.dtb")):
+        shutil.copyfile(file, fat / file.name)
+    shutil.copyfile(system.BOARD / "config.txt", fat / "config.txt")
+    shutil.copyfile(system.BOARD / "portero.toml", fat / "portero.toml")
+    script = ("mkimage", "-A", "arm64", "-O", "linux", "-T", "script", "-C", "none", "-d", system.BOARD / "boot.cmd", fat / "boot.scr")
+    run(*script, SOURCE_DATE_EPOCH=str(source_epoch()))
+    (fat / "slots.env").write_text("order=a b\nleft_a=9\nleft_b=0\n")
+    slot = fat / "a"
+    slot.mkdir()
+    shutil.copyfile(board / f"boot/vmlinuz-{kernel}", slot / "vmlinuz")
+    (slot / "initrd").write_bytes(ramdisk)
+    (slot / "boot.env").write_text(f"args={COMMAND_LINE} portero.disk={disk.DISK_ID:08x} portero.verity={opened}\n")
+    (slot / "version").write_text(f"{version()}\n")
+    system.epoch_times(fat)
+
+
+def data_partition(folder: Path) -> None:
+    """Empty folders with the owners that the image's users have."""
+    for name, (user, group, mode) in OWNERS.items():
+        (folder / name).mkdir(parents=True)
+        os.chown(folder / name, user, group)
+        (folder / name).chmod(mode)
+    system.epoch_times(folder)
+
+
+def compress(image: Path) -> Path:
+    """The image as it is handed out."""
+    file = image.with_suffix(".img.zst")
+    run("zstd", "-q", "-f", "-12", "-T2", "--no-progress", image, "-o", file)
+    return file
+
+
+def manifest(image: Path, packed: Path) -> None:
+    """What Raspberry Pi Imager reads to offer the image (its `--repo` option, or a custom repository)."""
+    entry = {
+        "name": "Portero door intercom",
+        "description": f"SIP door intercom, version {version()}",
+        "release_date": time.strftime("%Y-%m-%d", time.gmtime(source_epoch())),
+        "url": packed.name,
+        "extract_size": image.stat().st_size,
+        "extract_sha256": _sha256(image),
+        "image_download_size": packed.stat().st_size,
+        "image_download_sha256": _sha256(packed),
+        "devices": ["pi3-64bit", "pi4-64bit"],
+        "init_format": "none",
+    }
+    (image.parent / "portero-imager.json").write_text(json.dumps({"os_list": [entry]}, indent=1) + "\n")
+
+
+def _sha256(file: Path) -> str:
+    return subprocess.run(["sha256sum", str(file)], capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+def main(words: list[str]) -> None:
+    """Build into the folder named, by default out/image; say what came out."""
+    begun = time.monotonic()
+    image = build(Path(words[0]) if words else OUT)
+    packed = image.with_suffix(".img.zst")
+    sizes = f"{image.stat().st_size >> 20} MB, {packed.stat().st_size >> 20} MB compressed"
+    print(f"{image}: {sizes}, {time.monotonic() - begun:.0f} s, {_sha256(image)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

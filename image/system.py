@@ -1,0 +1,162 @@
+"""The root file system of the image: Debian packages unpacked in a fixed order, and what their scripts would do done here.
+
+None of those scripts runs, so no foreign processor is emulated, nothing depends on the builder's machine, and the same lock makes the
+same files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from image import debian, package, tree
+from image.places import ROOT, run, source_epoch, version
+from image.targets import BASE, Architecture
+
+LINKS = {"resolv.conf": "/run/systemd/resolve/stub-resolv.conf", "mtab": "../proc/self/mounts", "localtime": "/usr/share/zoneinfo/Etc/UTC"}
+MASKED = ("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-machine-id-commit.service")  # nothing to do on a door
+BOARD = ROOT / "image" / "board"
+
+
+def left_out(section: str) -> tuple[str, ...]:
+    """The lines of one section of image/board/left-out.txt."""
+    text = (BOARD / "left-out.txt").read_text().partition(f"# -- {section}:")[2].partition("\n# --")[0]
+    return tuple(text.splitlines()[1:])
+
+
+def build(root: Path, architecture: Architecture) -> str:
+    """Fill `root`; returns the kernel's release, as `uname -r` says it. Raises SystemExit when a part is missing or this builder cannot."""
+    unpack(root, architecture)
+    (kernel,) = (path.name for path in (root / "usr/lib/modules").iterdir())
+    aside = root.with_name("board")  # what goes to the boot partition
+    for name in ("boot", "usr/lib/raspi-firmware", "usr/lib/u-boot", f"usr/lib/linux-image-{kernel}"):
+        shutil.move(root / name, aside / name)
+    prune(root)
+    for name in left_out("modules"):
+        shutil.rmtree(root / "usr/lib/modules" / kernel / "kernel" / name, ignore_errors=True)
+    run("depmod", "-b", root, kernel)
+    furnish(root, architecture)
+    return kernel
+
+
+def build_for_container(root: Path, architecture: Architecture) -> None:
+    """The same system without kernel and firmware, for a container on the build machine, where it is tried."""
+    unpack(root, architecture)
+    prune(root)
+    furnish(root, architecture)
+
+
+def furnish(root: Path, architecture: Architecture) -> None:
+    """The program, our own files, and what the packages' scripts would have done."""
+    if f"{sys.version_info.major}.{sys.version_info.minor}" != BASE.python:
+        raise SystemExit(f"the image carries code compiled by Python {BASE.python}: build it with that one")
+    package.stage(root, architecture, (BASE,))
+    have = {each.name for each in debian.read(architecture)}
+    if missing := [each for each in package.shared_libraries(root / tree.PREFIX) if not have & set(each.split(" | "))]:
+        raise SystemExit(f"image/board/packages.txt lacks {', '.join(missing)}, with which our modules are linked")
+    package.set_times(root / tree.PREFIX, source_epoch())
+    overlay(root)
+    finish(root)
+
+
+def unpack(root: Path, architecture: Architecture) -> None:
+    """Every file of every package that is not left out, with its owner and mode, in the order of the lock."""
+    for name in ("bin", "sbin", "lib", *(("lib64",) if architecture.debian == "amd64" else ())):
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+    useless = left_out("packages")
+    for each in debian.fetch(architecture):
+        if each.name not in useless:
+            tar = f"dpkg-deb --fsys-tarfile {each.file} | tar -x --keep-directory-symlink -C {root}"
+            run("bash", "-o", "pipefail", "-c", tar)
+
+
+def prune(root: Path) -> None:
+    """Remove what no door reads. Of the documentation the licences stay, as they ask to."""
+    for name in left_out("paths"):
+        shutil.rmtree(root / name, ignore_errors=True)
+    for path in (root / "usr/share/doc").rglob("*"):
+        if path.name != "copyright" and not path.is_dir():
+            path.unlink()
+    for name in ("var", "data", "boot/firmware", "proc", "sys", "dev", "run", "tmp", "root", "srv", "etc/portero"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+
+
+def overlay(root: Path) -> None:
+    """Our own files over those of the packages, with modes that do not depend on how the sources were checked out."""
+    for source in sorted((BOARD / "files").rglob("*")):
+        target = root / source.relative_to(BOARD / "files")
+        if source.is_dir():
+            target.mkdir(exist_ok=True, mode=0o755)
+        else:
+            shutil.copyfile(source, target)
+            target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
+def finish(root: Path) -> None:
+    """What the packages' own scripts would do: users, certificates, the linker's cache, links, enabled units, compiled Python."""
+    etc = root / "etc"
+    for name in ("passwd", "group"):
+        shutil.copyfile(root / f"usr/share/base-passwd/{name}.master", etc / name)
+    run("systemd-sysusers", f"--root={root}")
+    lock_accounts(etc)
+    certificates(root)
+    (etc / "alternatives").mkdir(exist_ok=True)
+    for name, target in (("awk", "mawk"), ("pager", "less"), ("which", "which.debianutils")):
+        (etc / "alternatives" / name).symlink_to(f"/usr/bin/{target}")
+        if not (root / "usr/bin" / name).is_symlink():
+            (root / "usr/bin" / name).symlink_to(f"/etc/alternatives/{name}")
+    (etc / "machine-id").write_text("uninitialized\n")
+    for name, target in (
+        ("resolv.conf", "/run/systemd/resolve/stub-resolv.conf"),
+        ("mtab", "/proc/self/mounts"),
+        ("localtime", "/usr/share/zoneinfo/Etc/UTC"),
+    ):
+        (etc / name).unlink(missing_ok=True)
+        (etc / name).symlink_to(target)
+    (etc / "os-release").unlink()
+    (root / "usr/lib/os-release").write_text(
+        (root / "usr/lib/os-release").read_text() + f'IMAGE_ID="portero"\nIMAGE_VERSION="{version()}"\n'
+    )
+    (etc / "os-release").symlink_to("../usr/lib/os-release")
+    shutil.copyfile(root / "usr/share/openssh/sshd_config", etc / "ssh/sshd_config")
+    run("ldconfig", "-r", root)
+    (etc / "ld.so.cache~").unlink(missing_ok=True)
+    shutil.rmtree(root / "var/cache", ignore_errors=True)
+    run("systemctl", f"--root={root}", "preset-all")
+    for name in MASKED:
+        (etc / "systemd/system" / name).symlink_to("/dev/null")
+    for folder in ("usr/lib/python3.11", "usr/lib/python3", tree.PREFIX):
+        compile_ = ("-m", "compileall", "-q", "-j1", "-s", str(root), "-p", "/", "--invalidation-mode", "unchecked-hash")
+        run(sys.executable, *compile_, root / folder, PYTHONHASHSEED="0", SOURCE_DATE_EPOCH=str(source_epoch()))
+
+
+def lock_accounts(etc: Path) -> None:
+    """No account has a password; none can be set by logging in."""
+    users = [line.split(":")[0] for line in (etc / "passwd").read_text().splitlines()]
+    (etc / "shadow").write_text("".join(f"{user}:*:1:0:99999:7:::\n" for user in users))
+    (etc / "gshadow").unlink(missing_ok=True)
+    (etc / "shadow").chmod(0o640)
+    for name in ("passwd-", "group-", "shadow-", "gshadow-", ".pwd.lock"):
+        (etc / name).unlink(missing_ok=True)
+
+
+def certificates(root: Path) -> None:
+    """The authorities that Debian trusts, one by one under their hashes and all in one file."""
+    folder = root / "etc/ssl/certs"
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = []
+    for file in sorted((root / "usr/share/ca-certificates").rglob("*.crt")):
+        shutil.copyfile(file, folder / f"{file.stem}.pem")
+        whole.append(file.read_text())
+    (folder / "ca-certificates.crt").write_text("".join(whole))
+    run("openssl", "rehash", folder)
+
+
+def epoch_times(root: Path) -> None:
+    """One time for every file."""
+    epoch = source_epoch()
+    for path in root.rglob("*"):
+        os.utime(path, (epoch, epoch), follow_symlinks=False)

@@ -1,0 +1,225 @@
+"""An emulated board: QEMU's `virt` with the cores of a Zero 2 W, started from the image's own card through U-Boot.
+
+Its eight GPIO lines are driven and watched from here (qtest), its state is asked over QMP, its console is kept in a file. The firmware of a
+Raspberry Pi, its own GPIO chip, its SD controller and its watchdog are not here: those only a real board shows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from image.disk import ALIGN_MIB, MIB
+from image.places import run
+
+U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+MACHINE = ("-machine", "virt,gic-version=2,acpi=off", "-cpu", "cortex-a53", "-smp", "2", "-m", "512")
+ZERO_2_W = "0x902120"  # the revision code by which libraries know the board and its header
+MAC = "52:54:00:70:6f:72"
+CARD_BYTES = 2_000_000_000  # a "2 GB" card
+CONNECT_S = 20.0
+
+
+class Lines:
+    """The board's GPIO lines over QEMU's test protocol: one request a line, events in between."""
+
+    def __init__(self, path: Path, chip: str) -> None:
+        self._socket = connect(path)
+        self._stream = self._socket.makefile("r")
+        self._chip = chip
+        self.seen: list[tuple[float, int, bool]] = []  # monotonic time, line, level of what the board drives
+        self._ask(f"irq_intercept_out {chip}")
+
+    def set(self, line: int, *, high: bool) -> None:
+        """Put a level on a line from outside, as a button does."""
+        self._ask(f"set_irq_in {self._chip} unnamed-gpio-in {line} {int(high)}")
+
+    def wait(self, line: int, *, high: bool, limit_s: float) -> float:
+        """Until the board drives `line` to a level; the monotonic time when it did. Raises AssertionError when it does not."""
+        until = time.monotonic() + limit_s
+        while True:
+            for at, seen, level in self.seen:
+                if (seen, level) == (line, high):
+                    return at
+            left = until - time.monotonic()
+            assert left > 0, f"line {line} did not go {'high' if high else 'low'} within {limit_s} s; seen: {self.seen}"
+            self._socket.settimeout(left)
+            try:
+                self._note(self._stream.readline())
+            except TimeoutError:
+                continue
+
+    def forget(self) -> None:
+        """What was seen so far counts no more."""
+        self.seen.clear()
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def _ask(self, words: str) -> None:
+        self._socket.settimeout(CONNECT_S)
+        self._socket.sendall(f"{words}\n".encode())
+        while not (answer := self._stream.readline()).startswith("OK"):
+            assert answer.startswith("IRQ"), f"{words}: {answer}"
+            self._note(answer)
+
+    def _note(self, event: str) -> None:
+        if match := re.match(r"IRQ (raise|lower) (\d+)", event):
+            self.seen.append((time.monotonic(), int(match[2]), match[1] == "raise"))
+
+
+class Board:
+    """One board with one card. `start` switches it on, `cut` takes its power away, `stop` ends it."""
+
+    def __init__(self, folder: Path, card: Path, *, tap: str, sound: str = "none,id=sound", environment: dict[str, str]) -> None:
+        self._folder, self._card, self._tap, self._sound, self._environment = folder, card, tap, sound, environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: Lines | None = None
+        self.console = folder / "console.log"
+
+    @property
+    def lines(self) -> Lines:
+        """The GPIO lines of the board that runs."""
+        assert self._lines is not None, "the board is off"
+        return self._lines
+
+    def start(self) -> None:
+        """Power on, with every button at rest (high)."""
+        for name in ("qmp", "qtest"):
+            (self._folder / name).unlink(missing_ok=True)
+        sockets = [f"unix:{self._folder / name},server=on,wait=off" for name in ("qmp", "qtest")]
+        drive = ("-drive", f"file={self._card},format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card")
+        net = (
+            "-netdev",
+            f"tap,id=net,ifname={self._tap},script=no,downscript=no",
+            "-device",
+            "virtio-net-device,netdev=net,mac=52:54:00:70:6f:72",
+        )
+        card = ("-audiodev", self._sound, "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound")
+        watch = ("-device", "i6300esb", "-action", "watchdog=reset")
+        control = (
+            "-qmp",
+            sockets[0],
+            "-qtest",
+            sockets[1],
+            "-qtest-log",
+            "none",
+            "-serial",
+            f"file:{self.console}",
+            "-display",
+            "none",
+            "-S",
+        )
+        command = ("qemu-system-aarch64", *MACHINE, "-accel", "tcg,thread=multi", "-bios", U_BOOT, "-dtb", str(device_tree(self._folder)))
+        whole = (*command, *drive, *net, *card, *watch, *control, "-nodefaults", "-display", "none")
+        self._process = subprocess.Popen(whole, env={**os.environ, **self._environment})
+        qmp = Qmp(self._folder / "qmp")
+        try:
+            chip = next(each["name"] for each in qmp.ask("qom-list", path="/machine/unattached") if each["type"] == "child<pl061>")
+            self._lines = Lines(self._folder / "qtest", f"/machine/unattached/{chip}")
+            for line in range(8):
+                self._lines.set(line, high=True)
+            qmp.ask("cont")
+        finally:
+            qmp.close()
+
+    def wait_console(self, text: str, limit_s: float) -> None:
+        """Until `text` stands on the console. Raises AssertionError with its end when it does not."""
+        until = time.monotonic() + limit_s
+        while text not in (said := self.console.read_text(errors="replace") if self.console.exists() else ""):
+            assert time.monotonic() < until, f"{text!r} did not come within {limit_s} s; the console ends:\n{said[-8000:]}"
+            assert self._process is not None
+            assert self._process.poll() is None, f"QEMU has ended:\n{said[-8000:]}"
+            time.sleep(0.2)
+
+    def cut(self) -> None:
+        """The power goes away, at once."""
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Qmp:
+    """QEMU's monitor: one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = connect(path)
+        self._stream = self._socket.makefile("r")
+        self._stream.readline()  # its greeting
+        self.ask("qmp_capabilities")
+
+    def ask(self, command: str, **arguments: object) -> list[dict[str, str]]:
+        """Send a command; its result. Events in between are skipped."""
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        while "return" not in (answer := json.loads(self._stream.readline())):
+            assert "error" not in answer, f"{command}: {answer}"
+        result = answer["return"]
+        return result if isinstance(result, list) else []
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+
+def connect(path: Path) -> socket.socket:
+    """A connection to a socket that QEMU is about to make."""
+    until = time.monotonic() + CONNECT_S
+    while True:
+        one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            one.connect(str(path))
+        except OSError:
+            one.close()
+            assert time.monotonic() < until, f"nobody listens at {path}"
+            time.sleep(0.05)
+        else:
+            one.settimeout(CONNECT_S)
+            return one
+
+
+def device_tree(folder: Path) -> Path:
+    """The board's description, as QEMU makes it, with the revision of a Zero 2 W; made once."""
+    file = folder / "board.dtb"
+    if not file.exists():
+        run("qemu-system-aarch64", "-machine", f"{MACHINE[1]},dumpdtb={file}", *MACHINE[2:], "-display", "none")
+        run("fdtput", "-c", file, "/system")
+        run("fdtput", "-t", "x", file, "/system", "linux,revision", ZERO_2_W)
+    return file
+
+
+def flash(image: Path, card: Path) -> None:
+    """What an installer does first: the image onto a card."""
+    run("cp", "--sparse=always", image, card)
+    with card.open("r+b") as file:
+        file.truncate(CARD_BYTES)
+
+
+def edit(card: Path, name: str, text: str, folder: Path) -> None:
+    """What an installer does second: write a file on the card's boot partition."""
+    source = folder / name
+    source.write_text(text)
+    run("mcopy", "-o", "-i", f"{card}@@{ALIGN_MIB * MIB}", source, f"::{name}")
+
+
+def read(card: Path, name: str, folder: Path) -> str:
+    """A file of the card's boot partition."""
+    target = folder / "read-back"
+    target.unlink(missing_ok=True)
+    run("mcopy", "-n", "-i", f"{card}@@{ALIGN_MIB * MIB}", f"::{name}", target)
+    return target.read_text()
+
+
+def installed() -> bool:
+    """Whether there is an emulator."""
+    return shutil.which("qemu-system-aarch64") is not None

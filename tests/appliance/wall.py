@@ -1,0 +1,172 @@
+"""A wall for the emulated door: a network with a Kamailio and a resident's phone, a sound card to listen at, a card that was edited once.
+
+Everything lives in the network namespace of the test run, which `make emulate` makes; nothing of it is seen outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from firmware.demo.phone import Orders
+from firmware.demo.resident import Report, ResidentPhone
+from image.places import OUT, run
+from tests.appliance.emulator import Board, edit, flash
+from tests.hw.pulse import Pulse
+from tests.interop.kamailio import SECRET, Kamailio, kamailio
+
+HOST, DOOR, TAP = "10.0.5.1", "10.0.5.2", "door0"
+BUTTON, RELAY = 4, 5
+CODE = "583216"
+BOOT_S = 600.0  # a busy machine emulates slowly; the wait ends with the event
+STEP_S = 120.0
+CARD_RATE_HZ = 48_000
+SOUND = "alsa,id=sound,out.dev=door_speaker,in.dev=door_microphone"
+CONFIG = """\
+[[account]]
+name = "pbx"
+uri = "sip:door@{server}"
+password = "{secret}"
+[[target]]
+name = "resident"
+uri = "sip:resident@{server}"
+account = "pbx"
+[[button]]
+name = "bell"
+gpio = {button}
+targets = ["resident"]
+[[lock]]
+name = "door"
+gpio = {relay}
+pulse_s = 3
+[[code]]
+name = "family"
+code = "{code}"
+[audio]
+device = "Intel"
+rate_hz = 48000
+[call]
+hangup_after_open_s = 3
+[lan]
+address = "{door}/24"
+[system]
+hostname = "entrance"
+ssh_keys = ["{key}"]
+"""
+
+
+class Wall:
+    """The door and everything around it. `shell` runs a command on the door."""
+
+    def __init__(self, folder: Path, board: Board, server: Kamailio, pulse: Pulse, card: Path, key: Path) -> None:
+        self.folder, self.board, self.server, self.pulse, self.card = folder, board, server, pulse, card
+        self._key = key
+
+    def shell(self, command: str, limit_s: float = STEP_S) -> str:
+        """What a command on the door prints. Raises AssertionError when it fails."""
+        settings = (
+            f"UserKnownHostsFile={self.folder}/known",
+            "StrictHostKeyChecking=no",
+            "LogLevel=ERROR",
+            f"ConnectTimeout={int(limit_s)}",
+        )
+        options = [word for each in settings for word in ("-o", each)]
+        words = ("ssh", "-i", str(self._key), *options, f"root@{DOOR}", command)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def until(self, what: str, limit_s: float, command: str) -> float:
+        """Ask again and again on the door until `command` succeeds; how long it took, in seconds."""
+        begun = time.monotonic()
+        while True:
+            said = ""
+            try:
+                self.shell(command, limit_s=30)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                said = str(error)
+            if not said:
+                return time.monotonic() - begun
+            assert time.monotonic() - begun < limit_s, f"{what}: not within {limit_s} s; {said}"
+            time.sleep(1)
+
+    def registered(self, limit_s: float = BOOT_S) -> float:
+        """Until the door says that it is registered; how long it took, in seconds."""
+        status = "portero ctl status | grep -q '\"registered\": *true'"
+        return self.until("the door is not registered", limit_s, status)
+
+    def orders(self, name: str) -> Orders:
+        """A resident who answers, listens for a while, speaks, and opens."""
+        return Orders(
+            bind_host=HOST,
+            user="resident",
+            secret=SECRET,
+            registrar=f"sip:{self.server.address}",
+            answer_after_s=2.0,
+            reply_after_s=1.0,
+            digits_after_s=12.0,
+            digits=CODE,
+            goodbye_after_s=30.0,
+            recording=str(self.folder / f"{name}.wav"),
+        )
+
+
+@contextmanager
+def wall() -> Iterator[Wall]:
+    """Build it, switch the door on, take all of it down again."""
+    assert [name for _, name in socket.if_nameindex()] == ["lo"], "run this by `make emulate`, which gives it a network of its own"
+    image = Path(os.environ.get("PORTERO_IMAGE") or OUT / "portero-pi-arm64.img")
+    with ExitStack() as undo:
+        folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="portero-wall-")))
+        network()
+        key = folder / "key"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "installer", "-f", key)
+        pulse = Pulse(folder, rate_hz=CARD_RATE_HZ, channels=2)
+        undo.callback(pulse.stop)
+        pulse.start()
+        card = folder / "card.img"
+        flash(image, card)
+        server = undo.enter_context(kamailio(host=HOST))
+        public = key.with_suffix(".pub").read_text().strip()
+        text = CONFIG.format(server=server.address, secret=SECRET, button=BUTTON, relay=RELAY, code=CODE, door=DOOR, key=public)
+        edit(card, "portero.toml", text, folder)
+        edit(card, "options.env", "options=console=ttyAMA0 systemd.journald.forward_to_console=1\n", folder)
+        board = Board(folder, card, tap=TAP, sound=SOUND, environment=pulse.environment)
+        undo.callback(board.cut)
+        board.start()
+        yield Wall(folder, board, server, pulse, card, key)
+
+
+def network() -> None:
+    """Our end of the door's cable."""
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "tuntap", "add", TAP, "mode", "tap")
+    run("ip", "addr", "add", f"{HOST}/24", "dev", TAP)
+    run("ip", "link", "set", TAP, "up")
+
+
+async def ring(wall_: Wall, phone: ResidentPhone) -> float:
+    """Press the button and wait for the INVITE at the phone; the seconds between."""
+    await phone.start()
+    await phone.wait_for("registered", STEP_S)
+    pressed = time.monotonic()
+    wall_.board.lines.set(BUTTON, high=False)
+    await asyncio.sleep(0.5)
+    wall_.board.lines.set(BUTTON, high=True)
+    until = pressed + STEP_S
+    while not (invites := [each for each in phone.all_of("sip") if arrived(each, "INVITE")]):
+        assert time.monotonic() < until, f"no INVITE within {STEP_S} s"
+        await asyncio.sleep(0.05)
+    return invites[0].at_ns / 1e9 - pressed
+
+
+def arrived(report: Report, method: str) -> bool:
+    """Whether this is a request that came to the phone."""
+    return str(report.facts["text"]).startswith(f"{method} ") and not report.facts["sent"]
