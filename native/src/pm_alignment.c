@@ -62,7 +62,7 @@ static void remember(struct pm_alignment *a, const struct pm_bin *far) {
         float power = pm_power(far[k]);
         a->far_power[a->newest][k] = a->far_power[before][k] + FORGET * (power - a->far_power[before][k]);
         sum += power;
-        mean += a->far_power[a->newest][k] / PM_LAG_BANDS;
+        mean += a->far_power[a->newest][k] / (float)PM_LAG_BANDS;
     }
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
         a->weight[a->newest][k] = a->far_power[a->newest][k] / (a->far_power[a->newest][k] + SPOKEN * mean + 1.0f);

@@ -118,7 +118,10 @@ int pm_playout_rest(struct pm_playout *p, const struct pm_jitter_packet *packet)
     }
     p->resting = true;
     p->listens = false;
-    return pm_noise_read(&p->noise, packet->payload, packet->payload_octets) == PM_OK ? PM_PUT_STORED : PM_EMALFORMED;
+    if (pm_noise_read(&p->noise, packet->payload, packet->payload_octets) != PM_OK) {
+        return PM_EMALFORMED;
+    }
+    return PM_PUT_STORED;
 }
 
 static int16_t *pending_end(struct pm_playout *p) {
