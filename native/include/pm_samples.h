@@ -6,7 +6,7 @@
 
 /* Samples of so many milliseconds at the highest rate: what arrays must hold. Algorithms count in `per_ms`, the samples of one
  * millisecond at their rate: 8 or 16. */
-#define PM_MS_MAX(ms) ((ms)*PM_RATE_WIDE_HZ / 1000)
+#define PM_MS_MAX(ms) (PM_RATE_WIDE_HZ / 1000 * (ms))
 
 static inline bool pm_is_core_rate(uint32_t hz) {
     return hz == PM_RATE_NARROW_HZ || hz == PM_RATE_WIDE_HZ;
