@@ -4,7 +4,7 @@
 #include "pm_decoders.h"
 #include <string.h>
 
-static _Alignas(PM_CODEC_ALIGN) uint8_t memory[65536];
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[262144];
 
 static void decode(struct pm_decoders *d, uint8_t payload_type, const uint8_t *payload, size_t octets) {
     int16_t out[PM_CODEC_PACKET_SAMPLES];

@@ -4,7 +4,7 @@
 #include "pm_seq.h"
 
 static struct pm_playout playout;
-static _Alignas(PM_CODEC_ALIGN) uint8_t memory[65536];
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[262144];
 
 static void check(const struct pm_jitter *j) {
     unsigned used = 0;
