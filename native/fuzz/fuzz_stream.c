@@ -6,7 +6,7 @@
 
 static struct pm_stream stream;
 static struct pm_events events;
-static _Alignas(PM_CODEC_ALIGN) uint8_t memory[131072];
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[524288];
 
 static struct pm_address address(unsigned i) {
     return (struct pm_address){.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, (uint8_t)(i % 3)}, .port = (uint16_t)(4000 + i % 3)};

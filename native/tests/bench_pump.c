@@ -30,7 +30,7 @@ static int open_socket(struct pm_address *own) {
 }
 
 static void measure(uint32_t rate_hz, unsigned period_ms, const char *name, uint8_t codec) {
-    static _Alignas(PM_CODEC_ALIGN) uint8_t memory[2][131072];
+    static _Alignas(PM_CODEC_ALIGN) uint8_t memory[2][524288];
     struct pm_address own[4];
     struct pm_stream_config configs[2];
     int16_t microphone[PM_CARD_PERIOD_MAX], speaker[PM_CARD_PERIOD_MAX];

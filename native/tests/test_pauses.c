@@ -10,7 +10,7 @@ enum { FRAME = 160 };
 
 static struct pm_stream near_stream, far_stream;
 static struct pm_events events;
-static _Alignas(PM_CODEC_ALIGN) uint8_t memory[2][131072];
+static _Alignas(PM_CODEC_ALIGN) uint8_t memory[2][524288];
 static const struct pm_address there = {.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, 1}, .port = 4000};
 
 static void blocks_survive_building_and_reading(void) {
