@@ -74,7 +74,7 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(call say,unit tests)
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop --ignore=tests/appliance
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop --ignore=tests/appliance --ignore=tests/sim
 
 coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken by a test of their own
 	$(call say,branches of the door and of the decoders)
@@ -87,6 +87,7 @@ native-check: $(VENV)/.dev
 
 sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
 	$(call say,simulator)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/sim
 	@$(BIN)/python -m tests.sim.soak --seeds 0:1 --calls 8000
 	@$(BIN)/python -m tests.sim.soak --seeds 1:21 --calls 100
 	$(call say,whole station in the simulator)
