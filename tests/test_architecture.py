@@ -20,8 +20,9 @@ MATRIX: dict[str, set[str]] = {
     "firmware.hashes": set(),
     "firmware.ids": set(),
     "firmware.kind": set(),
+    "firmware.stun": {"firmware.hashes"},
     "firmware.sdp": {"firmware.errors", "firmware.ids"},
-    "firmware.sip": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind", "firmware.sdp"},
+    "firmware.sip": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind", "firmware.sdp", "firmware.stun"},
     "firmware.net": {
         "firmware.errors",
         "firmware.ids",
@@ -31,7 +32,7 @@ MATRIX: dict[str, set[str]] = {
         "firmware.sip.uri",
         "dns",
     },
-    "firmware.media": {"firmware.errors", "firmware.ids", "firmware.sdp", "hw.api"},
+    "firmware.media": {"firmware.errors", "firmware.ids", "firmware.sdp", "firmware.stun", "hw.api"},
     "firmware.door": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind"},
     "firmware.config": {"firmware.errors", "firmware.hashes", "firmware.ids"},
     "firmware.outlets": {"firmware.errors", "firmware.ids", "firmware.door.events", "firmware.config"},
@@ -56,7 +57,7 @@ THIRD_PARTY_FILES = {
     "hw/alsa.py": {"alsaaudio"},
     "hw/serial_port.py": {"serial"},
 }
-PURE = ("firmware/sip", "firmware/sdp", "firmware/door", "hw/decode")
+PURE = ("firmware/sip", "firmware/sdp", "firmware/stun", "firmware/door", "hw/decode")
 IMPURE_MODULES = {
     "asyncio", "socket", "time", "random", "secrets", "threading", "logging", "os", "select", "ssl", "subprocess", "queue",
     "multiprocessing", "concurrent", "signal", "sqlite3", "uuid",

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from firmware.app.paths import Paths
-from firmware.media import stun
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.ice import IceCredentials, IceSession
 from firmware.sdp.offer_answer import MediaSession
+from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
+from firmware.stun.message import BINDING_REQUEST, attribute, message
 from tests.media.samples import session
 
 ICE = IceSession(IceCredentials("door", "d" * 22), IceCredentials("peer", "p" * 22))
@@ -19,9 +20,9 @@ AGREED = session()._replace(ice=ICE, rtcp_mux=True)
 
 
 def check(*, nominating: bool, pwd: str = ICE.ours.pwd) -> bytes:
-    attributes = stun._attribute(stun.USERNAME, b"door:peer") + stun._attribute(stun.PRIORITY, bytes(4))
-    attributes += stun._attribute(stun.USE_CANDIDATE, b"") if nominating else b""
-    return stun._finished(stun.BINDING_REQUEST, bytes(12), attributes, pwd)
+    attributes = attribute(USERNAME, b"door:peer") + attribute(PRIORITY, bytes(4))
+    attributes += attribute(USE_CANDIDATE, b"") if nominating else b""
+    return message(BINDING_REQUEST, bytes(12), attributes, password=pwd, fingerprint=True)
 
 
 @pytest.fixture

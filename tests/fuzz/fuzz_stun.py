@@ -5,7 +5,8 @@ from __future__ import annotations
 import atheris
 
 with atheris.instrument_imports(include=["firmware"]):
-    from firmware.sip.stun import HEADER, MAGIC_COOKIE, binding_request, is_stun, parse_response
+    from firmware.stun.binding import binding_request, parse_response
+    from firmware.stun.message import HEADER, MAGIC_COOKIE, is_stun
 
 from tests.fuzz.runner import run
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from firmware.media.stun import Verdict, judge
 from firmware.sdp.ice import IceCredentials, IceSession
+from firmware.stun.attributes import PRIORITY, USERNAME
+from firmware.stun.message import BINDING_INDICATION, BINDING_REQUEST, attribute, message
 
 # RFC 5769 §2.1: a request with password VOkJxbRl1RmTxUk/WvJxBt. It says that its sender is controlled (80 29).
 REQUEST = bytes.fromhex(
@@ -34,11 +36,9 @@ def code(answer: bytes) -> int:
 
 
 def sealed(*attributes: bytes, pwd: str = ICE.ours.pwd, username: bytes = b"evtj:h6vY") -> bytes:
-    """A check of our own making: what the module itself writes, as a request."""
-    from firmware.media import stun
-
-    head = b"".join((*attributes, stun._attribute(stun.USERNAME, username), stun._attribute(stun.PRIORITY, bytes(4))))
-    return stun._finished(stun.BINDING_REQUEST, REQUEST[8:20], head, pwd)
+    """A check of our own making."""
+    whole = (*attributes, attribute(USERNAME, username), attribute(PRIORITY, bytes(4)))
+    return message(BINDING_REQUEST, REQUEST[8:20], *whole, password=pwd, fingerprint=True)
 
 
 def test_the_request_of_the_rfc_is_authentic_and_its_role_impossible() -> None:
@@ -73,16 +73,12 @@ def test_an_attribute_that_must_be_understood_and_is_not() -> None:
 
 
 def test_without_credentials_the_request_is_bad() -> None:
-    from firmware.media import stun
-
-    bare = stun._finished(stun.BINDING_REQUEST, REQUEST[8:20], b"", None)
+    bare = message(BINDING_REQUEST, REQUEST[8:20], fingerprint=True)
     assert code(judge(bare, SOURCE_4, ICE).answer) == 400
 
 
 def test_what_is_no_check_gets_no_answer() -> None:
-    from firmware.media import stun
-
-    indication = stun._finished(0x0011, REQUEST[8:20], b"", None)
+    indication = message(BINDING_INDICATION, REQUEST[8:20], fingerprint=True)
     response = judge(sealed(), SOURCE_4, ICE).answer
     for datagram in (b"", b"\x00\x01", bytes(20), indication, response, sealed()[:-8], sealed() + bytes(4), b"\x40" + sealed()[1:]):
         assert judge(datagram, SOURCE_4, ICE) == Verdict(b"")

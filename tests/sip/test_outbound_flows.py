@@ -19,8 +19,8 @@ from firmware.sip.events import (
 )
 from firmware.sip.message import Request, make_response
 from firmware.sip.settings import HABITS, KeepAliveWay
-from firmware.sip.stun import MAGIC_COOKIE, is_stun
 from firmware.sip.uri import Uri
+from firmware.stun.message import MAGIC_COOKIE, is_stun
 from tests.sip.wire import HOP, MAIN, OURS, Wire, account, invite
 
 URN = "urn:uuid:00000000-0000-1000-8000-000a95a0e128"

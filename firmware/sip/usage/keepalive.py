@@ -14,7 +14,7 @@ from firmware.sip.settings import KeepAliveWay
 from firmware.sip.usage.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from firmware.sip.stun import Address
+    from firmware.stun.attributes import Address
 
 PING = b"\r\n\r\n"  # RFC 5626 §3.5.1
 UDP_GAP_S = (24.0, 29.0)  # §4.4.2: when nobody says otherwise, by chance between 24 and 29 seconds
@@ -88,7 +88,7 @@ class KeepAlive:
 
     def receive(self, data: bytes, source: Hop, now_s: float) -> bool:
         """A STUN message; whether it was the answer to our question."""
-        from firmware.sip.stun import parse_response
+        from firmware.stun.binding import parse_response
 
         response = parse_response(data)
         if response is None or self._asking is None or response.transaction_id != self._asking.transaction_id:
@@ -126,7 +126,7 @@ class KeepAlive:
         self._send(now_s)
 
     def _send(self, now_s: float) -> None:
-        from firmware.sip.stun import binding_request
+        from firmware.stun.binding import binding_request
 
         assert self._hop is not None, "questions are asked on a flow"
         assert self._asking is not None, "a question is sent"

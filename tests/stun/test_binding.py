@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.sip.stun import MAGIC_COOKIE, Response, binding_request, is_stun, parse_response
+from firmware.stun.binding import Response, binding_request, parse_response
+from firmware.stun.message import MAGIC_COOKIE, is_stun
 
 ID = bytes.fromhex("b7e7a701bc34d686fa87dfae")
 IPV4_RESPONSE = bytes.fromhex(
