@@ -75,7 +75,9 @@ class EchoState(enum.IntEnum):
     LEARNING = 1
     CONVERGED = 2
     HELD = 3
-    """Half duplex: asked for, or because nothing could be learned."""
+    """Half duplex: asked for, or because there is an echo of which nothing could be learned."""
+    CLEAR = 4
+    """Full duplex without cancelling: the far side has spoken for long, and the microphone shows no trace of it."""
 
 
 class EchoSettings(NamedTuple):

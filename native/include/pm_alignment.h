@@ -39,6 +39,7 @@ struct pm_alignment {
     unsigned lag;    /* steps; meaningful once `known` */
     bool known;
     unsigned candidate, candidate_steps;
+    float evidence;        /* for the candidate: what it explained beyond chance, summed over its steps */
     unsigned active_steps; /* of far speech since the start, saturating */
     enum pm_talk talk;
     bool moved;   /* the lag changed in this step */
@@ -52,5 +53,7 @@ int pm_alignment_init(struct pm_alignment *alignment, uint32_t rate_hz);
 void pm_alignment_close(struct pm_alignment *alignment);
 /* One frame of 10 ms of both sides, as they pass the card at the same time. */
 void pm_alignment_step(struct pm_alignment *alignment, const int16_t *far, const int16_t *near);
+/* The delay that was found is none: the search begins anew. */
+void pm_alignment_forget(struct pm_alignment *alignment);
 
 #endif

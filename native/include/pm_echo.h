@@ -6,10 +6,15 @@
  *
  * The filter is the library's (MDF, a multi-delay block filter in the frequency domain, with a learning rate that survives double
  * talk). It needs the echo to begin within its 100 ms or so and never to jump: the alignment sees to that. Sound is 16-bit mono at
- * 8 or 16 kHz in steps of 10 ms; the result is one step late. One owner thread; nothing is allocated after pm_echo_init. */
+ * 8 or 16 kHz in steps of 10 ms; the result is one step late. One owner thread; nothing is allocated after pm_echo_init.
+ *
+ * Until the delay is known only one side speaks at a time. A handset, a loudspeaker that is turned off or a box with a canceller of
+ * its own never shows an echo: once the far side has spoken for some seconds without a trace of it, neither in coherence nor in
+ * rhythm (pm_envelope), the microphone is left alone. The first trace ends that. */
 #ifndef PM_ECHO_H
 #define PM_ECHO_H
 
+#include "pm_envelope.h"
 #include "pm_gain.h"
 #include "pm_residual.h"
 
@@ -36,9 +41,12 @@ struct pm_echo {
     float mic_power, left_power, out_power; /* averages while the far side speaks alone */
     float far_power;
     unsigned alone_steps, both_steps;
-    unsigned fruitless_steps; /* of far speech without any sign of its echo, or with a filter that does not learn */
-    unsigned closed_steps;    /* half duplex: the microphone stays shut so much longer */
-    float opening;            /* half duplex: gain of the microphone, moved smoothly */
+    struct pm_envelope envelope; /* until the filter has converged */
+    unsigned fruitless_steps;    /* of far speech whose delay could not be found */
+    unsigned traceless_steps;    /* of far speech without any sign of its echo */
+    bool was_clear;
+    unsigned closed_steps; /* half duplex: the microphone stays shut so much longer */
+    float opening;         /* half duplex: gain of the microphone, moved smoothly */
 };
 
 /* PM_EARG: a rate other than 8 or 16 kHz; PM_ESYSTEM: no memory. Close after PM_OK. */

@@ -145,7 +145,8 @@ enum pm_echo_state {
     PM_ECHO_IDLE = 0,     /* off, or the far side has not spoken yet */
     PM_ECHO_LEARNING = 1, /* holds the echo back by shutting the microphone where needed */
     PM_ECHO_CONVERGED = 2,
-    PM_ECHO_HELD = 3 /* half duplex: asked for, or since nothing could be learned */
+    PM_ECHO_HELD = 3, /* half duplex: asked for, or since there is an echo of which nothing could be learned */
+    PM_ECHO_CLEAR = 4 /* full duplex: the far side has spoken for long, and the microphone shows no trace of it */
 };
 
 struct pm_echo_stats {

@@ -18,6 +18,9 @@ enum {
     CONFIRM_STEPS = 20, /* a new lag must be the best for so long, of far speech */
     LEARN_STEPS = 12    /* the averages are filled */
 };
+/* Two voices that have nothing to do with each other agree at one lag now and then, for the length of a vowel: up to 2.7 of
+ * evidence in a quarter of an hour of both together. A real echo gives as much in a tenth of a second. */
+static const float EVIDENT = 3.0f;
 
 int pm_alignment_init(struct pm_alignment *a, uint32_t rate_hz) {
     memset(a, 0, sizeof *a);
@@ -109,12 +112,15 @@ static void follow(struct pm_alignment *a) {
     float present = a->known ? a->coherence[a->lag] : 0.0f;
     if (a->coherence[best] < COHERENT || (a->known && (best == a->lag || a->coherence[best] < CLEARLY_BETTER * present))) {
         a->candidate_steps = 0;
+        a->evidence = 0.0f;
         return;
     }
-    a->candidate_steps = best == a->candidate ? a->candidate_steps + 1 : 1;
+    bool same = best == a->candidate;
+    a->evidence = (same ? a->evidence : 0.0f) + a->coherence[best] - COHERENT;
+    a->candidate_steps = same ? a->candidate_steps + 1 : 1;
     a->candidate = best;
     a->doubted = a->known && a->candidate_steps >= DOUBT_STEPS && a->coherence[best] > DOUBT_ABOVE * a->reference;
-    if (a->candidate_steps >= (a->known ? CONFIRM_STEPS : LEARN_STEPS)) {
+    if (a->known ? a->candidate_steps >= CONFIRM_STEPS : a->candidate_steps >= LEARN_STEPS && a->evidence >= EVIDENT) {
         a->moves += a->known;
         a->moved = true;
         a->known = true;
@@ -156,4 +162,10 @@ void pm_alignment_step(struct pm_alignment *a, const int16_t *far, const int16_t
     a->active_steps += a->active_steps < 1000000;
     follow(a);
     a->talk = judge(a);
+}
+
+void pm_alignment_forget(struct pm_alignment *a) {
+    a->known = false;
+    a->candidate_steps = 0;
+    a->evidence = 0.0f;
 }

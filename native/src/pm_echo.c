@@ -6,10 +6,13 @@
 enum {
     TAIL_MS = 160,   /* of the adaptive filter: the strong reflections of a staircase */
     EARLY_STEPS = 1, /* the reference runs ahead of the measured delay by so much: half a step of doubt, a plate's first sound */
-    FRUITLESS_STEPS = 400, /* of far speech without any trace of an echo path: 4 s */
+    FRUITLESS_STEPS = 400, /* of far speech with an echo whose delay cannot be found: 4 s */
+    TRACELESS_STEPS = 300, /* of far speech without any trace of an echo: 3 s … */
+    AGAIN_STEPS = 50,      /* … and half a second when it was so before: a trace by chance */
     HANGOVER_STEPS = 15    /* half duplex: the room must have died away before the microphone opens */
 };
 
+static const float TRACE = 1.25f; /* evidence of an echo, which is met by chance once in a minute of two voices at a time */
 static const float AVERAGE = 0.02f;
 static const float CONVERGED_DB = 8.0f;
 static const float SHUT = 0.01f; /* -40 dB */
@@ -31,6 +34,7 @@ int pm_echo_init(struct pm_echo *e, const struct pm_echo_config *config) {
     e->whole_steps = true;
     e->opening = 1.0f;
     pm_gain_init(&e->gain);
+    pm_envelope_init(&e->envelope);
     e->filter = speex_echo_state_init((int)e->frame, (int)(config->rate_hz * TAIL_MS / 1000));
     if (e->filter == NULL || pm_alignment_init(&e->alignment, config->rate_hz) != PM_OK ||
         pm_residual_init(&e->residual, config->rate_hz, config->suppress_noise) != PM_OK) {
@@ -87,73 +91,124 @@ static unsigned reference_lag(const struct pm_echo *e) {
     return lag > EARLY_STEPS ? lag - EARLY_STEPS : 0;
 }
 
-static void judge(struct pm_echo *e, float mic, float left, float far) {
-    const struct pm_alignment *a = &e->alignment;
-    if (a->talk == PM_TALK_SILENCE) {
-        return;
+/* Of one step, mean squares: what the loudspeaker played, the microphone heard, the filter left and everything behind it. */
+struct heard {
+    float far, mic, left, out;
+};
+
+/* With a known delay: how well it goes. */
+static void judge(struct pm_echo *e, const struct heard *h) {
+    if (e->state == PM_ECHO_HELD || e->state == PM_ECHO_CLEAR) {
+        e->state = PM_ECHO_LEARNING; /* the delay has just been found */
     }
-    if (e->state == PM_ECHO_IDLE) {
-        e->state = PM_ECHO_LEARNING;
-    }
-    e->both_steps += a->talk == PM_TALK_BOTH;
-    if (a->talk == PM_TALK_FAR) {
-        e->mic_power += AVERAGE * (mic - e->mic_power);
-        e->left_power += AVERAGE * (left - e->left_power);
-        e->far_power += AVERAGE * (far - e->far_power);
+    e->both_steps += e->alignment.talk == PM_TALK_BOTH;
+    if (e->alignment.talk == PM_TALK_FAR) {
+        e->mic_power += AVERAGE * (h->mic - e->mic_power);
+        e->left_power += AVERAGE * (h->left - e->left_power);
+        e->far_power += AVERAGE * (h->far - e->far_power);
+        e->out_power += AVERAGE * (h->out - e->out_power);
         e->alone_steps++;
-        e->fruitless_steps = 0;
         bool converged = e->alone_steps > 20 && decibels(e->mic_power, e->left_power) > CONVERGED_DB;
-        e->state = converged ? PM_ECHO_CONVERGED : e->state == PM_ECHO_CONVERGED ? PM_ECHO_CONVERGED : PM_ECHO_LEARNING;
-    } else if (!a->known && ++e->fruitless_steps >= FRUITLESS_STEPS) {
-        e->state = PM_ECHO_HELD;
+        e->state = converged || e->state == PM_ECHO_CONVERGED ? PM_ECHO_CONVERGED : PM_ECHO_LEARNING;
     }
 }
 
-/* Half duplex: while the far side speaks, and a moment after, the microphone is shut. */
-static void hold(struct pm_echo *e, int16_t *out) {
+/* While no delay is known: is there an echo at all? */
+static void search(struct pm_echo *e) {
+    enum pm_echo_state before = e->state;
+    bool trace = e->alignment.evidence >= TRACE || pm_envelope_follows(&e->envelope);
+    e->traceless_steps = trace ? 0 : e->traceless_steps + (e->traceless_steps < TRACELESS_STEPS);
+    e->fruitless_steps += e->fruitless_steps < FRUITLESS_STEPS;
+    if (e->traceless_steps >= (e->was_clear ? AGAIN_STEPS : TRACELESS_STEPS)) {
+        e->was_clear = true;
+        e->fruitless_steps = 0;
+        e->state = PM_ECHO_CLEAR;
+        return;
+    }
+    e->state = e->fruitless_steps >= FRUITLESS_STEPS ? PM_ECHO_HELD : PM_ECHO_LEARNING;
+    if (before == PM_ECHO_CLEAR) {
+        pm_residual_distrust(&e->residual);
+    }
+}
+
+/* The microphone has the far side's rhythm, later than any lag that is compared. A delay that seemed to fit is chance then. */
+static bool is_late(const struct pm_echo *e) {
+    return e->envelope.lag >= PM_LAGS && pm_envelope_follows(&e->envelope);
+}
+
+static unsigned hangover(const struct pm_echo *e) {
+    return HANGOVER_STEPS + (!e->alignment.known && is_late(e) ? e->envelope.lag : 0);
+}
+
+/* Half duplex, as long as `holds`: while the far side speaks, and a moment after, the microphone is shut. */
+static void hold(struct pm_echo *e, bool holds, int16_t *out) {
     bool far_speaks = e->alignment.talk != PM_TALK_SILENCE;
-    e->closed_steps = far_speaks ? HANGOVER_STEPS : e->closed_steps > 0 ? e->closed_steps - 1 : 0;
+    e->closed_steps = far_speaks ? hangover(e) : e->closed_steps > 0 ? e->closed_steps - 1 : 0;
     float before = e->opening;
-    float goal = e->closed_steps > 0 ? SHUT : 1.0f;
+    float goal = holds && e->closed_steps > 0 ? SHUT : 1.0f;
     e->opening = goal < before ? fmaxf(goal, before * 0.3f) : fminf(goal, before * 1.6f);
     pm_gain_ramp(out, e->frame, before, e->opening);
 }
 
-static void step(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
-    int16_t error[PM_FRAME_MAX], predicted[PM_FRAME_MAX];
-    bool cancels = e->config.mode == PM_ECHO_CANCEL;
-    push(e, far);
-    if (e->config.mode != PM_ECHO_OFF) {
-        pm_alignment_step(&e->alignment, far, near);
+/* What the filter finds of `reference` in the microphone goes to `predicted`, the rest to `error`. */
+static void filter(struct pm_echo *e, const int16_t *near, const int16_t *reference, int16_t *error, int16_t *predicted) {
+    if (e->alignment.moved || e->alignment.doubted) {
+        pm_residual_distrust(&e->residual);
     }
-    const int16_t *reference = far_at(e, reference_lag(e));
-    memcpy(error, near, e->frame * sizeof *error);
-    memset(predicted, 0, sizeof predicted);
-    if (cancels && e->alignment.known) {
-        if (e->alignment.moved || e->alignment.doubted) {
-            pm_residual_distrust(&e->residual);
-        }
-        speex_echo_cancellation(e->filter, near, reference, error);
-        for (size_t i = 0; i < e->frame; i++) {
-            predicted[i] = (int16_t)(near[i] - error[i]);
-        }
+    speex_echo_cancellation(e->filter, near, reference, error);
+    for (size_t i = 0; i < e->frame; i++) {
+        predicted[i] = (int16_t)(near[i] - error[i]);
     }
-    enum pm_talk talk = cancels ? e->alignment.talk : PM_TALK_SILENCE;
+}
+
+static void cancel(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
     static const int16_t nothing[PM_FRAME_MAX];
-    pm_residual_step(&e->residual, talk, cancels ? e->alignment.alone : 0.0f, error, predicted, cancels ? reference : nothing, out);
-    if (e->config.mode == PM_ECHO_HALF_DUPLEX) {
-        e->state = PM_ECHO_HELD;
-    } else if (cancels) {
-        judge(e, mean_square(near, e->frame), mean_square(error, e->frame), mean_square(reference, e->frame));
-        if (e->alignment.talk == PM_TALK_FAR) {
-            e->out_power += AVERAGE * (mean_square(out, e->frame) - e->out_power);
+    int16_t error[PM_FRAME_MAX], predicted[PM_FRAME_MAX] = {0};
+    const struct pm_alignment *a = &e->alignment;
+    pm_alignment_step(&e->alignment, far, near);
+    const int16_t *reference = far_at(e, reference_lag(e));
+    struct heard heard = {.far = mean_square(reference, e->frame), .mic = mean_square(near, e->frame)};
+    if (e->state != PM_ECHO_CONVERGED) {
+        pm_envelope_step(&e->envelope, mean_square(far, e->frame), heard.mic);
+        if (a->known && is_late(e)) {
+            pm_alignment_forget(&e->alignment);
         }
     }
-    if (e->state == PM_ECHO_HELD || (cancels && !e->alignment.known)) {
-        hold(e, out);
+    if (a->known) {
+        filter(e, near, reference, error, predicted);
+    } else {
+        memcpy(error, near, e->frame * sizeof *error);
+        if (a->talk != PM_TALK_SILENCE) {
+            search(e);
+        }
     }
+    bool clear = e->state == PM_ECHO_CLEAR && !a->known;
+    pm_residual_step(&e->residual, clear ? PM_TALK_SILENCE : a->talk, a->alone, error, predicted, clear ? nothing : reference, out);
+    if (a->known && a->talk != PM_TALK_SILENCE) {
+        heard.left = mean_square(error, e->frame);
+        heard.out = mean_square(out, e->frame);
+        judge(e, &heard);
+    }
+    hold(e, !a->known && !clear, out);
+}
+
+/* Noise alone, or half duplex because it was asked for. */
+static void pass(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
+    static const int16_t nothing[PM_FRAME_MAX];
+    pm_residual_step(&e->residual, PM_TALK_SILENCE, 0.0f, near, nothing, nothing, out);
+    if (e->config.mode == PM_ECHO_HALF_DUPLEX) {
+        pm_alignment_step(&e->alignment, far, near);
+        e->state = PM_ECHO_HELD;
+        hold(e, true, out);
+    }
+}
+
+static void step(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
+    push(e, far);
+    (e->config.mode == PM_ECHO_CANCEL ? cancel : pass)(e, far, near, out);
     if (e->config.gain_control) {
-        pm_gain_step(&e->gain, e->alignment.talk == PM_TALK_SILENCE, e->residual.noise_power, out, e->frame);
+        pm_gain_step(&e->gain, e->alignment.talk == PM_TALK_SILENCE || e->state == PM_ECHO_CLEAR, e->residual.noise_power, out,
+                     e->frame);
     }
 }
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from firmware.media.binding import NARROW_HZ, EchoMode, EchoSettings, EchoState, Pump
 from firmware.media.echo_canceller import EchoCanceller
+from tests.bench.audio.speech import read_wav
 from tests.bench.echo import rooms
-from tests.bench.echo.rooms import Floats, Recording, Scene
+from tests.bench.echo.rooms import NEAR_DB, Floats, Recording, Scene
 from tests.bench.echo.score import Figures, Samples, figures, session
 from tests.native.speech import speech
 
@@ -85,13 +87,87 @@ def test_half_duplex_shuts_the_microphone_while_the_far_side_speaks() -> None:
     assert canceller.stats().state is EchoState.HELD
 
 
-def test_canceller_without_any_echo_path_falls_back_to_half_duplex() -> None:
-    """The microphone hears another room: nothing of the loudspeaker in it can be learned."""
-    recording = recorded(Scene(name="", place=rooms.PORCH, seed=3))
-    other = np.random.default_rng(1).normal(0, 300, len(recording.far)).astype(np.int16)
+def heard_without_echo(visitor: Floats) -> Recording:
+    """The far side speaks all the time, and nothing of it reaches the microphone: a visitor and a quiet street alone."""
+    far, _ = spoken()
+    street = rooms.street_noise(len(far), np.random.default_rng(1)) * 10 ** (-60 / 20)
+    near = rooms.to_int16(visitor)
+    return Recording(far=rooms.to_int16(far), microphone=rooms.to_int16(visitor + street), near=near, echo=np.zeros_like(near))
+
+
+def visitor_all_the_time() -> Floats:
+    """Another voice than the far side's, at its usual level."""
+    voice = read_wav(Path("firmware/demo/speech/visitor.wav")).astype(np.float64) / 32768
+    long = np.resize(voice, len(spoken()[0]))
+    return np.asarray(long * 10 ** (NEAR_DB / 20) / np.sqrt(np.mean(long**2)))
+
+
+def gain_db(out: Samples, visitor: Samples, begin_s: int, end_s: int) -> float:
+    """How much of the visitor is in `out`, which comes a step later."""
+    step = NARROW_HZ // 100
+    there = visitor[begin_s * NARROW_HZ : end_s * NARROW_HZ].astype(np.float64)
+    here = out[begin_s * NARROW_HZ + step : end_s * NARROW_HZ + step].astype(np.float64)
+    return 20 * float(np.log10(max(1e-3, float(there @ here) / float(there @ there))))
+
+
+def test_without_any_echo_path_both_may_speak_after_some_seconds() -> None:
+    """A handset, a loudspeaker that is turned off: nothing would ever be learned, and nothing has to be held back."""
+    recording = heard_without_echo(visitor_all_the_time())
     canceller = EchoCanceller(FULL, rate_hz=NARROW_HZ)
-    cancelled(canceller, Recording(far=recording.far, microphone=other, near=other, echo=other))
-    assert canceller.stats().state is EchoState.HELD
+    out = cancelled(canceller, recording)
+    assert gain_db(out, recording.near, 0, 3) < -6, "one at a time while nothing is known"
+    assert gain_db(out, recording.near, 27, 38) > -1.5
+    assert canceller.stats().state is EchoState.CLEAR
+
+
+def test_steady_noise_is_no_echo() -> None:
+    recording = heard_without_echo(np.zeros(len(spoken()[0])))
+    canceller = EchoCanceller(FULL, rate_hz=NARROW_HZ)
+    cancelled(canceller, recording)
+    assert canceller.stats().state is EchoState.CLEAR
+
+
+@pytest.mark.parametrize("appears_s", [10, 120])
+def test_echo_that_appears_late_is_held_back_at_once_and_learned(appears_s: int) -> None:
+    """Somebody turns the loudspeaker up in the middle of a call."""
+    with_echo = recorded(Scene(name="", place=rooms.PORCH))
+    # The far side alone: it speaks once more, for as long as nothing is heard of it.
+    far, echo = (each[: 12 * NARROW_HZ] for each in (with_echo.far, with_echo.microphone))
+    street = rooms.to_int16(rooms.street_noise(appears_s * NARROW_HZ, np.random.default_rng(1)) * 10 ** (-65 / 20))
+    canceller = EchoCanceller(FULL, rate_hz=NARROW_HZ)
+    cancelled(canceller, Recording(far=np.resize(far, appears_s * NARROW_HZ), microphone=street, near=street, echo=street))
+    assert canceller.stats().state is EchoState.CLEAR
+    out = cancelled(canceller, Recording(far=far, microphone=echo, near=echo, echo=echo))
+    assert canceller.stats().state is EchoState.CONVERGED
+    assert power_db(echo[4000:]) - power_db(out[4000:]) > 24, "half a second after its beginning nothing is left of it"
+
+
+@pytest.mark.parametrize("bend", [0.3, 1.0])
+@pytest.mark.parametrize("echo_over_near_db", [-20, 12])
+def test_weak_and_overdriven_echoes_are_no_silence(echo_over_near_db: float, bend: float) -> None:
+    """An echo 20 dB below the visitor's voice, and one of a loudspeaker that is driven to its limit: found, and taken away."""
+    recording = recorded(Scene(name="", place=rooms.PORCH, echo_over_near_db=echo_over_near_db, bend=bend))
+    canceller = EchoCanceller(FULL, rate_hz=NARROW_HZ)
+    out = cancelled(canceller, recording)
+    left_db = power_db(out[3 * NARROW_HZ : 12 * NARROW_HZ])
+    assert left_db < max(power_db(recording.microphone[3 * NARROW_HZ : 12 * NARROW_HZ]) - 24, -62)
+    assert canceller.stats().state is EchoState.CONVERGED
+
+
+@pytest.mark.parametrize(("delay_ms", "state"), [(350, EchoState.CONVERGED), (600, EchoState.HELD)])
+def test_late_echo_is_learned_or_at_least_held_back(delay_ms: float, state: EchoState) -> None:
+    """Later than any delay that is compared, it still has the rhythm of the far side: one at a time, and for as long as it is late."""
+    recording = recorded(Scene(name="", place=rooms.PORCH, delay_ms=delay_ms))
+    canceller = EchoCanceller(FULL, rate_hz=NARROW_HZ)
+    out = cancelled(canceller, recording)
+    assert canceller.stats().state is state
+    late = slice(28 * NARROW_HZ, 38 * NARROW_HZ)
+    assert power_db(recording.microphone[late]) - power_db(out[late]) > 24
+
+
+def power_db(samples: Samples) -> float:
+    """Mean power, in decibels below full scale."""
+    return 10 * float(np.log10(np.mean(samples.astype(np.float64) ** 2) / 32768**2 + 1e-12))
 
 
 def test_noise_of_the_street_is_taken_down_without_an_echo() -> None:
