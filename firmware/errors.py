@@ -48,3 +48,7 @@ class UsersError(PorteroError):
 
 class WebhookError(PorteroError):
     """A webhook was not delivered; the text names it and the reason."""
+
+
+class UpdateError(PorteroError):
+    """An update could not be fetched, was refused or did not get installed; the text says which and why. The device goes on as it was."""

@@ -45,6 +45,7 @@ from firmware.door.records import (
     CardRefused as CardRefused,
     CodeRefused as CodeRefused,
     ContactChanged as ContactChanged,
+    DeviceChanged as DeviceChanged,
     DoorForced as DoorForced,
     DoorOpenTooLong as DoorOpenTooLong,
     DoorRecord as DoorRecord,
@@ -72,6 +73,7 @@ from firmware.door.words import (
     ButtonName as ButtonName,
     CallName as CallName,
     CodeFault as CodeFault,
+    DeviceChange as DeviceChange,
     DigitWay as DigitWay,
     EndReason as EndReason,
     Grant as Grant,
@@ -256,6 +258,7 @@ Input = (
     | HealthChanged
     | CallMeasured
     | MessageLeft
+    | DeviceChanged
     | TimerFired
     | Dial
     | PartyChanged

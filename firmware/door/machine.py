@@ -26,6 +26,7 @@ from firmware.door.events import (
     ClearTimer,
     CodeRefused,
     ContactChanged,
+    DeviceChanged,
     Dial,
     DigitHeard,
     Dismiss,
@@ -147,7 +148,7 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return spent(door, given, now_s)
         case UsersChanged():
             return door._replace(asking=door.asking._replace(users=given)), (Record(record=given),)
-        case RelayMoved() | MessageLeft() | CallMeasured():
+        case RelayMoved() | MessageLeft() | CallMeasured() | DeviceChanged():
             return door, (Record(record=given),)
         case HealthChanged():
             return _health_changed(door, given), (Record(record=given),)

@@ -10,6 +10,7 @@ from firmware.door.words import (
     ButtonName,
     CallName,
     CodeFault,
+    DeviceChange,
     EndReason,
     Grant,
     LockFault,
@@ -60,6 +61,15 @@ class HealthChanged(NamedTuple):
     part: str
     working: bool
     detail: str
+
+
+@kind
+class DeviceChanged(NamedTuple):
+    """The device under the door has changed, while the door was away or is about to be. `version`: of its system; `detail`: why."""
+
+    change: DeviceChange
+    version: str
+    detail: str = ""
 
 
 @kind
@@ -341,5 +351,6 @@ DoorRecord = (
     | RelayMoved
     | HealthChanged
     | MessageLeft
+    | DeviceChanged
     | PartyChanged
 )

@@ -59,6 +59,15 @@ class Outcome(Enum):
     INTERRUPTED = "interrupted"  # the program ended or crashed first
 
 
+class DeviceChange(Enum):
+    """What happened to the device under the door: its system was replaced, judged, given back, or forgot everything."""
+
+    INSTALLED = "installed"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    RESET = "reset"
+
+
 class EndReason(Enum):
     """Why we end a leg; a leg that ended from there has a Stage instead."""
 

@@ -7,7 +7,7 @@ import errno
 import resource
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -171,7 +171,7 @@ def test_the_running_daemon_is_asked_instead(tmp_path: Path) -> None:
         return status
 
     settings = Settings(control=Control(socket=str(tmp_path / "control")), account=(Account(name="home", uri="sip:d@x"),))
-    seen: list[dict[str, object] | None] = []
+    seen: list[Mapping[str, object] | None] = []
 
     async def scenario() -> None:
         server = ControlServer(tmp_path / "control", tell, lambda: 0.0)

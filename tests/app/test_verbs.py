@@ -230,3 +230,15 @@ def test_update_and_transfer_in_a_call(tmp_path: Path) -> None:
         assert field(await ask(lived, "status"), "call") != {"state": "idle"}
 
     with_house(tmp_path, scenario)
+
+
+def test_what_happened_to_the_device_is_written_down(tmp_path: Path) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        wanted = {"change": "rejected", "version": "1.2", "detail": "no sound came back"}
+        assert await ask(lived, "device", *wanted.values()) == wanted
+        assert await ask(lived, "device", "confirmed", "1.3") == {"change": "confirmed", "version": "1.3", "detail": ""}
+        assert await refused(lived, "device", "painted", "blue") == "bad_argument"
+        changes = [event.change for event in lived.of(door.DeviceChanged) if isinstance(event, door.DeviceChanged)]
+        assert changes == [door.DeviceChange.REJECTED, door.DeviceChange.CONFIRMED]
+
+    with_house(tmp_path, scenario)

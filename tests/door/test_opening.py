@@ -10,6 +10,8 @@ from firmware.door.events import (
     CardRefused,
     CodeFault,
     ContactChanged,
+    DeviceChange,
+    DeviceChanged,
     Effect,
     Grant,
     HealthChanged,
@@ -102,9 +104,10 @@ def test_a_door_contact_is_written_down() -> None:
         HealthChanged(part="card", working=False, detail="It is gone."),
         MessageLeft(file="a.wav", length_s=9.0),
         MEASURED,
+        DeviceChanged(change=DeviceChange.REJECTED, version="1.2", detail="no sound"),
     ],
 )
-def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft | CallMeasured) -> None:
+def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft | CallMeasured | DeviceChanged) -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 

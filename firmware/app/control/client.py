@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from firmware.app.control.protocol import request_line
+from firmware.app.control.protocol import ControlError, Json, request_line
 
 REPLY_TIMEOUT_S = 30.0  # the slowest verb waits for the network: `reinvite` and `unregister`
 EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE = 0, 1, 2
@@ -48,10 +49,21 @@ def control(path: Path, verb: str, args: tuple[str, ...], out: TextIO | None = N
     return EXIT_OK
 
 
+def ask(path: Path, verb: str, *args: str, limit_s: float = REPLY_TIMEOUT_S) -> Json:
+    """Say `verb args` to the daemon at `path`; its result. Raises ControlError when it refuses, OSError when there is none to speak to."""
+    with _conversation(path, verb, args, limit_s) as lines:
+        reply: Json = json.loads(next(lines) or "null")
+    if not isinstance(reply, dict):
+        raise ConnectionResetError(errno.ECONNRESET, "the daemon closed the connection")
+    if reply["ok"] is not True:
+        raise ControlError(str(reply["error"]), str(reply["text"]))
+    return reply["result"]
+
+
 @contextmanager
-def _conversation(path: Path, verb: str, args: tuple[str, ...]) -> Iterator[Iterator[bytes]]:
+def _conversation(path: Path, verb: str, args: tuple[str, ...], limit_s: float = REPLY_TIMEOUT_S) -> Iterator[Iterator[bytes]]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(REPLY_TIMEOUT_S)
+        connection.settimeout(limit_s)
         connection.connect(str(path))
         connection.sendall(request_line(verb, args))
         with connection.makefile("rb") as stream:

@@ -26,6 +26,7 @@ REGISTER_S_MAX = 10.0
 PLACED_S_MAX = 5.0  # from the wish to the record of it: one journal write
 DIGITS = frozenset("0123456789ABCD*#")
 DIGITS_MAX = 32
+DEVICE_TEXT_MAX = 300
 LOCK_MODES = {"hold": door.LockMode.HELD, "lock": door.LockMode.LOCKED, "normal": door.LockMode.NORMAL}
 
 Handler = Callable[[Station, tuple[str, ...]], Awaitable[Json]]
@@ -290,6 +291,16 @@ async def _users_reload(station: Station, _args: tuple[str, ...]) -> Json:
         raise ControlError("failed", str(error)) from error
 
 
+async def _device(station: Station, args: tuple[str, ...]) -> Json:
+    """Write down what happened to the device; whoever updates it says so."""
+    changes = {each.value: each for each in door.DeviceChange}
+    if args[0] not in changes:
+        raise ControlError("bad_argument", f"give {', '.join(changes)}")
+    news = door.DeviceChanged(changes[args[0]], version=args[1][:DEVICE_TEXT_MAX], detail="".join(args[2:])[:DEVICE_TEXT_MAX])
+    station.inbox.put(news)
+    return await _known(station, lambda event: event == news)
+
+
 def _current(station: Station, name: str = "") -> Leg:
     """The leg of that name, without one the answered call."""
     leg = station.calls.current if not name else next((leg for leg in station.calls.legs if leg.key == name), None)
@@ -327,5 +338,6 @@ VERBS = {
     "dnd": Verb("[TARGET [on|off]]", 0, 2, _dnd),
     "profile": Verb("[PROFILE]", 0, 1, _profile),
     "users-reload": Verb("", 0, 0, _users_reload),
+    "device": Verb("CHANGE VERSION [DETAIL]", 2, 3, _device),
     "events": Verb("", 0, 0, _events),
 }

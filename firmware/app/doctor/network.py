@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from firmware.ids import SystemIds
 from firmware.net.sockets import IPPROTO_SCTP
 from firmware.sip.uri import Uri
 
+STATUS_S_MAX = 2.0  # a daemon that turns its loop answers in milliseconds
 REGISTER_S_MAX = 6.0  # an answer takes milliseconds; a lost packet is sent again after 0.5, 1 and 2 s (RFC 3261 §17.1.2.2)
 # Documentation addresses (RFC 5737, RFC 3849): connecting a UDP socket to one sends nothing and tells which address we would use.
 ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
@@ -61,20 +61,15 @@ def names(settings: Settings) -> Iterator[Finding]:
             yield ok("dns", f"{host} is found")
 
 
-def daemon_status(settings: Settings) -> dict[str, object] | None:
+def daemon_status(settings: Settings) -> Mapping[str, object] | None:
     """What a running daemon says of itself, or None when there is none that we may ask."""
-    from firmware.app.control.protocol import request_line
+    from firmware.app.control.client import ask
+    from firmware.app.control.protocol import ControlError
 
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(2.0)
-            connection.connect(settings.control.socket)
-            connection.sendall(request_line("status", ()))
-            with connection.makefile("rb") as stream:
-                reply = json.loads(stream.readline())
-    except (OSError, ValueError):
+        result = ask(Path(settings.control.socket), "status", limit_s=STATUS_S_MAX)
+    except (OSError, ValueError, ControlError):
         return None
-    result = reply.get("result") if isinstance(reply, dict) else None
     return result if isinstance(result, dict) else None
 
 
@@ -107,7 +102,7 @@ def sctp(settings: Settings) -> Iterator[Finding]:
         yield ok("sctp", "the kernel offers SCTP")
 
 
-def registrations(settings: Settings, status: dict[str, object] | None) -> Iterator[Finding]:
+def registrations(settings: Settings, status: Mapping[str, object] | None) -> Iterator[Finding]:
     """Ask the running daemon; without one, register ourselves for a moment."""
     if not settings.account:
         yield ok("registration", "no account: phones are called directly")
@@ -154,7 +149,7 @@ def _registration(account: Account, *, working: bool, detail: str) -> Finding:
     return fail(part, f"{account.uri} is not registered: {detail}", remedy)
 
 
-def running(status: dict[str, object] | None, socket_path: str) -> Iterator[Finding]:
+def running(status: Mapping[str, object] | None, socket_path: str) -> Iterator[Finding]:
     """Whether the daemon runs, and what it thinks of itself."""
     if status is None:
         missing = not Path(socket_path).exists()
