@@ -224,12 +224,12 @@ class Agent:
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A new request, from the transaction layer."""
         request = transaction.request
-        if request.to.tag is None and not self._endpoint.is_server(transaction.source.host):
+        owner = None if request.to.tag is None else self._endpoint.dialogs.get(dialog_id(request))
+        if owner is None and not self._endpoint.is_server(transaction.source.host):
             transaction.distrust()
         if request.method == "CANCEL":
             self._receive_cancel(transaction, now_s)
             return
-        owner = None if request.to.tag is None else self._endpoint.dialogs.get(dialog_id(request))
         if owner is not None:
             if isinstance(owner, Session) and request.method in DESK_METHODS and self._desk().receive_within(transaction, owner, now_s):
                 return
@@ -247,6 +247,8 @@ class Agent:
         if refused is None and self._admission.wants_proof(request, is_server=self._endpoint.is_server(transaction.source.host)):
             refused = self._admission.prove(request, now_s)
             transaction.is_authenticated = refused is None
+            if refused is None:
+                transaction.trust()  # the nonce in the proof was sent to where it came from
         if refused is not None:
             transaction.respond(self._tagged(refused), now_s)
         elif request.method == "INVITE":

@@ -11,7 +11,7 @@ from firmware.sip.agent import AgentSettings
 from firmware.sip.events import Answer, CallAnswered, CallEnded, CallKey, EndCause, HangUp, IncomingCall, MediaAgreed, Reason, Ring
 from firmware.sip.message import Request
 from firmware.sip.transaction.invite_client import make_ack, make_cancel
-from tests.sip.wire import ANSWER, NO_COMMON, OURS, PEER, Wire, media
+from tests.sip.wire import ANSWER, NO_COMMON, OURS, PEER, Wire, media, vouched
 
 OFFER = ANSWER
 
@@ -68,13 +68,21 @@ def test_an_answer_bears_our_answer_to_the_offer_and_the_call_is_up_with_the_ack
     accepted = wire.response()
     assert accepted.status == 200
     assert b"m=audio 4000 RTP/AVP 0 101" in accepted.body
-    assert [agreed.session.remote_rtp_port for agreed in wire.told(MediaAgreed)] == [7000]
     assert not wire.told(CallAnswered)
     acknowledge(wire)
+    assert [agreed.session.remote_rtp_port for agreed in wire.told(MediaAgreed)] == [7000]
     assert len(wire.told(CallAnswered)) == 1
 
 
-def test_the_200_is_repeated_until_the_ack(wire: Wire) -> None:
+def test_through_a_server_sound_may_flow_before_the_ack() -> None:
+    wire = vouched()
+    _, call = arriving(wire)
+    wire.command(Answer(call=call, media=media()))
+    assert [agreed.session.remote_rtp_port for agreed in wire.told(MediaAgreed)] == [7000]
+
+
+def test_the_200_is_repeated_until_the_ack() -> None:
+    wire = vouched()
     _, call = arriving(wire)
     wire.command(Answer(call=call, media=media()))
     wire.advance(3.6)

@@ -21,7 +21,7 @@ from firmware.sip.events import (
 )
 from firmware.sip.message import Request, Response
 from firmware.sip.settings import CallHabits, Use
-from tests.sip.wire import ANSWER, CALL, NO_COMMON, PEER, Wire, invite, media
+from tests.sip.wire import ANSWER, CALL, NO_COMMON, PEER, Wire, invite, media, vouched
 
 OFF = AgentSettings(habits=CallHabits(reliable=Use.OFF))
 REQUIRED = AgentSettings(habits=CallHabits(reliable=Use.REQUIRED))
@@ -184,7 +184,8 @@ def progress(wire: Wire) -> Response:
     return wire.response()
 
 
-def test_early_media_is_sent_reliably_where_the_caller_can(wire: Wire) -> None:
+def test_early_media_is_sent_reliably_where_the_caller_can() -> None:
+    wire = vouched()
     ringing(wire)
     first = progress(wire)
     assert (first.status, first.get("Require"), first.content_type) == (183, "100rel", "application/sdp")
@@ -220,7 +221,8 @@ def test_who_insists_without_an_offer_hears_no_180_that_would_have_to_make_one(w
     assert wire.take() == ["100 INVITE"]
 
 
-def test_a_reliable_response_is_repeated_with_doubling_gaps_until_its_prack(wire: Wire) -> None:
+def test_a_reliable_response_is_repeated_with_doubling_gaps_until_its_prack() -> None:
+    wire = vouched()
     ringing(wire)
     first = progress(wire)
     wire.take()

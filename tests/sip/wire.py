@@ -10,7 +10,21 @@ from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
 from firmware.sdp.offer_answer import LocalMedia
 from firmware.sip.agent import Account, Agent, AgentSettings
-from firmware.sip.events import AccountName, CallKey, Command, Event, Hop, Invite, Locate, Located, Received, Send, SendFailed, Transport
+from firmware.sip.events import (
+    AccountName,
+    CallKey,
+    Command,
+    Event,
+    Hop,
+    Invite,
+    Locate,
+    Located,
+    Received,
+    Register,
+    Send,
+    SendFailed,
+    Transport,
+)
 from firmware.sip.message import Message, Request, Response, make_response, parse_message
 from firmware.sip.uri import Uri
 
@@ -46,6 +60,16 @@ def account(**changes: object) -> Account:
         "probe_s": 0.0,
     }
     return Account(**(fields | changes))  # type: ignore[arg-type]  # fields by name, checked at run time by the dataclass
+
+
+def vouched() -> Wire:
+    """An agent that knows the peer for its registrar: what comes from there is proven."""
+    wire = Wire(AgentSettings(accounts=(account(),)))
+    wire.command(Register(account=MAIN))
+    wire.reply(200, Contact=f"<sip:door@{OURS}:5060>;expires=600")
+    wire.take()
+    wire.events.clear()
+    return wire
 
 
 class Wire:

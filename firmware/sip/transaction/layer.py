@@ -20,9 +20,11 @@ from firmware.sip.transaction.matching import ClientKey, MergeKey, ServerKey, cl
 CLIENTS_MAX = 1024  # a door places few calls; each lives 32 s over UDP, and a burst of registrations and probes fits many times
 SERVERS_MAX = 4096  # at 1 kB each 4 MB: absorbs 128 requests a second for the 32 s of timer J before the oldest answers are forgotten
 
-# To an address that has proven nothing, and may be forged, refusals are not repeated beyond three times what came from there: RFC 9000 §8
+# To an address that has proven nothing, and may be forged, nothing is repeated beyond three times what came from there: RFC 9000 §8
 # has this bound against amplification; RFC 3261 §17.2.1 would repeat a refused INVITE eleven times.
 UNPROVEN_FACTOR = 3
+# … but what was granted, which takes a name that the owner has listed, survives two losses: a 2xx or reliable response, a NOTIFY, a BYE.
+GRANTED_REPEATS_MAX = 2
 
 # Timers that only tidy up: nobody outside notices when they are late.
 _PATIENT = frozenset({Timer.D, Timer.I, Timer.J, Timer.K, Timer.L, Timer.M})
@@ -55,7 +57,7 @@ class ServerUser(Protocol):
 class ClientTransaction:
     """One request of ours on its way over one hop."""
 
-    def __init__(self, layer: TransactionLayer, request: Request, hop: Hop, user: ClientUser) -> None:
+    def __init__(self, layer: TransactionLayer, request: Request, hop: Hop, user: ClientUser, *, is_proven: bool) -> None:
         self.request = request
         self.hop = hop
         self.key: ClientKey = client_key(request)
@@ -63,6 +65,7 @@ class ClientTransaction:
         self._user = user
         self._state: invite_client.State | client.State = Terminated()
         self._flow: FlowId | None = hop.flow
+        self._copies_left: int | None = None if is_proven or hop.transport.reliable else 1 + GRANTED_REPEATS_MAX
         self.trouble = ""  # why the hop cannot be reached, in words for people
 
     @property
@@ -117,13 +120,20 @@ class ClientTransaction:
         for action in actions:
             match action:
                 case Transmit(message=message):
-                    self._layer.transmit(self.hop, message)
+                    self._transmit(message)
                 case Deliver(response=response):
                     self._user.receive_response(self, response, source, now_s)
                 case Fail(failure=failure):
                     self._user.receive_failure(self, failure, now_s)
                 case Start() | Stop():
                     self._layer.time(self, action, now_s)
+
+    def _transmit(self, message: Message) -> None:
+        if self._copies_left is not None:
+            if self._copies_left == 0:
+                return
+            self._copies_left -= 1
+        self._layer.transmit(self.hop, message)
 
 
 class ServerTransaction:
@@ -137,7 +147,8 @@ class ServerTransaction:
         self.is_authenticated = False  # whether the sender has proved a password of ours
         self._layer = layer
         self._credit: int | None = None  # octets that may still be sent; None: any number
-        self._has_refused = False
+        self._last: Message | None = None  # what was sent last, and how often again
+        self._repeats = 0
         begin = invite_server.begin if request.method == "INVITE" else server.begin
         self._state: invite_server.State | server.State = begin(reliable=source.transport.reliable)[0]
 
@@ -160,8 +171,17 @@ class ServerTransaction:
         """Answer; for INVITE also each retransmission of a 2xx (RFC 3261 §13.3.1.4)."""
         self._step(response, now_s)
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether the sender is known to be where the request came from."""
+        return self._credit is None
+
+    def trust(self) -> None:
+        """The sender has shown that it got what we sent there before."""
+        self._credit = None
+
     def distrust(self) -> None:
-        """Nobody vouches for the source: repeat no refusal beyond what `UNPROVEN_FACTOR` allows. Connections prove their address."""
+        """Nobody vouches for the source: repeat nothing beyond what `UNPROVEN_FACTOR` allows. Connections prove their address."""
         if not self.source.transport.reliable:
             self._credit = UNPROVEN_FACTOR * len(self.request.to_bytes())
 
@@ -202,11 +222,12 @@ class ServerTransaction:
 
     def _transmit(self, message: Message) -> None:
         if self._credit is not None:
+            self._repeats = self._repeats + 1 if message is self._last else 0
+            self._last = message
             octets = len(message.to_bytes())
-            is_refusal = isinstance(message, Response) and message.status >= 300
-            if is_refusal and self._has_refused and octets > self._credit:
+            is_granted = isinstance(message, Response) and message.status < 300
+            if self._repeats > (GRANTED_REPEATS_MAX if is_granted else 0) and octets > self._credit:
                 return
-            self._has_refused |= is_refusal
             self._credit -= octets
         self._layer.transmit(self.hop, message)
 
@@ -246,10 +267,13 @@ class TransactionLayer:
         """Whether no further request of ours can be sent now."""
         return len(self._clients) >= CLIENTS_MAX
 
-    def request(self, request: Request, hop: Hop, user: ClientUser, now_s: float) -> ClientTransaction:
-        """Send a request that has its Via already. The caller has looked at `is_full`."""
+    def request(self, request: Request, hop: Hop, user: ClientUser, now_s: float, *, is_proven: bool = True) -> ClientTransaction:
+        """Send a request that has its Via already. The caller has looked at `is_full`.
+
+        `is_proven` False: it goes where somebody said that they are, which nothing has shown yet; then it is hardly repeated.
+        """
         assert not self.is_full, "the caller looks at is_full first"
-        transaction = ClientTransaction(self, request, hop, user)
+        transaction = ClientTransaction(self, request, hop, user, is_proven=is_proven)
         self._clients[transaction.key] = transaction
         transaction.begin(now_s)
         return transaction

@@ -83,7 +83,8 @@ class Cancelling(Enum):
 class ClientRequest:
     """The request; begin it with `begin`. The user is told of exactly one outcome, unless it calls `abandon`."""
 
-    def __init__(self, endpoint: Endpoint, user: RequestUser, knowledge: AccountKnowledge | None) -> None:
+    def __init__(self, endpoint: Endpoint, user: RequestUser, knowledge: AccountKnowledge | None, *, is_proven: bool = True) -> None:
+        """`is_proven`: see TransactionLayer.request."""
         self._endpoint = endpoint
         self._user = user
         self._knowledge = knowledge
@@ -98,6 +99,7 @@ class ClientRequest:
         self._is_large = False
         self._has_moved = False  # to the account's other proxy
         self._is_last = False
+        self._is_proven = is_proven
 
     @property
     def is_done(self) -> bool:
@@ -279,7 +281,7 @@ class ClientRequest:
             self._finish()
             self._user.receive_none(503, "too many requests at once", now_s)
             return
-        transaction = endpoint.layer.request(request, hop, self, now_s)
+        transaction = endpoint.layer.request(request, hop, self, now_s, is_proven=self._is_proven)
         self._state = Trying(transaction, tuple(rest))
         patience_s = HOP_PATIENCE_S if rest or self._other_edge(transaction) is not None else self._patience_s
         if patience_s is not None:

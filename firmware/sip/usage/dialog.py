@@ -25,6 +25,7 @@ class Dialog(NamedTuple):
     target: Uri
     is_caller: bool
     way: Uri | None = None  # where the other side is in truth, when its Contact names no place or asks for its own flow
+    is_proven: bool = True  # whether it has shown that what we send reaches it: it knows our tag, or a server vouches for it
 
     @property
     def id(self) -> DialogId:
@@ -42,7 +43,7 @@ class Dialog(NamedTuple):
 
     def heard(self, cseq: int) -> Dialog:
         """The dialog after a request from the other side with this sequence number (§12.2.2)."""
-        return self._replace(remote_cseq=cseq)
+        return self._replace(remote_cseq=cseq, is_proven=True)
 
     def is_stale(self, cseq: int) -> bool:
         """§12.2.2: a sequence number below the last one is out of order, and rejected with 500."""
@@ -95,7 +96,7 @@ def as_caller(invite: Request, response: Response) -> Dialog:
     )
 
 
-def as_callee(invite: Request, local_tag: str, source: Hop | None = None) -> Dialog:
+def as_callee(invite: Request, local_tag: str, source: Hop | None = None, *, is_proven: bool = True) -> Dialog:
     """§12.1.1: the dialog that our response with `local_tag` makes for the receiver of the request, which came from `source`."""
     contacts = invite.contacts
     target = contacts[0].uri if contacts and contacts[0].uri.is_sip else invite.from_.uri
@@ -109,6 +110,7 @@ def as_callee(invite: Request, local_tag: str, source: Hop | None = None) -> Dia
         target=target,
         is_caller=False,
         way=_far_end(source) if source is not None and source.transport.reliable and _wants_flow(target) else None,
+        is_proven=is_proven,
     )
 
 

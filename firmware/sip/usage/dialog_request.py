@@ -59,7 +59,7 @@ class DialogRequest:
         self._headers = headers
         self._body = body
         self._done = done
-        self._request = ClientRequest(holder.endpoint, self, holder.knowledge)
+        self._request = ClientRequest(holder.endpoint, self, holder.knowledge, is_proven=holder.dialog.is_proven)
 
     @property
     def is_done(self) -> bool:

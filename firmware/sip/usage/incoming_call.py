@@ -59,7 +59,7 @@ class UnansweredCall:
     ) -> None:
         self.endpoint = endpoint
         self.knowledge = knowledge
-        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source)
+        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source, is_proven=transaction.is_proven)
         self.negotiation = Negotiation(LocalMedia(rtp_port=0, codecs=(), session_id=0))  # replaced when the program says what it can do
         self._key = key
         self._transaction = transaction
@@ -71,6 +71,7 @@ class UnansweredCall:
         self._ringing: Response | None = None
         self._reliable = ReliableResponses(endpoint, transaction, self)
         self._updating: Updating | None = None
+        self._is_media_held = False
         self._decided: LocalMedia | None = None  # answered by the program while a PRACK or an UPDATE was still open
 
     @property
@@ -128,7 +129,10 @@ class UnansweredCall:
                 return
             self._described = Described.SAID
             self._provide(status, self._body, now_s, reliably=self._may_be_reliable)
-            self.tell_media()
+            # As for the sound after a 2xx: see Session.tell_first_media.
+            self._is_media_held = not self.dialog.is_proven
+            if self.dialog.is_proven:
+                self.tell_media()
             return
         self._provide(status, b"" if self._may_be_reliable else self._body, now_s, reliably=False)
 
@@ -154,7 +158,7 @@ class UnansweredCall:
         content = (("Content-Type", SDP),) if body else ()
         session.accept(self._transaction, self._response(200, (*refresh.stated(agreed), *content), body), now_s, first=True)
         session.refresher.start(agreed, now_s, we_asked=False)
-        session.tell_media()
+        session.tell_first_media()
         self._take_over(now_s)
 
     def update(self, command: Update, now_s: float) -> bool:
@@ -239,6 +243,9 @@ class UnansweredCall:
             # §3: a PRACK that matches no unacknowledged response is answered 481.
             transaction.respond(make_response(request, 400 if acknowledged is None else 481), now_s)
             return
+        if self._is_media_held:
+            self._is_media_held = False
+            self.tell_media()
         if self.negotiation.is_offering and self._updating is None:
             # §5: our offer in the reliable response is answered in its PRACK.
             transaction.respond(make_response(request, 200), now_s)

@@ -55,7 +55,7 @@ class Watcher:
         self.endpoint = endpoint
         self.knowledge = knowledge
         self.package = package
-        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source)
+        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source, is_proven=transaction.is_proven)
         self._event = event
         self._hop = transaction.source
         self._entity = str(transaction.request.uri.without_headers()._replace(params=()))
@@ -176,6 +176,7 @@ class Watcher:
         self._running.begin(now_s)
 
     def _done(self, status: int, text: str, now_s: float) -> None:
+        self.dialog = self.dialog._replace(is_proven=True)  # whoever answers got it; without an answer nothing more is sent
         if self._is_told or not 200 <= status < 300:
             # §4.2.2: a NOTIFY that is refused, or not answered, ends the subscription.
             self._over()

@@ -69,7 +69,7 @@ class StandingRefer:
     ) -> None:
         self.endpoint = endpoint
         self.knowledge = knowledge
-        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source)
+        self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source, is_proven=transaction.is_proven)
         self.has_said_bye = False
         self._transaction = transaction
         self._session = session

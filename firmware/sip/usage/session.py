@@ -95,6 +95,7 @@ class Session:
         self.knowledge = knowledge
         self.has_said_bye = False
         self._state: State = STABLE
+        self._is_media_held = False  # until the other side has shown where it is
         self.peer_allows_update = False
         self.refresher = Refresh(self)
         self.transfers = Transfers(self)
@@ -137,6 +138,14 @@ class Session:
         """Offer and answer have met."""
         if self.negotiation.agreed is not None:
             self.endpoint.emit(MediaAgreed(call=self.key, session=self.negotiation.agreed, early=False))
+
+    def tell_first_media(self) -> None:
+        """They have met in our 2xx. From an address that has proven nothing the offer counts when the ACK shows that our answer arrived,
+        lest a forged INVITE points half a minute of sound at a stranger (RFC 5245 §18.5.1: the voice hammer)."""
+        if self.dialog.is_proven:
+            self.tell_media()
+        else:
+            self._is_media_held = True
 
     # --- what the program asks for
 
@@ -231,6 +240,7 @@ class Session:
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """The ACK of our 2xx; its CSeq number is that of the INVITE (§13.2.2.4)."""
+        self.dialog = self.dialog._replace(is_proven=True)
         match self._state:
             case Answering(acceptance=acceptance, first=first) if acceptance.cseq == ack.cseq.number:
                 acceptance.stop()
@@ -372,6 +382,9 @@ class Session:
             except RemoteProtocolError as error:
                 self.end(EndCause.INCOMPATIBLE, 0, f"no usable answer in the ACK: {error}", now_s)
                 return
+            self.tell_media()
+        elif self._is_media_held:
+            self._is_media_held = False
             self.tell_media()
         self._become_stable(now_s)
 
