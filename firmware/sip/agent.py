@@ -343,7 +343,7 @@ class Agent:
 
     def _confer(self, calls: tuple[CallKey, ...], now_s: float) -> None:
         before, self._endpoint.focus = self._endpoint.focus, calls
-        for key in {*before} ^ {*calls}:
+        for key in [key for key in (*before, *calls) if (key in before) != (key in calls)]:
             leg = self._endpoint.calls.get(key)
             if isinstance(leg, Session) and not leg.is_over:
                 # RFC 4579 §5.2: a call that enters or leaves a conference is told so by a target refresh with the new Contact.

@@ -13,12 +13,13 @@ from firmware.sip.auth import Authorization, Credentials, Verdict, make_challeng
 from firmware.sip.events import Command, Effect, Hop, Input, Received, Send, SendFailed, Transport
 from firmware.sip.headers import NameAddr, Via
 from firmware.sip.message import Request, Response, make_response, parse_message
-from firmware.sip.timers import TimerQueue
+from firmware.sip.timers import TRANSACTION_LIFE_S, TimerQueue
 from firmware.sip.transaction.actions import Failure
 from firmware.sip.transaction.invite_client import make_cancel
 from firmware.sip.transaction.layer import ClientTransaction, ServerTransaction, TransactionLayer
 from firmware.sip.uri import Uri
 
+TIMER_C_S = 181.0  # RFC 3261 §16.6 item 11: more than three minutes
 KEY = b"a key that only the simulated server knows"
 HEADERS = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
 
@@ -48,6 +49,21 @@ class Forwarding:
         self.unsent_cancels: set[int] = set()
         self.refusals: list[Response] = []
         self.is_decided = False
+
+    def begin(self, now_s: float) -> None:
+        """§16.6 item 11: timer C ends the wait for final responses that were lost: who rings repeats them for 32 s at most."""
+        if self.upstream.request.method == "INVITE":
+            self.proxy.layer_timers.set(self, "C", now_s + TIMER_C_S)
+
+    def handle_timer(self, name: str, now_s: float) -> None:
+        """§16.8: CANCEL, and 64*T1 later (§9.1) each branch that is still silent counts as 408."""
+        if name == "C":
+            self.cancel(now_s)
+            self.proxy.layer_timers.set(self, "cancelled", now_s + TRANSACTION_LIFE_S)
+            return
+        for branch in [branch for branch in self.branches if branch.is_waiting]:
+            branch.abandon()
+            self.receive_failure(branch, Failure.TIMEOUT, now_s)
 
     def receive_response(self, transaction: ClientTransaction, response: Response, source: Hop, now_s: float) -> None:
         if response.status == 100:
@@ -257,6 +273,7 @@ class Proxy:
             transaction.respond(make_response(request, 100), now_s)
         forwarding = self._forwardings[transaction.key] = Forwarding(self, transaction)
         onward = [(self._onward(request, target), self._hop(target)) for target in targets]
+        forwarding.begin(now_s)
         forwarding.branches += [self.layer.request(copy, hop, forwarding, now_s) for copy, hop in onward]
 
     def _targets(self, request: Request) -> list[Uri]:
