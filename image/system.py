@@ -15,7 +15,18 @@ from image import debian, package, tree
 from image.places import ROOT, run, source_epoch, version
 from image.targets import BASE, Architecture
 
-LINKS = {"resolv.conf": "/run/systemd/resolve/stub-resolv.conf", "mtab": "../proc/self/mounts", "localtime": "/usr/share/zoneinfo/Etc/UTC"}
+LINKS = {
+    "etc/resolv.conf": "/run/systemd/resolve/stub-resolv.conf",
+    "etc/mtab": "../proc/self/mounts",
+    "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
+    # What Debian's alternatives would choose.
+    "usr/bin/awk": "mawk",
+    "usr/bin/pager": "less",
+    "usr/bin/which": "which.debianutils",
+    # Without it the kernel knows no country, and Wi-Fi keeps to what is allowed everywhere.
+    "usr/lib/firmware/regulatory.db": "regulatory.db-debian",
+    "usr/lib/firmware/regulatory.db.p7s": "regulatory.db.p7s-debian",
+}
 MASKED = ("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-machine-id-commit.service")  # nothing to do on a door
 BOARD = ROOT / "image" / "board"
 
@@ -103,19 +114,11 @@ def finish(root: Path) -> None:
     run("systemd-sysusers", f"--root={root}")
     lock_accounts(etc)
     certificates(root)
-    (etc / "alternatives").mkdir(exist_ok=True)
-    for name, target in (("awk", "mawk"), ("pager", "less"), ("which", "which.debianutils")):
-        (etc / "alternatives" / name).symlink_to(f"/usr/bin/{target}")
-        if not (root / "usr/bin" / name).is_symlink():
-            (root / "usr/bin" / name).symlink_to(f"/etc/alternatives/{name}")
     (etc / "machine-id").write_text("uninitialized\n")
-    for name, target in (
-        ("resolv.conf", "/run/systemd/resolve/stub-resolv.conf"),
-        ("mtab", "/proc/self/mounts"),
-        ("localtime", "/usr/share/zoneinfo/Etc/UTC"),
-    ):
-        (etc / name).unlink(missing_ok=True)
-        (etc / name).symlink_to(target)
+    for name, target in LINKS.items():
+        if (root / name).parent.is_dir():
+            (root / name).unlink(missing_ok=True)
+            (root / name).symlink_to(target)
     (etc / "os-release").unlink()
     (root / "usr/lib/os-release").write_text(
         (root / "usr/lib/os-release").read_text() + f'IMAGE_ID="portero"\nIMAGE_VERSION="{version()}"\n'
