@@ -24,6 +24,7 @@ from image.targets import ARCHITECTURES
 BOARD = "pi-arm64"
 COMMAND_LINE = (
     "console=tty1 ro rootwait quiet fsck.repair=yes panic=10 oops=panic systemd.firstboot=off systemd.gpt_auto=0 "
+    "systemd.getty_auto=0 "
     "slab_nomerge init_on_alloc=1 page_alloc.shuffle=1 randomize_kstack_offset=on apparmor=1 security=apparmor"
 )
 OWNERS = {"config": (0, 901, 0o750), "portero": (901, 901, 0o750), "timesync": (906, 906, 0o755), "ssh": (0, 0, 0o700)}

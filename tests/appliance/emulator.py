@@ -20,6 +20,7 @@ from image.places import run
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 MACHINE = ("-machine", "virt,gic-version=2,acpi=off", "-cpu", "cortex-a53", "-smp", "2", "-m", "512")
+SERIAL = "00000000706f7274"
 ZERO_2_W = "0x902120"  # the revision code by which libraries know the board and its header
 MAC = "52:54:00:70:6f:72"
 CARD_BYTES = 2_000_000_000  # a "2 GB" card
@@ -189,12 +190,13 @@ def connect(path: Path) -> socket.socket:
 
 
 def device_tree(folder: Path) -> Path:
-    """The board's description, as QEMU makes it, with the revision of a Zero 2 W; made once."""
+    """The board's description, as QEMU makes it, with the revision and a serial number of a Zero 2 W; made once."""
     file = folder / "board.dtb"
     if not file.exists():
         run("qemu-system-aarch64", "-machine", f"{MACHINE[1]},dumpdtb={file}", *MACHINE[2:], "-display", "none")
         run("fdtput", "-c", file, "/system")
         run("fdtput", "-t", "x", file, "/system", "linux,revision", ZERO_2_W)
+        run("fdtput", "-t", "s", file, "/", "serial-number", SERIAL)
     return file
 
 
