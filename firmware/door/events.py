@@ -13,6 +13,7 @@ A new outlet is a new subscriber to the records. Times are monotonic seconds and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -209,10 +210,14 @@ class Dismiss(NamedTuple):
 
 @kind
 class OpenLock(NamedTuple):
-    """An operator whom the app has authorised opens a lock. `by` names who asked."""
+    """An operator whom the app has authorised opens a lock. `by` names who asked.
+
+    After `until_s`, of the clock that the door is told, nobody reckons with it any more and it opens nothing.
+    """
 
     lock: LockName
     by: str
+    until_s: float = inf
 
 
 @kind

@@ -114,4 +114,7 @@ def asked(lock: LockName, grant: Grant, who: str) -> Unlocked:
 
 def opened_by_operator(door: Door, given: OpenLock, now_s: float) -> Step:
     """An operator's wish, which the app has authorised."""
-    return granted(door, (asked(given.lock, Grant.OPERATOR, given.by),), now_s)
+    wish = asked(given.lock, Grant.OPERATOR, given.by)
+    if now_s > given.until_s:
+        return door, (Record(record=_refused(wish, LockFault.LATE)),)
+    return granted(door, (wish,), now_s)

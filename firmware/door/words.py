@@ -116,6 +116,7 @@ class LockFault(Enum):
     LOCKED = "the lock is locked"
     TAMPERED = "the relays are blocked after tampering"
     NOT_ENCRYPTED = "the call is not encrypted"
+    LATE = "taken up too late"  # who asked has been told that it failed, and the door would open for whoever comes then
 
 
 class CodeFault(Enum):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.app.control import verbs as ctl
 from firmware.app.control.protocol import ControlError, Json, Request
 from firmware.app.control.simulated_verbs import simulated_verbs
 from firmware.app.control.verbs import VERBS, perform
@@ -148,6 +149,25 @@ def test_what_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
         assert await refused(lived, "sim", "hold-card", "nowhere", "CAFE01", "5") == "not_found"
         for seconds in ("0", "61", "nan", "long"):
             assert await refused(lived, "sim", "hold-card", "nowhere", "CAFE01", seconds) == "bad_argument"
+
+    with_house(tmp_path, scenario)
+
+
+def test_a_lock_is_not_opened_after_it_was_said_that_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        inbox, kept = lived.station.inbox, list[door.OpenLock]()
+
+        def delayed(arrival: object) -> None:
+            assert isinstance(arrival, door.OpenLock)
+            kept.append(arrival)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ctl, "PLACED_S_MAX", 0.01)
+            patched.setattr(inbox, "put", delayed)
+            assert await refused(lived, "lock", "gate", "open") == "failed"
+        inbox.put(kept[0])
+        await lived.until(door.OpeningRefused)
+        assert field(await ask(lived, "lock", "gate", "open"), "who") == "control"
 
     with_house(tmp_path, scenario)
 

@@ -15,8 +15,10 @@ from firmware.door.events import (
     Effect,
     Grant,
     HealthChanged,
+    LockFault,
     LockName,
     MessageLeft,
+    OpeningRefused,
     OpenLock,
     Play,
     Record,
@@ -148,6 +150,18 @@ def test_a_reader_or_lock_that_was_never_configured_is_our_own_error() -> None:
         Scene().tell(CardRead(reader="nowhere", card="DEAD"))
     with pytest.raises(KeyError):
         Scene().tell(OpenLock(lock=LockName("nowhere"), by="web"))
+
+
+@pytest.mark.parametrize(("after_s", "opens"), [(4.9, True), (5.0, True), (5.1, False)])
+def test_an_operators_wish_that_is_taken_up_too_late_opens_nothing(after_s: float, opens: bool) -> None:
+    scene = Scene()
+    wish = OpenLock(lock=FRONT, by="web", until_s=scene.now_s + 5.0)
+    scene.now_s += after_s
+    news = scene.tell(wish)
+    assert any(isinstance(effect, Unlock) for effect in news) is opens
+    if not opens:
+        assert only(OpeningRefused, news) == OpeningRefused(lock=FRONT, grant=Grant.OPERATOR, who="web", fault=LockFault.LATE)
+        assert scene.door.locks == {}
 
 
 def test_opening_again_prolongs_within_the_maximum() -> None:

@@ -223,7 +223,7 @@ async def _lock(station: Station, args: tuple[str, ...]) -> Json:
         raise ControlError("not_found", f"no lock named {args[0]!r}")
     name, what = door.LockName(lock.name), args[1]
     if what == "open":
-        station.inbox.put(door.OpenLock(lock=name, by="control"))
+        station.inbox.put(door.OpenLock(lock=name, by="control", until_s=station.loop.time() + PLACED_S_MAX))
         return await _known(station, lambda event: isinstance(event, door.Unlocked | door.OpeningRefused) and event.lock == name)
     if what not in LOCK_MODES:
         raise ControlError("bad_argument", f"give open, {', '.join(LOCK_MODES)}")
