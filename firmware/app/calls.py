@@ -149,7 +149,7 @@ class Calls:
             self._end_here(leg, status=STATUS_NO_RESOURCES)
             self._moved(leg, door.Stage.LOST, str(error))
             return
-        self._command(sip.Answer(call=leg.key, media=media))
+        self._command(sip.Answer(call=leg.key, media=media, by_itself=effect.by_itself))
 
     def refuse(self, effect: door.Refuse) -> None:
         leg = self._legs.get(sip.CallKey(effect.call))
@@ -298,7 +298,7 @@ class Calls:
             log.error("call %s cannot be taken over: %s", old.name, error)
             self._end_here(leg, status=STATUS_NO_RESOURCES)
             return
-        self._command(sip.Answer(call=leg.key, media=media))
+        self._command(sip.Answer(call=leg.key, media=media, by_itself=True))
 
     def _successor(self, old: Leg) -> Leg | None:
         return next((leg for leg in self._legs.values() if leg.follows is old and not leg.ended_by_us), None)

@@ -85,7 +85,7 @@ def joining(door: Door, talking: Talking, party: Target, given: IncomingCall, no
     """Somebody who may call wants to enter the conversation. The beep tells those who talk that somebody listens."""
     asked = Asked(leg=Leg(call=given.call, party=party), until_s=now_s + door.directory.limits.ring_limit_s)
     written = Record(record=CallReceived(call=given.call, caller=party.name, refusal=None, diverted_by=given.diverted_by))
-    return _with(door, talking, asked), (written, Accept(call=given.call), Play(sound=Sound.BEEP))
+    return _with(door, talking, asked), (written, Accept(call=given.call, by_itself=True), Play(sound=Sound.BEEP))
 
 
 def may_join(talking: Talking, given: IncomingCall) -> bool:

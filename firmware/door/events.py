@@ -312,9 +312,10 @@ class Offer(NamedTuple):
 
 @kind
 class Accept(NamedTuple):
-    """Answer an incoming call. The app tells when it is up with CallMoved ANSWERED."""
+    """Answer an incoming call. The app tells when it is up with CallMoved ANSWERED. `by_itself`: no person has decided so."""
 
     call: CallName
+    by_itself: bool = False
 
 
 @kind

@@ -48,7 +48,7 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     offered = Offered(leg=Leg(call=given.call, party=party), accepted=False, until_s=until_s)
     door, written = door._replace(call=offered), _received(given)
     if policy is AutoAnswer.ALWAYS or (by_wish and given.answer_after_s <= 0):
-        door, effects = accepted(door, offered, now_s)
+        door, effects = accepted(door, offered, now_s, by_itself=True)
         # The beep tells whoever stands at the panel that somebody listens.
         return door, (written, *effects, Play(sound=Sound.BEEP))
     if by_wish:
@@ -58,7 +58,7 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
 
 def rung_enough(door: Door, offered: Offered, now_s: float) -> Step:
     """The time is over that the caller wanted it to ring before it is connected by itself."""
-    door, effects = accepted(door, offered, now_s)
+    door, effects = accepted(door, offered, now_s, by_itself=True)
     return door, (*effects, Play(sound=Sound.BEEP))
 
 
@@ -83,12 +83,12 @@ def _turned_away(door: Door, given: IncomingCall, refusal: Refusal, now_s: float
     return door._replace(refused_recorded_at_s=now_s, refused_unrecorded=0), (record, refuse)
 
 
-def accepted(door: Door, offered: Offered, now_s: float) -> Step:
+def accepted(door: Door, offered: Offered, now_s: float, *, by_itself: bool) -> Step:
     """The waiting call is taken, by an operator or by itself."""
     if offered.accepted:
         return door, ()
     taken = offered._replace(accepted=True, accept_at_s=None, until_s=now_s + door.directory.limits.ring_limit_s)
-    return door._replace(call=taken), (Accept(call=offered.leg.call),)
+    return door._replace(call=taken), (Accept(call=offered.leg.call, by_itself=by_itself),)
 
 
 def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) -> Step:

@@ -16,7 +16,7 @@ def operated(door: Door, verb: Verb, now_s: float) -> Step:
     stop = verb is Verb.STOP
     match door.call:
         case Offered() as offered if verb is Verb.ANSWER:
-            return accepted(door, offered, now_s)
+            return accepted(door, offered, now_s, by_itself=False)
         case Calling() | Talking() | Idle() if verb is Verb.ANSWER:
             return door, ()
         case Calling() as calling if stop:

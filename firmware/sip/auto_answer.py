@@ -12,11 +12,14 @@ from firmware.errors import RemoteProtocolError
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 from firmware.sip.grammar import Parameters
+from firmware.sip.header_lines import Headers
 from firmware.sip.header_values import readable
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request
 
 OPTION_TAG = "answermode"
+PRIVILEGED = "Priv-Answer-Mode"
+HEADERS = (PRIVILEGED, "Answer-Mode")  # RFC 5373 §3, in the order in which they count
 DELAY_S_MAX = 180  # beyond the longest ring time of any peer (120 s) the caller has hung up
 RING_ANSWER_DELAY_S = 2  # `Ring Answer` is a class of ring tones that answers after two seconds of ringing
 
@@ -62,9 +65,9 @@ def auto_answer_wish(request: Request) -> AutoAnswer | None:
     `answer-after=N`; Alert-Info `info=alert-autoanswer` with `delay=N`, `intercom=true`, `Auto Answer`, `Ring Answer`; Request-URI
     `intercom=true`. Both infos are read with and without a URI in front. A delay that is no number is no wish.
     """
-    for header, is_privileged in (("Priv-Answer-Mode", True), ("Answer-Mode", False)):
+    for header in HEADERS:
         for mode in readable(request, header, AnswerMode.parse):
-            return AutoAnswer(0, header, mode.is_required, is_privileged) if mode.mode == "Auto" else None
+            return AutoAnswer(0, header, mode.is_required, header == PRIVILEGED) if mode.mode == "Auto" else None
     for header in ("Call-Info", "Alert-Info"):
         for text in request.get_all(header)[: grammar.LIST_ITEMS_MAX]:
             delay_s = _delay_in(text)
@@ -72,6 +75,12 @@ def auto_answer_wish(request: Request) -> AutoAnswer | None:
                 return AutoAnswer(delay_s, header)
     intercom = (request.uri.param("intercom") or "").lower()
     return AutoAnswer(0, "Request-URI") if intercom == "true" else None
+
+
+def mode_of_answer(request: Request, *, by_itself: bool) -> Headers:
+    """What our 2xx says to whoever asked: in a response the header tells how the request was handled (RFC 5373 §3)."""
+    mode = AnswerMode("Auto" if by_itself else "Manual")
+    return tuple([(header, str(mode)) for header in HEADERS if readable(request, header, AnswerMode.parse)])
 
 
 def call_infos(message: HeaderFields) -> tuple[NameAddr, ...]:

@@ -142,10 +142,14 @@ class Progress(NamedTuple):
 
 @kind
 class Answer(NamedTuple):
-    """Answer 200 to an incoming call. An unusable offer ends the call with 488 (RFC 3261 §13.3.1.3)."""
+    """Answer 200 to an incoming call. An unusable offer ends the call with 488 (RFC 3261 §13.3.1.3).
+
+    `by_itself`: no person has decided so; a caller that asked how (RFC 5373) is told.
+    """
 
     call: CallKey
     media: LocalMedia
+    by_itself: bool = False
 
 
 @kind

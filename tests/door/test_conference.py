@@ -210,7 +210,7 @@ def test_a_caller_on_the_list_joins_with_a_beep_and_a_stranger_does_not() -> Non
     assert only(Refuse, join(scene, "evil@evil", call="in-0")).refusal is Refusal.FORBIDDEN
     taken = join(scene, "desk@pbx")
     assert only(CallReceived, taken).refusal is None
-    assert taken[1:] == (Confer(calls=(FIRST, CallName("in"))), Accept(call=CallName("in")), Play(sound=Sound.BEEP))
+    assert taken[1:] == (Confer(calls=(FIRST, CallName("in"))), Accept(call=CallName("in"), by_itself=True), Play(sound=Sound.BEEP))
     scene.moved("in", Stage.ANSWERED)
     assert parties(scene) == {"anna", "desk@pbx"}
     assert only(Refuse, join(scene, "desk@pbx", joins="p9.9", call="in-2")).refusal is Refusal.BUSY  # that conversation is none of ours

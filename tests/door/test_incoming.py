@@ -85,7 +85,7 @@ def test_a_flood_of_refused_calls_does_not_fill_the_journal() -> None:
 def test_a_call_is_answered_by_itself_only_when_configured_so(policy: AutoAnswer, *, wants: bool, accepted: bool) -> None:
     scene = Scene(DIRECTORY._replace(auto_answer=policy))
     news = scene.called("desk@pbx", wants_auto_answer=wants)
-    assert (Accept(call=IN) in news) is accepted
+    assert (Accept(call=IN, by_itself=True) in news) is accepted
     assert (Play(sound=Sound.BEEP) in news) is accepted, "whoever stands at the panel hears that somebody listens"
     assert (Offer(call=IN) in news) is not accepted
 
@@ -180,7 +180,7 @@ def test_a_call_that_wants_it_later_rings_until_then() -> None:
     scene = Scene(ON_REQUEST)
     assert only(Offer, wish(scene, after_s=5.0)).call == IN
     assert scene.wait(4.9) == ()
-    assert scene.wait(0.2) == (Accept(call=IN), Play(sound=Sound.BEEP))
+    assert scene.wait(0.2) == (Accept(call=IN, by_itself=True), Play(sound=Sound.BEEP))
     assert scene.timers.keys() == {OFFER}
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.auto_answer import DELAY_S_MAX, AnswerMode, AutoAnswer, alert_infos, auto_answer_wish, call_infos
+from firmware.sip.auto_answer import DELAY_S_MAX, AnswerMode, AutoAnswer, alert_infos, auto_answer_wish, call_infos, mode_of_answer
+from firmware.sip.events import Answer, IncomingCall
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request
 from firmware.sip.uri import Uri
+from tests.sip.wire import ANSWER, Wire, media
 
 DOOR = Uri("sip", "door", host="example.com")
 
@@ -106,3 +108,29 @@ def test_well_formed_infos_are_read_as_uris_with_parameters() -> None:
     )
     assert call_infos(message) == (NameAddr.parse("<http://example.com/a.jpg>;purpose=icon"),)
     assert [str(info.uri) for info in alert_infos(message)] == ["urn:alert:source:internal"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "by_itself", "told"),
+    [
+        ((("Answer-Mode", "Auto"),), True, (("Answer-Mode", "Auto"),)),
+        ((("Answer-Mode", "Auto"),), False, (("Answer-Mode", "Manual"),)),
+        ((("Answer-Mode", "Manual;require"),), False, (("Answer-Mode", "Manual"),)),
+        ((("Priv-Answer-Mode", "Auto"), ("Answer-Mode", "Auto")), True, (("Priv-Answer-Mode", "Auto"), ("Answer-Mode", "Auto"))),
+        ((("Answer-Mode", "=!"),), True, ()),
+        ((("Call-Info", "<sip:pbx>;answer-after=0"),), True, ()),
+        ((), True, ()),
+    ],
+)
+def test_who_asked_in_the_standards_way_is_told_how_it_was_answered(
+    asked: tuple[tuple[str, str], ...], by_itself: bool, told: tuple[tuple[str, str], ...]
+) -> None:
+    assert mode_of_answer(invite(*asked), by_itself=by_itself) == told
+
+
+@pytest.mark.parametrize(("by_itself", "mode"), [(True, "Auto"), (False, "Manual")])
+def test_the_200_says_how_it_was_answered(by_itself: bool, mode: str) -> None:
+    wire = Wire()
+    wire.incoming("INVITE", body=ANSWER, headers="Answer-Mode: Auto\r\n")
+    wire.command(Answer(call=wire.told(IncomingCall)[-1].call, media=media(), by_itself=by_itself))
+    assert (wire.response().status, wire.response().get("Answer-Mode")) == (200, mode)

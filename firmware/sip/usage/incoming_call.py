@@ -10,6 +10,7 @@ from enum import Enum
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.offer_answer import LocalMedia
+from firmware.sip.auto_answer import mode_of_answer
 from firmware.sip.events import CallEnded, CallKey, EndCause, Hop, MediaAgreed, Reason, RequestDone, Update
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
@@ -72,6 +73,7 @@ class UnansweredCall:
         self._reliable = ReliableResponses(endpoint, transaction, self)
         self._updating: Updating | None = None
         self._is_media_held = False
+        self._answer_mode: Headers = ()  # how it was answered, for a caller that asked
         self._decided: LocalMedia | None = None  # answered by the program while a PRACK or an UPDATE was still open
 
     @property
@@ -136,10 +138,13 @@ class UnansweredCall:
             return
         self._provide(status, b"" if self._may_be_reliable else self._body, now_s, reliably=False)
 
-    def answer(self, media: LocalMedia, now_s: float) -> None:
+    def answer(self, media: LocalMedia, now_s: float, *, by_itself: bool) -> None:
         """Answer 200 with our side of the media, or 488 when nothing fits (§13.3.1.3, §13.3.1.4)."""
-        if self._phase is not Phase.WAITING:
-            return
+        if self._phase is Phase.WAITING:
+            self._answer_mode = mode_of_answer(self._transaction.request, by_itself=by_itself)
+            self._accept(media, now_s)
+
+    def _accept(self, media: LocalMedia, now_s: float) -> None:
         if self._reliable.holds_description or self._updating is not None:
             # RFC 3262 §3: the 2xx waits until a provisional response with a description is acknowledged, as it does for our UPDATE.
             self._decided = media
@@ -156,7 +161,9 @@ class UnansweredCall:
         session = Session(self.endpoint, self._key, self.dialog, self.negotiation, self.knowledge)
         session.peer_allows_update = allows(self._transaction.request, "UPDATE")
         content = (("Content-Type", SDP),) if body else ()
-        session.accept(self._transaction, self._response(200, (*refresh.stated(agreed), *content), body), now_s, first=True)
+        session.accept(
+            self._transaction, self._response(200, (*refresh.stated(agreed), *self._answer_mode, *content), body), now_s, first=True
+        )
         session.refresher.start(agreed, now_s, we_asked=False)
         session.tell_first_media()
         self._take_over(now_s)
@@ -273,7 +280,7 @@ class UnansweredCall:
         decided = self._decided
         if decided is not None and not self._reliable.holds_description:
             self._decided = None
-            self.answer(decided, now_s)
+            self._accept(decided, now_s)
 
     # --- for the requests of ours
 

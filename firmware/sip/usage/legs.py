@@ -102,8 +102,8 @@ def _command_unanswered(leg: UnansweredCall, command: Unanswered, now_s: float) 
             leg.ring(now_s)
         case Progress(media=media, status=status):
             leg.progress(media, status, now_s)
-        case Answer(media=media):
-            leg.answer(media, now_s)
+        case Answer(media=media, by_itself=by_itself):
+            leg.answer(media, now_s, by_itself=by_itself)
         case _:
             assert_never(command)
 
