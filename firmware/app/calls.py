@@ -180,6 +180,8 @@ class Calls:
         match event:
             case sip.IncomingCall():
                 self._incoming(event)
+            case sip.CallTurnedAway(caller=caller, is_private=is_private):
+                self._tell(door.CallTurnedAway(caller=_address(caller.uri), is_private=is_private))
             case sip.CallProgress(call=call, status=status) if leg := self._legs.get(call):
                 if status == 180 and not leg.progressed:
                     leg.progressed = True

@@ -113,5 +113,12 @@ def _subject(arrival: Arrival) -> Hashable | None:
 def _droppable(arrival: Arrival) -> bool:
     return isinstance(
         arrival,
-        door.DigitHeard | media.DigitHeard | door.CardRead | hw.CardRead | hw.CardHeld | hw.KeyPressed | door.IncomingCall,
+        door.DigitHeard
+        | media.DigitHeard
+        | door.CardRead
+        | hw.CardRead
+        | hw.CardHeld
+        | hw.KeyPressed
+        | door.IncomingCall
+        | door.CallTurnedAway,
     )

@@ -151,6 +151,14 @@ class IncomingCall(NamedTuple):
 
 
 @kind
+class CallTurnedAway(NamedTuple):
+    """Somebody called while more calls came in than the app keeps apart, and was refused without asking us."""
+
+    caller: str
+    is_private: bool = False
+
+
+@kind
 class DigitHeard(NamedTuple):
     """A digit `0`-`9`, `A`-`D`, `*` or `#` inside a call."""
 
@@ -250,6 +258,7 @@ Input = (
     | Press
     | CallMoved
     | IncomingCall
+    | CallTurnedAway
     | DigitHeard
     | ContactChanged
     | CardRead

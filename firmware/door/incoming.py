@@ -11,7 +11,9 @@ from firmware.door.events import (
     Answered,
     CallEnded,
     CallMoved,
+    CallName,
     CallReceived,
+    CallTurnedAway,
     Effect,
     End,
     EndReason,
@@ -46,7 +48,7 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
         return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
     until_s = now_s + door.directory.limits.ring_limit_s
     offered = Offered(leg=Leg(call=given.call, party=party), accepted=False, until_s=until_s)
-    door, written = door._replace(call=offered), _received(given)
+    door, written = door._replace(call=offered), Record(record=_received(given))
     if policy is AutoAnswer.ALWAYS or (by_wish and given.answer_after_s <= 0):
         door, effects = accepted(door, offered, now_s, by_itself=True)
         # The beep tells whoever stands at the panel that somebody listens.
@@ -62,25 +64,29 @@ def rung_enough(door: Door, offered: Offered, now_s: float) -> Step:
     return door, (*effects, Play(sound=Sound.BEEP))
 
 
-def _received(given: IncomingCall, refusal: Refusal | None = None, unrecorded: int = 0) -> Record:
-    return Record(
-        record=CallReceived(
-            call=given.call,
-            caller=ANONYMOUS if given.is_private else given.caller,
-            refusal=refusal,
-            unrecorded=unrecorded,
-            diverted_by=given.diverted_by,
-        )
-    )
+def overflowed(door: Door, given: CallTurnedAway, now_s: float) -> Step:
+    """A flood of calls, of which this one did not even get a name."""
+    caller = ANONYMOUS if given.is_private else given.caller
+    return _counted(door, CallReceived(call=CallName(""), caller=caller, refusal=Refusal.OVERLOADED), now_s)
+
+
+def _received(given: IncomingCall, refusal: Refusal | None = None) -> CallReceived:
+    caller = ANONYMOUS if given.is_private else given.caller
+    return CallReceived(call=given.call, caller=caller, refusal=refusal, diverted_by=given.diverted_by)
 
 
 def _turned_away(door: Door, given: IncomingCall, refusal: Refusal, now_s: float) -> Step:
+    door, written = _counted(door, _received(given, refusal), now_s)
+    return door, (*written, Refuse(call=given.call, refusal=refusal))
+
+
+def _counted(door: Door, refused: CallReceived, now_s: float) -> Step:
+    """A row of the journal for a refused call, or one more for the next row to tell of."""
     last_s = door.refused_recorded_at_s
-    refuse = Refuse(call=given.call, refusal=refusal)
     if last_s is not None and now_s - last_s < REFUSED_RECORD_EVERY_S:
-        return door._replace(refused_unrecorded=door.refused_unrecorded + 1), (refuse,)
-    record = _received(given, refusal, door.refused_unrecorded)
-    return door._replace(refused_recorded_at_s=now_s, refused_unrecorded=0), (record, refuse)
+        return door._replace(refused_unrecorded=door.refused_unrecorded + 1), ()
+    written = Record(record=refused._replace(unrecorded=door.refused_unrecorded))
+    return door._replace(refused_recorded_at_s=now_s, refused_unrecorded=0), (written,)
 
 
 def accepted(door: Door, offered: Offered, now_s: float, *, by_itself: bool) -> Step:

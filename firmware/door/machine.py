@@ -20,6 +20,7 @@ from firmware.door.events import (
     Bring,
     CallMeasured,
     CallMoved,
+    CallTurnedAway,
     CardHeld,
     CardRead,
     CardRefused,
@@ -64,7 +65,7 @@ from firmware.door.events import (
     Verified,
 )
 from firmware.door.holding import minute_came, mode_set, quiet_set, shut_again, started
-from firmware.door.incoming import called, not_taken, offer_moved, rung_enough
+from firmware.door.incoming import called, not_taken, offer_moved, overflowed, rung_enough
 from firmware.door.keypad import card_timed_out, key_pressed, typing_timed_out
 from firmware.door.opening import chain_came, opened_by_operator
 from firmware.door.operating import operated
@@ -128,6 +129,8 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return _call_moved(door, given, now_s)
         case IncomingCall():
             return called(door, given, now_s)
+        case CallTurnedAway():
+            return overflowed(door, given, now_s)
         case DigitHeard():
             # Digits count in the one call that is up, whoever of its parties types them; those of an early or unknown dialog open nothing.
             heard = in_front(door.call, given.call) if isinstance(door.call, Talking) else None

@@ -88,6 +88,7 @@ class Refusal(Enum):
     BUSY = 486
     FORBIDDEN = 403
     UNANSWERED = 480
+    OVERLOADED = 503  # too many at once; §21.5.4
 
 
 class Grant(Enum):

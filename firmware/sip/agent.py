@@ -18,6 +18,7 @@ from firmware.sip.events import (
     Answer,
     AttendedTransfer,
     CallKey,
+    CallTurnedAway,
     Command,
     Confer,
     Effect,
@@ -47,6 +48,7 @@ from firmware.sip.events import (
     Unregister,
     Update,
 )
+from firmware.sip.identity import hides_caller
 from firmware.sip.message import MalformedRequest, Request, Response, make_response, parse_message
 from firmware.sip.notices import NoticeCommand, Publish, SendMessage, SetPresence, Subscribe, TellQuality, Unpublish, Unsubscribe
 from firmware.sip.settings import Account, AgentSettings
@@ -286,6 +288,7 @@ class Agent:
             # §21.5.4: overloaded for the moment.
             busy = make_response(request, 503, to_tag=self._ids.tag(), headers=(("Retry-After", "10"),))
             transaction.respond(busy, now_s)
+            self._endpoint.emit(CallTurnedAway(caller=request.from_, is_private=hides_caller(request)))
             return
         takeover = NO_TAKEOVER
         if request.get("Replaces") is not None or request.get("Join") is not None:

@@ -303,6 +303,14 @@ class IncomingCall(NamedTuple):
 
 
 @kind
+class CallTurnedAway(NamedTuple):
+    """Somebody called while as many calls were open as we keep, and was answered 503: no call has begun (RFC 3261 §21.5.4)."""
+
+    caller: NameAddr
+    is_private: bool
+
+
+@kind
 class CallProgress(NamedTuple):
     """A provisional response (101-199) to our INVITE."""
 
@@ -400,6 +408,7 @@ Event = (
     | RegistrationFailed
     | Unregistered
     | IncomingCall
+    | CallTurnedAway
     | CallProgress
     | CallAnswered
     | MediaAgreed

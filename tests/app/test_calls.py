@@ -295,6 +295,12 @@ def test_a_caller_is_named_in_lower_case_and_answered_with_media(rig: Rig) -> No
     assert rig.all_closed()
 
 
+def test_a_call_too_many_is_told_to_the_door(rig: Rig) -> None:
+    rig.calls.on_event(sip.CallTurnedAway(caller=REMOTE, is_private=True))
+    assert rig.told == [door.CallTurnedAway(caller="anna@phone.example", is_private=True)]
+    assert rig.calls.legs == ()
+
+
 def test_sound_before_the_answer_goes_on_in_the_answered_call(rig: Rig) -> None:
     rig.incoming()
     rig.calls.progress(rig.calls.legs[0])

@@ -9,6 +9,7 @@ from firmware.door.events import (
     CallEnded,
     CallName,
     CallReceived,
+    CallTurnedAway,
     Effect,
     End,
     EndReason,
@@ -47,7 +48,12 @@ def test_a_stranger_is_refused(caller: str) -> None:
 
 
 def test_the_refusals_are_the_status_codes_of_the_rfc() -> None:
-    assert [(refusal.name, refusal.value) for refusal in Refusal] == [("BUSY", 486), ("FORBIDDEN", 403), ("UNANSWERED", 480)]
+    assert [(refusal.name, refusal.value) for refusal in Refusal] == [
+        ("BUSY", 486),
+        ("FORBIDDEN", 403),
+        ("UNANSWERED", 480),
+        ("OVERLOADED", 503),
+    ]
 
 
 def test_nobody_is_listed_until_somebody_is_written_down() -> None:
@@ -71,6 +77,17 @@ def test_a_flood_of_refused_calls_does_not_fill_the_journal() -> None:
     assert only(CallReceived, scene.called("evil@evil")).unrecorded == 50
     scene.wait(10.0)
     assert only(CallReceived, scene.called("evil@evil")).unrecorded == 0
+
+
+def test_calls_that_came_too_many_at_once_stand_in_the_journal_with_their_number() -> None:
+    scene = Scene()
+    first = scene.tell(CallTurnedAway(caller="evil@evil"))
+    assert first == (Record(record=CallReceived(call=CallName(""), caller="evil@evil", refusal=Refusal.OVERLOADED)),)
+    for _ in range(50):
+        assert scene.tell(CallTurnedAway(caller="evil@evil")) == ()
+    scene.wait(10.0)
+    later = only(CallReceived, scene.tell(CallTurnedAway(caller="shy@evil", is_private=True)))
+    assert (later.caller, later.unrecorded) == ("anonymous", 50)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,19 @@ import weakref
 import pytest
 
 from firmware.sip.agent import AgentSettings
-from firmware.sip.events import Answer, CallAnswered, CallEnded, CallKey, EndCause, HangUp, IncomingCall, MediaAgreed, Reason, Ring
+from firmware.sip.events import (
+    Answer,
+    CallAnswered,
+    CallEnded,
+    CallKey,
+    CallTurnedAway,
+    EndCause,
+    HangUp,
+    IncomingCall,
+    MediaAgreed,
+    Reason,
+    Ring,
+)
 from firmware.sip.message import Request
 from firmware.sip.transaction.invite_client import make_ack, make_cancel
 from tests.sip.wire import ANSWER, NO_COMMON, OURS, PEER, Wire, media, vouched
@@ -240,6 +252,8 @@ def test_one_call_too_many_is_503_with_retry_after() -> None:
     wire.incoming("INVITE", body=OFFER, cseq=2)
     assert wire.response().status == 503
     assert wire.response().get("Retry-After") == "10"
+    assert [(str(event.caller.uri), event.is_private) for event in wire.told(CallTurnedAway)] == [(f"sip:bob@{PEER}", False)]
+    assert len(wire.told(IncomingCall)) == 1
 
 
 def test_a_caller_without_branch_and_tag_is_served_like_any_other(wire: Wire) -> None:
