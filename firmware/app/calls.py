@@ -341,6 +341,7 @@ class Calls:
                 insists=wish is not None and wish.is_required,
                 diverted_by=_address(event.diversions[0].address.uri) if event.diversions else "",
                 is_private=event.is_private,
+                wants_in=event.is_conference,
             )
         )
 

@@ -9,12 +9,13 @@ from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
 from firmware.config.readers import check_readers, reader_wires
 from firmware.config.references import check_host, check_parties, check_unique, parse_condition, refer
-from firmware.config.schema import Lan, Settings, Wifi
+from firmware.config.schema import Incoming, Lan, Settings, Wifi
 from firmware.config.transports import check_transports, is_address
 
 WAYS_MAX = 4  # to one target: two accounts, a direct address, and one to spare
 RTP_PORTS_MIN = 4  # the call, and one that is ending while the next begins
 CALLER_PATTERN = r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)"
+USER_PATTERN = r"[A-Za-z0-9._~!*'()&=+$,/-]*"  # of a URI, without what would have to be escaped (RFC 3261 §25.1)
 CARD_PATTERN = r"[0-9A-F]{4,32}"
 
 
@@ -253,7 +254,13 @@ def _check_cards(settings: Settings, report: Report) -> None:
 
 def _check_incoming(settings: Settings, report: Report) -> None:
     incoming = settings.incoming
-    lists = ("allow", incoming.allow), ("auto_answer_for", incoming.auto_answer_for), ("write", incoming.write), ("watch", incoming.watch)
+    lists = (
+        ("allow", incoming.allow),
+        ("auto_answer_for", incoming.auto_answer_for),
+        ("conference_for", incoming.conference_for),
+        ("write", incoming.write),
+        ("watch", incoming.watch),
+    )
     for key, patterns in lists:
         for index, caller in enumerate(patterns):
             if not re.fullmatch(CALLER_PATTERN, caller):
@@ -262,6 +269,7 @@ def _check_incoming(settings: Settings, report: Report) -> None:
                 )
     if incoming.proof != "never" and not settings.caller:
         report.complain(("incoming", "proof"), "there is no [[caller]]: nobody could call", "add one, with name and password")
+    _check_conference(incoming, report)
     if incoming.only_servers and not settings.account:
         report.complain(("incoming", "only_servers"), "there is no [[account]]: nobody could call", "add one, or leave the key out")
     if "*@*" in incoming.allow and incoming.auto_answer != "never":
@@ -270,6 +278,14 @@ def _check_incoming(settings: Settings, report: Report) -> None:
         report.warnings.append("incoming.may_open is on, but no account has trust_identity: nobody vouches for callers, so no code counts")
     if "*@*" in incoming.allow and incoming.may_open:
         report.complain(("incoming", "may_open"), "everybody may call, so everybody may try codes", "list the callers in incoming.allow")
+
+
+def _check_conference(incoming: Incoming, report: Report) -> None:
+    if not re.fullmatch(USER_PATTERN, incoming.conference):
+        report.complain(("incoming", "conference"), f'"{incoming.conference}" is no user part', 'write what stands before the @: "talk"')
+    if bool(incoming.conference) is not bool(incoming.conference_for):
+        named, missing = ("conference", "conference_for") if incoming.conference else ("conference_for", "conference")
+        report.complain(("incoming", named), f"it does nothing without {missing}", f"add incoming.{missing}")
 
 
 def _check_call(settings: Settings, report: Report) -> None:

@@ -325,6 +325,8 @@ class Incoming(NamedTuple):
     allow: tuple[str, ...] = ()  # user@host, *@host or *@*; empty: nobody
     auto_answer: Literal["never", "on_request", "always"] = "never"
     auto_answer_for: tuple[str, ...] = ("*@*",)  # of those in `allow`, whose request is heard; patterns as there
+    conference: str = ""  # the user part by which the conversation at the door may be dialled; '': none
+    conference_for: tuple[str, ...] = ()  # of those in `allow`, who may; patterns as there
     users: tuple[str, ...] | None = None  # users of ours that may be called, besides the accounts'; None: any
     only_servers: bool = False  # true: nothing is taken from an address that is no account's server
     unwanted: Literal["drop", "404", "603"] = "404"  # what scanners, and calls for other users, are answered

@@ -72,7 +72,7 @@ def conferred(before: Door, after: Door, effects: tuple[Effect, ...]) -> tuple[E
 
 def brought(door: Door, given: Bring, now_s: float) -> Step:
     """Call a further party into the conversation; without one, or when it is full, nothing happens."""
-    if not isinstance(door.call, Talking) or _is_full(door.call):
+    if not isinstance(door.call, Talking) or is_full(door.call):
         return door, ()
     party = door.directory.dialled(given.target)
     if any(leg.party.name == party.name for leg in _legs(door.call)):
@@ -90,7 +90,7 @@ def joining(door: Door, talking: Talking, party: Target, given: IncomingCall, no
 
 def may_join(talking: Talking, given: IncomingCall) -> bool:
     """Whether the call that it names is one of this conversation, and there is room."""
-    return given.joins in [talking.leg.call, *(party.leg.call for party in talking.others)] and not _is_full(talking)
+    return given.joins in [talking.leg.call, *(party.leg.call for party in talking.others)] and not is_full(talking)
 
 
 def _placed(door: Door, talking: Talking, leg: Leg, now_s: float) -> Step:
@@ -105,7 +105,8 @@ def _with(door: Door, talking: Talking, asked: Asked) -> Door:
     return door._replace(call=talking._replace(asked=(*talking.asked, asked)))
 
 
-def _is_full(talking: Talking) -> bool:
+def is_full(talking: Talking) -> bool:
+    """Whether nobody more can be heard."""
     return len(_legs(talking)) >= PARTIES_MAX
 
 

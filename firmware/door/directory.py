@@ -207,7 +207,8 @@ class Directory(NamedTuple):
     """Everything this door knows.
 
     `exits`, `readers` and `keypads` name the lock that each serves; a reader with keys is no keypad of its own. `allow` holds `user@host`
-    in lower case, `*` in place of either; `auto_answer_for` of those may be connected by their own wish.
+    in lower case, `*` in place of either; `auto_answer_for` of those may be connected by their own wish,
+    `conference_for` of those may enter a conversation by dialling its address.
     `plans` are those that rules may call; `watches` are door contacts, `tampers` the contacts of the panel's case.
     """
 
@@ -232,6 +233,7 @@ class Directory(NamedTuple):
     chime: Chime = Chime.NEVER
     keypads: Mapping[str, LockName] = MappingProxyType({})
     auto_answer_for: tuple[str, ...] = ("*@*",)
+    conference_for: tuple[str, ...] = ()
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""
@@ -251,6 +253,10 @@ class Directory(NamedTuple):
     def may_wish(self, caller: str) -> bool:
         """Whether this caller's wish to be answered by itself is heard at all."""
         return any(_fits(caller, pattern) for pattern in self.auto_answer_for)
+
+    def may_enter(self, caller: str) -> bool:
+        """Whether this caller may dial into a conversation that others have."""
+        return any(_fits(caller, pattern) for pattern in self.conference_for)
 
     def holds(self, when: When, local: datetime | None, *, unknown: bool) -> bool:
         """Whether the condition holds at the wall clock's time; `unknown` while the clock is not set."""

@@ -134,7 +134,8 @@ class IncomingCall(NamedTuple):
     """Somebody calls the door. `caller` is `user@host` in lower case; `wants_auto_answer` when the call carries such a header.
 
     `authenticated`: the caller has proved to be `caller`. Without that the name is a claim, and no code counts in the call.
-    `joins` names our call whose conversation it wants to enter, '' for a call of its own. It wants to be answered `answer_after_s` from
+    `joins` names our call whose conversation it wants to enter, '' for a call of its own; with `wants_in` it was dialled to the address of
+    the conversation, whichever is up. It wants to be answered `answer_after_s` from
     now, and when it `insists` not otherwise. `diverted_by` is who sent the call on to us, '' when nobody did. `is_private`: the caller
     wants no name shown or stored.
     """
@@ -148,6 +149,7 @@ class IncomingCall(NamedTuple):
     insists: bool = False
     diverted_by: str = ""
     is_private: bool = False
+    wants_in: bool = False
 
 
 @kind

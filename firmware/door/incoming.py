@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from firmware.door.conference import joining, may_join
-from firmware.door.directory import ANONYMOUS, AutoAnswer
+from firmware.door.conference import is_full, joining, may_join
+from firmware.door.directory import ANONYMOUS, AutoAnswer, Target
 from firmware.door.events import (
     Accept,
     Answered,
@@ -39,6 +39,8 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
         return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
     if isinstance(door.call, Talking) and may_join(door.call, given):
         return joining(door, door.call, party, given, now_s)
+    if given.wants_in:
+        return _dialled_in(door, given, party, now_s)
     if not isinstance(door.call, Idle):
         return _turned_away(door, given, Refusal.BUSY, now_s)
     policy = door.directory.auto_answer
@@ -56,6 +58,17 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     if by_wish:
         door = door._replace(call=offered._replace(accept_at_s=now_s + given.answer_after_s))
     return door, (written, Offer(call=given.call))
+
+
+def _dialled_in(door: Door, given: IncomingCall, party: Target, now_s: float) -> Step:
+    """The conversation's own address was dialled (RFC 4579 §5.1). Nobody talks to an empty panel by it, and nothing rings."""
+    if not door.directory.may_enter(given.caller):
+        return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
+    if not isinstance(door.call, Talking):
+        return _turned_away(door, given, Refusal.UNANSWERED, now_s)
+    if is_full(door.call):
+        return _turned_away(door, given, Refusal.BUSY, now_s)
+    return joining(door, door.call, party, given, now_s)
 
 
 def rung_enough(door: Door, offered: Offered, now_s: float) -> Step:

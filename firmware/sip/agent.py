@@ -256,7 +256,7 @@ class Agent:
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
         elif request.method == "OPTIONS":
-            transaction.respond(capabilities(self._endpoint.settings, request, self._ids.tag()), now_s)
+            transaction.respond(capabilities(self._endpoint, transaction), now_s)
         elif request.method in OUTSIDE_METHODS:
             self._desk().receive_request(transaction, self._called_account(transaction), now_s)
         else:

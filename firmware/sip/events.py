@@ -283,7 +283,8 @@ class IncomingCall(NamedTuple):
     `asserted` is who the caller is according to a server that we trust (RFC 3325), None when no such server says so; `is_private`: the
     caller wants no name shown or stored. `diversions` tells who sent the call on to us, the last first. `replaces`: our leg whose place
     the call takes as soon as it is answered; `joins`: our leg whose conversation it wants to enter. Both passed the policy already.
-    `is_authenticated`: the caller has proved a password of ours under the user name of `caller`.
+    `is_authenticated`: the caller has proved a password of ours under the user name of `caller`. `is_conference`: the conference's own URI
+    was dialled.
     """
 
     call: CallKey
@@ -300,6 +301,7 @@ class IncomingCall(NamedTuple):
     replaces: CallKey | None = None
     joins: CallKey | None = None
     is_authenticated: bool = False
+    is_conference: bool = False
 
 
 @kind

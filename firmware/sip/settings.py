@@ -88,6 +88,7 @@ class AgentSettings(NamedTuple):
     user_agent: str | None = None
     user: str = "door"  # user part of our Contact and From in direct calls
     display_name: str = ""
+    conference: str = ""  # user part of the conference's own URI, which may be dialled (RFC 4579 §5.1); '': it has none
     users: frozenset[str] | None = None
     calls_max: int = 16  # a door talks to one person; parallel ringing and refused floods need some more
     unanswered_max_s: float = 180.0  # how long a call may ring when nobody ends it (the door's own limits are shorter)

@@ -31,7 +31,10 @@ def with_three(tmp_path: Path, scenario: Scenario) -> None:
             wanted = settings(tmp_path, anna, bob, carol, allow=("*@127.0.0.1",))
             bell = wanted.button[0]._replace(targets=("anna",))
             wanted = wanted._replace(
-                button=(bell,), call=wanted.call._replace(transfers="call", hangup_after_open_s="never"), target=wanted.target
+                button=(bell,),
+                incoming=wanted.incoming._replace(conference="talk", conference_for=("*@127.0.0.1",)),
+                call=wanted.call._replace(transfers="call", hangup_after_open_s="never"),
+                target=wanted.target,
             )
             async with house(wanted) as lived:
                 await scenario(lived, anna, bob, carol)
@@ -219,6 +222,25 @@ def test_a_caller_joins_the_conversation_of_a_dialog_that_it_names(tmp_path: Pat
         parties = field(await ask(lived, "status"), "call", "parties")
         assert isinstance(parties, dict)
         assert set(parties.values()) == {"anna", "door@127.0.0.1"}  # as the caller calls itself
+
+    with_three(tmp_path, scenario)
+
+
+def test_the_conversation_is_dialled_by_its_own_address(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone, _bob: Phone, carol: Phone) -> None:
+        target = Uri.parse(f"sip:talk@127.0.0.1:{lived.station.line.port}")
+        carol.line.command(sip.Invite(call=sip.CallKey("early"), target=target, account=None, media=carol.media()))
+        await carol.heard(sip.CallEnded)
+        assert [event.status for event in carol.events if isinstance(event, sip.CallEnded)] == [
+            480
+        ]  # nobody talks yet, and nothing has rung
+        await talk(lived, anna)
+        carol.line.command(sip.Invite(call=sip.CallKey("out"), target=target, account=None, media=carol.media()))
+        await lived.until(door.Answered, times=2)
+        await carol.heard(sip.CallAnswered)
+        parties = field(await ask(lived, "status"), "call", "parties")
+        assert isinstance(parties, dict)
+        assert set(parties.values()) == {"anna", "door@127.0.0.1"}
 
     with_three(tmp_path, scenario)
 

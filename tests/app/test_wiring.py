@@ -256,6 +256,9 @@ def test_the_gate_is_what_incoming_and_caller_say() -> None:
 def test_without_a_wish_anybody_may_be_called_and_with_one_the_accounts_too() -> None:
     assert agent_settings(SETTINGS).users is None
     assert agent_settings(SETTINGS._replace(incoming=Incoming(users=("bell",)))).users == frozenset({"", "door", "bell", "d@r"})
+    talk = agent_settings(SETTINGS._replace(incoming=Incoming(users=(), conference="talk", conference_for=("Desk@*",))))
+    assert (talk.users, talk.conference) == (frozenset({"", "door", "talk", "d@r"}), "talk")
+    assert directory(SETTINGS._replace(incoming=Incoming(conference="talk", conference_for=("Desk@*",)))).conference_for == ("desk@*",)
 
 
 def test_the_device_has_a_name_of_its_own_that_lasts_and_hides_the_machines_id(tmp_path: Path) -> None:

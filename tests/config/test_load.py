@@ -179,6 +179,18 @@ hangup_after_open_s = "nie"
             "line 3, incoming.may_open: everybody may call, so everybody may try codes; list the callers in incoming.allow",
         ),
         (
+            '[incoming]\nconference = "our talk"\nconference_for = ["*@*"]\n',
+            'line 2, incoming.conference: "our talk" is no user part; write what stands before the @: "talk"',
+        ),
+        (
+            '[incoming]\nconference = "talk"\n',
+            "line 2, incoming.conference: it does nothing without conference_for; add incoming.conference_for",
+        ),
+        (
+            '[incoming]\nconference_for = ["*@*"]\n',
+            "line 2, incoming.conference_for: it does nothing without conference; add incoming.conference",
+        ),
+        (
             "[access]\nlockout_s = 60\nlockout_max_s = 30\n",
             "line 2, access.lockout_s: 60 s is longer than lockout_max_s, 30 s; shorten it, or raise lockout_max_s",
         ),

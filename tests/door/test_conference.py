@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from firmware.door.conference import PARTIES_MAX
+from firmware.door.directory import AutoAnswer
 from firmware.door.events import (
     Accept,
     Answered,
@@ -214,6 +217,41 @@ def test_a_caller_on_the_list_joins_with_a_beep_and_a_stranger_does_not() -> Non
     scene.moved("in", Stage.ANSWERED)
     assert parties(scene) == {"anna", "desk@pbx"}
     assert only(Refuse, join(scene, "desk@pbx", joins="p9.9", call="in-2")).refusal is Refusal.BUSY  # that conversation is none of ours
+
+
+def dial_in(scene: Scene, caller: str = "desk@pbx") -> tuple[Effect, ...]:
+    return scene.tell(IncomingCall(call=CallName("in"), caller=caller, wants_auto_answer=False, wants_in=True))
+
+
+DIALLED = DIRECTORY._replace(allow=("desk@pbx", "lobby@pbx"), conference_for=("desk@pbx", "evil@evil"))
+
+
+def test_who_may_dials_into_the_conversation_that_is_up() -> None:
+    scene = Scene(DIALLED)
+    scene.talk_with_anna()
+    taken = dial_in(scene)
+    assert only(CallReceived, taken).refusal is None
+    assert taken[1:] == (Confer(calls=(FIRST, CallName("in"))), Accept(call=CallName("in"), by_itself=True), Play(sound=Sound.BEEP))
+    scene.moved("in", Stage.ANSWERED)
+    assert parties(scene) == {"anna", "desk@pbx"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "allowed"), [("desk@pbx", Refusal.UNANSWERED), ("lobby@pbx", Refusal.FORBIDDEN), ("evil@evil", Refusal.FORBIDDEN)]
+)
+def test_without_a_conversation_the_address_rings_nothing(caller: str, allowed: Refusal) -> None:
+    scene = Scene(DIALLED._replace(auto_answer=AutoAnswer.ALWAYS))
+    assert only(Refuse, dial_in(scene, caller)).refusal is allowed
+    assert scene.door.call == Idle()
+    scene.press()
+    assert only(Refuse, dial_in(scene, caller)).refusal is allowed  # the phones ring for somebody else
+
+
+def test_one_who_dials_into_a_full_conversation_is_busy() -> None:
+    scene = Scene(DIALLED)
+    three(scene)
+    bring(scene, "clara")
+    assert only(Refuse, dial_in(scene)).refusal is Refusal.BUSY
 
 
 def test_an_operator_shows_one_party_out_but_not_the_only_one() -> None:

@@ -100,6 +100,36 @@ def test_who_is_called_in_hears_it_from_the_invite_on() -> None:
     assert is_focus(wire.request("INVITE"))
 
 
+def test_the_conference_may_be_dialled_and_says_that_it_is_one() -> None:
+    wire = talking(ANYONE._replace(conference="talk"))
+    assert wire.request("INVITE").contacts[0].uri.user == "door"
+    wire.incoming("INVITE", body=ANSWER, uri="sip:talk@192.0.2.1")
+    (call,) = wire.told(IncomingCall)
+    assert call.is_conference
+    confer(wire, CALL, call.call)
+    assert str(wire.request().contacts[0]) == "<sip:talk@192.0.2.1:5060>;isfocus"  # to Bob, whose call is part of it now
+    wire.command(Answer(call=call.call, media=media(4100, 2), by_itself=True))
+    accepted = wire.response()
+    assert (accepted.status, str(accepted.contacts[0])) == (200, "<sip:talk@192.0.2.1:5060>;isfocus")
+    wire.within("ACK", accepted, cseq=1, we_called=False)
+    wire.within("BYE", accepted, cseq=2, we_called=False)
+    assert wire.response().status == 200
+
+
+def test_another_user_of_ours_is_no_conference() -> None:
+    for settings, uri in ((ANYONE._replace(conference="talk"), "sip:door@192.0.2.1"), (ANYONE, "sip:192.0.2.1")):
+        wire = Wire(settings)
+        wire.incoming("INVITE", body=ANSWER, uri=uri)
+        assert not wire.told(IncomingCall)[0].is_conference
+
+
+@pytest.mark.parametrize(("user", "is_conference"), [("talk", True), ("door", False)])
+def test_options_tell_whether_a_uri_is_a_conference(user: str, is_conference: bool) -> None:
+    wire = Wire(ANYONE._replace(conference="talk"))
+    wire.incoming("OPTIONS", uri=f"sip:{user}@192.0.2.1")
+    assert [str(contact) for contact in wire.response().contacts] == ["<sip:talk@192.0.2.1:5060>;isfocus"] * is_conference
+
+
 def test_an_ordinary_call_is_no_focus() -> None:
     wire = talking()
     assert not is_focus(wire.request("INVITE"))

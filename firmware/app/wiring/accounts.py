@@ -15,6 +15,7 @@ def agent_settings(settings: Settings) -> AgentSettings:
     return AgentSettings(
         accounts=tuple(_account(each, settings) for each in settings.account),
         users=own_users(settings),
+        conference=settings.incoming.conference,
         gate=gate(settings),
         instance=device_urn(MACHINE_ID) if any(each.gruu or each.outbound for each in settings.account) else "",
         proves_itself=settings.tls.certificate is not None,

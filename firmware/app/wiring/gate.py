@@ -18,7 +18,7 @@ def own_users(settings: Settings) -> frozenset[str] | None:
     """The users that may be called here: those of the settings, the accounts' and that of direct calls; None: any."""
     users = settings.incoming.users
     accounts = [Uri.parse(each.uri).user_text for each in settings.account]
-    return None if users is None else frozenset({"", AgentSettings().user, *users, *accounts})
+    return None if users is None else frozenset({"", AgentSettings().user, settings.incoming.conference, *users, *accounts})
 
 
 def gate(settings: Settings) -> Gate:

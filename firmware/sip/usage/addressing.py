@@ -34,8 +34,16 @@ def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None
 
 
 def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False) -> str:
-    """The Contact header for that hop. RFC 4579 §4: the Contact of whoever mixes a conference bears the feature parameter isfocus."""
-    return f"<{contact_uri(endpoint, hop, knowledge)}>{';isfocus' if is_focus else ''}"
+    """The Contact header for that hop.
+
+    RFC 4579 §4: the Contact of whoever mixes a conference is the conference's URI, with the feature parameter isfocus. An address that a
+    registrar made for us (RFC 5627) has no place for another user, and stays.
+    """
+    uri = contact_uri(endpoint, hop, knowledge)
+    if not is_focus:
+        return f"<{uri}>"
+    user = endpoint.settings.conference
+    return f"<{uri._replace(user=user) if user and uri.param('gr') is None else uri}>;isfocus"
 
 
 def own_address(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> NameAddr:

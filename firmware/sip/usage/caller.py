@@ -25,8 +25,10 @@ class Takeover(NamedTuple):
 NO_TAKEOVER = Takeover()
 
 
-def announcement(key: CallKey, transaction: ServerTransaction, knowledge: AccountKnowledge | None, takeover: Takeover) -> IncomingCall:
-    """The call as the program hears of it."""
+def announcement(
+    key: CallKey, transaction: ServerTransaction, knowledge: AccountKnowledge | None, takeover: Takeover, *, conference: str
+) -> IncomingCall:
+    """The call as the program hears of it. `conference`: the user part of the conference's own URI, '' when it has none."""
     request = transaction.request
     asserted = _vouched(request) if _is_trusted(transaction, knowledge) else None
     return IncomingCall(
@@ -44,6 +46,7 @@ def announcement(key: CallKey, transaction: ServerTransaction, knowledge: Accoun
         replaces=takeover.replaces,
         joins=takeover.joins,
         is_authenticated=transaction.is_authenticated,
+        is_conference=bool(conference) and request.uri.user_text == conference,
     )
 
 

@@ -97,7 +97,8 @@ class UnansweredCall:
             # §13.3.1: when the invitation expires before the callee decides, it is answered 487.
             limit_s = min(limit_s, float(request.expires))
         endpoint.timers.set(self, "expired", now_s + limit_s)
-        endpoint.emit(announcement(self._key, self._transaction, self.knowledge, self._takeover))
+        conference = endpoint.settings.conference
+        endpoint.emit(announcement(self._key, self._transaction, self.knowledge, self._takeover, conference=conference))
 
     def _unfit(self, request: Request) -> Response | None:
         if self._habits.reliable is Use.REQUIRED and not understands(request):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from firmware.sip.events import Hop, OptionsAnswered, QueryOptions
+from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
-from firmware.sip.settings import AgentSettings
+from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.addressing import common_headers, contact, first_hop, own_address, preloaded_route, request_uri
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
@@ -12,16 +13,20 @@ from firmware.sip.usage.negotiation import SDP
 from firmware.sip.usage.server_request import supported
 
 
-def capabilities(settings: AgentSettings, request: Request, tag: str) -> Response:
+def capabilities(endpoint: Endpoint, transaction: ServerTransaction) -> Response:
     """§11.2: the answer to OPTIONS outside a dialog: 200 with Allow, Accept, Accept-Encoding, Accept-Language, Supported."""
-    headers = (
+    settings, request = endpoint.settings, transaction.request
+    headers: Headers = (
         ("Allow", ALLOW),
         ("Accept", SDP),
         ("Accept-Encoding", "identity"),
         ("Accept-Language", "en"),
         ("Supported", ", ".join(supported(settings))),
     )
-    return make_response(request, 200, to_tag=tag, headers=headers)
+    if settings.conference and request.uri.user_text == settings.conference:
+        # RFC 4579 §5: whether a URI is that of a conference can be asked by OPTIONS.
+        headers = (*headers, ("Contact", contact(endpoint, transaction.source, None, is_focus=True)))
+    return make_response(request, 200, to_tag=endpoint.ids.tag(), headers=headers)
 
 
 class OptionsQuery:
