@@ -163,6 +163,9 @@ def outgoing(settings: Settings) -> Iterator[str]:
     for peer in peers(settings):
         yield f'{peer.match} accept comment "SIP"'
     yield f'udp sport {_range(settings)} accept comment "sound"'
+    if settings.update.url is not None:
+        url = urlsplit(settings.update.url)
+        yield f'{Peer(url.hostname or "", url.port or WEB_PORTS["https"]).match} accept comment "updates"'
     for hook in settings.webhook:
         url = urlsplit(hook.url)
         peer = Peer(url.hostname or "", url.port or WEB_PORTS[url.scheme.lower()])

@@ -1,4 +1,4 @@
-"""Checks of [system], [lan] and [wifi], which only a flashed device reads."""
+"""Checks of [system], [update], [lan] and [wifi], which only a flashed device reads."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ def check_appliance(settings: Settings, report: Report) -> None:
     for index, key in enumerate(settings.system.ssh_keys):
         if SSH_KEY_PATTERN.fullmatch(key) is None:
             report.complain(("system", "ssh_keys", index), "this is no public key", 'write its whole line: "ssh-ed25519 AAAA… name"')
+    url = settings.update.url
+    if url is not None and re.fullmatch(r"https://[^/\s:?#@]+(?::\d{1,5})?(?:/\S*)?", url) is None:
+        remedy = 'write "https://updates.example/door.raucb"; http is not enough'
+        report.complain(("update", "url"), f'"{url[:80]}" is no address of a bundle', remedy)
     _check_lan(settings, report)
     _check_wifi(settings, report)
 

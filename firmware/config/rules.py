@@ -39,7 +39,7 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.plans import check_plans  # reads dates: 3 ms that most doors are spared
 
         check_plans(settings, report)
-    if settings.system.ssh_keys or settings.lan != Lan() or settings.wifi != Wifi():
+    if settings.system.ssh_keys or settings.update.url or settings.lan != Lan() or settings.wifi != Wifi():
         from firmware.config.appliance import check_appliance
 
         check_appliance(settings, report)

@@ -9,7 +9,7 @@ default must be given. A field of type `Secret` may also be given as `…_file` 
 
 from typing import Annotated, Literal, NamedTuple
 
-from firmware.config.checks import between, is_country, is_gpio, is_name, is_not_empty, is_port, is_uri
+from firmware.config.checks import between, is_clock, is_country, is_gpio, is_name, is_not_empty, is_port, is_uri
 from firmware.config.secrets import Secret
 
 Name = Annotated[str, is_name]
@@ -404,6 +404,15 @@ class System(NamedTuple):
     time_servers: tuple[Text, ...] = ()  # none: those of the network or of Debian
 
 
+class Update(NamedTuple):
+    """[update]: where a flashed device looks for a newer system, and when."""
+
+    url: Text | None = None  # of the bundle, https:// alone; None: nowhere, updates are installed by hand
+    ca: Text | None = None  # the authorities, in PEM, that the server's certificate must come from; None: those that the system trusts
+    every: Literal["day", "week", "month"] = "day"  # a week's day is Sunday, a month's its first
+    at: Annotated[str, is_clock] = "03:30"  # by the clock of [station] timezone, and up to half an hour later
+
+
 class Lan(NamedTuple):
     """[lan]: the cable, on the image."""
 
@@ -459,6 +468,7 @@ class Settings(NamedTuple):
     message: LeftMessages = LeftMessages()
     control: Control = Control()
     system: System = System()
+    update: Update = Update()
     lan: Lan = Lan()
     wifi: Wifi = Wifi()
     warnings: tuple[str, ...] = ()

@@ -89,6 +89,8 @@ targets = ["anna", "sip:carl@[2001:db8::1];transport=wss"]
 [[webhook]]
 name = "house"
 url = "https://192.168.1.3/hooks"
+[update]
+url = "https://192.168.1.4:8443/door.raucb"
 """
 
 
@@ -98,6 +100,7 @@ def test_connections_go_to_those_whom_the_configuration_names(tmp_path: Path) ->
         'tcp dport 5061 accept comment "SIP"',
         'ip daddr 192.168.1.40 tcp dport 5070 accept comment "SIP"',
         'ip6 daddr 2001:db8::1 tcp dport 443 accept comment "SIP"',
+        'ip daddr 192.168.1.4 tcp dport 8443 accept comment "updates"',
         'ip daddr 192.168.1.3 tcp dport 443 accept comment "webhook"',
     ]
 

@@ -135,7 +135,7 @@ hangup_after_open_s = "nie"
         'line 31, call.hangup_after_open_s: "nie" is not known here; give a number or "never"',
         "line 32, bogus: there is no such section; known are: station, network, tls, account, target, button, step, profile, "
         "holiday, lock, code, card, lamp, contact, reader, wiegand, keypad, webhook, rule, sound, audio, call, access, "
-        "incoming, caller, group, users, journal, recording, message, control, system, lan, wifi",
+        "incoming, caller, group, users, journal, recording, message, control, system, update, lan, wifi",
     ]
 
 
@@ -404,3 +404,19 @@ def test_a_damaged_file_is_settings_or_config_errors_and_nothing_else(tmp_path: 
             lines[index] = lines[index].partition("=")[0] + edit
     with contextlib.suppress(ConfigErrors):
         assert loaded(tmp_path, "\n".join(lines)).station.name
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('url = "http://updates.example/door.raucb"', "is no address of a bundle"),
+        ('url = "https:///door.raucb"', "is no address of a bundle"),
+        ('url = "https://me:secret@updates.example/door"', "is no address of a bundle"),
+        ('at = "24:00"', 'write a time of the day: "03:30"'),
+        ('every = "hour"', 'give "day" or "week" or "month"'),
+    ],
+)
+def test_updates_come_from_a_secure_address_at_a_time_that_exists(tmp_path: Path, line: str, said: str) -> None:
+    (mistake,) = mistakes(tmp_path, f"[update]\n{line}\n")
+    assert mistake.startswith("line 2, update.")
+    assert said in mistake

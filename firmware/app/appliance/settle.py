@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware.app.appliance.moved_secrets import Moved, move
-from firmware.app.appliance.network import files, supplicants
+from firmware.app.appliance.network import File, files, supplicants
+from firmware.app.appliance.schedule import TIMER, timer
 from firmware.config.load import FILE_BYTES_MAX, load
 from firmware.config.schema import Settings
 from firmware.errors import PorteroError
@@ -128,11 +129,17 @@ class writable:  # noqa: N801 -- a context manager, used like a function
 
 
 def write_files(places: Places, settings: Settings) -> None:
-    """The files of the network and of the remote login."""
-    for file in files(settings):
+    """The files of the network, of the remote login and of the schedule of updates."""
+    for file in (*files(settings), *scheduled(settings)):
         path = places.root / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, file.text, file.mode)
+
+
+def scheduled(settings: Settings) -> tuple[File, ...]:
+    """The timer of updates, where some are wished."""
+    text = timer(settings)
+    return (File(f"run/systemd/system/{TIMER}", text),) if text else ()
 
 
 def act(places: Places, settings: Settings) -> None:
@@ -145,6 +152,8 @@ def act(places: Places, settings: Settings) -> None:
         if not key.exists():
             _tool("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", settings.system.hostname, "-f", str(key))
         _tool("systemctl", "--no-block", "start", "ssh.service")
+    if settings.update.url is not None:
+        _tool("systemctl", "--no-block", "start", TIMER)
 
 
 def _tool(*words: str) -> None:
