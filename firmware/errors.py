@@ -52,3 +52,7 @@ class WebhookError(PorteroError):
 
 class UpdateError(PorteroError):
     """An update could not be fetched, was refused or did not get installed; the text says which and why. The device goes on as it was."""
+
+
+class BundleRefusedError(UpdateError):
+    """A bundle that this device does not take, however often it is offered: its signature, its kind or its version says so."""

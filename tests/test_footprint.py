@@ -62,7 +62,8 @@ NOT_LOADED = {
     "http", "urllib.request", "email", "xml", "csv", "html",  # webhooks, bodies, lists of users
     "multiprocessing", "concurrent.futures.process", "decimal", "fractions", "statistics",
     "shutil", "tempfile", "bz2", "lzma", "zipfile", "unittest", "pdb", "importlib.metadata", "pkg_resources",
-    "firmware.app.commands", "firmware.app.doctor", "firmware.app.users.store", "firmware.app.users.seal", "firmware.demo",
+    "firmware.app.commands", "firmware.app.doctor", "firmware.app.update", "firmware.app.users.store", "firmware.app.users.seal",
+    "firmware.demo",
     "firmware.media.srtp", "firmware.media.dtls", "firmware.media.keying",  # libsrtp2, OpenSSL: calls that are encrypted
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
 }  # fmt: skip

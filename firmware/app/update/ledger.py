@@ -61,7 +61,7 @@ class Ledger(NamedTuple):
         return self._replace(untold=(*self.untold, news._replace(detail=news.detail[:TEXT_MAX]))[-UNTOLD_MAX:])
 
 
-def read(file: Path) -> Ledger:
+def read_ledger(file: Path) -> Ledger:
     """What was remembered; nothing when there is no file. Raises UpdateError when it is damaged: then nobody knows what is too old."""
     try:
         with file.open("rb") as handle:
@@ -89,7 +89,7 @@ def _before(tree: Any) -> Before:
     return Before(registered=tuple(map(str, tree["registered"])), closed=tuple(map(str, tree["closed"])))
 
 
-def write(file: Path, ledger: Ledger) -> None:
+def write_ledger(file: Path, ledger: Ledger) -> None:
     """Keep it, durably and whole: a power cut leaves the old file or the new one. Raises UpdateError."""
     trial = ledger.trial
     tree = {

@@ -91,7 +91,7 @@ def _tries(text: str) -> int:
     return int(text) if text in tuple("0123456789") else TRIES
 
 
-def read(file: Path) -> Slots:
+def read_slots(file: Path) -> Slots:
     """The file's contents; those of a fresh card when it is missing or no text."""
     try:
         with file.open("rb") as handle:
@@ -102,7 +102,7 @@ def read(file: Path) -> Slots:
         raise UpdateError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def write(file: Path, slots: Slots) -> None:
+def write_slots(file: Path, slots: Slots) -> None:
     """Write the file in place, durably. The boot partition is writable. Raises UpdateError."""
     text = str(slots).encode()
     try:

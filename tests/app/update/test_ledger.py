@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.app.update.ledger import REJECTED_MAX, UNTOLD_MAX, Before, Ledger, News, Trial, read, write
+from firmware.app.update.ledger import REJECTED_MAX, UNTOLD_MAX, Before, Ledger, News, Trial, read_ledger, write_ledger
 from firmware.errors import UpdateError
 
 FULL = Ledger(
@@ -22,14 +22,14 @@ FULL = Ledger(
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     file = tmp_path / "update/ledger.json"
     for ledger in (FULL, Ledger()):
-        write(file, ledger)
-        assert read(file) == ledger
+        write_ledger(file, ledger)
+        assert read_ledger(file) == ledger
     assert file.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in file.parent.iterdir()] == ["ledger.json"]
 
 
 def test_a_fresh_device_knows_nothing(tmp_path: Path) -> None:
-    assert read(tmp_path / "ledger.json") == Ledger()
+    assert read_ledger(tmp_path / "ledger.json") == Ledger()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"newest": 1}', "\0", json.dumps({**Ledger()._asdict(), "trial": 7})])
@@ -37,13 +37,13 @@ def test_a_damaged_file_lets_nothing_through(tmp_path: Path, text: str) -> None:
     file = tmp_path / "ledger.json"
     file.write_text(text)
     with pytest.raises(UpdateError, match="is damaged"):
-        read(file)
+        read_ledger(file)
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(UpdateError, match="cannot be written"):
-        write(tmp_path / "taken/ledger.json", Ledger())
+        write_ledger(tmp_path / "taken/ledger.json", Ledger())
 
 
 def test_a_rejection_ends_the_trial_and_is_news_and_neither_grows_without_bound() -> None:

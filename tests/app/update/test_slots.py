@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.app.update.slots import CONFIRMED, TRIES, Slots, other, parse, read, slot_named, write
+from firmware.app.update.slots import CONFIRMED, TRIES, Slots, other, parse, read_slots, slot_named, write_slots
 from firmware.errors import UpdateError
 
 FRESH = Slots(("a", "b"), (CONFIRMED, 0))  # as the image is flashed
@@ -76,30 +76,30 @@ def test_a_power_cut_after_any_write_of_an_update_boots_a_whole_system(running: 
 
 def test_the_file_is_written_in_place_and_keeps_its_length(tmp_path: Path) -> None:
     file = tmp_path / "slots.env"
-    write(file, FRESH)
+    write_slots(file, FRESH)
     before = file.stat()
-    write(file, FRESH.with_primary("b"))
+    write_slots(file, FRESH.with_primary("b"))
     assert (file.stat().st_ino, file.stat().st_size) == (before.st_ino, before.st_size)
-    assert read(file) == Slots(("b", "a"), (CONFIRMED, TRIES))
+    assert read_slots(file) == Slots(("b", "a"), (CONFIRMED, TRIES))
 
 
 @pytest.mark.parametrize("tail", ["\0", "\n# somebody's note\n"])
 def test_a_longer_file_is_filled_up_with_what_u_boot_skips(tmp_path: Path, tail: str) -> None:
     file = tmp_path / "slots.env"
     file.write_text(str(FRESH) + tail)
-    write(file, FRESH.with_primary("b"))
+    write_slots(file, FRESH.with_primary("b"))
     text = file.read_text()
     assert len(text) == len(str(FRESH) + tail)
     assert [line for line in text.strip("\0").splitlines()[3:] if not line.startswith("#")] == []
-    assert read(file) == Slots(("b", "a"), (CONFIRMED, TRIES))
+    assert read_slots(file) == Slots(("b", "a"), (CONFIRMED, TRIES))
 
 
 def test_a_missing_file_is_a_fresh_card_and_an_unreadable_one_is_told(tmp_path: Path) -> None:
-    assert read(tmp_path / "slots.env") == Slots()
+    assert read_slots(tmp_path / "slots.env") == Slots()
     with pytest.raises(UpdateError, match="cannot be read"):
-        read(tmp_path)
+        read_slots(tmp_path)
     with pytest.raises(UpdateError, match="cannot be written"):
-        write(tmp_path / "no folder" / "slots.env", FRESH)
+        write_slots(tmp_path / "no folder" / "slots.env", FRESH)
 
 
 def test_there_are_two_slots() -> None:
