@@ -16,6 +16,10 @@ AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,/^\# -- appliance/{/^
 IMAGE_PACKAGES := $(shell sed -n '/^\# -- appliance/,/^\# -- emulator/{/^[a-z]/p}' packages.apt)
 EMULATOR_PACKAGES := $(shell sed -n '/^\# -- emulator/,$$ {/^[a-z]/p}' packages.apt)
 ARCH    ?=
+# Who signs updates, and whom a flashed device believes; without them an authority for development, made once in out/keys
+export PORTERO_UPDATE_CA := $(CA)
+export PORTERO_UPDATE_CERT := $(CERT)
+export PORTERO_UPDATE_KEY := $(KEY)
 # A kernel with SCTP for machines whose own has none; Debian has it for amd64 alone.
 SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
@@ -139,7 +143,7 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
 	@$(BIN)/python -m tests.bench.echo
 
-.PHONY: deb image emulate appliance sbom cve
+.PHONY: deb image bundle emulate appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.package $(ARCH)
@@ -153,6 +157,11 @@ cve: sbom ## known holes in it, from files: make cve DEBIAN=tracker.json OSV=fol
 image: apt-run $(VENV)/.dev ## the flashable image for Raspberry Pi, into out/image (root; BOARD=pi-arm64 is the one there is)
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.build
+
+bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make bundle CA=ca.pem CERT=signer.pem KEY=signer.key; docs/updates.md
+	$(call install-missing,$(IMAGE_PACKAGES))
+	@test -e out/image/portero-pi-arm64.img || $(BIN)/python -m image.build
+	@$(BIN)/python -m image.bundle
 
 emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, and what goes wrong on a wall (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))

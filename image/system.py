@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from image import debian, package, tree
+from image import debian, keys, package, tree
 from image.places import ROOT, run, source_epoch, version
 from image.targets import BASE, Architecture
 
@@ -104,6 +104,8 @@ def overlay(root: Path) -> None:
         else:
             shutil.copyfile(source, target)
             target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+    shutil.copyfile(keys.authority(), root / "etc/rauc/keyring.pem")  # whom system.conf beside it believes
+    (root / "etc/rauc/keyring.pem").chmod(0o644)
 
 
 def finish(root: Path) -> None:
