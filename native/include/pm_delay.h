@@ -42,7 +42,8 @@ struct pm_delay {
     struct pm_delay_window windows[PM_DELAY_WINDOWS]; /* the running one first */
     struct pm_delay_stall stalls[PM_DELAY_STALLS];    /* the latest first */
     float weight[PM_DELAY_BUCKETS];
-    float gain; /* weight of the next packet: grows, instead of all others shrinking */
+    unsigned highest; /* bucket that was ever counted in */
+    float gain;       /* weight of the next packet: grows, instead of all others shrinking */
     float total;
     double jitter_ms; /* the quantile */
     double wait_ms;

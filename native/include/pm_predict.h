@@ -12,9 +12,10 @@ enum { PM_PREDICT_ORDER_MS = 8, PM_PREDICT_ORDER = PM_MS_MAX(PM_PREDICT_ORDER_MS
 
 struct pm_predictor {
     unsigned order;
-    float weights[PM_PREDICT_ORDER]; /* of the sample before, the one before that, ... */
-    float limit;                     /* twice the largest magnitude learned from: nothing is continued beyond */
-    float residual;                  /* root mean square of what the weights do not predict */
+    float weights[PM_PREDICT_ORDER];   /* of the sample before, the one before that, ... */
+    float backwards[PM_PREDICT_ORDER]; /* the same the other way round, at the end: as samples lie in memory */
+    float limit;                       /* twice the largest magnitude learned from: nothing is continued beyond */
+    float residual;                    /* root mean square of what the weights do not predict */
 };
 
 /* Learns from x[0 .. n), n at most PM_PREDICT_WINDOW. The order is `order`, at most PM_PREDICT_ORDER, or less as far as n allows:

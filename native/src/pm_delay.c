@@ -67,7 +67,7 @@ static void fold_gain(struct pm_delay *delay) {
 
 static double quantile_ms(const struct pm_delay *delay) {
     float above = delay->total * (1.0F - QUANTILE);
-    unsigned bucket = PM_DELAY_BUCKETS;
+    unsigned bucket = delay->highest + 1;
     while (bucket > 1) {
         above -= delay->weight[bucket - 1];
         if (above < 0.0F) {
@@ -79,8 +79,10 @@ static double quantile_ms(const struct pm_delay *delay) {
 }
 
 static void count(struct pm_delay *delay, int64_t relative_ns) {
-    int64_t bucket = relative_ns / (PM_DELAY_BUCKET_MS * MS);
-    delay->weight[bucket < PM_DELAY_BUCKETS ? bucket : PM_DELAY_BUCKETS - 1] += delay->gain;
+    int64_t far = relative_ns / (PM_DELAY_BUCKET_MS * MS);
+    unsigned bucket = far < PM_DELAY_BUCKETS ? (unsigned)far : PM_DELAY_BUCKETS - 1;
+    delay->highest = bucket > delay->highest ? bucket : delay->highest;
+    delay->weight[bucket] += delay->gain;
     delay->total += delay->gain;
     delay->gain /= FORGET;
     if (delay->gain > GAIN_MAX) {

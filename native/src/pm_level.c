@@ -12,11 +12,11 @@ enum { BLOCK_MS = 5 };
 #define FLOOR_RISES 1.0035F
 
 static float power_of(const int16_t *x, size_t n) {
-    float sum = 0.0F;
+    int64_t sum = 0; /* whole numbers may be added in any order, four at a time */
     for (size_t i = 0; i < n; i++) {
-        sum += (float)x[i] * (float)x[i];
+        sum += (int32_t)x[i] * x[i];
     }
-    return sum / (float)n;
+    return (float)sum / (float)n;
 }
 
 void pm_level_init(struct pm_level *level, unsigned per_ms) {

@@ -1,25 +1,6 @@
 #include "pm_pitch.h"
+#include "pm_lanes.h"
 #include <math.h>
-
-/* Partial sums: floats may not be reordered by the compiler, and one chain of additions would wait for each. */
-#define LANES 8
-
-static float dot(const float *a, const float *b, unsigned n) {
-    float lanes[LANES] = {0}, sum = 0.0F;
-    unsigned i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        for (unsigned k = 0; k < LANES; k++) {
-            lanes[k] += a[i + k] * b[i + k];
-        }
-    }
-    for (; i < n; i++) {
-        sum += a[i] * b[i];
-    }
-    for (unsigned k = 0; k < LANES; k++) {
-        sum += lanes[k];
-    }
-    return sum;
-}
 
 static float correlation_of(float cross, float own, float energy) {
     float scale = own * energy;
@@ -40,12 +21,12 @@ static void thin(float *y, const int16_t *x, unsigned n, unsigned step) {
 
 static struct pm_pitch search(const float *x, unsigned window, unsigned lag_min, unsigned lag_max, int direction) {
     struct pm_pitch best = {.lag = lag_min, .correlation = 0.0F, .power = 0.0F};
-    float own = dot(x, x, window);
+    float own = pm_dot(x, x, window);
     best.power = own / (float)window;
     const float *other = direction > 0 ? x + lag_min : x - lag_min;
-    float energy = dot(other, other, window);
+    float energy = pm_dot(other, other, window);
     for (unsigned lag = lag_min;; lag++) {
-        float correlation = correlation_of(dot(x, other, window), own, energy);
+        float correlation = correlation_of(pm_dot(x, other, window), own, energy);
         if (correlation > best.correlation) {
             best.correlation = correlation;
             best.lag = lag;
