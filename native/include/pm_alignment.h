@@ -22,16 +22,21 @@ enum pm_talk {
     PM_TALK_BOTH = 2
 };
 
+/* Real and imaginary parts apart, so that four bands at a time are compared. */
+struct pm_bands {
+    float re[PM_LAG_BANDS], im[PM_LAG_BANDS];
+};
+
 struct pm_alignment {
     struct pm_spectrum spectrum;
     size_t frame;
     size_t stride; /* from one compared bin to the next */
     float far[PM_WINDOW_MAX], near[PM_WINDOW_MAX];
-    unsigned newest; /* row of the histories that was written last */
-    struct pm_bin spectra[PM_LAGS][PM_LAG_BANDS];
-    float far_power[PM_LAGS][PM_LAG_BANDS]; /* averaged, of the moment `lag` steps ago */
-    float weight[PM_LAGS][PM_LAG_BANDS];    /* of a band at that moment, by what the far side says in it; together one */
-    struct pm_bin cross[PM_LAGS][PM_LAG_BANDS];
+    unsigned newest;                    /* row of the histories that was written last */
+    struct pm_bands spectra[PM_LAGS];   /* of the far side, `lag` steps ago */
+    float far_power[PM_LAG_BANDS];      /* averaged */
+    float share[PM_LAGS][PM_LAG_BANDS]; /* weight of a band at that moment, together one, over its averaged power */
+    struct pm_bands cross[PM_LAGS];
     float near_power[PM_LAG_BANDS];
     bool active[PM_LAGS]; /* whether the far side spoke in that step */
     float coherence[PM_LAGS];

@@ -6,7 +6,8 @@
  *
  * The filter is the library's (MDF, a multi-delay block filter in the frequency domain, with a learning rate that survives double
  * talk). It needs the echo to begin within its 100 ms or so and never to jump: the alignment sees to that. Sound is 16-bit mono at
- * 8 or 16 kHz in steps of 10 ms; the result is one step late. One owner thread; nothing is allocated after pm_echo_init.
+ * 8 or 16 kHz in steps of 10 ms, two of which the filter takes at a time; the result is one step late. One owner thread; nothing is
+ * allocated after pm_echo_init.
  *
  * Until the delay is known only one side speaks at a time. A handset, a loudspeaker that is turned off or a box with a canceller of
  * its own never shows an echo: once the far side has spoken for some seconds without a trace of it, neither in coherence nor in
@@ -19,6 +20,7 @@
 #include "pm_residual.h"
 
 enum {
+    PM_ECHO_BLOCK_MAX = 2 * PM_FRAME_MAX,
     PM_ECHO_HISTORY = (PM_LAGS + 2) * PM_FRAME_MAX, /* of the far side: the longest delay */
     PM_ECHO_PERIOD_MAX = PM_PERIOD_MAX_MS * PM_FRAME_MAX / 10
 };
@@ -26,17 +28,19 @@ enum {
 struct pm_echo {
     struct pm_echo_config config;
     bool ready;
-    void *filter; /* SpeexEchoState */
-    size_t frame;
+    void *filter;          /* SpeexEchoState */
+    size_t frame;          /* samples of a step */
+    size_t block;          /* of the filter: one step or two */
+    unsigned silent_steps; /* of the filter's reference, saturating */
     struct pm_alignment alignment;
     struct pm_residual residual;
     struct pm_gain gain;
     int16_t history[PM_ECHO_HISTORY]; /* the newest frame last */
     /* Periods that are no whole steps wait here. */
-    int16_t far_in[PM_ECHO_PERIOD_MAX + PM_FRAME_MAX], near_in[PM_ECHO_PERIOD_MAX + PM_FRAME_MAX];
-    int16_t out[PM_ECHO_PERIOD_MAX + 2 * PM_FRAME_MAX];
+    int16_t far_in[PM_ECHO_PERIOD_MAX + PM_ECHO_BLOCK_MAX], near_in[PM_ECHO_PERIOD_MAX + PM_ECHO_BLOCK_MAX];
+    int16_t out[PM_ECHO_PERIOD_MAX + 2 * PM_ECHO_BLOCK_MAX];
     size_t waiting, finished;
-    bool whole_steps; /* every period so far was a whole number of steps: nothing waits */
+    bool whole_blocks; /* every period so far was a whole number of blocks: nothing waits */
     enum pm_echo_state state;
     float mic_power, left_power, out_power; /* averages while the far side speaks alone */
     float far_power;

@@ -35,7 +35,7 @@ void pm_residual_close(struct pm_residual *residual);
 /* Forgets what was learned about the path: everything is left again. */
 void pm_residual_distrust(struct pm_residual *residual);
 /* One frame: `error` is the microphone after the filter, `predicted` what the filter took away, `far` the loudspeaker at the path's
- * delay. `out` comes one frame later than `error`. */
+ * delay; NULL for silence. `out` comes one frame later than `error`. */
 void pm_residual_step(struct pm_residual *residual, enum pm_talk talk, float alone, const int16_t *error, const int16_t *predicted,
                       const int16_t *far, int16_t *out);
 

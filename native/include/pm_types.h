@@ -137,6 +137,7 @@ enum pm_echo_mode {
 struct pm_echo_config {
     uint32_t rate_hz; /* 8000 or 16000 */
     uint8_t mode;
+    bool short_blocks; /* periods are no multiples of 20 ms: the filter works in blocks of 10 ms, for more processor time */
     bool suppress_noise;
     bool gain_control;
 };

@@ -1,7 +1,10 @@
 #include "pm_alignment.h"
+#include "pm_lanes.h"
 #include <string.h>
 
 enum { FIRST_BIN = 300 / 25 };
+
+_Static_assert(PM_LAG_BANDS % PM_LANES == 0, "bands are compared in whole lanes");
 
 static const float FORGET = 0.10f; /* of the averages: ten steps, a tenth of a second */
 static const float ACTIVE_POWER =
@@ -43,56 +46,74 @@ static void slide(float *window, const int16_t *samples, size_t frame) {
     }
 }
 
-static void compared(struct pm_alignment *a, const float *window, struct pm_bin *bands) {
+static void compared(struct pm_alignment *a, const float *window, struct pm_bands *bands) {
     struct pm_bin bins[PM_BINS_MAX];
     pm_spectrum_of(&a->spectrum, window, bins);
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        bands[k] = bins[FIRST_BIN + k * a->stride];
+        bands->re[k] = bins[FIRST_BIN + k * a->stride].re;
+        bands->im[k] = bins[FIRST_BIN + k * a->stride].im;
     }
+}
+
+/* Follows the power of each band; returns the sum of the powers now. */
+static float average(float *power, const struct pm_bands *bands) {
+    pm_lanes sums = {0};
+    for (size_t k = 0; k < PM_LAG_BANDS; k += PM_LANES) {
+        pm_lanes re = pm_lanes_load(bands->re + k), im = pm_lanes_load(bands->im + k), mean = pm_lanes_load(power + k);
+        pm_lanes now = re * re + im * im;
+        pm_lanes_store(power + k, mean + FORGET * (now - mean));
+        sums += now;
+    }
+    return pm_lanes_sum(sums);
 }
 
 static unsigned row_of(const struct pm_alignment *a, unsigned lag) {
     return (a->newest + PM_LAGS - lag) % PM_LAGS;
 }
 
-/* Takes the far side's spectrum into the histories; tells whether it speaks. */
-static void remember(struct pm_alignment *a, const struct pm_bin *far) {
-    unsigned before = a->newest;
-    float sum = 0, mean = 0, weights = 0;
-    a->newest = (a->newest + 1) % PM_LAGS;
-    memcpy(a->spectra[a->newest], far, sizeof a->spectra[0]);
+/* Takes the far side's spectrum, which stands in the newest row, into the averages; tells whether it speaks. */
+static void remember(struct pm_alignment *a) {
+    float *share = a->share[a->newest], mean = 0.0f, weights = 1e-6f;
+    float sum = average(a->far_power, &a->spectra[a->newest]);
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        float power = pm_power(far[k]);
-        a->far_power[a->newest][k] = a->far_power[before][k] + FORGET * (power - a->far_power[before][k]);
-        sum += power;
-        mean += a->far_power[a->newest][k] / (float)PM_LAG_BANDS;
+        mean += a->far_power[k] / (float)PM_LAG_BANDS;
     }
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        a->weight[a->newest][k] = a->far_power[a->newest][k] / (a->far_power[a->newest][k] + SPOKEN * mean + 1.0f);
-        weights += a->weight[a->newest][k];
+        share[k] = 1.0f / (a->far_power[k] + SPOKEN * mean + 1.0f); /* a weight of far_power times this, over far_power */
+        weights += share[k] * a->far_power[k];
     }
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        a->weight[a->newest][k] /= weights + 1e-6f;
+        share[k] /= weights;
     }
     a->active[a->newest] = sum > ACTIVE_POWER * (float)(PM_LAG_BANDS * (a->frame / 80));
 }
 
-static void correlate(struct pm_alignment *a, const struct pm_bin *near) {
+/* One more step into the cross-spectrum of one lag; its coherence. `near_inverse`: one over the averaged power of each band. */
+static float coherence(struct pm_bands *cross, const struct pm_bands *far, const float *share, const struct pm_bands *near,
+                       const float *near_inverse) {
+    pm_lanes sums = {0};
+    for (size_t k = 0; k < PM_LAG_BANDS; k += PM_LANES) {
+        pm_lanes far_re = pm_lanes_load(far->re + k), far_im = pm_lanes_load(far->im + k);
+        pm_lanes near_re = pm_lanes_load(near->re + k), near_im = pm_lanes_load(near->im + k);
+        pm_lanes re = pm_lanes_load(cross->re + k), im = pm_lanes_load(cross->im + k);
+        re += FORGET * (far_re * near_re + far_im * near_im - re);
+        im += FORGET * (far_re * near_im - far_im * near_re - im);
+        pm_lanes_store(cross->re + k, re);
+        pm_lanes_store(cross->im + k, im);
+        sums += pm_lanes_load(share + k) * pm_lanes_load(near_inverse + k) * (re * re + im * im);
+    }
+    return pm_lanes_sum(sums);
+}
+
+static void correlate(struct pm_alignment *a, const struct pm_bands *near) {
+    float near_inverse[PM_LAG_BANDS];
+    (void)average(a->near_power, near);
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        a->near_power[k] += FORGET * (pm_power(near[k]) - a->near_power[k]);
+        near_inverse[k] = 1.0f / (a->near_power[k] + 1.0f);
     }
     for (unsigned lag = 0; lag < PM_LAGS; lag++) {
-        const struct pm_bin *far = a->spectra[row_of(a, lag)];
-        const float *far_power = a->far_power[row_of(a, lag)], *weight = a->weight[row_of(a, lag)];
-        struct pm_bin *cross = a->cross[lag];
-        float sum = 0;
-        for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-            float re = far[k].re * near[k].re + far[k].im * near[k].im, im = far[k].im * near[k].re - far[k].re * near[k].im;
-            cross[k].re += FORGET * (re - cross[k].re);
-            cross[k].im += FORGET * (im - cross[k].im);
-            sum += weight[k] * pm_power(cross[k]) / (far_power[k] * a->near_power[k] + 1.0f);
-        }
-        a->coherence[lag] = sum;
+        unsigned row = row_of(a, lag);
+        a->coherence[lag] = coherence(&a->cross[lag], &a->spectra[row], a->share[row], near, near_inverse);
     }
 }
 
@@ -145,15 +166,16 @@ static enum pm_talk judge(struct pm_alignment *a) {
 }
 
 void pm_alignment_step(struct pm_alignment *a, const int16_t *far, const int16_t *near) {
-    struct pm_bin bins[PM_LAG_BANDS];
+    struct pm_bands bands;
     slide(a->far, far, a->frame);
     slide(a->near, near, a->frame);
-    compared(a, a->far, bins);
-    remember(a, bins);
-    compared(a, a->near, bins);
+    a->newest = (a->newest + 1) % PM_LAGS;
+    compared(a, a->far, &a->spectra[a->newest]);
+    remember(a);
+    compared(a, a->near, &bands);
     a->moved = a->doubted = false;
     bool active = a->active[row_of(a, a->known ? a->lag : 4)];
-    correlate(a, bins);
+    correlate(a, &bands);
     if (!active) {
         a->talk = PM_TALK_SILENCE;
         a->alone = 0.0f;

@@ -4,7 +4,8 @@
 #include <string.h>
 
 enum {
-    TAIL_MS = 160,   /* of the adaptive filter: the strong reflections of a staircase */
+    TAIL_MS = 160, /* of the adaptive filter: the strong reflections of a staircase */
+    TAIL_STEPS = TAIL_MS / 10,
     EARLY_STEPS = 1, /* the reference runs ahead of the measured delay by so much: half a step of doubt, a plate's first sound */
     FRUITLESS_STEPS = 400, /* of far speech with an echo whose delay cannot be found: 4 s */
     TRACELESS_STEPS = 300, /* of far speech without any trace of an echo: 3 s … */
@@ -15,7 +16,8 @@ enum {
 static const float TRACE = 1.25f; /* evidence of an echo, which is met by chance once in a minute of two voices at a time */
 static const float AVERAGE = 0.02f;
 static const float CONVERGED_DB = 8.0f;
-static const float SHUT = 0.01f; /* -40 dB */
+static const float SHUT = 0.01f;    /* -40 dB */
+static const float SILENT = 100.0f; /* mean square, -70 dB: no echo of it is heard */
 
 static bool is_wanted(const struct pm_echo_config *config) {
     return config->mode != PM_ECHO_OFF || config->suppress_noise || config->gain_control;
@@ -31,11 +33,12 @@ int pm_echo_init(struct pm_echo *e, const struct pm_echo_config *config) {
         return PM_OK; /* takes no memory and leaves the sound as it is */
     }
     e->frame = config->rate_hz / PM_FRAMES_A_SECOND;
-    e->whole_steps = true;
+    e->block = config->short_blocks ? e->frame : 2 * e->frame;
+    e->whole_blocks = true;
     e->opening = 1.0f;
     pm_gain_init(&e->gain);
     pm_envelope_init(&e->envelope);
-    e->filter = speex_echo_state_init((int)e->frame, (int)(config->rate_hz * TAIL_MS / 1000));
+    e->filter = speex_echo_state_init((int)e->block, (int)(config->rate_hz * TAIL_MS / 1000));
     if (e->filter == NULL || pm_alignment_init(&e->alignment, config->rate_hz) != PM_OK ||
         pm_residual_init(&e->residual, config->rate_hz, config->suppress_noise) != PM_OK) {
         pm_echo_close(e);
@@ -76,14 +79,14 @@ static float decibels(float part, float whole) {
     return 10.0f * log10f((part + 1.0f) / (whole + 1.0f));
 }
 
-/* The far side as it left the loudspeaker `lag` steps ago. */
+/* What left the loudspeaker `lag` steps before the newest block. */
 static const int16_t *far_at(const struct pm_echo *e, unsigned lag) {
-    return e->history + PM_ECHO_HISTORY - (lag + 1) * e->frame;
+    return e->history + PM_ECHO_HISTORY - e->block - lag * e->frame;
 }
 
 static void push(struct pm_echo *e, const int16_t *far) {
-    memmove(e->history, e->history + e->frame, sizeof e->history - e->frame * sizeof *e->history);
-    memcpy(e->history + PM_ECHO_HISTORY - e->frame, far, e->frame * sizeof *far);
+    memmove(e->history, e->history + e->block, sizeof e->history - e->block * sizeof *e->history);
+    memcpy(e->history + PM_ECHO_HISTORY - e->block, far, e->block * sizeof *far);
 }
 
 static unsigned reference_lag(const struct pm_echo *e) {
@@ -150,65 +153,90 @@ static void hold(struct pm_echo *e, bool holds, int16_t *out) {
     pm_gain_ramp(out, e->frame, before, e->opening);
 }
 
-/* What the filter finds of `reference` in the microphone goes to `predicted`, the rest to `error`. */
+/* What the filter finds of `reference` in a block of the microphone goes to `predicted`, the rest to `error`. When the far side has
+ * been silent for as long as the filter reaches back there is nothing to find, and it rests. */
 static void filter(struct pm_echo *e, const int16_t *near, const int16_t *reference, int16_t *error, int16_t *predicted) {
-    if (e->alignment.moved || e->alignment.doubted) {
-        pm_residual_distrust(&e->residual);
+    unsigned steps = (unsigned)(e->block / e->frame);
+    bool silent = mean_square(reference, e->block) < SILENT;
+    e->silent_steps = !silent ? 0 : e->silent_steps < TAIL_STEPS + steps ? e->silent_steps + steps : e->silent_steps;
+    if (e->silent_steps >= TAIL_STEPS + steps) {
+        memcpy(error, near, e->block * sizeof *error);
+        memset(predicted, 0, e->block * sizeof *predicted);
+        return;
     }
     speex_echo_cancellation(e->filter, near, reference, error);
-    for (size_t i = 0; i < e->frame; i++) {
+    for (size_t i = 0; i < e->block; i++) {
         predicted[i] = (int16_t)(near[i] - error[i]);
     }
 }
 
-static void cancel(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
-    static const int16_t nothing[PM_FRAME_MAX];
-    int16_t error[PM_FRAME_MAX], predicted[PM_FRAME_MAX] = {0};
+/* A step of each: what the loudspeaker plays now and played as long ago as the echo takes, the microphone, and what the filter made
+ * of it. */
+struct sides {
+    const int16_t *far, *reference, *near, *error, *predicted;
+};
+
+static void find_delay(struct pm_echo *e, const struct sides *s) {
     const struct pm_alignment *a = &e->alignment;
-    pm_alignment_step(&e->alignment, far, near);
-    const int16_t *reference = far_at(e, reference_lag(e));
-    struct heard heard = {.far = mean_square(reference, e->frame), .mic = mean_square(near, e->frame)};
+    pm_alignment_step(&e->alignment, s->far, s->near);
     if (e->state != PM_ECHO_CONVERGED) {
-        pm_envelope_step(&e->envelope, mean_square(far, e->frame), heard.mic);
+        pm_envelope_step(&e->envelope, mean_square(s->far, e->frame), mean_square(s->near, e->frame));
         if (a->known && is_late(e)) {
             pm_alignment_forget(&e->alignment);
         }
     }
-    if (a->known) {
-        filter(e, near, reference, error, predicted);
-    } else {
-        memcpy(error, near, e->frame * sizeof *error);
-        if (a->talk != PM_TALK_SILENCE) {
-            search(e);
-        }
+    if (a->moved || a->doubted) {
+        pm_residual_distrust(&e->residual);
     }
+    if (!a->known && a->talk != PM_TALK_SILENCE) {
+        search(e);
+    }
+}
+
+static void cancel(struct pm_echo *e, const struct sides *s, int16_t *out) {
+    const struct pm_alignment *a = &e->alignment;
+    find_delay(e, s);
     bool clear = e->state == PM_ECHO_CLEAR && !a->known;
-    pm_residual_step(&e->residual, clear ? PM_TALK_SILENCE : a->talk, a->alone, error, predicted, clear ? nothing : reference, out);
+    enum pm_talk talk = clear ? PM_TALK_SILENCE : a->talk;
+    pm_residual_step(&e->residual, talk, a->alone, s->error, s->predicted, clear ? NULL : s->reference, out);
     if (a->known && a->talk != PM_TALK_SILENCE) {
-        heard.left = mean_square(error, e->frame);
-        heard.out = mean_square(out, e->frame);
-        judge(e, &heard);
+        judge(e, &(struct heard){.far = mean_square(s->reference, e->frame),
+                                 .mic = mean_square(s->near, e->frame),
+                                 .left = mean_square(s->error, e->frame),
+                                 .out = mean_square(out, e->frame)});
     }
     hold(e, !a->known && !clear, out);
 }
 
 /* Noise alone, or half duplex because it was asked for. */
-static void pass(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
-    static const int16_t nothing[PM_FRAME_MAX];
-    pm_residual_step(&e->residual, PM_TALK_SILENCE, 0.0f, near, nothing, nothing, out);
+static void pass(struct pm_echo *e, const struct sides *s, int16_t *out) {
+    pm_residual_step(&e->residual, PM_TALK_SILENCE, 0.0f, s->error, NULL, NULL, out);
     if (e->config.mode == PM_ECHO_HALF_DUPLEX) {
-        pm_alignment_step(&e->alignment, far, near);
+        pm_alignment_step(&e->alignment, s->far, s->near);
         e->state = PM_ECHO_HELD;
         hold(e, true, out);
     }
 }
 
-static void step(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
+static void run_block(struct pm_echo *e, const int16_t *far, const int16_t *near, int16_t *out) {
+    int16_t error[PM_ECHO_BLOCK_MAX], predicted[PM_ECHO_BLOCK_MAX];
+    bool filters = e->config.mode == PM_ECHO_CANCEL && e->alignment.known;
     push(e, far);
-    (e->config.mode == PM_ECHO_CANCEL ? cancel : pass)(e, far, near, out);
-    if (e->config.gain_control) {
-        pm_gain_step(&e->gain, e->alignment.talk == PM_TALK_SILENCE || e->state == PM_ECHO_CLEAR, e->residual.noise_power, out,
-                     e->frame);
+    const int16_t *reference = far_at(e, reference_lag(e));
+    if (filters) {
+        filter(e, near, reference, error, predicted);
+    }
+    for (size_t at = 0; at < e->block; at += e->frame) {
+        struct sides s = {.far = far + at,
+                          .reference = reference + at,
+                          .near = near + at,
+                          .error = filters ? error + at : near + at,
+                          .predicted = filters ? predicted + at : NULL};
+        (e->config.mode == PM_ECHO_CANCEL ? cancel : pass)(e, &s, out + at);
+        if (e->config.gain_control) {
+            bool visitor = e->alignment.talk == PM_TALK_SILENCE || e->state == PM_ECHO_CLEAR;
+            pm_gain_step(&e->gain, visitor, e->residual.noise_power, out + at, e->frame);
+        }
     }
 }
 
@@ -216,18 +244,18 @@ void pm_echo_run(struct pm_echo *e, const int16_t *far, int16_t *near, size_t n)
     if (!e->ready) {
         return;
     }
-    if (n % e->frame != 0 && e->whole_steps) {
-        e->whole_steps = false;
-        memset(e->out, 0, e->frame * sizeof *e->out);
-        e->finished = e->frame; /* a step of silence in hand: from now on a period never finds too little */
+    if (n % e->block != 0 && e->whole_blocks) {
+        e->whole_blocks = false;
+        memset(e->out, 0, e->block * sizeof *e->out);
+        e->finished = e->block; /* a block of silence in hand: from now on a period never finds too little */
     }
     memcpy(e->far_in + e->waiting, far, n * sizeof *far);
     memcpy(e->near_in + e->waiting, near, n * sizeof *near);
     e->waiting += n;
     size_t done = 0;
-    for (; e->waiting - done >= e->frame; done += e->frame) {
-        step(e, e->far_in + done, e->near_in + done, e->out + e->finished);
-        e->finished += e->frame;
+    for (; e->waiting - done >= e->block; done += e->block) {
+        run_block(e, e->far_in + done, e->near_in + done, e->out + e->finished);
+        e->finished += e->block;
     }
     e->waiting -= done;
     memmove(e->far_in, e->far_in + done, e->waiting * sizeof *e->far_in);

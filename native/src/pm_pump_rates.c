@@ -55,6 +55,7 @@ static int change_mix(struct pm_pump *p, uint32_t mix_hz) {
     }
     struct pm_echo_config echo = p->config.echo;
     echo.rate_hz = mix_hz;
+    echo.short_blocks = (uint64_t)p->config.period_samples * 50 % p->config.card_rate_hz != 0;
     pm_echo_close(&p->echo);
     int status = pm_echo_init(&p->echo, &echo);
     if (status != PM_OK) {

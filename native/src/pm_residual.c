@@ -1,4 +1,5 @@
 #include "pm_residual.h"
+#include "pm_lanes.h"
 #include <math.h>
 #include <string.h>
 
@@ -50,7 +51,7 @@ void pm_residual_distrust(struct pm_residual *r) {
 static void slide(float *window, const int16_t *samples, size_t frame) {
     memmove(window, window + frame, frame * sizeof *window);
     for (size_t i = 0; i < frame; i++) {
-        window[frame + i] = (float)samples[i];
+        window[frame + i] = samples != NULL ? (float)samples[i] : 0.0f;
     }
 }
 
@@ -92,6 +93,18 @@ static void linger(float *echo, const float *power, size_t bins) {
     for (size_t k = 0; k < bins; k++) {
         echo[k] = power[k] > TAIL * echo[k] ? power[k] : TAIL * echo[k];
     }
+}
+
+/* The echo's power that is to be expected from one more frame of what it comes from. */
+static void expect(struct pm_residual *r, float *window, const int16_t *samples, float *echo) {
+    struct pm_bin bins[PM_BINS_MAX];
+    float power[PM_RESIDUAL_BINS_MAX] = {0};
+    slide(window, samples, r->frame);
+    if (pm_dot(window, window, (unsigned)(2 * r->frame)) > 0.0f) { /* silence has no spectrum */
+        pm_spectrum_of(&r->spectrum, window, bins);
+        powers(bins, r->bins, power);
+    }
+    linger(echo, power, r->bins);
 }
 
 static float drawn(float left, float ratio, float rise, float fall, float most) {
@@ -152,17 +165,11 @@ static int16_t clipped(float value) {
 
 void pm_residual_step(struct pm_residual *r, enum pm_talk talk, float alone, const int16_t *error, const int16_t *predicted,
                       const int16_t *far, int16_t *out) {
-    struct pm_bin bins[PM_BINS_MAX], scratch[PM_BINS_MAX];
+    struct pm_bin bins[PM_BINS_MAX];
     float power[PM_RESIDUAL_BINS_MAX], sound[PM_RESIDUAL_WINDOW_MAX];
     slide(r->error, error, r->frame);
-    slide(r->predicted, predicted, r->frame);
-    slide(r->far, far, r->frame);
-    pm_spectrum_of(&r->spectrum, r->far, scratch);
-    powers(scratch, r->bins, power);
-    linger(r->far_echo, power, r->bins);
-    pm_spectrum_of(&r->spectrum, r->predicted, scratch);
-    powers(scratch, r->bins, power);
-    linger(r->filter_echo, power, r->bins);
+    expect(r, r->far, far, r->far_echo);
+    expect(r, r->predicted, predicted, r->filter_echo);
     pm_spectrum_of(&r->spectrum, r->error, bins);
     powers(bins, r->bins, power);
     follow_noise(r, talk, power);
