@@ -1,4 +1,4 @@
-"""SIP over UDP (RFC 3261 §18): one socket a family, read in batches straight from the event loop.
+"""SIP over UDP (RFC 3261 §18): one socket a family, read in batches straight from the event loop, at the pace that `pace` finds.
 
 A plain reader instead of asyncio's datagram endpoint: that one takes a single datagram a turn and hides ICMP errors of unconnected sockets.
 """
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from firmware.net.pace import Pace
 from firmware.net.sockets import IP_RECVERR, IPV6_RECVERR, family_of
 from firmware.sip.events import Hop, Input, Received, SendFailed, Transport
 
@@ -47,6 +48,8 @@ class UdpTransport:
         self._hops: dict[tuple[str, int], Hop] = {}
         self._loop = asyncio.get_running_loop()
         self.dropped = 0  # datagrams that the kernel had no room for; lost like any other, so they are only counted
+        self._paces = {sock: Pace() for sock in sockets.values()}
+        self._gathering: dict[socket.socket, asyncio.TimerHandle] = {}
         for sock in sockets.values():
             self._loop.add_reader(sock, self._read, sock)
 
@@ -72,7 +75,9 @@ class UdpTransport:
         for sock in self._sockets.values():
             self._loop.remove_reader(sock)
             sock.close()
-        self._sockets = {}
+        for timer in self._gathering.values():
+            timer.cancel()
+        self._sockets, self._gathering = {}, {}
 
     def _send_error(self, sock: socket.socket, hop: Hop, data: bytes, error: OSError) -> None:
         # With IP_RECVERR a send may report the ICMP error of an EARLIER datagram, perhaps to another host, and send nothing.
@@ -88,11 +93,32 @@ class UdpTransport:
         self._deliver(SendFailed(hop=hop, reason=_words(error.errno)))
 
     def _read(self, sock: socket.socket) -> None:
-        for _ in range(BATCH_MAX):
+        """The socket has something to read."""
+        wait_s = self._paces[sock].wait_s(self._take(sock), self._loop.time())
+        if wait_s and sock.fileno() >= 0:
+            self._loop.remove_reader(sock)
+            self._gathering[sock] = self._loop.call_later(wait_s, self._read_gathered, sock)
+
+    def _read_gathered(self, sock: socket.socket) -> None:
+        """Much comes: read what has gathered, and leave the socket alone again while that goes on."""
+        del self._gathering[sock]
+        taken = self._take(sock)
+        wait_s = self._paces[sock].wait_s(taken, self._loop.time())
+        if sock.fileno() < 0:
+            return
+        if wait_s:
+            # A full batch leaves more behind: the others have their turn of the loop, then it goes on.
+            self._gathering[sock] = self._loop.call_later(0 if taken == BATCH_MAX else wait_s, self._read_gathered, sock)
+        else:
+            self._loop.add_reader(sock, self._read, sock)
+
+    def _take(self, sock: socket.socket) -> int:
+        """Read and deliver what is there, a batch at most; how many it were."""
+        for taken in range(BATCH_MAX):
             try:
                 data, address = sock.recvfrom(DATAGRAM_MAX_BYTES)
             except BlockingIOError:
-                return
+                return taken
             except OSError:
                 self._read_errors(sock)
                 continue
@@ -101,7 +127,8 @@ class UdpTransport:
             key = (address[0], address[1])
             self._deliver(Received(data=data, source=self._hops.get(key) or self._remember(key)))
             if sock.fileno() < 0:
-                return  # whoever took the message closed us
+                return taken  # whoever took the message closed us
+        return BATCH_MAX
 
     def _remember(self, key: tuple[str, int]) -> Hop:
         if len(self._hops) >= HOPS_MAX:

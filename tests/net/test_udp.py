@@ -14,7 +14,7 @@ import pytest
 from firmware.net.sockets import IP_RECVERR, SipSockets, local_host_towards, open_sockets
 from firmware.net.udp import BATCH_MAX, HOPS_MAX, UdpTransport
 from firmware.sip.events import Hop, Input, Received, SendFailed, Transport
-from tests.net.loops import run
+from tests.net.loops import run, turns
 
 
 class Bench(NamedTuple):
@@ -131,6 +131,83 @@ def test_more_than_a_batch_arrives_whole_and_in_order() -> None:
             assert isinstance(news, Received)
             assert news.data == b"message %d" % number
         await finish(b)
+
+    run(main())
+
+
+class ScriptedPace:
+    """Says `script`, one after the other, then that all is calm; and notes how many messages were read each time."""
+
+    def __init__(self, script: list[float]) -> None:
+        self.script = script
+        self.taken: list[int] = []
+
+    def wait_s(self, taken: int, now_s: float) -> float:
+        self.taken.append(taken)
+        return self.script.pop(0) if self.script else 0.0
+
+
+def paced(monkeypatch: pytest.MonkeyPatch, script: list[float]) -> ScriptedPace:
+    pace = ScriptedPace(script)
+    monkeypatch.setattr("firmware.net.udp.Pace", lambda: pace)
+    return pace
+
+
+async def say(b: Bench, *words: bytes) -> None:
+    for word in words:
+        b.peer.sendto(word, ("127.0.0.1", b.port))
+
+
+async def heard(b: Bench, count: int) -> list[bytes]:
+    news = [await b.news.get() for _ in range(count)]
+    return [each.data for each in news if isinstance(each, Received)]
+
+
+def test_what_comes_while_it_waits_is_read_together_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = paced(monkeypatch, [0.05])
+
+    async def main() -> None:
+        b = bench()
+        await say(b, b"message 1")
+        assert await heard(b, 1) == [b"message 1"]
+        await say(b, b"message 2", b"message 3")
+        assert await heard(b, 2) == [b"message 2", b"message 3"]
+        assert pace.taken == [1, 2]
+        await say(b, b"message 4")
+        assert await heard(b, 1) == [b"message 4"]  # calm again: the loop itself says when there is something
+        await finish(b)
+
+    run(main())
+
+
+def test_a_full_batch_goes_on_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = paced(monkeypatch, [0.001, 3600.0])
+
+    async def main() -> None:
+        b = bench()
+        words = [b"message %d" % number for number in range(2 * BATCH_MAX)]
+        await say(b, words[0])
+        assert await heard(b, 1) == words[:1]
+        await say(b, *words[1:])
+        assert await heard(b, len(words) - 1) == words[1:]
+        assert pace.taken[1] == BATCH_MAX
+        await finish(b)
+
+    run(main())
+
+
+def test_closing_while_messages_gather_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    paced(monkeypatch, [0.001])
+
+    async def main() -> None:
+        b = bench()
+        await say(b, b"message 1")
+        assert await heard(b, 1) == [b"message 1"]
+        await turns()
+        await say(b, b"message 2")
+        await finish(b)
+        await asyncio.sleep(0.01)  # past the time at which it would have read again
+        assert b.news.empty()
 
     run(main())
 
