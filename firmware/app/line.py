@@ -68,7 +68,7 @@ class SipLine:
             bind_host=settings.network.bind,
             sip_port=settings.network.sip_port,
             on_event=self._event,
-            on_trace=self._traced,
+            on_trace=self._traced_first,
             transports=tuple(sip.Transport(name.upper()) for name in settings.network.transports),
             streams=stream_settings(settings),
             name_servers=name_servers(settings),
@@ -144,8 +144,10 @@ class SipLine:
         else:
             self._settled.set()
 
-    def _traced(self, entry: TraceEntry) -> None:
+    def _traced_first(self, entry: TraceEntry) -> None:
+        """Until something was sent."""
         if entry.sent:
             self._sent.set()
+            self._runner.trace_to(self._on_trace)
         if self._on_trace is not None:
             self._on_trace(entry)

@@ -135,6 +135,10 @@ class Runner:
         """
         self._step(self._agent.command, cmd)
 
+    def trace_to(self, on_trace: Callable[[TraceEntry], None] | None) -> None:
+        """Show the messages there from now on, or to nobody."""
+        self._on_trace = on_trace
+
     def network_changed(self) -> None:
         """Addresses have changed: forget what depended on them and tell the agent."""
         self._carriers.forget_routes()
