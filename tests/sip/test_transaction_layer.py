@@ -7,7 +7,7 @@ import pytest
 from firmware.sip.events import FlowId, Hop, Send, Transport
 from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response, make_response, parse_message
-from firmware.sip.timers import TimerQueue
+from firmware.sip.timers import PATIENCE_S, TimerQueue
 from firmware.sip.transaction import layer as layer_module
 from firmware.sip.transaction.actions import Failure
 from firmware.sip.transaction.layer import ClientTransaction, ServerTransaction, TransactionLayer, response_hop
@@ -170,6 +170,29 @@ def test_a_table_full_of_open_requests_answers_503_without_state(bench: Bench, m
     assert len(bench.user.requests) == 1
     assert b"SIP/2.0 503" in bench.sent[0].data
     assert b"Retry-After: 5" in bench.sent[0].data
+
+
+def test_answered_requests_are_kept_for_their_time_and_end_many_at_a_wake_up(bench: Bench) -> None:
+    # RFC 3261 §17.2.2: timer J is 64*T1 over an unreliable transport.
+    for number in range(300):  # three seconds of them
+        bench.layer.receive_request(request("MESSAGE", branch=f";branch=z9hG4bK{number}", call_id=str(number)), HOP, number / 100)
+        bench.user.requests[-1].respond(make_response(bench.user.requests[-1].request, 200), number / 100)
+    left = []
+    while (due_s := bench.timers.next_deadline()) is not None:
+        bench.run(due_s)
+        left.append((due_s, len(bench.layer)))
+    assert all(kept == sum(number / 100 + 32.0 > due_s for number in range(300)) for due_s, kept in left)
+    assert left[-1][1] == 0
+    assert len(left) <= 5
+
+
+def test_a_few_answered_requests_wake_nobody(bench: Bench) -> None:
+    bench.layer.receive_request(request("MESSAGE"), HOP, 0.0)
+    bench.user.requests[-1].respond(make_response(bench.user.requests[-1].request, 200), 0.0)
+    assert bench.timers.next_deadline() == 32.0 + PATIENCE_S
+    assert bench.timers.pop_due(31.9) is None
+    bench.run(32.0)  # something else has woken the program
+    assert len(bench.layer) == 0
 
 
 def test_a_transport_error_reaches_every_transaction_of_that_hop(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from firmware.sip.headers import Via
 from firmware.sip.message import Message, Request, Response, make_response
 from firmware.sip.timers import Timer, TimerQueue
 from firmware.sip.transaction import client, invite_client, invite_server, server
+from firmware.sip.transaction.absorbing import Absorbing
 from firmware.sip.transaction.actions import Action, Deliver, Expired, Fail, Failure, Start, Stop, Terminated, Transmit, Undeliverable
 from firmware.sip.transaction.matching import ClientKey, MergeKey, ServerKey, client_key, merge_key, server_key
 
@@ -162,11 +163,6 @@ class ServerTransaction:
         """Whether an INVITE was answered 2xx, so that its ACK belongs to the user."""
         return isinstance(self._state, invite_server.Accepted)
 
-    @property
-    def is_absorbing(self) -> bool:
-        """Whether it is only kept to answer retransmissions of a non-INVITE request."""
-        return isinstance(self._state, server.Completed)
-
     def respond(self, response: Response, now_s: float) -> None:
         """Answer; for INVITE also each retransmission of a 2xx (RFC 3261 §13.3.1.4)."""
         self._step(response, now_s)
@@ -208,8 +204,6 @@ class ServerTransaction:
             self._state, actions = invite_server.handle(state, event)
         if isinstance(self._state, Terminated):
             self._layer.forget_server(self)
-        elif self.is_absorbing:
-            self._layer.note_absorbing(self)
         for action in actions:
             match action:
                 case Transmit(message=message):
@@ -256,7 +250,7 @@ class TransactionLayer:
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._merge: dict[MergeKey, ServerKey] = {}
-        self._absorbing: dict[ServerKey, None] = {}
+        self._absorbing = Absorbing(timers, self._absorbed)
         self._timed: dict[ClientTransaction | ServerTransaction, set[Timer]] = {}
 
     def __len__(self) -> int:
@@ -341,6 +335,9 @@ class TransactionLayer:
             self._timers.set(transaction, timer.name, now_s + action.after_s, patient=timer in _PATIENT)
         else:
             running.discard(timer)
+        if timer is Timer.J and isinstance(action, Start) and isinstance(transaction, ServerTransaction) and action.after_s:
+            self._absorbing.add(transaction.key, now_s + action.after_s)  # all that are kept so long share one timer
+            return
             self._timers.clear(transaction, timer.name)
 
     def forget_client(self, transaction: ClientTransaction) -> None:
@@ -351,15 +348,11 @@ class TransactionLayer:
     def forget_server(self, transaction: ServerTransaction) -> None:
         """The transaction is over."""
         self._servers.pop(transaction.key, None)
-        self._absorbing.pop(transaction.key, None)
+        self._absorbing.discard(transaction.key)
         merge = merge_key(transaction.request)
         if self._merge.get(merge) == transaction.key:
             del self._merge[merge]
         self._stop_timers(transaction)
-
-    def note_absorbing(self, transaction: ServerTransaction) -> None:
-        """The transaction is kept for retransmissions only; it may be dropped when room is needed."""
-        self._absorbing[transaction.key] = None
 
     def _begin_server(self, request: Request, source: Hop, key: ServerKey, now_s: float) -> None:
         transaction = ServerTransaction(self, request, source, key)
@@ -374,7 +367,7 @@ class TransactionLayer:
         self._user.receive_request(transaction, now_s)
 
     def _make_room(self) -> bool:
-        oldest = next(iter(self._absorbing), None)
+        oldest = self._absorbing.oldest
         if oldest is None:
             return False
         self.forget_server(self._servers[oldest])
@@ -386,3 +379,7 @@ class TransactionLayer:
     def _stop_timers(self, transaction: ClientTransaction | ServerTransaction) -> None:
         for timer in self._timed.pop(transaction, ()):
             self._timers.clear(transaction, timer.name)
+    def _absorbed(self, key: ServerKey, now_s: float) -> None:
+        """Timer J of that transaction is due."""
+        self._servers[key].handle_timer(Timer.J.name, now_s)
+
