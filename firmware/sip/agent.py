@@ -226,7 +226,7 @@ class Agent:
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A new request, from the transaction layer."""
         request = transaction.request
-        owner = None if request.to.tag is None else self._endpoint.dialogs.get(dialog_id(request))
+        owner = None if request.to_tag is None else self._endpoint.dialogs.get(dialog_id(request))
         if owner is None and not self._endpoint.is_server(transaction.source.host):
             transaction.distrust()
         if request.method == "CANCEL":
@@ -238,9 +238,9 @@ class Agent:
             owner.receive_request(transaction, now_s)
             return
         refused = refusal(self._endpoint.settings, request)
-        if refused is None and request.to.tag is not None and self._open_desk is not None and self._open_desk.adopt(transaction, now_s):
+        if refused is None and request.to_tag is not None and self._open_desk is not None and self._open_desk.adopt(transaction, now_s):
             return
-        if refused is None and request.to.tag is not None:
+        if refused is None and request.to_tag is not None:
             # §12.2.2: a request for a dialog that does not exist is answered 481.
             refused = make_response(request, 481)
         if refused is None and self._endpoint.layer.merged(request, transaction.key):
@@ -252,7 +252,7 @@ class Agent:
             if refused is None:
                 transaction.trust()  # the nonce in the proof was sent to where it came from
         if refused is not None:
-            transaction.respond(self._tagged(refused), now_s)
+            transaction.respond(_tagged(refused, self._ids.tag()), now_s)
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
         elif request.method == "OPTIONS":
@@ -296,7 +296,7 @@ class Agent:
 
             wanted = takeover_of(self._endpoint, transaction)
             if isinstance(wanted, Response):
-                transaction.respond(self._tagged(wanted), now_s)
+                transaction.respond(_tagged(wanted, self._ids.tag()), now_s)
                 return
             takeover = wanted
         self._incoming_serial += 1
@@ -308,11 +308,6 @@ class Agent:
         known = [item for item in self._endpoint.accounts.values() if transaction.source.host in item.hosts]
         user = transaction.request.uri.user
         return next((item for item in known if item.account.aor.user == user), known[0] if known else None)
-
-    def _tagged(self, response: Response) -> Response:
-        """§8.2.6.2: every response but 100 bears a To tag."""
-        to = response.to
-        return response if to.tag is not None else response.with_header("To", str(to.with_tag(self._ids.tag())))
 
     # --- commands
 
@@ -372,6 +367,11 @@ class Agent:
         return self._registrations[account]
 
 
+def _tagged(response: Response, tag: str) -> Response:
+    """§8.2.6.2: every response but 100 bears a To tag."""
+    return response if response.to_tag is not None else response.with_header("To", f"{response.get('To')};tag={tag}")
+
+
 def _stamped(request: Request, source: Hop) -> Request:
     """The request with its top Via completed by where it really came from: `received` (§18.2.1) and `rport` (RFC 3581 §4)."""
     via = request.via
@@ -380,9 +380,4 @@ def _stamped(request: Request, source: Hop) -> Request:
     stamped = via
     if via.rport is not None:
         stamped = via.with_param("rport", str(source.port))
-    stamped = stamped.with_param("received", source.host)
-    first = next(i for i, (name, _) in enumerate(request.headers) if name == "Via")
-    below = [str(other) for other in request.vias[1:]]
-    headers = [pair for pair in request.headers if pair[0] != "Via"]
-    headers[first:first] = [("Via", str(value)) for value in (stamped, *below)]
-    return Request(request.method, request.uri, tuple(headers), request.body)
+    return request.with_vias((stamped.with_param("received", source.host), *request.vias[1:]))

@@ -145,6 +145,17 @@ class HeaderFields:
         """The message with one more line in front of all others."""
         return self._copy(((canonical(name), value), *self.headers))
 
+    def with_vias(self, vias: tuple[Via, ...]) -> Self:
+        """The message with these Via values, a line each, in the place of its first; what else was read of it stays read."""
+        lines = [str(via) for via in vias]
+        first = next(at for at, (name, _) in enumerate(self.headers) if name == "Via")
+        headers = [pair for pair in self.headers if pair[0] != "Via"]
+        headers[first:first] = [("Via", line) for line in lines]
+        message = self._copy(tuple(headers))
+        index = self.lines_by_name | {"Via": lines}
+        message.__dict__.update(self.__dict__ | {"headers": message.headers, "vias": vias, "lines_by_name": index})
+        return message
+
     def without(self, name: str) -> Self:
         """The message without any line of this header."""
         name = canonical(name)
@@ -174,6 +185,11 @@ class HeaderFields:
     def to(self) -> NameAddr:
         """To."""
         return NameAddr.parse(self._required("To"))
+
+    @_Once
+    def to_tag(self) -> str | None:
+        """The tag of To: a request without one is outside of any dialog (RFC 3261 §12.2.2)."""
+        return self.to.tag
 
     @_Once
     def call_id(self) -> str:

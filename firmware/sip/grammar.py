@@ -247,8 +247,14 @@ def find(params: Parameters, name: str) -> str | None:
 
 def replaced(params: Parameters, name: str, value: str | None) -> Parameters:
     """`params` with `name` set to `value` (None: a flag), in its old place when it had one."""
-    out = [(key, value if key.lower() == name.lower() else old) for key, old in params]
-    if all(key.lower() != name.lower() for key, _ in params):
+    lower, out, is_new = name.lower(), [], True
+    for pair in params:
+        if pair[0].lower() == lower:
+            out.append((pair[0], value))
+            is_new = False
+        else:
+            out.append(pair)
+    if is_new:
         out.append((name, value))
     return tuple(out)
 

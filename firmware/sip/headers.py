@@ -92,7 +92,7 @@ class Via(NamedTuple):
 
     def with_param(self, name: str, value: str | None) -> Via:
         """The same Via with that parameter set."""
-        return self._replace(params=grammar.replaced(self.params, name, value))
+        return Via(self.transport, self.host, self.port, grammar.replaced(self.params, name, value))
 
     @property
     def branch(self) -> str | None:
@@ -175,7 +175,7 @@ class NameAddr(NamedTuple):
 
     def with_param(self, name: str, value: str | None) -> NameAddr:
         """The same value with that header parameter set."""
-        return self._replace(params=grammar.replaced(self.params, name, value))
+        return NameAddr(self.display, self.uri, grammar.replaced(self.params, name, value))
 
     @property
     def tag(self) -> str | None:

@@ -158,13 +158,16 @@ def _is_version(text: str) -> bool:
 
 def _check(message: Message, limits: Limits) -> None:
     """Parse what no user agent can do without, once and for all."""
-    for name, values in message.lines_by_name.items():
+    lines = message.lines_by_name
+    for name, values in lines.items():
         if len(values) > 1 and name in _SINGLE:
             raise RemoteProtocolError(f"{name} more than once")
     if not 0 < len(message.vias) <= limits.vias:
         raise RemoteProtocolError(f"{len(message.vias)} Via values")
     cseq = message.cseq
-    _ = message.from_, message.to, message.call_id, message.contacts, message.routes, message.record_routes, message.max_forwards
+    _ = message.from_, message.to, message.call_id, message.contacts, message.max_forwards
+    if "Route" in lines or "Record-Route" in lines:
+        _ = message.routes, message.record_routes
     if isinstance(message, Request) and cseq.method != message.method:
         # "the method part of CSeq MUST match that of the request" (RFC 3261 §8.1.1.5); 501 is the better answer when the method is unknown.
         raise RemoteProtocolError("CSeq names another method", status=400 if message.method in METHODS else 501)
@@ -221,6 +224,6 @@ def make_response(
 
 def _lacks_tag(request: Request) -> bool:
     try:
-        return request.to.tag is None
+        return request.to_tag is None
     except RemoteProtocolError:
         return False  # a To that nobody can read is echoed as it is

@@ -77,7 +77,7 @@ class Forwarding:
                 self.upstream.respond(up, now_s)
         elif response.status < 300:
             # §16.7 item 5: every 2xx to INVITE goes up, and the other branches are cancelled (item 10).
-            self.proxy.layer.transmit(self.upstream.hop, up) if self.is_decided else self.upstream.respond(up, now_s)
+            self.proxy.layer.transmit(self.upstream.hop, up.to_bytes()) if self.is_decided else self.upstream.respond(up, now_s)
             self.is_decided = True
             self.cancel(now_s)
         else:

@@ -203,6 +203,16 @@ def test_headers_are_replaced_added_and_removed_by_any_spelling() -> None:
     assert (message.get("V"), message.get("absent"), message.get_all("absent")) == ("x", None, ())
 
 
+def test_other_vias_stand_where_the_first_stood_and_all_else_is_as_read() -> None:
+    lines = "INVITE sip:a@b SIP/2.0\r\nMax-Forwards: 9\r\nv: SIP/2.0/UDP one;branch=1, SIP/2.0/UDP two\r\nFrom: <sip:f@f>;tag=f\r\n"
+    message = parse_message(f"{lines}Via: SIP/2.0/TCP three\r\nTo: <sip:t@t>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\nbody".encode())
+    other = message.with_vias((message.via.with_param("received", "192.0.2.1"), *message.vias[1:]))
+    assert other == parse_message(other.to_bytes())
+    assert [name for name, _ in other.headers] == ["Max-Forwards", "Via", "Via", "Via", "From", "To", "Call-ID", "CSeq"]
+    assert other.get_lines("Via") == ("SIP/2.0/UDP one;branch=1;received=192.0.2.1", "SIP/2.0/UDP two", "SIP/2.0/TCP three")
+    assert (other.via.received, message.via.received, other.to_tag, other.from_) == ("192.0.2.1", None, None, message.from_)
+
+
 def test_lists_are_taken_apart_and_other_values_left_whole() -> None:
     message = parse_message(request("Allow: INVITE, ACK", "Allow: BYE", "Subject: a, b", "k:", 'Accept: a/b;x="1,2", c/d'))
     assert message.get_all("Allow") == ("INVITE", "ACK", "BYE")

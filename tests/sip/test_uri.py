@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.uri import URI_CHARS_MAX, Uri
+from firmware.sip.uri import REMEMBERED_CHARS_MAX, URI_CHARS_MAX, Uri
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,12 @@ def test_equivalent_uris_of_the_rfc(one: str, other: str) -> None:
 )
 def test_uris_that_are_not_equivalent(one: str, other: str) -> None:
     assert not Uri.parse(one).equivalent(Uri.parse(other))
+
+
+def test_a_uri_that_was_read_before_is_the_same_and_a_broken_one_stays_broken() -> None:
+    assert Uri.parse("sip:anna@door.example") is Uri.parse("sip:anna@door.example")
+    long = f"sip:{'a' * REMEMBERED_CHARS_MAX}@door.example"
+    assert Uri.parse(long) == Uri.parse(long)
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError):
+            Uri.parse("sip:a@b@c")

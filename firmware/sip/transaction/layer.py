@@ -134,7 +134,7 @@ class ClientTransaction:
             if self._copies_left == 0:
                 return
             self._copies_left -= 1
-        self._layer.transmit(self.hop, message)
+        self._layer.transmit(self.hop, message.to_bytes())
 
 
 class ServerTransaction:
@@ -215,15 +215,15 @@ class ServerTransaction:
                     pass
 
     def _transmit(self, message: Message) -> None:
+        data = message.to_bytes()
         if self._credit is not None:
             self._repeats = self._repeats + 1 if message is self._last else 0
             self._last = message
-            octets = len(message.to_bytes())
             is_granted = isinstance(message, Response) and message.status < 300
-            if self._repeats > (GRANTED_REPEATS_MAX if is_granted else 0) and octets > self._credit:
+            if self._repeats > (GRANTED_REPEATS_MAX if is_granted else 0) and len(data) > self._credit:
                 return
-            self._credit -= octets
-        self._layer.transmit(self.hop, message)
+            self._credit -= len(data)
+        self._layer.transmit(self.hop, data)
 
 
 def response_hop(via: Via, source: Hop) -> Hop:
@@ -322,22 +322,22 @@ class TransactionLayer:
 
     # --- for the transactions
 
-    def transmit(self, hop: Hop, message: Message) -> None:
+    def transmit(self, hop: Hop, data: bytes) -> None:
         """Put a message on a hop."""
-        self._emit(Send(hop=hop, data=message.to_bytes()))
+        self._emit(Send(hop=hop, data=data))
 
     def time(self, transaction: ClientTransaction | ServerTransaction, action: Start | Stop, now_s: float) -> None:
         """Start or stop a timer of a transaction."""
         timer = action.timer
+        if timer is Timer.J and isinstance(action, Start) and isinstance(transaction, ServerTransaction) and action.after_s:
+            self._absorbing.add(transaction.key, now_s + action.after_s)  # all that are kept so long share one timer
+            return
         running = self._timed.setdefault(transaction, set())
         if isinstance(action, Start):
             running.add(timer)
             self._timers.set(transaction, timer.name, now_s + action.after_s, patient=timer in _PATIENT)
         else:
             running.discard(timer)
-        if timer is Timer.J and isinstance(action, Start) and isinstance(transaction, ServerTransaction) and action.after_s:
-            self._absorbing.add(transaction.key, now_s + action.after_s)  # all that are kept so long share one timer
-            return
             self._timers.clear(transaction, timer.name)
 
     def forget_client(self, transaction: ClientTransaction) -> None:
@@ -359,10 +359,10 @@ class TransactionLayer:
         if len(self._servers) >= SERVERS_MAX and not self._make_room():
             # §21.5.4: overloaded; the answer is given without keeping state.
             busy = make_response(request, 503, headers=(("Retry-After", "5"),))
-            self.transmit(transaction.hop, busy)
+            self.transmit(transaction.hop, busy.to_bytes())
             return
         self._servers[key] = transaction
-        if request.to.tag is None:
+        if request.to_tag is None:
             self._merge.setdefault(merge_key(request), key)
         self._user.receive_request(transaction, now_s)
 
@@ -373,13 +373,13 @@ class TransactionLayer:
         self.forget_server(self._servers[oldest])
         return True
 
+    def _absorbed(self, key: ServerKey, now_s: float) -> None:
+        """Timer J of that transaction is due."""
+        self._servers[key].handle_timer(Timer.J.name, now_s)
+
     def _all(self) -> list[ClientTransaction | ServerTransaction]:
         return [*self._clients.values(), *self._servers.values()]
 
     def _stop_timers(self, transaction: ClientTransaction | ServerTransaction) -> None:
         for timer in self._timed.pop(transaction, ()):
             self._timers.clear(transaction, timer.name)
-    def _absorbed(self, key: ServerKey, now_s: float) -> None:
-        """Timer J of that transaction is due."""
-        self._servers[key].handle_timer(Timer.J.name, now_s)
-

@@ -209,7 +209,7 @@ class Desk:
     def adopt(self, transaction: ServerTransaction, now_s: float) -> bool:
         """Take a NOTIFY that begins a dialog of a subscription or REFER of ours; it may come before the 2xx (RFC 6665 §4.4.1)."""
         request = transaction.request
-        attempt = (request.call_id, request.to.tag or "")
+        attempt = (request.call_id, request.to_tag or "")
         asker = self._attempts.get(attempt) or self._refers.get(attempt)
         if asker is None or request.method != "NOTIFY":
             return False
@@ -250,7 +250,7 @@ class Desk:
         return True
 
     def _refuse(self, transaction: ServerTransaction, status: int, now_s: float, *headers: tuple[str, str]) -> None:
-        tag = None if transaction.request.to.tag else self._endpoint.ids.tag()
+        tag = None if transaction.request.to_tag else self._endpoint.ids.tag()
         transaction.respond(make_response(transaction.request, status, to_tag=tag, headers=headers), now_s)
 
     def _receive_message(self, transaction: ServerTransaction, knowledge: AccountKnowledge | None, now_s: float) -> None:
@@ -286,7 +286,7 @@ class Desk:
         from firmware.sip.usage.notifier import EXPIRES_MIN_S, Watcher, granted_s
 
         request = transaction.request
-        given = None if request.to.tag else _event_of(request)  # RFC 6665 §4.5.1: a subscription has a dialog of its own, no call's
+        given = None if request.to_tag else _event_of(request)  # RFC 6665 §4.5.1: a subscription has a dialog of its own, no call's
         package = None if given is None else self._packages.get(given.package)
         wanted_s = granted_s(request)
         if given is None or package is None:

@@ -128,7 +128,7 @@ def _far_end(source: Hop) -> Uri:
 
 def dialog_id(request: Request) -> DialogId:
     """The id under which a request from the other side finds its dialog: its To tag is our tag (§12.2.2)."""
-    return request.call_id, request.to.tag or "", request.from_.tag or ""
+    return request.call_id, request.to_tag or "", request.from_.tag or ""
 
 
 def allows(message: Request | Response, method: str) -> bool:

@@ -74,7 +74,7 @@ def receive_message(
 ) -> None:
     """Take a message from somebody whom we allow to write; the policy has looked at that before."""
     request = transaction.request
-    tag = None if request.to.tag else endpoint.ids.tag()
+    tag = None if request.to_tag else endpoint.ids.tag()
     content_type = request.content_type or "text/plain"  # §10: a message without a body, which needs no type
     if request.body and content_type not in ACCEPTED:
         # RFC 3261 §8.2.3: a body type that we do not understand is 415 with what we accept.

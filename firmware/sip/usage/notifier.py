@@ -89,7 +89,7 @@ class Watcher:
             ("Expires", str(expires_s)),
             *common_headers(self.endpoint),
         )
-        tag = self.dialog.local.tag if transaction.request.to.tag is None else None
+        tag = self.dialog.local.tag if transaction.request.to_tag is None else None
         transaction.respond(make_response(transaction.request, 200, to_tag=tag, headers=headers), now_s)
         self._expires_at_s = now_s + expires_s
         self._sent_serial = None

@@ -361,7 +361,7 @@ class Referral:
         self._is_decided = True
         self._endpoint.timers.clear(self, "undecided")
         request = self._transaction.request
-        to_tag = self.session.dialog.local.tag if request.to.tag is None else None
+        to_tag = self.session.dialog.local.tag if request.to_tag is None else None
         self._transaction.respond(make_response(request, status, to_tag=to_tag, headers=headers), now_s)
 
     def _end(self) -> None:

@@ -193,7 +193,7 @@ class OutgoingRefer:
             transaction.respond(make_response(request, 405 if request.method != "NOTIFY" else 489), now_s)
             return
         if self._dialog is None:
-            self._bind(as_callee(request, request.to.tag or "")._replace(local_cseq=self._cseq, is_caller=True))
+            self._bind(as_callee(request, request.to_tag or "")._replace(local_cseq=self._cseq, is_caller=True))
         elif self._dialog.remote.tag != request.from_.tag:
             # RFC 6665 §4.4.1: of several that answer one request we follow the first.
             transaction.respond(make_response(request, 481), now_s)

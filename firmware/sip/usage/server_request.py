@@ -23,17 +23,18 @@ def supported(settings: AgentSettings) -> tuple[str, ...]:
 
 def refusal(settings: AgentSettings, request: Request) -> Response | None:
     """The response that refuses the request, None when it may be processed. In the order that §8.2 asks for."""
-    method = request.method
-    if method not in KNOWN_METHODS:
+    if request.method not in KNOWN_METHODS:
         # §8.2.1: a method that we know but do not allow is 405, one that nobody knows 501 (§21.5.2); both list Allow.
-        return make_response(request, 405 if method in METHODS else 501, headers=(("Allow", ALLOW),))
-    if method == "CANCEL":
+        return make_response(request, 405 if request.method in METHODS else 501, headers=(("Allow", ALLOW),))
+    if request.method == "CANCEL":
         return None
-    known = supported(settings)
-    required = [tag for tag in request.get_all("Require") if tag.lower() not in known]
     if not request.uri.is_sip:
         # §8.2.2.1: a scheme that we do not support is 416.
         return make_response(request, 416)
+    required = request.get_all("Require")
+    if required:
+        known = supported(settings)
+        required = tuple([tag for tag in required if tag.lower() not in known])
     if required:
         # §8.2.2.3: options that we do not understand are listed in Unsupported. Proxy-Require is not ours to judge.
         return make_response(request, 420, headers=(("Unsupported", ", ".join(required)),))

@@ -232,7 +232,7 @@ class Subscription:
         transaction.respond(make_response(request, 200), now_s)
         if self._dialog is None:
             # §4.4.1: the dialog is made by the NOTIFY, which may come before the 2xx.
-            self._dialog = as_callee(request, request.to.tag or "")._replace(local_cseq=self._cseq, is_caller=True)
+            self._dialog = as_callee(request, request.to_tag or "")._replace(local_cseq=self._cseq, is_caller=True)
             self._endpoint.dialogs[self._dialog.id] = self
         else:
             self._dialog = self._dialog.heard(request.cseq.number).refreshed(request)
