@@ -56,11 +56,11 @@ from firmware.sip.transaction.layer import ServerTransaction, response_hop
 from firmware.sip.usage.admission import Admission
 from firmware.sip.usage.caller import NO_TAKEOVER
 from firmware.sip.usage.dialog import dialog_id
-from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.endpoint import KNOWN_METHODS, AccountKnowledge, Endpoint
 from firmware.sip.usage.flows import Flows
 from firmware.sip.usage.incoming_call import UnansweredCall
 from firmware.sip.usage.legs import accept_transfer, command_leg, obey_dismissal, place, refuse_transfer
-from firmware.sip.usage.options import OptionsQuery, capabilities
+from firmware.sip.usage.options import OptionsQuery, capabilities, conference_contact
 from firmware.sip.usage.relocation import relocate
 from firmware.sip.usage.server_request import refusal
 from firmware.sip.usage.session import Session
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "Agent", "AgentSettings"]
 
+TRANSACTED_METHODS = KNOWN_METHODS - {"OPTIONS"}  # those that change something
 DESK_METHODS = frozenset(("MESSAGE", "NOTIFY", "SUBSCRIBE"))
 OUTSIDE_METHODS = DESK_METHODS | {"REFER"}  # within a call a REFER is the call's
 STUN_FIRST_OCTETS = (b"\x00", b"\x01")  # RFC 8489 §5: the two first bits are zero; Binding's classes have no other octets
@@ -85,6 +86,7 @@ class Agent:
         self._endpoint = Endpoint(settings, ids, self)
         self._registrations = {knowledge.account.name: Flows(self._endpoint, knowledge) for knowledge in self._endpoint.accounts.values()}
         self._admission = Admission(settings.gate, ids)
+        self._capabilities = capabilities(settings)
         self._open_desk: Desk | None = None
         if settings.gate.watchers:
             self._desk()  # who is watched must see every call from the first on; else the desk opens with its first visitor
@@ -206,14 +208,25 @@ class Agent:
                 pass  # §8.1.3.3: a response with more than one Via was misrouted and is discarded
 
     def _receive_fresh(self, request: Request, source: Hop, now_s: float) -> None:
-        """A request that is whole; what is not wanted here ends before it costs a transaction."""
-        is_server = self._endpoint.is_server(source.host)
-        if not self._admission.is_unwanted(request, self._endpoint.settings.users, is_server=is_server):
+        """A request that is whole. What is not wanted here, or only asks, is answered without a transaction (§8.2.7, a stateless UAS)."""
+        if self._admission.is_unwanted(request, self._endpoint.settings.users, is_server=self._endpoint.is_server(source.host)):
+            answer = self._admission.refusal(request)
+        elif request.to_tag is None and request.method not in TRANSACTED_METHODS:
+            answer = self._answer_at_once(request, source)
+        else:
             self._endpoint.layer.receive_request(request, source, now_s)
             return
-        refusal = self._admission.refusal(request)
-        if refusal is not None:
-            self._endpoint.emit(Send(hop=response_hop(request.via, source), data=refusal.to_bytes()))
+        if answer is not None:
+            self._endpoint.emit(Send(hop=response_hop(request.via, source), data=answer.to_bytes()))
+
+    def _answer_at_once(self, request: Request, source: Hop) -> Response:
+        """OPTIONS (§11.2), and every method that is not allowed here: the answer to a repetition is the same, so nothing is remembered."""
+        tag = self._admission.stateless_tag(request)
+        refused = refusal(self._endpoint.settings, request)
+        if refused is not None:
+            return _tagged(refused, tag)
+        headers = self._capabilities + conference_contact(self._endpoint, request, source)
+        return make_response(request, 200, to_tag=tag, headers=headers)
 
     def _answer_malformed(self, error: MalformedRequest, source: Hop) -> None:
         """§16.3 item 1, §8.2: what cannot be understood is refused without keeping state."""
@@ -255,8 +268,6 @@ class Agent:
             transaction.respond(_tagged(refused, self._ids.tag()), now_s)
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
-        elif request.method == "OPTIONS":
-            transaction.respond(capabilities(self._endpoint, transaction), now_s)
         elif request.method in OUTSIDE_METHODS:
             self._desk().receive_request(transaction, self._called_account(transaction), now_s)
         else:

@@ -53,6 +53,22 @@ def test_options_is_answered_with_what_we_can_do(wire: Wire) -> None:
     assert answer.to.tag
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "NoSuchMethod"])
+def test_what_changes_nothing_is_answered_without_remembering_it(wire: Wire, method: str) -> None:
+    # RFC 3261 §8.2.7: a stateless UAS gives the same tag for the same request consistently.
+    wire.incoming(method, branch="z9hG4bKsame")
+    wire.incoming(method, branch="z9hG4bKsame")
+    wire.incoming(method, branch="z9hG4bKother")
+    first, again, other = [message for message in wire.sent if isinstance(message, Response)]
+    assert first == again
+    assert first.to.tag != other.to.tag
+    assert wire.agent.is_idle
+    stranger = Wire()
+    stranger.agent = Agent(AgentSettings(), SeededIds(2), 100.0)
+    stranger.incoming(method, branch="z9hG4bKsame")
+    assert stranger.response().to.tag != first.to.tag  # no other agent gives it, so that nobody can foretell it
+
+
 def test_a_question_to_a_neighbour_brings_one_answer(wire: Wire) -> None:
     wire.command(QueryOptions(key="k", target=BOB))
     wire.reply(200)

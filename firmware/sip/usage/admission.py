@@ -6,6 +6,7 @@ Order: `is_unwanted` before a transaction exists, so that silence costs nothing 
 from __future__ import annotations
 
 from firmware.errors import RemoteProtocolError
+from firmware.hashes import sha256
 from firmware.ids import IdSource
 from firmware.sip.auth import NONCE_LIFETIME_S, Authorization, Credentials, Verdict, make_challenge, make_nonce, verify
 from firmware.sip.gate import Gate, Proof
@@ -22,11 +23,12 @@ class Admission:
         self._gate = gate
         self._ids = ids
         self._key = ids.nonce().encode()
+        self._tag_key = self._key
         self._counts: dict[str, tuple[int, float]] = {}  # nonce: highest nc, and when it was seen first
 
     def is_unwanted(self, request: Request, users: frozenset[str] | None, *, is_server: bool) -> bool:
         """Whether the request comes from a scanner, from where nothing is taken, or for a user whom we do not know."""
-        if request.to.tag is not None or request.method in ("ACK", "CANCEL"):
+        if request.to_tag is not None or request.method in ("ACK", "CANCEL"):
             return False  # dialogs and transactions know by themselves what belongs to them
         agent = (request.get("User-Agent") or "").lower()
         if agent and any(name in agent for name in self._gate.scanners):
@@ -39,7 +41,12 @@ class Admission:
     def refusal(self, request: Request) -> Response | None:
         """What an unwanted request is answered; None: nothing."""
         status = self._gate.unwanted.status
-        return None if status is None else make_response(request, status, to_tag=self._ids.tag())
+        return None if status is None else make_response(request, status, to_tag=self.stateless_tag(request))
+
+    def stateless_tag(self, request: Request) -> str:
+        """The To tag of an answer that leaves no state behind (§8.2.7): a repetition gets the same one, nobody can guess another's."""
+        known = "\n".join((request.via.branch or "", request.call_id, request.from_.tag or "", str(request.cseq)))
+        return sha256(self._tag_key + known.encode()).hexdigest()[:16]
 
     def wants_proof(self, request: Request, *, is_server: bool) -> bool:
         """Whether the request must prove a password."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from firmware.sip.events import Hop, OptionsAnswered, QueryOptions
 from firmware.sip.header_lines import Headers
-from firmware.sip.message import Request, Response, make_response
-from firmware.sip.transaction.layer import ServerTransaction
+from firmware.sip.message import Request, Response
+from firmware.sip.settings import AgentSettings
 from firmware.sip.usage.addressing import common_headers, contact, first_hop, own_address, preloaded_route, request_uri
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
@@ -13,20 +13,21 @@ from firmware.sip.usage.negotiation import SDP
 from firmware.sip.usage.server_request import supported
 
 
-def capabilities(endpoint: Endpoint, transaction: ServerTransaction) -> Response:
-    """§11.2: the answer to OPTIONS outside a dialog: 200 with Allow, Accept, Accept-Encoding, Accept-Language, Supported."""
-    settings, request = endpoint.settings, transaction.request
-    headers: Headers = (
+def capabilities(settings: AgentSettings) -> Headers:
+    """§11.2: what the 200 to OPTIONS outside a dialog tells: Allow, Accept, Accept-Encoding, Accept-Language, Supported."""
+    return (
         ("Allow", ALLOW),
         ("Accept", SDP),
         ("Accept-Encoding", "identity"),
         ("Accept-Language", "en"),
         ("Supported", ", ".join(supported(settings))),
     )
-    if settings.conference and request.uri.user_text == settings.conference:
-        # RFC 4579 §5: whether a URI is that of a conference can be asked by OPTIONS.
-        headers = (*headers, ("Contact", contact(endpoint, transaction.source, None, is_focus=True)))
-    return make_response(request, 200, to_tag=endpoint.ids.tag(), headers=headers)
+
+
+def conference_contact(endpoint: Endpoint, request: Request, source: Hop) -> Headers:
+    """RFC 4579 §5: whether a URI is that of a conference can be asked by OPTIONS; the Contact of the answer says so, if it is."""
+    name = endpoint.settings.conference
+    return (("Contact", contact(endpoint, source, None, is_focus=True)),) if name and request.uri.user_text == name else ()
 
 
 class OptionsQuery:
