@@ -32,6 +32,7 @@ MATRIX: dict[str, set[str]] = {
         "firmware.sip.uri",
         "dns",
     },
+    "firmware.ice": {"firmware.errors", "firmware.sdp", "firmware.stun"},
     "firmware.media": {"firmware.errors", "firmware.ids", "firmware.sdp", "firmware.stun", "hw.api"},
     "firmware.door": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind"},
     "firmware.config": {"firmware.errors", "firmware.hashes", "firmware.ids"},
@@ -57,7 +58,7 @@ THIRD_PARTY_FILES = {
     "hw/alsa.py": {"alsaaudio"},
     "hw/serial_port.py": {"serial"},
 }
-PURE = ("firmware/sip", "firmware/sdp", "firmware/stun", "firmware/door", "hw/decode")
+PURE = ("firmware/sip", "firmware/sdp", "firmware/stun", "firmware/ice", "firmware/door", "hw/decode")
 IMPURE_MODULES = {
     "asyncio", "socket", "time", "random", "secrets", "threading", "logging", "os", "select", "ssl", "subprocess", "queue",
     "multiprocessing", "concurrent", "signal", "sqlite3", "uuid",

@@ -66,6 +66,7 @@ NOT_LOADED = {
     "firmware.demo",
     "firmware.media.srtp", "firmware.media.dtls", "firmware.media.keying",  # libsrtp2, OpenSSL: calls that are encrypted
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
+    "firmware.ice", "firmware.media.mapping",  # a door behind a translator
 }  # fmt: skip
 
 

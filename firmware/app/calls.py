@@ -68,6 +68,7 @@ class Calls:
         rtcp_mux: bool = False,
         rtcp_xr: bool = False,
         ice: Callable[[], IceCredentials | None] = lambda: None,
+        ice_lite: bool = True,
     ) -> None:
         """`listed`: the targets of the configuration by address, user@host in lower case: their digits count after a transfer as well.
 
@@ -87,6 +88,7 @@ class Calls:
         self._rtcp_mux = rtcp_mux
         self._rtcp_xr = rtcp_xr
         self._ice = ice
+        self._ice_lite = ice_lite
         self._moves = 0
         self._asked = 0
         self._wishes: dict[door.CallName, TransferKey] = {}  # REFERs that become a call as soon as the door wants it
@@ -391,6 +393,8 @@ class Calls:
                 rtcp_mux=self._rtcp_mux,
                 rtcp_xr=self._rtcp_xr,
                 ice=self._ice(),
+                ice_lite=self._ice_lite,
+                mapped=leg.port.mapped,
             )
         return leg.media
 

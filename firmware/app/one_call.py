@@ -89,6 +89,7 @@ class _OneCall:
             rtcp_mux=self._settings.network.rtcp_mux,
             rtcp_xr=True,
             ice=lambda: ice_credentials(self._settings),
+            ice_lite=self._settings.network.ice != "full",
         )
         await line.start()
         for number in (signal.SIGINT, signal.SIGTERM):

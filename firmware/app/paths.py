@@ -1,27 +1,28 @@
-"""Where the sound of a call goes when both sides do ICE: the other side checks whether it reaches us, and nominates a way (RFC 8445).
+"""Where the sound of a call goes when both sides do ICE (RFC 8445): the shell around `firmware.ice`, one path a call.
 
-We are a lite agent: the one candidate that we have is the port in our description, so all there is to do is to answer checks from it and to
-follow the nomination. That fits a door which the other side can reach, in the house or with a public address. Gathering addresses through a
-STUN server, and checks of our own, are not here: a door behind a translator is reached through its server, or not at all.
+Lite, the other side checks whether it reaches us and nominates a way: there is nothing to do but to answer and to follow. Full, an agent of
+ours checks as well; it begins with the stream, because the audio thread is who reads the port, and passes on what is no sound.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from firmware.media.session import MediaPort
-from firmware.sdp.ice import IceSession
+from firmware.sdp.ice import IceCredentials, IceSession
 from firmware.sdp.offer_answer import MediaSession
 
+if TYPE_CHECKING:  # a lite station does not load it
+    from firmware.ice.agent import Effect, IceAgent
+
+log = logging.getLogger("portero.paths")
+
 Address = tuple[str, int]
-
-
-class _Path(NamedTuple):
-    port: MediaPort
-    session: MediaSession
-    ice: IceSession
-    nominated: Address | None = None
+Follow = Callable[[Address], None]  # sound goes there from now on
 
 
 class Paths:
@@ -35,34 +36,119 @@ class Paths:
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
         """A stream begins."""
         if session.ice is not None:
-            self._paths[call] = _Path(port, session, session.ice)
+            self._begin(call, port, session, session.ice)
 
     def placed(self, call: str, session: MediaSession) -> MediaSession:
-        """A further offer and answer: what was nominated still counts, unless the other side begins anew (RFC 8445 §9)."""
+        """A further offer and answer: what was agreed still counts, unless one side begins anew with other credentials (RFC 8445 §9)."""
         path = self._paths.get(call)
         if path is None or session.ice is None:
             return session
-        nominated = path.nominated if session.ice == path.ice else None
-        self._paths[call] = path._replace(session=session, ice=session.ice, nominated=nominated)
-        return session if nominated is None else at(session, nominated)
+        if session.ice.theirs != path.theirs:
+            path.close()
+            self._begin(call, path.port, session, session.ice)
+            return session
+        path.session = session
+        return session if path.remote is None else at(session, path.remote)
 
     def stop(self, call: str) -> None:
         """The stream ends."""
-        self._paths.pop(call, None)
+        path = self._paths.pop(call, None)
+        if path is not None:
+            path.close()
 
     def receive(self, call: str, datagram: bytes, source: Address) -> None:
         """What looks like STUN came to the stream's port."""
         path = self._paths.get(call)
-        if path is None:
-            return
-        from firmware.media.stun import judge
+        if path is not None:
+            path.receive(datagram, source)
 
-        verdict = judge(datagram, source, path.ice)
+    def _begin(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession) -> None:
+        kind = _Lite if ice.is_lite else _Full
+        self._paths[call] = path = kind(call, port, session, ice, lambda remote: self._follow(call, remote))
+        path.begin()
+
+    def _follow(self, call: str, remote: Address) -> None:
+        path = self._paths[call]
+        if remote != path.remote:
+            path.remote = remote
+            self._move(call, at(path.session, remote))
+
+
+class _Path:
+    """What both kinds have. `remote` is where sound goes, None: where the description says."""
+
+    def __init__(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession, follow: Follow) -> None:
+        self.call = call
+        self.port = port
+        self.session = session
+        self.ice = ice
+        self.theirs: IceCredentials = ice.theirs
+        self.remote: Address | None = None
+        self.follow = follow
+
+    def begin(self) -> None: ...
+    def receive(self, datagram: bytes, source: Address) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Lite(_Path):
+    def receive(self, datagram: bytes, source: Address) -> None:
+        from firmware.ice.lite import judge
+
+        verdict = judge(datagram, source, self.ice)
         if verdict.answer:
-            path.port.send(verdict.answer, source)
-        if verdict.nominated and source != path.nominated:
-            self._paths[call] = path._replace(nominated=source)
-            self._move(call, at(path.session, source))
+            self.port.send(verdict.answer, source)
+        if verdict.nominated:
+            self.follow(source)
+
+
+class _Full(_Path):
+    def begin(self) -> None:
+        from firmware.ice.agent import IceAgent
+
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._agent: IceAgent = IceAgent(
+            self.ice,
+            transaction_id=lambda: os.urandom(12),
+            tie_breaker=lambda: int.from_bytes(os.urandom(8), "big"),
+        )
+        self._agent.start(self._loop.time())
+        self._carry_out()
+
+    def receive(self, datagram: bytes, source: Address) -> None:
+        self._agent.receive(datagram, source, self._loop.time())
+        self._carry_out()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _fire(self) -> None:
+        self._agent.handle_timer(self._loop.time())
+        self._carry_out()
+
+    def _carry_out(self) -> None:
+        for effect in self._agent.take_effects():
+            self._do(effect)
+        self.close()
+        deadline = self._agent.next_deadline()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._fire)
+
+    def _do(self, effect: Effect) -> None:
+        from firmware.ice.agent import NoWay, Send, Use
+
+        match effect:
+            case Send(datagram, to):
+                self.port.send(datagram, to)
+            case Use(remote, is_final):
+                if is_final and (selected := self._agent.selected) is not None:
+                    log.info("call %s: sound goes to %s port %d (%s)", self.call, *remote, selected.kind.value)
+                self.follow(remote)
+            case NoWay():
+                log.warning(
+                    "call %s: none of the addresses of the other side can be reached; sound goes where its description says", self.call
+                )
 
 
 def at(session: MediaSession, address: Address) -> MediaSession:

@@ -84,6 +84,7 @@ class SoundSystem:
         return self._engine is not None and self._engine.running
 
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
+        port.hand_over()
         self.engine.start(call, port, session)
         if session.ice is not None or session.protection is not None:
             self._loop = asyncio.get_running_loop()

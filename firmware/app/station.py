@@ -22,6 +22,7 @@ from firmware.app.inbox import Inbox
 from firmware.app.journal import Journal
 from firmware.app.last_run import found_late, left_in
 from firmware.app.line import Line
+from firmware.app.media_ports import MediaPorts
 from firmware.app.messages import Messages
 from firmware.app.presence import Presence
 from firmware.app.quality_reports import QualityReports
@@ -40,7 +41,6 @@ from firmware.door.state import Door
 from firmware.errors import MediaError, RemoteProtocolError, UsersError
 from firmware.ids import IdSource
 from firmware.media import events as media
-from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec_list import codec_list
 from firmware.sip import events as sip
 from firmware.sip.notices import RequestAnswered
@@ -82,12 +82,13 @@ class Station:
             own=settings.sound,
             takes_messages=settings.message.take,
         )
+        self._ports = MediaPorts(settings, self.inbox.put)
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
             sound=self.sound,
-            open_port=self._open_port,
+            open_port=self._ports.open,
             codecs=codec_list(audio.codecs, redundancy=audio.redundancy, comfort_noise=audio.comfort_noise),
             ptime_ms=20,
             session_id=ids.uint32,
@@ -97,6 +98,7 @@ class Station:
             rtcp_mux=settings.network.rtcp_mux,
             rtcp_xr=True,
             ice=lambda: ice_credentials(settings),
+            ice_lite=settings.network.ice != "full",
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
@@ -155,6 +157,7 @@ class Station:
         await self._read_users()
         self._work.add_done_callback(self._work_ended)
         self.line.attach(self.supervisor.guarded("line", self._on_line))
+        self._ports.start()
         self._warming = self.loop.call_later(WARM_UP_AFTER_S, self._warm_up)
 
     async def stop(self) -> None:
@@ -167,6 +170,7 @@ class Station:
         for lock in self.settings.lock:
             self.board.relay(lock.name).release()
         self.hooks.close()
+        self._ports.close()
         with suppress(MediaError):  # a card that hangs: the process ends, and its thread with it
             self.sound.close()
         self.board.close()
@@ -286,10 +290,6 @@ class Station:
             self._protections.warm_up()
         except MediaError as error:
             self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
-
-    def _open_port(self) -> MediaPort:
-        first, last = self.settings.network.rtp_ports
-        return open_port(self.settings.network.bind, range(first, last + 1), dscp=self.settings.network.dscp_rtp)
 
     def _on_line(self, event: sip.Event) -> None:
         self.observe(event)

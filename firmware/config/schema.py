@@ -42,7 +42,8 @@ class Network(NamedTuple):
     dns: tuple[str, ...] = ()  # name servers instead of those of the machine: "192.168.1.1" or "192.168.1.1:5353"
     rtp_ports: tuple[Annotated[int, is_port], ...] = (10000, 10099)  # first and last; a call takes two
     rtcp_mux: bool = True  # offer to send reports over the port of the sound (RFC 5761); a phone that cannot leaves it
-    ice: Literal["off", "lite"] = "lite"  # lite: phones that look for a way to the door (RFC 8445) find that it answers
+    ice: Literal["off", "lite", "full"] = "lite"  # RFC 8445: lite answers phones that look for a way to the door, full looks itself
+    stun: str = ""  # "stun.example" or with a port: tells under which address a translator (NAT) shows the door; empty: nobody is asked
     dscp_sip: Annotated[int, between(0, 63)] = 24  # CS3, RFC 4594 §4.1
     dscp_rtp: Annotated[int, between(0, 63)] = 46  # EF, RFC 4594 §4.1
 

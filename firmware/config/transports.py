@@ -6,12 +6,14 @@ import re
 import socket
 from pathlib import Path as FilePath
 
+from firmware.config.checks import HOST_PATTERN
 from firmware.config.problems import Path, Report
 from firmware.config.schema import Settings
 
 SECURE = ("tls", "wss")
 NAME_SERVERS_MAX = 4  # all of them are asked within seconds; the C library takes three
 TRANSPORT_PATTERN = re.compile(r";transport=([A-Za-z]+)", re.IGNORECASE)
+STUN_PATTERN = re.compile(rf"(?P<host>{HOST_PATTERN})(?::(?P<port>\d{{1,5}}))?")
 NAME_SERVER_PATTERN = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>\d{1,5}))?|(?P<bare>[0-9A-Fa-f:]+)")
 
 
@@ -22,6 +24,17 @@ def name_server(text: str) -> tuple[str, int] | None:
         return None
     host, port = match["v4"] or match["v6"] or match["bare"], int(match["port"] or 53)
     return (host, port) if is_address(host) and 0 < port < 65536 else None
+
+
+def stun_server(text: str) -> tuple[str, int] | None:
+    """Host and port of a STUN server, written as in [network] stun; None when it is none. Its port is 3478 (RFC 8489 §8.1)."""
+    match = STUN_PATTERN.fullmatch(text)
+    if match is None:
+        return None
+    host, port = match["host"], int(match["port"] or 3478)
+    is_bracketed = host.startswith("[")
+    usable = is_address(host[1:-1]) if is_bracketed else True
+    return (host.strip("[]"), port) if usable and 0 < port < 65536 else None
 
 
 def is_address(text: str) -> bool:
@@ -40,12 +53,22 @@ def check_transports(settings: Settings, report: Report) -> None:
     _check_ports(settings, report)
     _check_tls(settings, report)
     _check_addresses(settings, report)
+    _check_ways(settings, report)
     dns = settings.network.dns
     if len(dns) > NAME_SERVERS_MAX:
         report.complain(("network", "dns"), f"there are {len(dns)} name servers", f"keep to {NAME_SERVERS_MAX}")
     for index, server in enumerate(dns):
         if name_server(server) is None:
             report.complain(("network", "dns", index), f'"{server}" is no address', 'write "192.168.1.1" or "192.168.1.1:5353"')
+
+
+def _check_ways(settings: Settings, report: Report) -> None:
+    """What finds a way for sound through translators."""
+    network = settings.network
+    if network.stun and stun_server(network.stun) is None:
+        report.complain(("network", "stun"), f'"{network.stun}" is no server', 'write "stun.example" or "stun.example:3478"')
+    if network.ice == "full" and not network.rtcp_mux:
+        report.complain(("network", "ice"), '"full" needs one port for sound and reports', "write rtcp_mux = true")
 
 
 def _check_ports(settings: Settings, report: Report) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from firmware.errors import MediaError
@@ -18,6 +19,7 @@ DSCP_EXPEDITED: Final = 46  # EF: conversational sound (RFC 4594 §4.1, RFC 3246
 PRIORITY_INTERACTIVE: Final = 6  # the highest that an unprivileged process may ask for (socket(7), SO_PRIORITY)
 # Enough for a second of 20 ms packets from one sender and a flood to be dropped by the kernel, not to fill the memory.
 RECEIVE_BUFFER_BYTES: Final = 65_536
+DATAGRAM_MAX: Final = 1500  # no more fits through the networks there are; a longer one is cut, and then no STUN
 ATTEMPTS_MAX: Final = 64  # a range with 64 occupied pairs in a row is misconfigured, not busy
 
 
@@ -29,6 +31,8 @@ class MediaPort:
         self._rtcp = rtcp
         self.rtp_port: int = rtp.getsockname()[1]
         self.family: socket.AddressFamily = rtp.family
+        self.mapped: tuple[str, int] | None = None  # where a STUN server sees the RTP port, None: nobody has asked, or nobody answered
+        self._keeper: Callable[[], None] | None = None
 
     @property
     def rtp_fd(self) -> int:
@@ -47,8 +51,27 @@ class MediaPort:
         with contextlib.suppress(OSError):
             self._rtp.sendto(datagram, (mapped, port))
 
+    def receive(self) -> tuple[bytes, tuple[str, int]] | None:
+        """What waits at the RTP port and who sent it; None when nothing does. Only before a stream runs: then the core reads."""
+        try:
+            datagram, source = self._rtp.recvfrom(DATAGRAM_MAX)
+        except OSError:
+            return None
+        return datagram, (source[0].removeprefix("::ffff:"), source[1])
+
+    def keep(self, keeper: Callable[[], None]) -> None:
+        """Somebody reads the port until it is handed over or closed; then `keeper` is called, once, and must stop."""
+        self._keeper = keeper
+
+    def hand_over(self) -> None:
+        """The core reads from now on."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper()
+
     def close(self) -> None:
         """Give both ports back. Allowed in any state."""
+        self.hand_over()
         self._rtp.close()
         self._rtcp.close()
 

@@ -26,6 +26,19 @@ def is_group(text: str) -> bool:
     return text == "255.255.255.255" or 224 <= int(text.partition(".")[0]) <= 239
 
 
+def is_private(text: str) -> bool:
+    """Whether the numeric address `text` means something only nearby: RFC 1918, RFC 4193, loopback, link-local, a provider's (RFC 6598)."""
+    if ":" in text:
+        first = text.partition(":")[0].lower()
+        return text == "::1" or (len(first) == 4 and (first[:2] in ("fc", "fd") or "fe80" <= first <= "febf"))
+    if not is_ipv4(text):
+        return False
+    high, low = (int(octet) for octet in text.split(".")[:2])
+    return (
+        high in (10, 127) or (high, low) in ((192, 168), (169, 254)) or (high == 172 and low >> 4 == 1) or (high == 100 and low >> 6 == 1)
+    )
+
+
 def is_ipv6(text: str) -> bool:
     """Whether `text` is an IPv6 address (RFC 4291 §2.2), without brackets and zone."""
     head, gap, tail = text.partition("::")

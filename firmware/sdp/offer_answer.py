@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
-from firmware.sdp.codec import DYNAMIC_FIRST, PAYLOAD_TYPE_MAX, Codec, codecs_of, fitting_ptime_ms
+from firmware.sdp.codec import Codec, codecs_of, fitting_ptime_ms
+from firmware.sdp.codec_choice import heard_after_answer, heard_after_offer, in_both, pick, renumbered
 from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
-from firmware.sdp.ice import IceCredentials, IceSession, ice_attributes, ice_credentials
+from firmware.sdp.ice import Candidate, IceCredentials, IceSession, ice_attributes, ice_session, is_mismatch, local_candidates
 from firmware.sdp.protection import (
     DTLS_PROFILES,
     PLAIN,
@@ -35,7 +36,6 @@ USERNAME: Final = "door"  # of o=: RFC 8866 §5.2 allows "-" as well, but some p
 PTIME_STEP_MS: Final = 10  # the media core packetises in steps of 10 ms
 PTIME_MIN_MS: Final = 10
 PTIME_MAX_MS: Final = 60  # more costs delay and tears long holes at each lost packet; peers that ask for more play less as well
-ALWAYS_HEARD: Final = ("PCMU", "PCMA")
 DIGITS: Final = frozenset(range(12))  # 0-9 * #: a receiver without them is of no use for digits
 
 
@@ -79,6 +79,7 @@ class LocalMedia(NamedTuple):
 
     `host` is the numeric address that the description states; '' lets the agent put the local address of the hop there before it calls us.
     RTP is received on `rtp_port`, RTCP on the next (RFC 3550 §11), or with `rtcp_mux` on the same when both sides want that (RFC 5761).
+    `mapped` is where a STUN server sees `rtp_port`: one more candidate, and with `states_mapped` also the address of the description.
     """
 
     rtp_port: int
@@ -88,8 +89,23 @@ class LocalMedia(NamedTuple):
     ptime_ms: int = 20
     protection: Protection = PLAIN
     rtcp_mux: bool = False
-    ice: IceCredentials | None = None  # answer checks of connectivity under these
+    ice: IceCredentials | None = None  # for checks of connectivity
+    ice_lite: bool = True  # only answer them; a full agent offers ICE and checks by itself
+    mapped: tuple[str, int] | None = None
+    states_mapped: bool = False
     rtcp_xr: bool = False  # take and send the VoIP metrics of RFC 3611, where the other side does
+
+    @property
+    def reflexive(self) -> tuple[str, int] | None:
+        """`mapped`, where it can stand for `host`: of the same family, and a station's address."""
+        if self.mapped is None or (":" in self.mapped[0]) != (":" in self.host) or is_null(self.mapped[0]) or is_group(self.mapped[0]):
+            return None
+        return self.mapped
+
+    @property
+    def stated(self) -> tuple[str, int]:
+        """The address and port of our description."""
+        return (self.reflexive if self.states_mapped else None) or (self.host, self.rtp_port)
 
 
 class MediaSession(NamedTuple):
@@ -138,20 +154,18 @@ def make_offer(
     if profile is None:
         raise NoCommonMedia("the call must be encrypted, and keys may not be sent over signalling that is not")
     if previous is None:
-        ours = _offered_line(local, profile, local.codecs, direction)
+        ours = _offered_line(local, profile, local.codecs, direction, ice=_offers_ice(local))
         return _describe(local, (ours,), previous=None)
     place = active_line(previous)
     lines = [_refused(media) for media in previous.media]
     if place is None:
         # RFC 3264 §8.1: a new stream goes below the existing ones, or takes the slot of a disabled one.
-        lines.append(_offered_line(local, profile, local.codecs, direction))
+        lines.append(_offered_line(local, profile, local.codecs, direction, ice=_offers_ice(local)))
     else:
         kept = previous.media[place]
-        line = _offered_line(local, kept.protocol, _renumbered(local.codecs, codecs_of(kept)), direction)
-        if local.ice is not None and kept.attribute("ice-ufrag") is not None:
-            # RFC 8839 §4.4.1: where ICE runs, every further offer says so. Of its own accord a lite agent begins it never.
-            line = line._replace(attributes=(*line.attributes, *ice_attributes(local.ice, local.host, local.rtp_port)))
-        lines[place] = line
+        # RFC 8839 §4.4.1: where ICE runs, every further offer says so.
+        goes_on = kept.attribute("ice-ufrag") is not None
+        lines[place] = _offered_line(local, kept.protocol, renumbered(local.codecs, codecs_of(kept)), direction, ice=goes_on)
     return _describe(local, tuple(lines), previous=previous)
 
 
@@ -170,19 +184,21 @@ def make_answer(
     for place, media in enumerate(offer.media):
         if _usable(offer, media, local) is None:
             continue
-        common = _common(codecs_of(media), local.codecs)
-        picked = _picked(common, local.codecs)
+        common = in_both(codecs_of(media), local.codecs)
+        picked = pick(common, local.codecs)
         reply = reply_to(offer, media, local.protection)
         if reply is None or not picked:
             continue
         mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
-        ice = _ice_session(local, offer, media) if mux else None
+        ice = _ice_session(local, offer, media, is_offerer=False) if mux else None
         ours = direction.met_by(_direction(offer, media, may_be_null=ice is not None))
         lines = [_refused(other) for other in offer.media]
         xr = local.rtcp_xr and _takes_xr(offer, media)
-        lines[place] = _audio_line(local, media.protocol, picked, ours, (*reply.attributes, *_mux(mux), *_xr(xr), *_ice(local, ice)))
+        lines[place] = _audio_line(
+            local, media.protocol, picked, ours, (*reply.attributes, *_mux(mux), *_xr(xr), *_ice_reply(local, offer, media, ice))
+        )
         answer = _describe(local, tuple(lines), previous=previous, times=offer.times)
-        session = _session(offer, media, local, send=picked, receive=_heard(common, picked), direction=ours)
+        session = _session(offer, media, local, send=picked, receive=heard_after_answer(common, picked), direction=ours)
         return answer, _multiplexed(session._replace(protection=reply.agreed, rtcp_xr=xr, ice=ice), mux)
     raise NoCommonMedia(_why_none(offer, local))
 
@@ -201,17 +217,17 @@ def read_answer(offer: SessionDescription, answer: SessionDescription, local: Lo
     if _usable(answer, theirs, local) is None:
         raise NoCommonMedia("the other side refused the audio stream, or answered with an address that we cannot use")
     offered = codecs_of(ours)
-    send = _common(codecs_of(theirs), offered)
+    send = in_both(codecs_of(theirs), offered)
     if not any(codec.is_sound for codec in send):
         raise NoCommonMedia("the answer names none of the codecs that we offered")
     mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
-    ice = _ice_session(local, answer, theirs) if mux and ours.attribute("ice-ufrag") is not None else None
+    ice = _ice_session(local, answer, theirs, is_offerer=True) if mux and ours.attribute("ice-ufrag") is not None else None
     direction = _direction(offer, ours).met_by(_direction(answer, theirs, may_be_null=ice is not None))
     try:
         agreed = read_reply(ours, answer, theirs, local.protection)
     except ValueError as error:
         raise NoCommonMedia(str(error)) from None
-    session = _session(answer, theirs, local, send=send, receive=_receivable(offered, send), direction=direction)
+    session = _session(answer, theirs, local, send=send, receive=heard_after_offer(offered, send), direction=direction)
     return _multiplexed(session._replace(protection=agreed, rtcp_xr=local.rtcp_xr and _takes_xr(answer, theirs), ice=ice), mux)
 
 
@@ -230,15 +246,15 @@ def _describe(
     assert is_ipv4(local.host) or is_ipv6(local.host), "whoever asks for a description has put a numeric address in"
     assert not is_null(local.host), "a wildcard is no address that anyone could send to"
     family = "IP6" if ":" in local.host else "IP4"
+    stated, _ = local.stated
     first = Origin(username=USERNAME, session_id=local.session_id, version=FIRST_VERSION, family=family, host=local.host)
     description = SessionDescription(
         # RFC 3264 §8: the o= line stays what it was, version aside, though the address may have changed meanwhile: it is a name.
         origin=first if previous is None else previous.origin,
-        connection=Connection(family=family, host=local.host),
+        connection=Connection(family="IP6" if ":" in stated else "IP4", host=stated),
         # RFC 3264 §6: the t= line of an answer equals that of the offer.
         times=times,
-        # RFC 8839 §5.3.
-        attributes=(("ice-lite", None),) if any(line.attribute("ice-ufrag") is not None for line in media) else (),
+        attributes=_ice_kind(local) if any(line.attribute("ice-ufrag") is not None for line in media) else (),
         media=media,
     )
     if previous is None or description == previous:
@@ -247,10 +263,9 @@ def _describe(
     return description._replace(origin=previous.origin._replace(version=previous.origin.version + 1))
 
 
-def _offered_line(local: LocalMedia, profile: str, codecs: tuple[Codec, ...], direction: Direction) -> MediaDescription:
-    return _audio_line(
-        local, profile, codecs, direction, (*offered_attributes(local.protection, profile), *_mux(local.rtcp_mux), *_xr(local.rtcp_xr))
-    )
+def _offered_line(local: LocalMedia, profile: str, codecs: tuple[Codec, ...], direction: Direction, *, ice: bool) -> MediaDescription:
+    more = (*offered_attributes(local.protection, profile), *_mux(local.rtcp_mux), *_xr(local.rtcp_xr))
+    return _audio_line(local, profile, codecs, direction, (*more, *_ice(local)) if ice else more)
 
 
 def _mux(wanted: bool) -> tuple[Attribute, ...]:
@@ -261,13 +276,41 @@ def _xr(wanted: bool) -> tuple[Attribute, ...]:
     return (("rtcp-xr", XR_VOIP),) if wanted else ()
 
 
-def _ice(local: LocalMedia, session: IceSession | None) -> tuple[Attribute, ...]:
-    return () if session is None else ice_attributes(session.ours, local.host, local.rtp_port)
+def _offers_ice(local: LocalMedia) -> bool:
+    """Of its own accord a lite agent begins it never."""
+    return local.ice is not None and not local.ice_lite and local.rtcp_mux
 
 
-def _ice_session(local: LocalMedia, description: SessionDescription, media: MediaDescription) -> IceSession | None:
-    theirs = ice_credentials(description, media)
-    return None if local.ice is None or theirs is None else IceSession(local.ice, theirs)
+def _ice_kind(local: LocalMedia) -> tuple[Attribute, ...]:
+    """RFC 8839 §5.3, §5.6; `ice2` says that we nominate as RFC 8445 does, once."""
+    return (("ice-lite", None),) if local.ice_lite else (("ice-options", "ice2"),)
+
+
+def _ice(local: LocalMedia) -> tuple[Attribute, ...]:
+    return () if local.ice is None else ice_attributes(local.ice, _candidates(local))
+
+
+def _candidates(local: LocalMedia) -> tuple[Candidate, ...]:
+    """A lite agent has none but its own (RFC 8445 §5.2): the address of the description, which somebody may have to reach from afar."""
+    if local.ice_lite:
+        return local_candidates(*local.stated, None)
+    return local_candidates(local.host, local.rtp_port, local.reflexive)
+
+
+def _ice_reply(local: LocalMedia, offer: SessionDescription, media: MediaDescription, session: IceSession | None) -> tuple[Attribute, ...]:
+    if session is not None:
+        return _ice(local)
+    # RFC 8839 §4.2.5, §5.5.
+    return (("ice-mismatch", None),) if local.ice is not None and is_mismatch(offer, media) else ()
+
+
+def _ice_session(local: LocalMedia, description: SessionDescription, media: MediaDescription, *, is_offerer: bool) -> IceSession | None:
+    if local.ice is None:
+        return None
+    session = ice_session(local.ice, description, media, is_lite=local.ice_lite, is_offerer=is_offerer)
+    if session is None or local.ice_lite:
+        return session
+    return session._replace(local=_candidates(local))
 
 
 def _takes_xr(description: SessionDescription, media: MediaDescription) -> bool:
@@ -286,7 +329,7 @@ def _multiplexed(session: MediaSession, mux: bool) -> MediaSession:
 def _why_none(offer: SessionDescription, local: LocalMedia) -> str:
     """One sentence for the journal: what kept every line of the offer from being used."""
     lines = [media for media in offer.media if _usable(offer, media, local) is not None]
-    if not any(codec.is_sound for media in lines for codec in _common(codecs_of(media), local.codecs)):
+    if not any(codec.is_sound for media in lines for codec in in_both(codecs_of(media), local.codecs)):
         return "no m= line of the offer has a codec, a transport and an address that we can use"
     if local.protection.encryption is Encryption.OFF:
         return "the other side wants the call encrypted, and encryption is switched off here"
@@ -304,7 +347,7 @@ def _audio_line(
     attributes += [("ptime", str(local.ptime_ms)), (direction.value, None), *more]
     return MediaDescription(
         kind="audio",
-        port=local.rtp_port,
+        port=local.stated[1],
         protocol=protocol,
         formats=tuple(str(codec.payload_type) for codec in codecs),
         attributes=tuple(attributes),
@@ -352,65 +395,6 @@ def _direction(description: SessionDescription, media: MediaDescription, *, may_
         # RFC 3264 §8.4: the old hold, c=0.0.0.0, says that nothing can be received there.
         return Direction.of(sends=stated.sends, receives=False)
     return stated
-
-
-def _common(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """Our codecs that they name too: their order and numbers (RFC 3264 §6.1), our parameters."""
-    found: list[Codec] = []
-    for codec in theirs:
-        match = next((own for own in ours if own.same_encoding(codec)), None)
-        if match is not None:
-            found.append(match.with_payload_type(codec.payload_type))
-    return tuple(found)
-
-
-def _picked(common: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """The one codec that an answer names, and what accompanies it; () when there is none.
-
-    RFC 3264 §6.1 recommends the offerer's order unless there is a reason: whoever configured ours has one. With a second codec in the
-    answer either side could change to it at any moment, and we would have to be ready for both.
-    """
-    sound = [codec for codec in common if codec.is_sound]
-    if not sound:
-        return ()
-    best = min(sound, key=lambda codec: next(place for place, own in enumerate(ours) if own.same_encoding(codec)))
-    matching = [codec for codec in common if not codec.is_sound and codec.clock_rate_hz == best.clock_rate_hz]
-    if not any(codec.is_telephone_event for codec in matching):
-        # RFC 4733 §2.1: events share the sequence and timestamps of the sound, hence its clock. Peers that name Opus often list only
-        # events of 8000 Hz, and a digit that opens a door is worth more than the rule.
-        matching += [codec for codec in common if codec.is_telephone_event]
-    return (best, *matching)
-
-
-def _heard(common: tuple[Codec, ...], picked: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """What may reach us after our answer: what it names, and digits under any number of the offer: some peers do not look."""
-    return picked + tuple(codec for codec in common if codec.is_telephone_event and codec not in picked)
-
-
-def _receivable(offered: tuple[Codec, ...], send: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """What may reach us after our offer: what the answer names, under our numbers.
-
-    RFC 3264 §7: the offerer may cease listening for formats that the answer does not name. G.711 costs nothing and is what confused peers
-    fall back to, so it is always understood, and so are digits. Peers that answer with other numbers should still send ours (§6.1); some
-    send their own, so these are understood where they are free.
-    """
-    heard = tuple(own for own in offered if not own.is_sound or own.name in ALWAYS_HEARD or any(own.same_encoding(named) for named in send))
-    taken = {codec.payload_type for codec in offered}
-    return heard + tuple(codec for codec in send if codec.payload_type not in taken)
-
-
-def _renumbered(codecs: tuple[Codec, ...], before: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """RFC 3264 §8.3.2: within a session a payload number keeps its meaning, so known codecs keep theirs and new ones get free ones."""
-    numbers = {codec.payload_type for codec in before}
-    out: list[Codec] = []
-    for codec in codecs:
-        known = next((old for old in before if old.same_encoding(codec)), None)
-        number = codec.payload_type if known is None else known.payload_type
-        if known is None and number in numbers:
-            number = next(n for n in range(DYNAMIC_FIRST, PAYLOAD_TYPE_MAX + 1) if n not in numbers)
-        numbers.add(number)
-        out.append(codec.with_payload_type(number))
-    return tuple(out)
 
 
 def _session(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import pytest
 
 from firmware.app.paths import Paths
 from firmware.media.session import MediaPort, open_port
-from firmware.sdp.ice import IceCredentials, IceSession
+from firmware.sdp.ice import IceCredentials, IceSession, local_candidates
 from firmware.sdp.offer_answer import MediaSession
 from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
 from firmware.stun.message import BINDING_REQUEST, attribute, message
@@ -85,3 +86,36 @@ def test_calls_without_ice_and_calls_that_are_over_answer_nothing(ends: tuple[Me
         with pytest.raises(BlockingIOError):
             peer.recvfrom(1500)
     assert paths.placed("plain", session()) == session()
+
+
+def test_two_full_agents_find_each_other_and_both_follow() -> None:
+    """Two doors on one loop; what each port receives is handed over as the audio thread would."""
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        ports = [open_port("127.0.0.1", range(20_000, 24_000)) for _ in range(2)]
+        theirs = [local_candidates("127.0.0.1", port.rtp_port, None) for port in ports]
+        moves: list[asyncio.Future[MediaSession]] = [loop.create_future() for _ in ports]
+        paths = [Paths(lambda _call, moved, each=each: each.done() or each.set_result(moved)) for each in moves]  # type: ignore[misc]
+        for here, there in ((0, 1), (1, 0)):
+            loop.add_reader(ports[here].rtp_fd, deliver, ports[here], paths[here])
+            ours, other = (ICE.ours, ICE.theirs) if here == 0 else (ICE.theirs, ICE.ours)
+            ice = IceSession(ours, other, is_lite=False, is_controlling=here == 0, local=theirs[here], remote=theirs[there])
+            paths[here].start("c", ports[here], AGREED._replace(ice=ice, remote_host="192.0.2.1"))
+        moved = await asyncio.wait_for(asyncio.gather(*moves), 20)
+        assert [(each.remote_host, each.remote_rtp_port) for each in moved] == [
+            ("127.0.0.1", ports[1].rtp_port),
+            ("127.0.0.1", ports[0].rtp_port),
+        ]
+        for port, each in zip(ports, paths, strict=True):
+            each.stop("c")
+            loop.remove_reader(port.rtp_fd)
+            port.close()
+
+    asyncio.run(story())
+
+
+def deliver(port: MediaPort, paths: Paths) -> None:
+    received = port.receive()
+    if received is not None:
+        paths.receive("c", *received)

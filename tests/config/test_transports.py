@@ -9,7 +9,7 @@ import pytest
 from firmware.config.load import load
 from firmware.config.problems import ConfigErrors
 from firmware.config.schema import Settings
-from firmware.config.transports import name_server
+from firmware.config.transports import name_server, stun_server
 
 
 def loaded(folder: Path, text: str) -> Settings:
@@ -42,6 +42,22 @@ def test_a_name_server_is_an_address_and_perhaps_a_port(text: str, server: tuple
     assert name_server(text) == server
 
 
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("stun.example", ("stun.example", 3478)),
+        ("stun.example:19302", ("stun.example", 19302)),
+        ("192.0.2.1", ("192.0.2.1", 3478)),
+        ("[2001:db8::1]:5000", ("2001:db8::1", 5000)),
+        ("[2001:db8::x]", None),
+        ("stun.example:0", None),
+        ("", None),
+    ],
+)
+def test_a_stun_server_is_a_host_and_perhaps_a_port(text: str, server: tuple[str, int] | None) -> None:
+    assert stun_server(text) == server
+
+
 def test_all_transports_can_be_switched_on_at_once(tmp_path: Path) -> None:
     settings = loaded(
         tmp_path,
@@ -69,6 +85,9 @@ def test_all_transports_can_be_switched_on_at_once(tmp_path: Path) -> None:
         ('[network]\ntransports = ["tls", "tcp"]\ntls_port = 5060', "network.tls_port: 5060 is the sip_port already; give another"),
         ('[network]\ntransports = ["ws", "wss"]\nws_port = 1\nwss_port = 1', "network.wss_port: 1 is the ws_port already"),
         ('[network]\ntransports = ["udp", "udp"]', "network.transports: a transport stands twice"),
+        ('[network]\nstun = "a b"', 'network.stun: "a b" is no server; write "stun.example" or "stun.example:3478"'),
+        ('[network]\nstun = "stun.example:70000"', 'network.stun: "stun.example:70000" is no server'),
+        ('[network]\nice = "full"\nrtcp_mux = false', 'network.ice: "full" needs one port for sound and reports; write rtcp_mux = true'),
         ('[network]\ndns = ["dns.example"]', 'network.dns[1]: "dns.example" is no address'),
         ('[network]\ndns = ["1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5"]', "network.dns: there are 5 name servers; keep to 4"),
         ('[tls]\nkey = "/k.pem"', "tls.key: there is no certificate of ours; add: certificate"),

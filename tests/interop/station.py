@@ -127,14 +127,20 @@ class Station:
 
 
 @contextlib.contextmanager
-def station(folder: Path, *, host: str, config: str, network: str = "", arguments: tuple[str, ...] = ()) -> Iterator[Station]:
-    """Start the daemon with the common configuration followed by `config` (TOML); `network` are more lines of its [network]."""
+def station(
+    folder: Path, *, host: str, config: str, network: str = "", arguments: tuple[str, ...] = (), inside: tuple[str, ...] = ()
+) -> Iterator[Station]:
+    """Start the daemon with the common configuration followed by `config` (TOML); `network` are more lines of its [network].
+
+    `inside` is what its command begins with: of a namespace where `host` is one of ours.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    sip_port, rtp_first = free_port(host), free_port(host)
+    looked = "127.0.0.1" if inside else host
+    sip_port, rtp_first = free_port(looked), free_port(looked)
     common = CONFIG.format(host=host, sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + 99, folder=folder, network=network)
     (folder / "portero.toml").write_text(common + config)
     (folder / "portero.toml").chmod(0o600)
-    command = [sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml"), *arguments]
+    command = [*inside, sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml"), *arguments]
     with process(command, log=folder / "log") as daemon:
 
         def ready() -> bool:

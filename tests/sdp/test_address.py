@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
+from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null, is_private
 
 
 @given(st.ip_addresses(v=4))
@@ -64,3 +64,20 @@ def test_null_addresses_mean_send_me_nothing() -> None:
     assert is_null("::")
     assert not is_null("127.0.0.1")
     assert not is_null("")
+
+
+@pytest.mark.parametrize("text", ["10.1.2.3", "172.16.0.1", "172.31.255.1", "192.168.1.2", "127.0.0.1", "169.254.1.1", "100.64.0.1", "::1"])
+def test_addresses_that_mean_something_only_nearby(text: str) -> None:
+    assert is_private(text)
+
+
+@pytest.mark.parametrize("text", ["fd00::1", "fc12:3::", "fe80::1", "FEBF::1"])
+def test_ipv6_addresses_that_mean_something_only_nearby(text: str) -> None:
+    assert is_private(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["11.0.0.1", "172.32.0.1", "192.169.0.1", "100.128.0.1", "2001:db8::1", "fec0::1", "::2", "fd::1", "pbx.lan"]
+)
+def test_addresses_of_the_whole_world_and_names(text: str) -> None:
+    assert not is_private(text)

@@ -9,6 +9,7 @@ from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_group, is_null
 from firmware.sdp.codec import codecs_of
 from firmware.sdp.description import SessionDescription, parse
+from firmware.sdp.ice import IceCredentials
 from firmware.sdp.offer_answer import Direction, LocalMedia, NoCommonMedia, active_line, make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake, SharedKeys
 from tests.sdp.strategies import descriptions, hosts, local_codecs, protections
@@ -23,6 +24,10 @@ sides = st.builds(
     session_id=st.integers(0, 2**32 - 1),
     protection=protections(),
     rtcp_mux=st.booleans(),
+    ice=st.none() | st.just(IceCredentials("door", "d" * 22)),
+    ice_lite=st.booleans(),
+    mapped=st.none() | st.tuples(hosts, st.integers(1, 65_535)),
+    states_mapped=st.booleans(),
 )
 
 
@@ -82,8 +87,13 @@ def test_two_of_us_agree_or_both_see_that_they_cannot(door: LocalMedia, phone: L
             assert (ours.fingerprints, theirs.fingerprints) == ((phone.protection.fingerprint,), (door.protection.fingerprint,))
         case unequal:
             raise AssertionError(unequal)
-    assert (at_door.remote_host, at_door.remote_rtp_port) == (phone.host, phone.rtp_port)
-    assert (at_phone.remote_host, at_phone.remote_rtp_port) == (door.host, door.rtp_port)
+    assert (at_door.remote_host, at_door.remote_rtp_port) == phone.stated
+    assert (at_phone.remote_host, at_phone.remote_rtp_port) == door.stated
+    assert (at_door.ice is None) == (at_phone.ice is None)
+    if at_door.ice is not None and at_phone.ice is not None:
+        assert (at_door.ice.ours, at_door.ice.theirs) == (at_phone.ice.theirs, at_phone.ice.ours)
+        assert at_door.ice.is_controlling  # it offered, and the other side is full and answered, or lite
+        assert not at_phone.ice.is_controlling
     assert at_door.direction.sends == at_phone.direction.receives
     assert at_door.direction.receives == at_phone.direction.sends
     assert (at_door.dtmf_send_payload_type is None) == (at_phone.dtmf_send_payload_type is None)

@@ -30,7 +30,7 @@ def call(standpoint: Standpoint, theirs: Encryption = Encryption.OPTIONAL) -> tu
 @pytest.mark.parametrize("transport", Transport)
 def test_the_transport_says_whether_keys_may_go(transport: Transport) -> None:
     is_secure = transport in (Transport.TLS, Transport.WSS)
-    assert Standpoint.at(Hop(transport, "192.0.2.9", 5060, "192.0.2.1", 5060)) == Standpoint("192.0.2.1", is_secure)
+    assert Standpoint.at(Hop(transport, "192.0.2.9", 5060, "192.0.2.1", 5060)) == Standpoint("192.0.2.1", is_secure, is_near=False)
     assert Standpoint.stated(Via(transport.value, "192.0.2.1")).is_secure == is_secure
 
 

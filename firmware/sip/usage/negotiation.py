@@ -9,6 +9,7 @@ from copy import copy
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.sdp.address import is_private
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake
@@ -23,15 +24,19 @@ SECURE_TRANSPORTS = frozenset({Transport.TLS.value, Transport.WSS.value})
 
 
 class Standpoint(NamedTuple):
-    """From where a description of ours is sent: our address there, and whether the signalling that carries it is encrypted."""
+    """From where a description of ours is sent: our address there, and whether the signalling that carries it is encrypted.
+
+    `is_near`: it goes to somebody in a private network, hence ours, who reaches us under that address and not from outside.
+    """
 
     host: str
     is_secure: bool = False
+    is_near: bool = True
 
     @classmethod
     def at(cls, hop: Hop) -> Standpoint:
         """That of a message over `hop`."""
-        return cls(hop.local_host, hop.transport.value in SECURE_TRANSPORTS)
+        return cls(hop.local_host, hop.transport.value in SECURE_TRANSPORTS, is_private(hop.host))
 
     @classmethod
     def stated(cls, via: Via) -> Standpoint:
@@ -127,7 +132,7 @@ class Negotiation:
             # What began encrypted stays so: a re-INVITE that takes encryption away is somebody in between.
             role = self.agreed.protection.is_client if isinstance(self.agreed.protection, Handshake) else None
             protection = protection._replace(encryption=Encryption.MANDATORY, is_client=role)
-        return local._replace(host=local.host or standpoint.host, protection=protection)
+        return local._replace(host=local.host or standpoint.host, protection=protection, states_mapped=not standpoint.is_near)
 
 
 def body_of(message: Request | Response) -> bytes | None:

@@ -1,4 +1,4 @@
-"""firmware/media/stun.py: checks of connectivity against the vectors of RFC 5769, and everything that is none."""
+"""firmware/ice/lite.py: checks of connectivity against the vectors of RFC 5769, and everything that is none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.media.stun import Verdict, judge
+from firmware.ice.lite import Verdict, judge
 from firmware.sdp.ice import IceCredentials, IceSession
 from firmware.stun.attributes import PRIORITY, USERNAME
 from firmware.stun.message import BINDING_INDICATION, BINDING_REQUEST, attribute, message

@@ -1,0 +1,106 @@
+"""The ports that sound of calls travels through: from the configured range, and with a STUN server known by their outer address."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from firmware.config.schema import Settings
+from firmware.config.transports import is_address, stun_server
+from firmware.door import events as door
+from firmware.media.session import MediaPort, open_port
+
+if TYPE_CHECKING:  # most doors ask no STUN server
+    from firmware.media.mapping import MappedPorts
+
+log = logging.getLogger("portero.ports")
+
+LOOK_UP_AGAIN_S: Final = 60.0  # a name that had no address, or one where nobody answers
+
+
+class MediaPorts:
+    """Belongs to the event loop. `tell` learns whether the STUN server answers."""
+
+    def __init__(self, settings: Settings, tell: Callable[[door.Input], None]) -> None:
+        self._settings = settings
+        self._network = settings.network
+        self._tell = tell
+        self._mapped: MappedPorts | None = None
+        self._search: asyncio.Task[None] | None = None
+        self._silent = asyncio.Event()
+
+    def open(self) -> MediaPort:
+        """A port for one call. Raises MediaError."""
+        return self._open() if self._mapped is None else self._mapped.take()
+
+    def start(self) -> None:
+        """Keep ports ready, if there is a server to ask."""
+        if self._network.stun:
+            from firmware.media.mapping import MappedPorts
+
+            self._mapped = MappedPorts(self._open, ready=most_at_once(self._settings), heard=self._heard)
+            self._search = asyncio.get_running_loop().create_task(self._find(self._mapped))
+
+    def close(self) -> None:
+        if self._search is not None:
+            self._search.cancel()
+        if self._mapped is not None:
+            self._mapped.close()
+
+    def _open(self) -> MediaPort:
+        first, last = self._network.rtp_ports
+        return open_port(self._network.bind, range(first, last + 1), dscp=self._network.dscp_rtp)
+
+    def _heard(self, answers: bool) -> None:
+        server = self._network.stun
+        if not answers:
+            self._silent.set()
+            detail = f"the STUN server {server} does not answer: phones in other networks may not hear the door"
+            self._tell(door.HealthChanged(part="stun", working=False, detail=detail))
+        elif self._silent.is_set():
+            self._silent.clear()
+            self._tell(door.HealthChanged(part="stun", working=True, detail="answers again"))
+        else:
+            log.info("the STUN server %s answers", server)
+
+    async def _find(self, mapped: MappedPorts) -> None:
+        """Where the server is; again and again, as long as none answers."""
+        found = stun_server(self._network.stun)
+        assert found is not None, "the configuration was checked"
+        host, port = found
+        while True:
+            addresses = (host,) if is_address(host) else await self._addresses(host)
+            usable = [address for address in addresses if self._is_usable(address)]
+            if usable:
+                # Translators are an affair of IPv4; where there is none of its addresses IPv6 has firewalls at least.
+                mapped.start((min(usable, key=lambda address: ":" in address), port))
+                await self._silent.wait()
+            else:
+                self._silent.set()
+                self._tell(door.HealthChanged(part="stun", working=False, detail=f"the STUN server {host} has no address that we can use"))
+            await asyncio.sleep(LOOK_UP_AGAIN_S)
+
+    async def _addresses(self, host: str) -> tuple[str, ...]:
+        from firmware.app.wiring.transports import name_servers
+        from firmware.net.names import LookupFailed
+        from firmware.net.system_names import SystemNames
+
+        try:
+            return await SystemNames(name_servers(self._settings)).addresses(host)
+        except LookupFailed as error:
+            log.warning("the STUN server %s: %s", host, error)
+            return ()
+
+    def _is_usable(self, address: str) -> bool:
+        """A port that is bound to one address has its family."""
+        bind = self._network.bind
+        return not bind or (":" in bind) == (":" in address)
+
+
+def most_at_once(settings: Settings) -> int:
+    """How many phones one press may ring at the same time."""
+    buttons = [len(button.targets) for button in settings.button]
+    steps = [len(step.targets) for step in settings.step]
+    return max((*buttons, *steps, 1))

@@ -1,0 +1,72 @@
+"""firmware/app/media_ports.py: ports from the configured range, and what is told of the STUN server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from firmware.app.media_ports import LOOK_UP_AGAIN_S, MediaPorts, most_at_once
+from firmware.config.schema import Button, Settings, Step
+from firmware.door import events as door
+from tests.media.test_mapping import OUTSIDE, Server
+from tests.net.loops import pause, run_flying, turns
+
+NETWORK = Settings().network._replace(bind="127.0.0.1", rtp_ports=(28_000, 29_999))
+
+
+def test_without_a_server_a_port_is_opened_when_it_is_wanted() -> None:
+    ports = MediaPorts(Settings(network=NETWORK), lambda _input: None)
+    port = ports.open()
+    assert 28_000 <= port.rtp_port <= 29_999
+    assert port.mapped is None
+    port.close()
+    ports.close()
+
+
+@pytest.mark.parametrize("comes_late", [False, True])
+def test_ports_are_known_as_soon_as_the_server_answers_and_its_silence_is_told(*, comes_late: bool) -> None:
+    async def story() -> None:
+        told: list[door.Input] = []
+        server = Server()
+        server.is_silent = comes_late
+        server.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))
+        host, number = server.transport.get_extra_info("sockname")
+        ports = MediaPorts(Settings(network=NETWORK._replace(stun=f"{host}:{number}")), told.append)
+        ports.start()
+        await pause(LOOK_UP_AGAIN_S)
+        states = [each.working for each in told if isinstance(each, door.HealthChanged) and each.part == "stun"]
+        assert states == ([False] if comes_late else [])
+        server.is_silent = False
+        await pause(2 * LOOK_UP_AGAIN_S)
+        port = ports.open()
+        assert port.mapped == (OUTSIDE, port.rtp_port + 100)
+        states = [each.working for each in told if isinstance(each, door.HealthChanged) and each.part == "stun"]
+        assert states == ([False, True] if comes_late else [])
+        port.close()
+        ports.close()
+        server.transport.close()
+        await turns(5)
+
+    run_flying(story())
+
+
+def test_a_name_without_a_usable_address_is_told() -> None:
+    async def story() -> None:
+        told: list[door.Input] = []
+        ports = MediaPorts(Settings(network=NETWORK._replace(stun="[::1]:3478")), told.append)  # the ports have the other family
+        ports.start()
+        await pause(1)
+        assert [(each.part, each.working) for each in told if isinstance(each, door.HealthChanged)] == [("stun", False)]
+        ports.open().close()
+        ports.close()
+        await turns(5)
+
+    run_flying(story())
+
+
+def test_as_many_are_kept_ready_as_one_press_may_ring() -> None:
+    assert most_at_once(Settings()) == 1
+    bell = Button("bell", targets=("anna", "bob", "carl"))
+    assert most_at_once(Settings(button=(bell,))) == 3
+    assert most_at_once(Settings(button=(bell,), step=(Step("night", targets=("a", "b", "c", "d")),))) == 4

@@ -1,0 +1,89 @@
+"""Ways for the sound: a full agent with baresip's, and a door behind a translator with a STUN server between."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.interop.hearing import likeness
+from tests.interop.peers import eventually
+from tests.interop.station import station
+from tests.interop.test_baresip import AS_RECORDED, BUTTON, HEARD, RESIDENT, VISITOR, heard_at_door
+from tests.interop.test_encryption import CALLS_IN, OPEN, resident, sound
+from tests.interop.translator import DOOR, OUTER, PHONE, SERVER, translated
+
+FULL = 'ice = "full"\n'
+TALK_S = 8  # speech is compared over four of these seconds, from the second on
+
+
+@pytest.mark.parametrize("phone_does", ["", "dtls_srtp"])
+@pytest.mark.parametrize("door_calls", [True, False])
+@pytest.mark.matrix("baresip", "ICE")
+def test_two_full_agents_agree_on_a_way(tmp_path: Path, phone_does: str, *, door_calls: bool) -> None:
+    with resident(tmp_path, phone_does, ice=True) as phone:
+        config = (
+            CALLS_IN + BUTTON.format(target=phone.uri) + OPEN.format(wish="optional" if phone_does else "off") + 'key_exchange = ["dtls"]\n'
+        )
+        if phone_does and door_calls:
+            config = config.replace('"optional"', '"mandatory"')
+        with station(tmp_path / "door", host="127.0.0.2", config=config, network=FULL, arguments=sound(tmp_path)) as door:
+            if door_calls:
+                door.ctl("sim", "press", "bell")
+                door.wait_for("Ringing")
+                phone.command("accept")
+            else:
+                phone.command("dial", f"sip:door@{door.address}")
+            phone.wait_for("Call established", within_s=20)
+            agreed = door.wait_for("MediaAgreed", within_s=20, early=False)["session"]
+            assert agreed["ice"]["is_controlling"] is door_calls
+            door.wait_for("FirstAudio", within_s=20)
+            time.sleep(TALK_S)
+            phone.command("hangup")
+            door.wait_for("QualityMeasured", final=True)
+            door.process.terminate()
+            door.process.wait(40)
+        phone.wait_for("connectivity check is complete")
+        assert "sound goes to 127.0.0." in door.log  # this baresip checks from whatever address the kernel gives it
+        assert likeness(VISITOR, phone.heard(), from_s=2) > HEARD
+        assert heard_at_door(RESIDENT, tmp_path) > HEARD
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of the network belong to root")
+@pytest.mark.parametrize(
+    ("is_symmetric", "ice", "found"),
+    [
+        (False, "full", "srflx"),
+        (True, "full", "prflx"),  # what the STUN server saw is of no use: the checks reveal the port
+        (False, "off", ""),
+    ],
+)
+def test_a_door_behind_a_translator_is_heard_outside_and_hears(tmp_path: Path, ice: str, found: str, *, is_symmetric: bool) -> None:
+    ways = f'ice = "{ice}"\n'
+    speaks = ("--microphone", str(RESIDENT), "--speaker", str(tmp_path / "phone.wav"))
+    visitor = ("--microphone", str(VISITOR), "--speaker", str(tmp_path / "speaker.wav"))
+    with translated(tmp_path / "net", is_symmetric=is_symmetric) as net:
+        takes = AS_RECORDED + f'[incoming]\nallow = ["*@{DOOR}"]\nauto_answer = "always"\n'
+        with station(tmp_path / "phone", host=PHONE, config=takes, network=ways, arguments=speaks, inside=net.outside) as phone:
+            config = AS_RECORDED + BUTTON.format(target=f"sip:anna@{phone.address}")
+            asks = f'{ways}stun = "{SERVER}"\n'
+            with station(tmp_path / "door", host=DOOR, config=config, network=asks, arguments=visitor, inside=net.door) as door:
+                eventually(lambda: f"the STUN server {SERVER} answers" in door.log, within_s=40, what="ports have been asked for")
+                door.ctl("sim", "press", "bell")
+                door.wait_for("Answered")
+                agreed = phone.wait_for("MediaAgreed", early=False)["session"]
+                assert agreed["remote_host"] == OUTER
+                phone.wait_for("FirstAudio", within_s=20)
+                door.wait_for("FirstAudio", within_s=20)
+                time.sleep(TALK_S)
+                door.ctl("hangup")
+                door.wait_for("QualityMeasured", final=True)
+                phone.wait_for("QualityMeasured", final=True)
+                for each in (door, phone):
+                    each.process.terminate()
+                    each.process.wait(40)
+                assert found in next((line for line in phone.log.splitlines() if "sound goes to" in line), "")
+    assert likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
+    assert heard_at_door(RESIDENT, tmp_path) > HEARD
