@@ -83,6 +83,8 @@ def _check_gpios(settings: Settings, report: Report) -> None:
         ("contact", [each.gpio for each in settings.contact]),
     ):
         wires += [((kind, index, "gpio"), gpio) for index, gpio in enumerate(gpios) if gpio is not None]
+    if settings.system.reset_gpio is not None:
+        wires.append((("system", "reset_gpio"), settings.system.reset_gpio))
     wires += reader_wires(settings)
     check_unique(report, wires, "this GPIO")
 

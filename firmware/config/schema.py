@@ -403,6 +403,7 @@ class System(NamedTuple):
     hostname: Annotated[str, is_name] = "portero"  # "portero" is found as portero.local
     ssh_keys: tuple[Text, ...] = ()  # public keys that may log in as root; none: there is no remote login
     time_servers: tuple[Text, ...] = ()  # none: those of the network or of Debian
+    reset_gpio: Gpio | None = None  # a button to ground inside the case: held from power-on for 10 s, the device forgets everything
 
 
 class Update(NamedTuple):

@@ -1,4 +1,4 @@
-"""The command line of a flashed device: `portero appliance settle`."""
+"""The command line of a flashed device: `portero appliance settle | reset`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 def add_appliance_command(commands: Subparsers) -> argparse.ArgumentParser:
     """Add `appliance` to the command line; returns its parser for further options."""
     parser = commands.add_parser("appliance", help="what a flashed device does at its start")
-    parser.add_argument("action", choices=("settle",), help="settle: take the settings from the boot partition")
-    parser.set_defaults(command=lambda _options: _settle())
+    does = "settle: take the settings from the boot partition; reset: forget everything if the button inside the case is held"
+    parser.add_argument("action", choices=("settle", "reset"), help=does)
+    parser.set_defaults(command=lambda options: _reset() if options.action == "reset" else _settle())
     return parser
 
 
@@ -21,3 +22,10 @@ def _settle() -> int:
     from firmware.app.appliance.settle import settle
 
     return settle()
+
+
+def _reset() -> int:
+    from firmware.app.appliance.reset import Places, beep, reset
+    from hw.build import build_board
+
+    return reset(Places(), build_board, beep)

@@ -1,0 +1,159 @@
+"""`portero appliance reset`: the button inside the case that makes a device forget. Runs at each boot, before the settings are taken.
+
+The line is between a pin of the board and ground, behind the panel's screws ([system] reset_gpio): no visitor reaches it, and without that
+key there is none. Whoever holds it while the power comes on, and for HOLD_S more, takes users, secrets, journal, recordings and remote
+login off the device. The file on the boot partition stays as it is, and so does the memory of updates: old holes do not come back so.
+
+The panel's lamps blink while it is held, shine when it is done, and the loudspeaker gives a tone, if the settings name them.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from firmware.app.update.device import Device
+from firmware.app.update.ledger import News
+from firmware.config.load import load
+from firmware.config.schema import Settings
+from firmware.errors import PorteroError
+from hw.api import Board, ContactEdge, HardwareError, HardwareEvent, SoundCard
+from hw.settings import BoardSettings, InputSettings
+
+HOLD_S = 10.0
+FIRST_S = 3.0  # the line's level is known within its debounce; a board that is slow to answer is no held button
+BLINK_S = 0.4
+TONE_S = 1.5
+OVERWRITTEN_BYTES_MAX = 1 << 20  # a file of secrets is small; what is larger is recordings
+FORGOTTEN = ("config", "portero", "ssh")
+LINE = "reset"
+
+
+class Places(NamedTuple):
+    """Where things lie. A test has its own."""
+
+    data: Path = Path("/data")
+    files: tuple[Path, ...] = (Path("/boot/firmware/portero.toml"), Path("/etc/portero/portero.toml"))
+    device: Device = Device()
+
+
+def reset(places: Places, build: Callable[[BoardSettings], Board], sound: Callable[[SoundCard], None]) -> int:
+    """Look at the line, and do it when it is held; also go on with what a power cut has interrupted. The exit code."""
+    settings = _settings(places)
+    if not (places.data / LINE).exists():
+        gpio = settings.system.reset_gpio
+        if gpio is None:
+            return 0
+        try:
+            if not _held(settings, gpio, build, lambda: _begin(places), sound):
+                return 0
+        except HardwareError as error:
+            print(f"portero appliance reset: {error}", file=sys.stderr)
+            return 1
+    forget(places)
+    print("the device has forgotten everything but its boot partition")
+    return 0
+
+
+def _settings(places: Places) -> Settings:
+    """The file that an installer sees, else the device's own; without one that can be read there is no line to look at."""
+    for file in places.files:
+        try:
+            return load(file, outside_service=True)
+        except PorteroError:
+            continue
+    return Settings()
+
+
+def _held(
+    settings: Settings,
+    gpio: int,
+    build: Callable[[BoardSettings], Board],
+    begin: Callable[[], None],
+    sound: Callable[[SoundCard], None],
+) -> bool:
+    """Whether the line is held from now on for HOLD_S; `begin` is called then. The relays are not touched. Raises HardwareError."""
+    from firmware.app.wiring.board import board_settings
+
+    whole = board_settings(settings)
+    wires = BoardSettings(contacts=(InputSettings(name=LINE, gpio=gpio, debounce_ms=50),), lamps=whole.lamps, sound=whole.sound)
+    events: queue.SimpleQueue[HardwareEvent] = queue.SimpleQueue()
+    board = build(wires)
+    try:
+        board.start(events.put)
+        if not _active(events, FIRST_S, otherwise=False):
+            return False
+        for lamp in whole.lamps:
+            board.lamp(lamp.name).set(on=True, blink_period_s=BLINK_S)
+        if not _active(events, HOLD_S, otherwise=True):
+            return False
+        begin()
+        for lamp in whole.lamps:
+            board.lamp(lamp.name).set(on=True)
+        sound(board.sound)
+        return True
+    finally:
+        board.close()
+
+
+def _active(events: queue.SimpleQueue[HardwareEvent], limit_s: float, *, otherwise: bool) -> bool:
+    """What the line's next change says, or `otherwise` when there is none in time."""
+    while True:
+        try:
+            event = events.get(timeout=limit_s)
+        except queue.Empty:
+            return otherwise
+        if isinstance(event, ContactEdge):
+            return event.active
+
+
+def _begin(places: Places) -> None:
+    """From here on it is done, whatever happens to the power."""
+    handle = os.open(places.data / LINE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.close(handle)
+    os.sync()
+
+
+def forget(places: Places) -> None:
+    """Empty the folders, files of secrets overwritten first. The folders stay: they are mounted elsewhere as well."""
+    for name in FORGOTTEN:
+        for path in sorted((places.data / name).rglob("*"), reverse=True):
+            if path.is_file() and not path.is_symlink():
+                _overwrite(path)
+        for path in (places.data / name).iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    device = places.device
+    try:
+        device.remember(device.ledger.telling(News("reset", device.version, "by the button inside the case")))
+    except PorteroError as error:
+        print(f"portero appliance reset: {error}", file=sys.stderr)
+    (places.data / LINE).unlink(missing_ok=True)
+    os.sync()
+
+
+def _overwrite(path: Path) -> None:
+    """Nothing of a small file stays in its blocks. (A card keeps old copies of what was overwritten, as flash memory does.)"""
+    size = path.stat().st_size
+    if size <= OVERWRITTEN_BYTES_MAX:
+        with path.open("r+b") as file:
+            file.write(bytes(size))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def beep(card: SoundCard) -> None:
+    """A tone at the panel; a card that is not there yet says nothing."""
+    from firmware.app.acoustics.panel import tone
+
+    try:
+        tone(card, TONE_S)
+    except HardwareError as error:
+        print(f"portero appliance reset: {error}", file=sys.stderr)
