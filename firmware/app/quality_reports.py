@@ -126,8 +126,8 @@ def _report(call: sip.CallAnswered, session: MediaSession, quality: QualityRecor
         local_id=own,
         remote_id=str(call.remote.uri.without_headers()),
         orig_id=own,
-        local_address=MediaAddress(call.local_host, session.local_port),
-        remote_address=MediaAddress(session.remote_host, session.remote_rtp_port),
+        local_address=MediaAddress(call.local_host, session.local_port, quality.ssrc),
+        remote_address=MediaAddress(session.remote_host, session.remote_rtp_port, quality.remote_ssrc),
         local=local,
         remote=remote,
     )

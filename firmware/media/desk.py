@@ -334,6 +334,7 @@ class Desk:
             self._pump.stats(stream.slot),
             stream.history,
             self._pump.voip(stream.slot),
+            ssrc=stream.identity.ssrc,
             duration_ms=(time.monotonic_ns() - stream.started_ns) // 1_000_000,
             period_ms=self._period_ns / 1e6,
             late_periods=stream.late_periods,

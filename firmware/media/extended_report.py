@@ -8,8 +8,9 @@ XR_UNKNOWN: Final = 127  # of a level, an R factor or a score
 
 
 class VoipFields(Protocol):
-    """The fields that are read, each a small number."""
+    """The fields that are read, each a number."""
 
+    ssrc: int
     loss_rate: int
     discard_rate: int
     burst_density: int
@@ -27,9 +28,11 @@ class VoipFields(Protocol):
 class VoipMetrics(NamedTuple):
     """How one side hears the other (RFC 3611 §4.7); percent, milliseconds, decibels, None where it was not measured.
 
+    `ssrc` is that of the source that was heard; without one it means nothing.
     A burst begins and ends with a packet that was lost or came too late, with fewer than 16 played in a row between; the rest is gap.
     """
 
+    ssrc: int
     loss_percent: float
     discard_percent: float
     burst_loss_percent: float
@@ -52,6 +55,7 @@ def read_voip(c: VoipFields) -> VoipMetrics:
 
     listening, conversation = known(c.mos_listening), known(c.mos_conversation)
     return VoipMetrics(
+        ssrc=c.ssrc,
         loss_percent=c.loss_rate / 2.56,
         discard_percent=c.discard_rate / 2.56,
         burst_loss_percent=c.burst_density / 2.56,

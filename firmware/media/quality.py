@@ -46,10 +46,13 @@ class QualityRecord:
     `recovered_ms` was lost on the way and had from redundancy in later packets: heard, and no loss to `mos_heard`.
     `encryption` says how keys were agreed on, '' for a plain call. `there`: how the other side heard us, by its extended report.
     `buffer_history_ms` samples the jitter buffer's delay every `history_interval_ms`.
+    `ssrc` is our own, `remote_ssrc` that of the source which was heard last, None when none was.
     `echo`: what the canceller knew at that moment, None when it is off.
     """
 
     call: str
+    ssrc: int
+    remote_ssrc: int | None
     codec: str
     duration_ms: int
     packets_sent: int
@@ -94,6 +97,7 @@ def measured(
     history: DelayHistory,
     voip: tuple[VoipMetrics, VoipMetrics | None],
     *,
+    ssrc: int,
     duration_ms: int,
     period_ms: float,
     late_periods: int,
@@ -102,26 +106,25 @@ def measured(
     echo: EchoStats | None = None,
 ) -> QualityRecord:
     """The record of a stream from the core's counters, the sampled buffer delay and the card's own counters since it began."""
-    curve = history.samples_ms()
-    mean_ms = sum(curve) / len(curve) if curve else 0.0
-    lost = max(0, stats.packets_lost)
-    # One packet is filled and one period waits in the card on its way out; the other side's own card is not ours to know.
-    mouth_to_ear_ms = session.ptime_ms + (stats.rtt_ms or 0.0) / 2 + mean_ms + period_ms
+    curve, mean_ms = _curve(history)
+    mouth_to_ear_ms = _mouth_to_ear_ms(stats, session.ptime_ms + mean_ms + period_ms)
     here, there = voip
     remote_percent = None if stats.remote_packets_lost is None else percent(max(0, stats.remote_packets_lost), stats.packets_sent)
     return QualityRecord(
         call=call,
+        ssrc=ssrc,
+        remote_ssrc=here.ssrc if stats.heard else None,
         codec=session.codec.name,
         duration_ms=duration_ms,
         packets_sent=stats.packets_sent,
         packets_received=stats.packets_received,
-        packets_lost=lost,
+        packets_lost=_lost(stats),
         packets_late=stats.packets_late,
         packets_duplicate=stats.packets_duplicate,
         packets_reordered=stats.packets_reordered,
         packets_rejected=stats.packets_invalid + stats.packets_foreign,
         packets_refused=stats.packets_refused,
-        loss_percent=percent(lost, stats.packets_expected),
+        loss_percent=percent(_lost(stats), stats.packets_expected),
         burst_loss_percent=here.burst_loss_percent,
         burst_ms=here.burst_ms,
         gap_loss_percent=here.gap_loss_percent,
@@ -149,13 +152,29 @@ def measured(
     )
 
 
+def _curve(history: DelayHistory) -> tuple[tuple[float, ...], float]:
+    """The delays as they were sampled, and their mean."""
+    curve = history.samples_ms()
+    return curve, sum(curve) / len(curve) if curve else 0.0
+
+
+def _mouth_to_ear_ms(stats: StreamStats, here_ms: float) -> float:
+    """One packet is filled, the buffer waits, and one period waits in the card on its way out; the other side's own we do not know."""
+    return here_ms + (stats.rtt_ms or 0.0) / 2
+
+
+def _lost(stats: StreamStats) -> int:
+    """Duplicates may make the count of RFC 3550 §6.4.1 negative."""
+    return max(0, stats.packets_lost)
+
+
 def _recovered_ms(stats: StreamStats) -> int:
     return stats.samples_recovered * 1000 // stats.rate_hz
 
 
 def _unheard(stats: StreamStats, ptime_ms: int) -> int:
     """Packets that the ear missed: what redundancy brought back was heard."""
-    missed = max(0, stats.packets_lost) + stats.packets_late + stats.packets_discarded
+    missed = _lost(stats) + stats.packets_late + stats.packets_discarded
     return max(0, missed - _recovered_ms(stats) // ptime_ms)
 
 

@@ -21,6 +21,7 @@ def quality(call: str = "p7.1") -> QualityRecord:
         stats,
         DelayHistory(100),
         (NOTHING_HEARD._replace(burst_ms=120), None),
+        ssrc=1,
         duration_ms=4000,
         period_ms=20.0,
         late_periods=1,

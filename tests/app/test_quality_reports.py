@@ -41,7 +41,8 @@ def answered(call: str = "c", account: sip.AccountName | None = HOME, call_id: s
 
 def quality(call: str = "c", *, remote_loss_percent: float | None = 2.5) -> QualityRecord:
     return QualityRecord(
-        call=call, codec="PCMA", duration_ms=60_400, packets_sent=3000, packets_received=2940, packets_lost=60, packets_late=30,
+        call=call, ssrc=0x1A2B, remote_ssrc=0xCAFE,
+        codec="PCMA", duration_ms=60_400, packets_sent=3000, packets_received=2940, packets_lost=60, packets_late=30,
         packets_duplicate=0, packets_reordered=0, packets_rejected=0, loss_percent=2.0, jitter_ms=3.6, buffer_ms_mean=41.5,
         buffer_ms_max=80.2, concealed_ms=1200, recovered_ms=0, late_periods=0, overruns=0, underruns=0, round_trip_ms=24.4,
         remote_loss_percent=remote_loss_percent, remote_jitter_ms=4.2, mouth_to_ear_ms=95.0, mos_heard=4.1,
@@ -74,8 +75,8 @@ def test_it_says_which_call_it_was_and_what_the_engine_has_measured() -> None:
     report = told(made, quality())
     assert (report.kind, report.is_final, report.call_id) == (vq_rtcpxr.SESSION, True, "abc@host")
     assert (report.local_id, report.remote_id) == (str(DOOR), str(ANNA))
-    assert report.local_address == MediaAddress("192.0.2.1", 30000)
-    assert report.remote_address == MediaAddress("127.0.0.1", 9)
+    assert report.local_address == MediaAddress("192.0.2.1", 30000, 0x1A2B)
+    assert report.remote_address == MediaAddress("127.0.0.1", 9, 0xCAFE)
     local = report.local
     assert (local.burst_loss_percent, local.burst_ms, local.gap_loss_percent, local.gap_ms) == (40.2, 120, 0.8, 9000)
     assert local.gap_packets_min == 16

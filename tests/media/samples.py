@@ -19,7 +19,7 @@ NOTHING_COUNTED = StreamStats(
 )  # fmt: skip
 
 NOTHING_HEARD = VoipMetrics(
-    loss_percent=0.0, discard_percent=0.0, burst_loss_percent=0.0, gap_loss_percent=0.0, burst_ms=0, gap_ms=0, round_trip_ms=None,
+    ssrc=0, loss_percent=0.0, discard_percent=0.0, burst_loss_percent=0.0, gap_loss_percent=0.0, burst_ms=0, gap_ms=0, round_trip_ms=None,
     end_system_ms=None, echo_return_loss_db=None, r_factor=None, mos_listening=None, mos_conversation=None,
 )  # fmt: skip
 

@@ -107,6 +107,7 @@ def test_a_record_counts_late_packets_as_loss_for_the_ear_but_not_for_the_networ
         ),
         history,
         (NOTHING_HEARD, None),
+        ssrc=7,
         duration_ms=2000,
         period_ms=20.0,
         late_periods=1,
@@ -125,10 +126,19 @@ def test_what_redundancy_brought_back_is_lost_for_the_network_but_not_for_the_ea
     counted = NOTHING_COUNTED._replace(packets_expected=100, packets_lost=5, rate_hz=16_000, samples_recovered=4 * 320)
     record = measured(
         "c1", session(), counted, DelayHistory(100), (NOTHING_HEARD, None),
-        duration_ms=2000, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
+        ssrc=7, duration_ms=2000, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
     )  # fmt: skip
     assert (record.loss_percent, record.recovered_ms) == (5.0, 80)
     assert record.mos_heard == pytest.approx(mos("PCMU", 1.0, record.mouth_to_ear_ms))
+
+
+@pytest.mark.parametrize(("heard", "remote"), [(True, 9), (False, None)])
+def test_a_record_names_both_sources_once_the_other_was_heard(heard: bool, remote: int | None) -> None:
+    record = measured(
+        "c1", session(), NOTHING_COUNTED._replace(heard=heard), DelayHistory(100), (NOTHING_HEARD._replace(ssrc=9), None),
+        ssrc=7, duration_ms=1, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
+    )  # fmt: skip
+    assert (record.ssrc, record.remote_ssrc) == (7, remote)
 
 
 def test_duplicates_do_not_make_the_loss_negative() -> None:
@@ -139,6 +149,7 @@ def test_duplicates_do_not_make_the_loss_negative() -> None:
         NOTHING_COUNTED._replace(packets_expected=10, packets_lost=-3, packets_sent=10, remote_packets_lost=-1),
         DelayHistory(100),
         (NOTHING_HEARD, None),
+        ssrc=7,
         duration_ms=1,
         period_ms=20.0,
         late_periods=0,

@@ -34,6 +34,7 @@ def test_each_side_learns_how_the_other_hears_it(parties: tuple[Telling, Telling
     here, there = near.pump.voip(near.slot)
     assert (here.loss_percent, here.burst_ms, here.r_factor, here.mos_listening) == (0.0, 0, None, None)
     assert here.gap_ms >= 9000
+    assert here.ssrc == far.settings(near).ssrc
     assert there is not None
     assert (there.r_factor, there.mos_listening, there.mos_conversation, there.echo_return_loss_db) == (87, 4.2, 4.0, 32)
     assert there.loss_percent == 0.0
