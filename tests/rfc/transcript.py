@@ -9,10 +9,13 @@ A flow is a file of blocks, each headed by a line that begins with `===`:
     === silence                 the door has sent nothing more
     === event NAME              the program is told this next
     === watched by questions    first of all: the registrar has no TCP, and is asked every 10 s whether it still has us
+    === watchers                first of all: Bob may watch the door's calls
+    === proxies HOST HOST       the account's server has these addresses, of which the first is tried first
     === address HOST            the door has another address now
 
 Of a message of the door every line that is written must be there; headers that are not written are not looked at. `{?}` matches
-anything. A last line `sdp`, `sdp held` (sendonly) or `frag STATUS` (a report on a transfer) of a message of the peer is its body.
+anything. A last line of a message of the peer is its body: `sdp`, `sdp held` (sendonly), `sdp held back` (recvonly), each with `at HOST`,
+`frag STATUS` (a report on a transfer) or `text WORDS`.
 """
 
 from __future__ import annotations
@@ -28,12 +31,14 @@ from firmware.sip.events import (
     AttendedTransfer,
     CallKey,
     Command,
+    Confer,
     HangUp,
     Hold,
     IncomingCall,
     Invite,
     NetworkChanged,
     Progress,
+    ReferRequested,
     Register,
     Resume,
     Ring,
@@ -42,6 +47,7 @@ from firmware.sip.events import (
     Transport,
     Unregister,
 )
+from firmware.sip.gate import Gate
 from firmware.sip.uri import Uri
 from tests.sip.wire import CALL, HOP, MAIN, PEER, Wire, account, invite, media
 
@@ -59,6 +65,12 @@ COMMANDS: dict[str, Callable[[Wire], Command]] = {
     "unavailable": lambda wire: HangUp(call=_call(wire), status=480),
     "ring": lambda wire: Ring(call=_call(wire)),
     "answer": lambda wire: Answer(call=_call(wire), media=media()),
+    "forbid": lambda wire: HangUp(call=_call(wire), status=403),
+    "hang up on carol": lambda _: HangUp(call=MOVED),
+    "hang up on the flat": lambda _: HangUp(call=CALL),
+    "invite without offer": lambda _: invite(offerless=True),
+    "confer": lambda _: Confer(calls=(CALL, MOVED)),
+    "accept click": lambda wire: AcceptTransfer(transfer=wire.told(ReferRequested)[-1].transfer, call=CALL, media=media()),
     "hold": lambda wire: Hold(call=_call(wire)),
     "resume": lambda wire: Resume(call=_call(wire)),
     "early media": lambda wire: Progress(call=_call(wire), media=media()),
@@ -72,6 +84,22 @@ COMMANDS: dict[str, Callable[[Wire], Command]] = {
 def _call(wire: Wire) -> CallKey:
     calls = wire.told(IncomingCall)
     return calls[-1].call if calls else CALL
+
+
+def _body(line: str) -> tuple[str, str]:
+    """Content type and body that a last line stands for; none for a header."""
+    kind, _, rest = line.partition(" ")
+    match kind:
+        case "sdp":
+            manner, _, host = rest.partition("at ")
+            direction = {"": "", "held": "a=sendonly\r\n", "held back": "a=recvonly\r\n"}[manner.strip()]
+            return "application/sdp", (SDP.replace("c=IN IP4 192.0.2.9", f"c=IN IP4 {host}") if host else SDP) + direction
+        case "frag":
+            return "message/sipfrag;version=2.0", f"SIP/2.0 {rest}\r\n"
+        case "text":
+            return "text/plain", rest
+        case _:
+            return "", ""
 
 
 class Transcript:
@@ -103,6 +131,10 @@ class Transcript:
                 case "watched":
                     self._wire = Wire(AgentSettings(accounts=(account(probe_s=10.0),)))
                     self._refuses_tcp = True
+                case "watchers":
+                    self._wire = Wire(AgentSettings(accounts=(account(),), gate=Gate(watchers=("bob@*",))))
+                case "proxies":
+                    self._wire.names[PEER] = tuple([HOP._replace(host=host) for host in rest.split(" ")])
                 case "address":
                     self._wire.names[PEER] = (HOP._replace(local_host=rest),)
                     self._wire.agent.receive(NetworkChanged(), self._wire.now_s)
@@ -148,13 +180,9 @@ class Transcript:
         return pattern, names
 
     def _feed(self, lines: list[str]) -> None:
-        body = ""
-        if lines[-1] in ("sdp", "sdp held"):
-            body = SDP if lines[-1] == "sdp" else SDP + "a=sendonly\r\n"
-            lines = [*lines[:-1], "Content-Type: application/sdp"]
-        if lines[-1].startswith("frag "):
-            body = f"SIP/2.0 {lines[-1][5:]}\r\n"
-            lines = [*lines[:-1], "Content-Type: message/sipfrag;version=2.0"]
+        content_type, body = _body(lines[-1])
+        if content_type:
+            lines = [*lines[:-1], f"Content-Type: {content_type}"]
         head = "\r\n".join(re.sub(r"\{([^}]*)\}", lambda match: self._values[match[1]], line) for line in lines)
         self._wire.receive(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}", HOP)
         if self._refuses_tcp and self._wire.hops[-1].transport is Transport.TCP:
