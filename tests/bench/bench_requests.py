@@ -40,6 +40,7 @@ auto_answer = "always"
 name = "house"
 uri = "sip:door@{registrar}"
 """
+BOUND = "200 OK () [1 binding]"  # what baresip says of a REGISTER that was answered
 SDP = "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 
 
@@ -190,7 +191,7 @@ def registrations(registrar: Registrar, *orders: Callable[[], object]) -> int:
     for turn in range(REGISTRATIONS):
         before = registrar.heard
         orders[turn % len(orders)]()
-        eventually(lambda before=before: registrar.heard > before, within_s=10, what="a REGISTER")  # type: ignore[misc]  # mypy cannot infer a lambda with a bound default
+        eventually(lambda before=before: registrar.heard > before, within_s=20, what="a REGISTER")  # type: ignore[misc]  # mypy cannot infer a lambda with a bound default
     return REGISTRATIONS
 
 
@@ -218,7 +219,7 @@ def measured(
             lambda: registrations(
                 at_phone,
                 lambda: phone.command("uadel", f"sip:resident@{at_phone.address}"),
-                lambda: phone.command("uanew", account(at_phone)),
+                lambda: enter(phone, at_phone),
             ),
         ),
     }
@@ -227,6 +228,13 @@ def measured(
         for name, (ours, theirs) in works.items():
             found[name].append((per_processor_s(door.process.pid, ours), per_processor_s(phone.pid, theirs)))
     return found
+
+
+def enter(phone: Baresip, registrar: Registrar) -> None:
+    """Let baresip register, and take the answer: one that is told to leave before it has read that it is registered goes without a word."""
+    known = phone.log.count(BOUND)
+    phone.command("uanew", account(registrar))
+    phone.wait_for(BOUND, times=known + 1)
 
 
 def account(registrar: Registrar) -> str:
@@ -246,7 +254,7 @@ def main() -> None:
                 baresip(folder / "phone", host="127.0.0.3", speech=SPEECH, account=line, auto_answer=True, record=False) as phone,
             ):
                 eventually(door.registered, within_s=20, what="the door registers", account=door.account)
-                eventually(lambda: at_phone.heard, within_s=20, what="baresip registers")
+                phone.wait_for(BOUND)
                 found = measured(door, phone, at_door, at_phone, seconds)
     finally:
         at_door.close()
