@@ -30,13 +30,14 @@ TraceSink = Callable[[TraceEntry], None]
 
 
 class Registration:
-    """What is known of one account: `working` None until the registrar has answered or the time is over."""
+    """What is known of one account: `working` None until the registrar has answered or the time is over; `gruu` '' without one."""
 
-    __slots__ = ("detail", "working")
+    __slots__ = ("detail", "gruu", "working")
 
     def __init__(self) -> None:
         self.working: bool | None = None
         self.detail = "no answer yet"
+        self.gruu = ""
 
 
 class Line(Protocol):
@@ -117,7 +118,8 @@ class SipLine:
 
     def _event(self, event: sip.Event) -> None:
         match event:
-            case sip.Registered(account=account, expires_s=expires_s):
+            case sip.Registered(account=account, expires_s=expires_s, gruu=gruu):
+                self.registrations[account].gruu = "" if gruu is None else str(gruu)
                 self._note(account, working=True, level=logging.INFO, detail=f"registered for {expires_s} s")
             case sip.RegistrationFailed(account=account, detail=detail):
                 self._note(account, working=False, level=logging.WARNING, detail=detail)

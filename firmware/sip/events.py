@@ -249,11 +249,12 @@ class Locate(NamedTuple):
 
 @kind
 class Registered(NamedTuple):
-    """The account is bound until `expires_s` from now; refreshed by itself."""
+    """The account is bound until `expires_s` from now; refreshed by itself. `gruu`: the address of this device that the registrar made."""
 
     account: AccountName
     contact: Uri
     expires_s: int
+    gruu: Uri | None = None
 
 
 @kind

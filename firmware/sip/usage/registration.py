@@ -325,7 +325,8 @@ class Registration:
             is_outbound=self._are_flows_kept,
         )
         self._liveness.watch(source, now_s, lists_us=any(contact.uri.equivalent(self._contact) for contact in response.contacts))
-        self._keeper.flow_bound(self, Registered(account=self._account.name, contact=self._contact, expires_s=granted_s), now_s)
+        news = Registered(account=self._account.name, contact=self._contact, expires_s=granted_s, gruu=self._knowledge.gruu)
+        self._keeper.flow_bound(self, news, now_s)
 
     def _granted_s(self, response: Response) -> int:
         """§10.2.4: the time in the `expires` of our own Contact, else in Expires, else what we asked for."""
