@@ -1,7 +1,7 @@
 """Builds the native modules: cffi API mode, stable ABI, one build for every Python from 3.11 on.
 
 `_pm` is the media core. Large libraries come in modules of their own, loaded by whoever needs them: the codecs in `_opus` and `_spandsp`,
-libsrtp2 in `_pm_srtp`, OpenSSL in `_pm_dtls`.
+libsrtp2 in `_pm_srtp`, OpenSSL in `_pm_dtls` and `_pm_certificate`.
 
 setuptools calls `BuildCore` through `[tool.setuptools.cmdclass]`. What the interpreter sees of the core is `include/pm_types.h`, read as it
 stands, and `pm.cdef.h`; the compiler checks every declaration against the C sources.
@@ -22,7 +22,11 @@ CORE_HEADERS = ("<malloc.h>", "<sys/mman.h>", '"pm_g711.h"', '"pm_pump.h"', '"pm
 # Module -> the drivers that it brings, see include/pm_codec.h.
 DRIVERS = {"firmware.media._opus": ("pm_opus_driver",), "firmware.media._spandsp": ("pm_g722_driver", "pm_dtmf_finder")}
 # Module -> its declarations, and the header that holds them in C.
-SEAMS = {"firmware.media._pm_srtp": ("pm_srtp.cdef.h", "pm_srtp.h"), "firmware.media._pm_dtls": ("pm_dtls.cdef.h", "pm_dtls.h")}
+SEAMS = {
+    "firmware.media._pm_srtp": ("pm_srtp.cdef.h", "pm_srtp.h"),
+    "firmware.media._pm_dtls": ("pm_dtls.cdef.h", "pm_dtls.h"),
+    "firmware.media._pm_certificate": ("pm_certificate.cdef.h", "pm_certificate.h"),
+}
 CONDITIONALS = re.compile(r"^#(ifndef|define \w+$|endif|include).*$", re.MULTILINE)
 
 
