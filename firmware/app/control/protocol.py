@@ -28,11 +28,12 @@ class ControlError(Exception):
 
 
 class Request(NamedTuple):
-    """A verb with its positional words. `id` is the client's own mark and comes back in the reply."""
+    """A verb with its positional words. `id` is the client's own mark and comes back in the reply; `by` is who asks, for the journal."""
 
     verb: str
     args: tuple[str, ...]
-    id: int | str | None
+    id: int | str | None = None
+    by: str = "control"
 
 
 def parse_request(line: bytes) -> Request:

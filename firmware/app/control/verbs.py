@@ -5,7 +5,7 @@ A verb answers when its effect is known, not when it was asked for: `register` w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from firmware.app.control.conference_verbs import add, drop, join, refer
@@ -30,6 +30,7 @@ DEVICE_TEXT_MAX = 300
 LOCK_MODES = {"hold": door.LockMode.HELD, "lock": door.LockMode.LOCKED, "normal": door.LockMode.NORMAL}
 
 Handler = Callable[[Station, tuple[str, ...]], Awaitable[Json]]
+SignedHandler = Callable[[Station, tuple[str, ...], str], Awaitable[Json]]
 
 
 class Verb(NamedTuple):
@@ -41,7 +42,16 @@ class Verb(NamedTuple):
     run: Handler
 
 
-async def perform(station: Station, verbs: dict[str, Verb], request: Request) -> Json:
+class SignedVerb(NamedTuple):
+    """The same, for a verb whose record names who asked."""
+
+    usage: str
+    words_min: int
+    words_max: int
+    run: SignedHandler
+
+
+async def perform(station: Station, verbs: Mapping[str, Verb | SignedVerb], request: Request) -> Json:
     """Check and carry out one request. Raises ControlError."""
     verb = verbs.get(request.verb)
     if verb is None:
@@ -49,6 +59,8 @@ async def perform(station: Station, verbs: dict[str, Verb], request: Request) ->
     if not verb.words_min <= len(request.args) <= verb.words_max:
         raise ControlError("bad_argument", f"usage: {request.verb} {verb.usage}".rstrip())
     try:
+        if isinstance(verb, SignedVerb):
+            return await verb.run(station, request.args, request.by)
         return await verb.run(station, request.args)
     except (LocalProtocolError, MediaError) as error:
         raise ControlError("not_now", str(error)) from error
@@ -107,7 +119,7 @@ async def _press(station: Station, args: tuple[str, ...]) -> Json:
     return as_json(pressed)
 
 
-async def _call(station: Station, args: tuple[str, ...]) -> Json:
+async def _call(station: Station, args: tuple[str, ...], by: str) -> Json:
     if args[0] not in station.bridge.state.directory.targets:
         try:
             if not Uri.parse(args[0]).is_sip:
@@ -116,7 +128,7 @@ async def _call(station: Station, args: tuple[str, ...]) -> Json:
             raise ControlError("bad_argument", f"{args[0]!r} is neither a target's name nor a SIP address: {error}") from None
     if not isinstance(station.bridge.state.call, Idle):
         raise ControlError("not_now", "a call is in progress")
-    station.inbox.put(door.Dial(target=args[0], by="control"))
+    station.inbox.put(door.Dial(target=args[0], by=by))
     placed = await station.wait_for(lambda event: isinstance(event, door.CallPlaced) and event.party == args[0], PLACED_S_MAX)
     if placed is None:
         raise ControlError("not_now", "another call came first")
@@ -217,14 +229,14 @@ def _account_verb(make: Callable[[sip.AccountName], sip.Command]) -> Handler:
     return run
 
 
-async def _lock(station: Station, args: tuple[str, ...]) -> Json:
+async def _lock(station: Station, args: tuple[str, ...], by: str) -> Json:
     """Open a lock for its pulse, or say what it shall do until told otherwise."""
     lock = next((lock for lock in station.settings.lock if lock.name == args[0]), None)
     if lock is None:
         raise ControlError("not_found", f"no lock named {args[0]!r}")
     name, what = door.LockName(lock.name), args[1]
     if what == "open":
-        station.inbox.put(door.OpenLock(lock=name, by="control", until_s=station.loop.time() + PLACED_S_MAX))
+        station.inbox.put(door.OpenLock(lock=name, by=by, until_s=station.loop.time() + PLACED_S_MAX))
         return await _known(station, lambda event: isinstance(event, door.Unlocked | door.OpeningRefused) and event.lock == name)
     if what not in LOCK_MODES:
         raise ControlError("bad_argument", f"give open, {', '.join(LOCK_MODES)}")
@@ -233,11 +245,11 @@ async def _lock(station: Station, args: tuple[str, ...]) -> Json:
         raise ControlError("not_now", f"the lock {name} may not be held open; see may_hold in the configuration")
     if station.bridge.state.modes.get(name, door.LockMode.NORMAL) is mode:
         return {"lock": name, "mode": mode.name.lower(), "changed": False}
-    station.inbox.put(door.SetLockMode(lock=name, mode=mode, by="control"))
+    station.inbox.put(door.SetLockMode(lock=name, mode=mode, by=by))
     return await _known(station, lambda event: isinstance(event, door.LockModeChanged) and event.lock == name)
 
 
-async def _dnd(station: Station, args: tuple[str, ...]) -> Json:
+async def _dnd(station: Station, args: tuple[str, ...], by: str) -> Json:
     """Do not disturb: who wants to be left alone, or is to be for now."""
     state = station.bridge.state
     if not args:
@@ -251,7 +263,7 @@ async def _dnd(station: Station, args: tuple[str, ...]) -> Json:
     quiet = args[1] == "on"
     if (args[0] in state.quiet) is quiet:
         return {"target": args[0], "quiet": quiet, "changed": False}
-    station.inbox.put(door.SetQuiet(target=args[0], quiet=quiet, by="control"))
+    station.inbox.put(door.SetQuiet(target=args[0], quiet=quiet, by=by))
     return await _known(station, lambda event: isinstance(event, door.QuietChanged) and event.target == args[0])
 
 
@@ -316,10 +328,10 @@ def _number(text: str, low: int, high: int) -> int:
     return int(text)
 
 
-VERBS = {
+VERBS: dict[str, Verb | SignedVerb] = {
     "status": Verb("", 0, 0, _status),
     "press": Verb("BUTTON", 1, 1, _press),
-    "call": Verb("TARGET|URI", 1, 1, _call),
+    "call": SignedVerb("TARGET|URI", 1, 1, _call),
     "answer": Verb("[STATUS]", 0, 1, _answer),
     "hangup": Verb("", 0, 0, _hangup),
     "hold": Verb("[CALL]", 0, 1, _in_call(lambda leg: sip.Hold(call=leg.key), "INVITE")),
@@ -335,8 +347,8 @@ VERBS = {
     "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
     "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
     "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),
-    "lock": Verb("LOCK open|hold|lock|normal", 2, 2, _lock),
-    "dnd": Verb("[TARGET [on|off]]", 0, 2, _dnd),
+    "lock": SignedVerb("LOCK open|hold|lock|normal", 2, 2, _lock),
+    "dnd": SignedVerb("[TARGET [on|off]]", 0, 2, _dnd),
     "profile": Verb("[PROFILE]", 0, 1, _profile),
     "users-reload": Verb("", 0, 0, _users_reload),
     "device": Verb("CHANGE VERSION [DETAIL]", 2, 3, _device),
