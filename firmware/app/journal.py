@@ -248,15 +248,20 @@ class Journal:
         if why or self._memory:
             self._remind("again", AGAIN_S, self._try_again)
 
-    async def query(self, *, after: int = 0, kinds: Sequence[str] = (), newest_first: bool = False, limit: int = 100) -> tuple[Entry, ...]:
-        """Rows with a number above `after`, of these kinds (none: all), at most `limit` and QUERY_ROWS_MAX. Raises JournalError."""
+    async def query(
+        self, *, after: int = 0, before: int = 1 << 62, kinds: Sequence[str] = (), newest_first: bool = False, limit: int = 100
+    ) -> tuple[Entry, ...]:
+        """Rows with a number above `after` and below `before`, of these kinds (none: all), at most `limit` and QUERY_ROWS_MAX.
+
+        Raises JournalError.
+        """
         wanted = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         order = "DESC" if newest_first else "ASC"
-        statement = f"SELECT id, at_s, kind, body FROM record WHERE id > ? {wanted} ORDER BY id {order} LIMIT ?"  # noqa: S608 - no value is put in, only marks
+        statement = f"SELECT id, at_s, kind, body FROM record WHERE id > ? AND id < ? {wanted} ORDER BY id {order} LIMIT ?"  # noqa: S608 - no value is put in, only marks
 
         def read() -> tuple[Entry, ...]:
             with translated(self._path):
-                rows = self._connection.execute(statement, (after, *kinds, min(limit, QUERY_ROWS_MAX)))
+                rows = self._connection.execute(statement, (after, before, *kinds, min(limit, QUERY_ROWS_MAX)))
                 return tuple(Entry(id=row[0], at_s=row[1], kind=row[2], body=row[3]) for row in rows)
 
         if self._later:
