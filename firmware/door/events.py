@@ -55,6 +55,7 @@ from firmware.door.records import (
     KeypadRefused as KeypadRefused,
     LockHeld as LockHeld,
     LockModeChanged as LockModeChanged,
+    LoginRefused as LoginRefused,
     MessageLeft as MessageLeft,
     OpeningRefused as OpeningRefused,
     PartyChanged as PartyChanged,
@@ -275,6 +276,7 @@ Input = (
     | CallMeasured
     | MessageLeft
     | DeviceChanged
+    | LoginRefused
     | TimerFired
     | Dial
     | PartyChanged

@@ -43,6 +43,7 @@ from firmware.door.events import (
     LampRole,
     Light,
     LockName,
+    LoginRefused,
     MessageLeft,
     NotVerified,
     OpeningRefused,
@@ -151,7 +152,7 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return spent(door, given, now_s)
         case UsersChanged():
             return door._replace(asking=door.asking._replace(users=given)), (Record(record=given),)
-        case RelayMoved() | MessageLeft() | CallMeasured() | DeviceChanged():
+        case RelayMoved() | MessageLeft() | CallMeasured() | DeviceChanged() | LoginRefused():
             return door, (Record(record=given),)
         case HealthChanged():
             return _health_changed(door, given), (Record(record=given),)

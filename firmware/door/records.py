@@ -319,8 +319,19 @@ class RuleStopped(NamedTuple):
     why: str
 
 
+@kind
+class LoginRefused(NamedTuple):
+    """A password at the web page, or a token, was wrong. `who` is the name that was claimed; `lockout_s` as in `CodeRefused`."""
+
+    outlet: str
+    who: str
+    source: str
+    lockout_s: float
+
+
 DoorRecord = (
     KeypadRefused
+    | LoginRefused
     | DuressUsed
     | CardHeldBy
     | UsersChanged

@@ -29,6 +29,7 @@ from firmware.door.events import (
     LockHeld,
     LockMode,
     LockName,
+    LoginRefused,
     Message,
     OpeningRefused,
     Outcome,
@@ -89,7 +90,7 @@ def _happened(record: DoorRecord) -> tuple[Trigger, str] | None:
             return Trigger.OPENED, lock
         case RelayMoved(lock=lock, closed=False):
             return Trigger.SHUT, lock
-        case CodeRefused() | CardRefused() | KeypadRefused() | OpeningRefused():
+        case CodeRefused() | CardRefused() | KeypadRefused() | OpeningRefused() | LoginRefused():
             return Trigger.REFUSED, ""
         case DuressUsed():
             return Trigger.DURESS, ""

@@ -17,6 +17,7 @@ from firmware.door.events import (
     HealthChanged,
     LockFault,
     LockName,
+    LoginRefused,
     MessageLeft,
     OpeningRefused,
     OpenLock,
@@ -107,9 +108,10 @@ def test_a_door_contact_is_written_down() -> None:
         MessageLeft(file="a.wav", length_s=9.0),
         MEASURED,
         DeviceChanged(change=DeviceChange.REJECTED, version="1.2", detail="no sound"),
+        LoginRefused(outlet="web", who="anna", source="192.0.2.1", lockout_s=30.0),
     ],
 )
-def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft | CallMeasured | DeviceChanged) -> None:
+def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft | CallMeasured | DeviceChanged | LoginRefused) -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 
