@@ -56,3 +56,7 @@ class UpdateError(PorteroError):
 
 class BundleRefusedError(UpdateError):
     """A bundle that this device does not take, however often it is offered: its signature, its kind or its version says so."""
+
+
+class LoginError(PorteroError):
+    """Logins of the web page could not be read or changed, or a password is no good; the text names the remedy."""

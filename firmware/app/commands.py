@@ -86,11 +86,14 @@ def _add_further(commands: Subparsers, config: str) -> None:
     from firmware.app.appliance.commands import add_appliance_command
     from firmware.app.firewall import add_firewall_command
     from firmware.app.journal_log import add_log_command
+    from firmware.app.outlets.command import add_logins_command
     from firmware.app.support import add_support_command
     from firmware.app.update.commands import add_update_command
     from firmware.app.users.commands import add_users_command
 
-    for add in (add_audio_command, add_log_command, add_users_command, add_firewall_command, add_support_command, add_update_command):
+    for add in (add_audio_command, add_log_command, add_users_command, add_logins_command, add_firewall_command):
+        _config_option(add(commands), config)
+    for add in (add_support_command, add_update_command):
         _config_option(add(commands), config)
     add_appliance_command(commands)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Keys of the schema that name a port, and which chain they go into. A test holds that none is forgotten.
-PORT_KEYS = {"network.sip_port", "network.tls_port", "network.ws_port", "network.wss_port", "network.rtp_ports"}
+PORT_KEYS = {"network.sip_port", "network.tls_port", "network.ws_port", "network.wss_port", "network.rtp_ports", "web.port"}
 STREAMS = ("tcp", "tls", "ws", "wss")
 WEB_PORTS = {"http": 80, "https": 443}
 FRAME = """\
@@ -133,8 +133,14 @@ def incoming(settings: Settings) -> Iterator[str]:
             if transport in network.transports and port:
                 yield f'{source}tcp dport {port} accept comment "SIP over {transport}"'
     yield f'udp dport {_range(settings)} accept comment "sound"'
+    if settings.web.enabled and settings.web.port and not _is_loopback(settings.web.bind):
+        yield f'tcp dport {settings.web.port} accept comment "web"'
     if settings.system.ssh_keys:
         yield 'tcp dport 22 limit rate 10/minute burst 10 packets accept comment "login"'
+
+
+def _is_loopback(host: str) -> bool:
+    return bool(host) and ipaddress.ip_address(host).is_loopback
 
 
 def _servers(settings: Settings) -> list[str]:

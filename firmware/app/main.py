@@ -24,6 +24,7 @@ from firmware.ids import SystemIds
 
 if TYPE_CHECKING:
     from firmware.app.control.server import ControlServer
+    from firmware.app.outlets.web import WebOutlet
     from firmware.app.station import Station
     from hw.api import Board
 
@@ -71,6 +72,7 @@ class Run:
             await line.stop()
             return EXIT_FAILED
         control = await self._control(station)
+        web = await self._web(station)
         station.add_observer(lambda _at_s, event: self._show_status(station, event))
         station.add_observer(lambda _at_s, event: self._heed_order(station, event))
         self._heed_signals(station)
@@ -89,6 +91,8 @@ class Run:
             self._notifier.stopping()
         watchdog.stop()
         machine.stop()
+        if web is not None:
+            await web.close()
         await control.close()
         await station.stop()
         return EXIT_OK if station.failed is None else EXIT_FAILED
@@ -135,6 +139,16 @@ class Run:
             log.error("no control socket at %s: %s", self._settings.control.socket, error)
         station.add_observer(lambda at_s, event: server.publish(event_line(event, at_s)) if server.followed else None)
         return server
+
+    async def _web(self, station: Station) -> WebOutlet | None:
+        """The web server, for houses that want one."""
+        if not self._settings.web.enabled:
+            return None
+        from firmware.app.outlets.web import WebOutlet
+
+        web = WebOutlet(station)
+        await web.start()
+        return web
 
     def _heed_signals(self, station: Station) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

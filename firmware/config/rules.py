@@ -47,6 +47,10 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.reactions import check_reactions
 
         check_reactions(settings, report)
+    if settings.web.enabled or settings.login:
+        from firmware.config.outlets import check_outlets
+
+        check_outlets(settings, report)
 
 
 def _check_names(settings: Settings, report: Report) -> None:
@@ -70,6 +74,7 @@ def _names(settings: Settings) -> dict[str, list[str]]:
         "contact": [each.name for each in settings.contact],
         "webhook": [each.name for each in settings.webhook],
         "rule": [each.name for each in settings.rule],
+        "login": [each.name for each in settings.login],
     }
 
 

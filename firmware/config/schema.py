@@ -397,6 +397,27 @@ class Control(NamedTuple):
     socket: Text = "/run/portero/control.sock"
 
 
+class Web(NamedTuple):
+    """[web]: page, HTTP API and metrics; see docs/web.md."""
+
+    enabled: bool = False
+    bind: str = ""  # an address of this machine; empty: all of them, IPv4 and IPv6
+    port: Annotated[int, between(0, 65535)] = 8443  # 0: any free port
+    tls: bool = True  # false: readable on the way; only for a proxy on this machine
+    certificate: Text | None = None  # in PEM; None: one of our own, made on the device at the first start
+    key: Text | None = None  # None: in the same file
+    logins: Text = "/var/lib/portero/logins"  # the file that `portero logins` changes
+    metrics: Literal["token", "open"] = "token"  # open: whoever reaches the port may collect /metrics
+
+
+class Login(NamedTuple):
+    """[[login]]: somebody who may use page or API, besides those of `portero logins`."""
+
+    name: Name
+    proof: Secret  # as `portero logins` prints it
+    may: tuple[Literal["see", "ring", "open"], ...] = ("see",)
+
+
 class System(NamedTuple):
     """[system]: the device itself, where the door is a flashed image; elsewhere the machine's own settings count."""
 
@@ -469,6 +490,8 @@ class Settings(NamedTuple):
     recording: Recording = Recording()
     message: LeftMessages = LeftMessages()
     control: Control = Control()
+    web: Web = Web()
+    login: tuple[Login, ...] = ()
     system: System = System()
     update: Update = Update()
     lan: Lan = Lan()

@@ -46,6 +46,13 @@ def test_a_door_without_accounts_takes_calls_and_sound_and_nothing_else() -> Non
     ]
 
 
+def test_the_web_server_is_reached_unless_it_serves_this_machine_alone(tmp_path: Path) -> None:
+    opened = 'tcp dport 8443 accept comment "web"'
+    assert opened in incoming(settings(tmp_path, "[web]\nenabled = true\n"))
+    assert opened not in incoming(settings(tmp_path, '[web]\nenabled = true\nbind = "127.0.0.1"\n'))
+    assert opened not in incoming(Settings())
+
+
 SERVERS = """
 [network]
 transports = ["udp", "tls"]

@@ -1,0 +1,83 @@
+"""The station as outlets see it (`outlets.seam`): the control verbs, the journal's rows, the stream of records."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
+
+from firmware.app.control.protocol import ControlError, Request
+from firmware.app.control.verbs import VERBS, perform
+from firmware.app.journal import Entry
+from firmware.app.station import Station
+from firmware.door.events import DoorRecord, LoginRefused
+from firmware.errors import JournalError
+from firmware.outlets.seam import Json, Names, Refused, Row, Subscriber
+
+# What outlets may ask for. Everything else of `portero ctl` stays with whoever has a shell on the device.
+OFFERED: Final = ("status", "press", "call", "hangup", "lock", "dnd")
+
+
+class StationHouse:
+    """Belongs to the event loop."""
+
+    def __init__(self, station: Station) -> None:
+        settings = station.settings
+        self._station = station
+        self._verbs = {name: VERBS[name] for name in OFFERED}
+        self.names = Names(
+            station=settings.station.name,
+            locks=tuple(lock.name for lock in settings.lock),
+            held=tuple(lock.name for lock in settings.lock if lock.may_hold),
+            buttons=tuple(button.name for button in settings.button),
+            targets=tuple(target.name for target in settings.target),
+            contacts=tuple((contact.name, contact.kind) for contact in settings.contact),
+        )
+
+    async def perform(self, verb: str, *args: str, by: str) -> Json:
+        """As `portero ctl VERB ARGS`. Raises Refused."""
+        try:
+            return await perform(self._station, self._verbs, Request(verb=verb, args=args, by=by))
+        except ControlError as error:
+            raise Refused(error.code, str(error)) from error
+
+    async def rows(self, *, before: int | None = None, kinds: tuple[str, ...] = (), limit: int) -> tuple[Row, ...]:
+        """Rows of the journal, the newest first. Raises Refused."""
+        upper = 1 << 62 if before is None else before
+        try:
+            entries = await self._station.journal.query(before=upper, kinds=kinds, newest_first=True, limit=limit)
+        except JournalError as error:
+            raise Refused("not_now", str(error)) from error
+        return tuple(map(_row, entries))
+
+    async def follow(self, after: int | None) -> AsyncGenerator[Row, None]:
+        """Each new row; ends when the journal cannot be read."""
+        try:
+            if after is None:
+                newest = await self._station.journal.query(newest_first=True, limit=1)
+                after = newest[0].id if newest else 0
+            entries = self._station.journal.follow(after=after)
+            try:
+                async for entry in entries:
+                    yield _row(entry)
+            finally:
+                await entries.aclose()
+        except JournalError:
+            return
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Tell of each record, with the wall clock's time."""
+
+        def observer(_at_s: float, event: object) -> None:
+            if isinstance(event, DoorRecord):
+                subscriber(time.time(), event)
+
+        return self._station.add_observer(observer)
+
+    def tell(self, record: LoginRefused) -> None:
+        self._station.inbox.put(record)
+
+
+def _row(entry: Entry) -> Row:
+    return Row(id=entry.id, at_s=entry.at_s, kind=entry.kind, fields=json.loads(entry.body))

@@ -1,0 +1,143 @@
+"""The web page: forms and links, made here as a whole; a small script only saves the reloading.
+
+What a form asks for counts when three things fit: the session's cookie, which other sites' requests do not carry (SameSite=Strict), the
+form's own key, and the origin where the browser tells it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from firmware.errors import LoginError
+from firmware.outlets.doorkeeper import Doorkeeper, LockedOutError
+from firmware.outlets.logins import May
+from firmware.outlets.seam import House, Refused
+from firmware.outlets.web import html
+from firmware.outlets.web.api import stream
+from firmware.outlets.web.message import EventStream, Request, Response
+from firmware.outlets.web.sessions import LIFE_S_MAX, Session, Sessions
+
+FILES: Final = {"/page.css": "text/css; charset=utf-8", "/page.js": "text/javascript; charset=utf-8"}
+HTML: Final = "text/html; charset=utf-8"
+ROWS: Final = 20
+CALLS: Final = 5
+# Forms of the page: which right, which verb of `portero ctl` and how many words behind it.
+FORMS: Final = {"/press": (May.RING, "press", 1), "/call": (May.RING, "call", 1), "/hangup": (May.RING, "hangup", 0)}
+
+
+class Page:
+    """Answers browsers. `is_secure`: they come over TLS, so the cookie may say so."""
+
+    def __init__(self, house: House, keeper: Doorkeeper, sessions: Sessions, *, is_secure: bool) -> None:
+        self._house = house
+        self._keeper = keeper
+        self._sessions = sessions
+        self._is_secure = is_secure
+        # RFC 6265bis §4.1.3.2: a browser takes `__Host-` only over TLS, for this host alone.
+        self._cookie = "__Host-door" if is_secure else "door"
+
+    async def answer(self, request: Request) -> Response | EventStream:
+        """The answer to any request of a browser. Raises Refused and LoginError as the site's other parts do."""
+        if request.path in FILES:
+            return _file(request)
+        if not any(not login.is_token for login in self._keeper.logins.all().values()):
+            return Response(503, html.no_password(self._house.names.station), HTML)
+        cookie = request.cookie(self._cookie)
+        session = self._sessions.of(cookie)
+        if request.path == "/login":
+            return await self._log_in(request)
+        if session is None:
+            return _to("/login") if request.method in ("GET", "HEAD") and request.path == "/" else self._wrong(403, "Log in first.")
+        if self._keeper.logins.all().get(session.login.name) != session.login:  # removed, or with another password or other rights
+            self._sessions.end(cookie)
+            return _to("/login")
+        if request.method == "POST":
+            return await self._posted(request, session, cookie)
+        return await self._shown(request, session)
+
+    async def _shown(self, request: Request, session: Session) -> Response | EventStream:
+        if request.method not in ("GET", "HEAD"):
+            return self._wrong(405, "Only GET and POST.")
+        if May.SEE not in session.login.may:
+            return self._wrong(403, f"{session.login.name} may see nothing here.")
+        if request.path == "/events":
+            return stream(self._house, request)
+        if request.path != "/":
+            return self._wrong(404, "There is no such page.")
+        status = await self._house.perform("status", by=f"web {session.login.name}")
+        rows = await self._house.rows(limit=ROWS)
+        calls = await self._house.rows(kinds=("CallMeasured",), limit=CALLS)
+        view = html.View(self._house.names, status, rows, calls, session.login, session.form_key)
+        return Response(200, html.door(view), HTML)
+
+    async def _log_in(self, request: Request) -> Response:
+        if request.method != "POST":
+            return Response(200, html.log_in(self._house.names.station), HTML)
+        form = request.form()
+        if not self._is_from_here(request):
+            return self._wrong(403, "This form came from another site.")
+        try:
+            login = await self._keeper.by_password(form.get("name", ""), form.get("password", ""), request.source)
+        except LockedOutError as error:
+            return Response(429, html.log_in(self._house.names.station, f"{error}."), HTML, (("Retry-After", str(round(error.for_s) + 1)),))
+        except LoginError as error:
+            return self._wrong(503, str(error))
+        if login is None:
+            return Response(403, html.log_in(self._house.names.station, "Name or password is wrong."), HTML)
+        return _to("/", ("Set-Cookie", self._cookie_of(self._sessions.begin(login), LIFE_S_MAX)))
+
+    async def _posted(self, request: Request, session: Session, cookie: str) -> Response:
+        form = request.form()
+        if not self._is_from_here(request) or not session.wrote(form.get("key", "")):
+            return self._wrong(403, "This form came from another site, or from an old page.")
+        if request.path == "/logout":
+            self._sessions.end(cookie)
+            return _to("/login", ("Set-Cookie", self._cookie_of("", 0)))
+        name = form.get("name", "")
+        words: tuple[str, ...]
+        if request.path == "/lock" and form.get("do") in ("open", "hold", "lock", "normal"):
+            may, words = May.OPEN, ("lock", name, form["do"])
+        elif request.path in FORMS:
+            may, verb, count = FORMS[request.path]
+            words = (verb, *(name,) * count)
+            if verb == "call" and name not in self._house.names.targets:
+                return self._wrong(404, "There is no such target.")
+        else:
+            return self._wrong(404, "There is nothing to do here.")
+        if may not in session.login.may:
+            return self._wrong(403, f"{session.login.name} may not {may.value}.")
+        try:
+            await self._house.perform(*words, by=f"web {session.login.name}")
+        except Refused as error:
+            return self._wrong(409, f"{error}.")
+        return _to("/")
+
+    def _is_from_here(self, request: Request) -> bool:
+        """Whether the browser, where it tells, tells of our own page (RFC 6454 §7; Fetch Metadata)."""
+        origin = request.headers.get("origin")
+        if origin is not None:
+            return origin == f"{'https' if self._is_secure else 'http'}://{request.headers.get('host', '')}"
+        return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+    def _cookie_of(self, value: str, life_s: float) -> str:
+        secure = "; Secure" if self._is_secure else ""
+        return f"{self._cookie}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life_s:.0f}{secure}"
+
+    def _wrong(self, status: int, text: str) -> Response:
+        return Response(status, html.wrong(self._house.names.station, text), HTML)
+
+
+def _to(path: str, *headers: tuple[str, str]) -> Response:
+    """See other (RFC 9110 §15.4.4): the browser goes on with a GET, so that reloading repeats no order."""
+    return Response(303, headers=(("Location", path), *headers))
+
+
+def _file(request: Request) -> Response:
+    return Response(200, _contents(request.path.removeprefix("/")), FILES[request.path])
+
+
+@cache
+def _contents(name: str) -> bytes:
+    return (Path(__file__).parent / name).read_bytes()
