@@ -7,7 +7,7 @@
  * beyond any crystal) biases the smallest transit by 6 ms. */
 #define WINDOW_NS (800 * MS)
 /* Share of packets that shall come in time: the rest costs less as concealment than as delay. */
-#define QUANTILE 0.995F
+#define QUANTILE 0.998F
 /* A packet's weight halves over about 5 s of 20 ms packets. */
 #define FORGET 0.9972F
 /* The gain is folded back before a float loses its precision. */
