@@ -4,8 +4,9 @@
 a card that dies without a word would otherwise hold the audio thread for the kernel's ten seconds; the speaker takes what it has room
 for. What to do when the card goes is decided in `hw.sound`.
 
-Delay: the speaker's buffer is primed with two periods of silence. Just before a write it holds one period, just after it two: 20 to 40 ms
-at periods of 20 ms. One more period of room takes up the unrest of the audio thread. Different clocks in and out: `hw.pace`.
+Delay: the speaker's buffer is primed with two periods of silence. Just before a write it holds one period, just after it two: what is
+written is heard 20 ms later at periods of 20 ms. Where that is too little, `hw.reserve` lets more wait; the device's buffer has room for
+it, and for the unrest of the audio thread. Different clocks in and out: `hw.pace`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Protocol
 
 from hw.api import HardwareError, SoundFormat
 from hw.pace import Pace, stretched
+from hw.reserve import Reserve
 from hw.settings import SoundSettings
 
 RATES_HZ = (8_000, 16_000, 32_000, 44_100, 48_000)  # those the media core converts between
 PRIMED_PERIODS = 2
-BUFFER_PERIODS = 3
+UNREST_PERIODS = 3  # what waits, what is written, and one too early
+BUFFER_PERIODS = 6  # room, not delay: one period waits, one is written, one is unrest, and what the reserve may come to
 STALL_MS = 500  # a card that gives no sound for so long is gone; PulseAudio on a busy machine pauses for 100 ms
 SAMPLE_BYTES = 2
 
@@ -42,7 +45,8 @@ class Duplex:
     Every method but `close` raises HardwareError when the card is gone.
     """
 
-    def __init__(self, capture: Pcm, playback: Pcm, fmt: SoundFormat) -> None:
+    def __init__(self, capture: Pcm, playback: Pcm, fmt: SoundFormat, *, reserve_ms: float = 0.0) -> None:
+        """`reserve_ms`: how much more than one period is to wait in the speaker from the beginning (`hw.reserve`)."""
         self.format = fmt
         self.overruns = self.underruns = self.short_writes = 0
         self._capture = capture
@@ -51,13 +55,24 @@ class Duplex:
         self._playback_channels = playback.info()["channels"]
         self._captured = b""
         self._unplayed = b""
-        self._pace = Pace()
         self._buffer_samples = playback.info()["buffer_size"]
+        self._reserve = Reserve(
+            rate_hz=fmt.rate_hz,
+            period_samples=fmt.period_samples,
+            room_samples=self._buffer_samples - 3 * fmt.period_samples,
+            begin_ms=reserve_ms,
+        )
+        self._pace = Pace(self._waiting_most())
         self._poll = select.poll()
         for fd, events in capture.polldescriptors():
             self._poll.register(fd, events)
         self._prime(PRIMED_PERIODS)
         self._gather()  # the first read starts the microphone
+
+    @property
+    def reserve_ms(self) -> float:
+        """How much more than one period waits in the speaker when the next is written."""
+        return self._reserve.ms
 
     def read(self) -> bytes:
         """One period from the microphone; waits for it."""
@@ -73,21 +88,26 @@ class Duplex:
 
     def write(self, period: bytes) -> None:
         """One period to the speaker. What finds no room is written with the next period."""
-        correction = self._pace.correction(self._fill())
+        fill = self._fill()
+        correction = self._pace.correction(fill)
         if correction:
             period = stretched(period, correction)
         data = self._unplayed + (period if self._playback_channels == 1 else _both(period))
-        written = self._put(data)
+        # After a pause of the audio thread periods come in a burst. More than one too many shall not wait: it would for the whole call.
+        room = max(0, UNREST_PERIODS * self.format.period_samples + self._reserve.samples - fill)
+        written = self._put(data[: room * SAMPLE_BYTES * self._playback_channels])
         if written < 0:
             self.underruns += 1
             self._unplayed = b""
-            self._pace.restart()
-            # One period of silence and this one: the same fill as in the steady state.
+            self._reserve.underrun()
+            self._pace.restart(self._waiting_most())
+            # One period of silence, the reserve and this one: the fill of the steady state.
             self._prime(PRIMED_PERIODS - 1)
             written = max(0, self._put(data))
         rest = data[written * SAMPLE_BYTES * self._playback_channels :]
         if rest:
             self.short_writes += 1
+        self._pace.lower(self._reserve.written())
         # A speaker far slower than the microphone, beyond what the pace makes good: the older sound gives way.
         self._unplayed = rest[-self.format.period_bytes * self._playback_channels :]
 
@@ -126,6 +146,10 @@ class Duplex:
         if events & (select.POLLHUP | select.POLLNVAL):
             raise HardwareError("microphone: the device is gone")
 
+    def _waiting_most(self) -> int:
+        """Samples that may wait for good before one period is written: one period, half a one for a card of coarse steps, the reserve."""
+        return self.format.period_samples * 3 // 2 + self._reserve.samples
+
     def _fill(self) -> int:
         """Samples that wait to be played."""
         import alsaaudio
@@ -137,7 +161,8 @@ class Duplex:
         return max(0, self._buffer_samples - max(0, room))
 
     def _prime(self, periods: int) -> None:
-        self._put(bytes(periods * self.format.period_bytes * self._playback_channels))
+        silence = periods * self.format.period_samples + self._reserve.samples
+        self._put(bytes(silence * SAMPLE_BYTES * self._playback_channels))
 
     def _put(self, data: bytes) -> int:
         import alsaaudio
@@ -156,7 +181,7 @@ def open_duplex(settings: SoundSettings, *, rate_hz: int | None = None) -> Duple
     # Some cards have no 16-bit mono or stereo at all (many I2S microphones): ALSA's plug layer converts the form of samples for them.
     for capture_name, playback_name in ((capture, playback), (_plugged(capture), _plugged(playback))):
         for each_hz in rates_hz:
-            duplex = _open_at(capture_name, playback_name, each_hz, settings.period_ms)
+            duplex = _open_at(capture_name, playback_name, each_hz, settings)
             if duplex is not None:
                 return duplex
     offered = ", ".join(f"{each} Hz" for each in rates_hz)
@@ -201,11 +226,11 @@ def _plugged(name: str) -> str:
     return f"plug{name}" if name.startswith("hw:") else name
 
 
-def _open_at(capture_name: str, playback_name: str, rate_hz: int, period_ms: int) -> Duplex | None:
+def _open_at(capture_name: str, playback_name: str, rate_hz: int, settings: SoundSettings) -> Duplex | None:
     """Both devices at this rate, or None when one of them cannot."""
     import alsaaudio
 
-    fmt = SoundFormat(rate_hz=rate_hz, period_samples=rate_hz * period_ms // 1000)
+    fmt = SoundFormat(rate_hz=rate_hz, period_samples=rate_hz * settings.period_ms // 1000)
     capture = _open_pcm(alsaaudio.PCM_CAPTURE, capture_name, fmt)
     if capture is None:
         return None
@@ -218,7 +243,7 @@ def _open_at(capture_name: str, playback_name: str, rate_hz: int, period_ms: int
         capture.close()
         return None
     try:
-        return Duplex(capture, playback, fmt)
+        return Duplex(capture, playback, fmt, reserve_ms=settings.reserve_ms)
     except HardwareError:
         capture.close()
         playback.close()

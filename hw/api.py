@@ -169,12 +169,16 @@ class SoundFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundCounters:
-    """What went wrong on a sound card since it was opened; all are normal in small numbers."""
+    """What went wrong on a sound card since it was opened; all are normal in small numbers.
+
+    `reserve_ms`: how much more than one period waits in the speaker now, since it ran dry with less.
+    """
 
     overruns: int
     underruns: int
     short_writes: int
     reopens: int
+    reserve_ms: float = 0.0
 
 
 class SoundCard(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from typing import Final
 
+FILL_MAX: Final = 48_000  # a second at the highest rate: no limit
 LEARN_PERIODS: Final = 100  # two seconds, in which the card finds its step; their mean is what is held from then on
 SMOOTH: Final = 1 / 50  # a second: longer than the unrest of any card's own steps
 PATIENCE_PERIODS: Final = 200  # a deviation is made good within so many; a drift of 100 ppm then stands 0.4 ms off
@@ -18,23 +19,28 @@ PATIENCE_PERIODS: Final = 200  # a deviation is made good within so many; a drif
 class Pace:
     """Fed with the buffer's fill before each write; tells how many samples longer (1) or shorter (-1) that write is to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = FILL_MAX) -> None:
         self.corrected = 0  # samples added less samples left out, since the beginning
-        self.restart()
+        self.restart(most)
 
-    def restart(self) -> None:
-        """The buffer was filled anew: its fill says nothing about what was before."""
+    def restart(self, most: int = FILL_MAX) -> None:
+        """The buffer was filled anew: its fill says nothing about what was before. What is held from now on is `most` at most."""
+        self._most = most
         self._periods = 0
         self._target = 0.0
         self._mean = 0.0
         self._due = 0.0
 
+    def lower(self, samples: int) -> None:
+        """From now on so many samples fewer are to wait: they are left out one by one."""
+        self._target -= samples
+
     def correction(self, fill: int) -> int:
         """`fill`: samples that wait in the speaker's buffer, just before one period is written."""
         self._periods += 1
         if self._periods <= LEARN_PERIODS:
-            self._target += (fill - self._target) / self._periods
-            self._mean = self._target
+            self._mean += (fill - self._mean) / self._periods
+            self._target = min(self._mean, self._most)
             return 0
         self._mean += (fill - self._mean) * SMOOTH
         self._due += (self._target - self._mean) / PATIENCE_PERIODS

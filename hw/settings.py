@@ -67,13 +67,15 @@ class SoundSettings(NamedTuple):
     """A sound card: an ALSA device (`hw:CARD=Device`, `default`) or a piece of the card's name (`USB PnP`).
 
     The card runs at the supported rate nearest to `rate_hz`; `SoundCard.open` tells which. `capture_device` only when the microphone is
-    on another card. `period_ms` is 10 or 20.
+    on another card. `period_ms` is 10 or 20. `reserve_ms`: what is to wait in the speaker beyond one period from
+    the beginning, for a machine that has run dry before.
     """
 
     device: str = "default"
     capture_device: str | None = None
     rate_hz: int = 16_000
     period_ms: int = 20
+    reserve_ms: float = 0.0
 
 
 class ReaderKind(Enum):

@@ -26,6 +26,8 @@ class Duplex(Protocol):
     underruns: int
     short_writes: int
 
+    @property
+    def reserve_ms(self) -> float: ...
     def read(self) -> bytes: ...
     def write(self, period: bytes) -> None: ...
     def close(self) -> None: ...
@@ -64,6 +66,7 @@ class HealingSound:
         self._format: SoundFormat | None = None
         self._card: Duplex | _Gone | None = None
         self._reopens = self._overruns = self._underruns = self._short_writes = 0
+        self._reserve_ms = settings.reserve_ms  # what the last call needed, the next one begins with
 
     def attach(self, sink: Sink) -> None:
         """Name who hears of faults."""
@@ -72,7 +75,7 @@ class HealingSound:
     def open(self) -> SoundFormat:
         if self._format is None or self._card is None:
             self._reopens = self._overruns = self._underruns = self._short_writes = 0
-            self._card = self._open_duplex(self._settings)
+            self._card = self._open_duplex(self._wanted())
             self._format = self._card.format
         return self._format
 
@@ -115,7 +118,11 @@ class HealingSound:
             underruns=self._underruns + (live.underruns if live else 0),
             short_writes=self._short_writes + (live.short_writes if live else 0),
             reopens=self._reopens,
+            reserve_ms=live.reserve_ms if live else 0.0,
         )
+
+    def _wanted(self) -> SoundSettings:
+        return self._settings._replace(reserve_ms=self._reserve_ms)
 
     def _lose(self, card: Duplex, error: HardwareError) -> _Gone:
         self._shut(card)
@@ -128,6 +135,7 @@ class HealingSound:
         self._overruns += card.overruns
         self._underruns += card.underruns
         self._short_writes += card.short_writes
+        self._reserve_ms = card.reserve_ms
         card.close()
 
     def _silence(self, gone: _Gone, fmt: SoundFormat) -> bytes:
@@ -146,7 +154,7 @@ class HealingSound:
     def _search(self, gone: _Gone, fmt: SoundFormat) -> None:
         try:
             # At the rate of before: the caller's converters are set up for it.
-            self._card = self._open_duplex(self._settings, rate_hz=fmt.rate_hz)
+            self._card = self._open_duplex(self._wanted(), rate_hz=fmt.rate_hz)
         except HardwareError:
             gone.search_ns = self._now_ns() + SEARCH_NS
             return

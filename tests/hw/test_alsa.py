@@ -341,7 +341,7 @@ def test_a_speaker_that_dies_while_it_is_primed_leaves_nothing_open(world: World
 
 
 def test_a_speaker_that_falls_behind_gets_shorter_periods_and_a_fast_one_longer(world: World) -> None:
-    for room, longer in ((319, False), (960, True)):
+    for room, longer in ((400, False), (960, True)):
         duplex = alsa.open_duplex(settings())
         speaker = world.pcm(PLAYBACK, "hw:CARD=Device")
         for _ in range(150):

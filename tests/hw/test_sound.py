@@ -20,6 +20,7 @@ class Card:
     def __init__(self, bench: Bench) -> None:
         self.format = FORMAT
         self.overruns, self.underruns, self.short_writes = 1, 2, 3
+        self.reserve_ms = 0.0
         self.bench = bench
         self.played: list[bytes] = []
         self.closed = False
