@@ -35,6 +35,7 @@ FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
     ("Concealed", lambda q: f"{q.concealed_ms} ms"),
     ("Round trip (RTCP)", lambda q: "no report yet" if q.round_trip_ms is None else f"{q.round_trip_ms:.2f} ms"),
     ("Mouth to ear with a card, estimated", lambda q: f"{q.mouth_to_ear_ms:.0f} ms"),
+    ("Waits in the card", lambda q: f"{q.card_ms:.0f} ms"),
     ("Late audio periods · overruns · underruns", lambda q: f"{q.late_periods} · {q.overruns} · {q.underruns}"),
 )
 

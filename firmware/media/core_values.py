@@ -197,6 +197,7 @@ class StreamStats(NamedTuple):
     packets_refused: int
     source_changes: int
     jitter_ms: float
+    burst_ratio: float
     rate_hz: int
     """Of the four counts of samples that follow."""
     samples_played: int

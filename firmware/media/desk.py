@@ -142,8 +142,8 @@ class Desk:
         lost_percent = percent(unplayed, quality.packets_lost + quality.packets_received)
         self._pump.judge(
             slot,
-            r_factor=rating(quality.codec, lost_percent, quality.mouth_to_ear_ms),
-            mos_listening=mos(quality.codec, lost_percent, 0.0),
+            r_factor=rating(quality.codec, lost_percent, quality.mouth_to_ear_ms, quality.burst_ratio),
+            mos_listening=mos(quality.codec, lost_percent, 0.0, quality.burst_ratio),
             mos_conversation=quality.mos_heard,
             echo_return_loss_db=echo_return_loss_db(quality.echo),
         )
@@ -336,7 +336,7 @@ class Desk:
             self._pump.voip(stream.slot),
             ssrc=stream.identity.ssrc,
             duration_ms=(time.monotonic_ns() - stream.started_ns) // 1_000_000,
-            period_ms=self._period_ns / 1e6,
+            card_ms=self._period_ns / 1e6 + now.reserve_ms,
             late_periods=stream.late_periods,
             overruns=now.overruns - before.overruns,
             underruns=now.underruns - before.underruns,

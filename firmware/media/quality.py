@@ -41,7 +41,8 @@ class QualityRecord:
 
     Delays and durations in milliseconds. `mos_heard` estimates what our side heard, `mos_sent` what the other side heard of us by its own
     reports (None until one arrived). `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
-    Bursts and gaps of loss are those of RFC 3611 §4.7.2. `packets_refused`: encrypted ones that were forged or replayed.
+    `card_ms`: how much waits in the speaker at that moment. Bursts and gaps of loss are those of RFC 3611 §4.7.2, `burst_ratio` is G.107's.
+    `packets_refused`: encrypted ones that were forged or replayed.
     `drift_ppm`: how much faster the other side's clock runs, by what playing had to cut; None for a call too short to tell.
     `recovered_ms` was lost on the way and had from redundancy in later packets: heard, and no loss to `mos_heard`.
     `encryption` says how keys were agreed on, '' for a plain call. `there`: how the other side heard us, by its extended report.
@@ -66,6 +67,7 @@ class QualityRecord:
     loss_percent: float
     burst_loss_percent: float
     burst_ms: int
+    burst_ratio: float
     gap_loss_percent: float
     gap_ms: int
     jitter_ms: float
@@ -76,6 +78,7 @@ class QualityRecord:
     late_periods: int
     overruns: int
     underruns: int
+    card_ms: float
     round_trip_ms: float | None
     remote_loss_percent: float | None
     remote_jitter_ms: float | None
@@ -99,7 +102,7 @@ def measured(
     *,
     ssrc: int,
     duration_ms: int,
-    period_ms: float,
+    card_ms: float,
     late_periods: int,
     overruns: int,
     underruns: int,
@@ -107,13 +110,11 @@ def measured(
 ) -> QualityRecord:
     """The record of a stream from the core's counters, the sampled buffer delay and the card's own counters since it began."""
     curve, mean_ms = _curve(history)
-    mouth_to_ear_ms = _mouth_to_ear_ms(stats, session.ptime_ms + mean_ms + period_ms)
-    here, there = voip
-    remote_percent = None if stats.remote_packets_lost is None else percent(max(0, stats.remote_packets_lost), stats.packets_sent)
+    mouth_to_ear_ms = _mouth_to_ear_ms(stats, session.ptime_ms + mean_ms + card_ms)
     return QualityRecord(
         call=call,
         ssrc=ssrc,
-        remote_ssrc=here.ssrc if stats.heard else None,
+        remote_ssrc=voip[0].ssrc if stats.heard else None,
         codec=session.codec.name,
         duration_ms=duration_ms,
         packets_sent=stats.packets_sent,
@@ -125,10 +126,11 @@ def measured(
         packets_rejected=stats.packets_invalid + stats.packets_foreign,
         packets_refused=stats.packets_refused,
         loss_percent=percent(_lost(stats), stats.packets_expected),
-        burst_loss_percent=here.burst_loss_percent,
-        burst_ms=here.burst_ms,
-        gap_loss_percent=here.gap_loss_percent,
-        gap_ms=here.gap_ms,
+        burst_loss_percent=voip[0].burst_loss_percent,
+        burst_ms=voip[0].burst_ms,
+        burst_ratio=stats.burst_ratio,
+        gap_loss_percent=voip[0].gap_loss_percent,
+        gap_ms=voip[0].gap_ms,
         jitter_ms=stats.jitter_ms,
         buffer_ms_mean=mean_ms,
         buffer_ms_max=max(curve, default=0.0),
@@ -137,19 +139,29 @@ def measured(
         late_periods=late_periods,
         overruns=overruns,
         underruns=underruns,
+        card_ms=card_ms,
         round_trip_ms=stats.rtt_ms,
-        remote_loss_percent=remote_percent,
+        remote_loss_percent=_remote_percent(stats),
         remote_jitter_ms=stats.remote_jitter_ms,
         mouth_to_ear_ms=mouth_to_ear_ms,
-        mos_heard=mos(session.codec.name, percent(_unheard(stats, session.ptime_ms), stats.packets_expected), mouth_to_ear_ms),
-        mos_sent=None if remote_percent is None else mos(session.codec.name, remote_percent, mouth_to_ear_ms),
+        mos_heard=mos(session.codec.name, _unheard_percent(stats, session.ptime_ms), mouth_to_ear_ms, stats.burst_ratio),
+        mos_sent=_mos_sent(session, stats, mouth_to_ear_ms),
         drift_ppm=drift_ppm(stats),
         encryption="" if session.protection is None else str(session.protection),
         echo=echo,
-        there=there,
+        there=voip[1],
         history_interval_ms=history.interval_ms,
         buffer_history_ms=curve,
     )
+
+
+def _remote_percent(stats: StreamStats) -> float | None:
+    return None if stats.remote_packets_lost is None else percent(max(0, stats.remote_packets_lost), stats.packets_sent)
+
+
+def _mos_sent(session: MediaSession, stats: StreamStats, mouth_to_ear_ms: float) -> float | None:
+    lost_percent = _remote_percent(stats)
+    return None if lost_percent is None else mos(session.codec.name, lost_percent, mouth_to_ear_ms)
 
 
 def _curve(history: DelayHistory) -> tuple[tuple[float, ...], float]:
@@ -159,7 +171,7 @@ def _curve(history: DelayHistory) -> tuple[tuple[float, ...], float]:
 
 
 def _mouth_to_ear_ms(stats: StreamStats, here_ms: float) -> float:
-    """One packet is filled, the buffer waits, and one period waits in the card on its way out; the other side's own we do not know."""
+    """One packet is filled, the buffer waits, and a period or more waits in the card; the other side's own we do not know."""
     return here_ms + (stats.rtt_ms or 0.0) / 2
 
 
@@ -172,10 +184,10 @@ def _recovered_ms(stats: StreamStats) -> int:
     return stats.samples_recovered * 1000 // stats.rate_hz
 
 
-def _unheard(stats: StreamStats, ptime_ms: int) -> int:
+def _unheard_percent(stats: StreamStats, ptime_ms: int) -> float:
     """Packets that the ear missed: what redundancy brought back was heard."""
     missed = _lost(stats) + stats.packets_late + stats.packets_discarded
-    return max(0, missed - _recovered_ms(stats) // ptime_ms)
+    return percent(max(0, missed - _recovered_ms(stats) // ptime_ms), stats.packets_expected)
 
 
 def drift_ppm(stats: StreamStats) -> float | None:
@@ -188,9 +200,9 @@ def drift_ppm(stats: StreamStats) -> float | None:
     return 1e6 * (stats.samples_removed - stats.samples_inserted) / stats.samples_played
 
 
-def rating(codec: str, loss_percent: float, delay_ms: float) -> float:
+def rating(codec: str, loss_percent: float, delay_ms: float, burst_ratio: float = 1.0) -> float:
     """R of G.107, 0 to 93.2."""
-    return max(0.0, R_DEFAULT - delay_impairment(delay_ms) - equipment_impairment(codec, loss_percent))
+    return max(0.0, R_DEFAULT - delay_impairment(delay_ms) - equipment_impairment(codec, loss_percent, burst_ratio))
 
 
 def echo_return_loss_db(echo: EchoStats | None) -> float | None:

@@ -228,7 +228,8 @@ struct pm_stream_stats {
     uint64_t packets_ignored;   /* arrived while the direction forbids to play them */
     uint64_t packets_refused;   /* encryption was agreed and they were not authentic, or replayed */
     uint32_t source_changes;
-    double jitter_ms; /* RFC 3550 A.8 */
+    double jitter_ms;   /* RFC 3550 A.8 */
+    double burst_ratio; /* ITU-T G.107; 1: losses come each by itself, or there are none */
     /* playing, in samples at rate_hz unless named otherwise */
     uint32_t rate_hz;        /* at which the stream plays */
     uint64_t samples_played; /* everything rendered since the first packet */

@@ -21,6 +21,7 @@ struct pm_burst {
     uint64_t here, late; /* bit i: next + i has come, and was too late */
     uint64_t packets;    /* whose fate is known */
     uint64_t lost, discarded;
+    uint64_t runs;                      /* of packets that were not played, one after the other */
     unsigned quiet;                     /* packets received since the last loss, up to PM_XR_GMIN */
     uint64_t open_packets, open_losses; /* of what may become a burst; 0: nothing */
     uint64_t bursts, burst_packets, burst_losses;
@@ -34,6 +35,10 @@ void pm_burst_restart(struct pm_burst *burst);
 
 /* Fills loss, discard, burst and gap as of now; every other field is zero. `packet_ms` is the length of a packet. */
 void pm_burst_metrics(const struct pm_burst *burst, unsigned packet_ms, struct pm_voip_metrics *metrics);
+
+/* Burst ratio of ITU-T G.107: the mean length of runs of packets that were not played, over what it is when as many are lost each
+ * by itself. 1 where there is no loss, and at least; the model knows none above 8. */
+double pm_burst_ratio(const struct pm_burst *burst);
 
 /* Writes an XR packet of `ssrc` with one block; its length, or PM_EFULL. */
 int pm_xr_build(uint32_t ssrc, const struct pm_voip_metrics *metrics, uint8_t *out, size_t capacity);

@@ -340,6 +340,7 @@ void pm_playout_stats(const struct pm_playout *p, struct pm_stream_stats *s) {
     s->packets_reordered = j.reordered;
     s->packets_late = j.late;
     s->packets_discarded = j.discarded;
+    s->burst_ratio = 1.0;
     s->rate_hz = p->jitter.config.clock_rate_hz;
     s->samples_played = p->played;
     s->samples_concealed = p->concealed;

@@ -189,6 +189,7 @@ void pm_stream_stats(const struct pm_stream *s, struct pm_stream_stats *t) {
     t->packets_refused = s->secure.refused;
     t->source_changes = s->source_changes;
     t->jitter_ms = s->has_source ? s->source.jitter * 1000.0 / s->source.clock_rate_hz : 0.0;
+    t->burst_ratio = pm_burst_ratio(&s->burst);
     t->packets_sent = s->sent;
     t->octets_sent = s->octets_sent;
     t->send_errors = s->send_errors;

@@ -5,6 +5,8 @@
 enum { XR = 207, VOIP_METRICS = 7, BLOCK_OCTETS = 36, HEADER_OCTETS = 4 };
 /* As in pm_source.c: a larger jump is a restart. */
 enum { DROPOUT_MAX = 3000 };
+/* G.107 table 3: what the model was made for. */
+#define BURST_RATIO_MAX 8.0
 
 void pm_burst_init(struct pm_burst *b) {
     memset(b, 0, sizeof *b);
@@ -38,6 +40,7 @@ static void seal(struct pm_burst *b) {
         }
         return;
     }
+    b->runs += b->quiet > 0;
     b->open_packets += 1 + (b->open_losses > 0 ? b->quiet : 0);
     b->open_losses++;
     b->quiet = 0;
@@ -104,6 +107,18 @@ void pm_burst_metrics(const struct pm_burst *b, unsigned packet_ms, struct pm_vo
     m->gap_density = fraction(unplayed - end.burst_losses, gap_packets);
     m->burst_ms = mean_ms(end.burst_packets, end.bursts, packet_ms);
     m->gap_ms = mean_ms(gap_packets, end.bursts + 1, packet_ms);
+}
+
+double pm_burst_ratio(const struct pm_burst *b) {
+    struct pm_burst end = *b;
+    seal_all(&end);
+    if (end.runs == 0) {
+        return 1.0;
+    }
+    /* Lost with a probability p each by itself, a run is 1 / (1 - p) long. */
+    double unplayed = (double)(end.lost + end.discarded), played = 1.0 - unplayed / (double)end.packets;
+    double ratio = unplayed / (double)end.runs * played;
+    return ratio < 1.0 ? 1.0 : ratio > BURST_RATIO_MAX ? BURST_RATIO_MAX : ratio;
 }
 
 int pm_xr_build(uint32_t ssrc, const struct pm_voip_metrics *m, uint8_t *out, size_t capacity) {

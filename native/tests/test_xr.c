@@ -6,9 +6,8 @@
 #include <string.h>
 
 /* One character a packet: '.' received, 'x' lost, 'l' too late; figures repeat what follows. */
-static struct pm_voip_metrics heard(const char *fates, uint16_t first) {
+static struct pm_burst after(const char *fates, uint16_t first) {
     struct pm_burst b;
-    struct pm_voip_metrics m;
     pm_burst_init(&b);
     for (uint16_t sequence = first; *fates != 0; fates++) {
         unsigned times = 0;
@@ -21,8 +20,31 @@ static struct pm_voip_metrics heard(const char *fates, uint16_t first) {
             }
         }
     }
+    return b;
+}
+
+static struct pm_voip_metrics heard(const char *fates, uint16_t first) {
+    struct pm_voip_metrics m;
+    struct pm_burst b = after(fates, first);
     pm_burst_metrics(&b, 20, &m);
     return m;
+}
+
+static void runs_of_losses_are_compared_with_losses_by_chance(void) {
+    const struct {
+        const char *fates;
+        double ratio;
+    } cases[] = {{"500.", 1.0},
+                 {"100.x100.x100.", 1.0}, /* each by itself */
+                 {"30.3x67.", 3.0 * 0.97},
+                 {"40.2x20.2l2x34.", 3.0 * 0.94}, /* late ones are runs too */
+                 {"10.x10.3x76.", 2.0 * 0.96},
+                 {"10.40x950.", 8.0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pm_burst b = after(cases[i].fates, 65500);
+        double ratio = pm_burst_ratio(&b);
+        CHECK(ratio > cases[i].ratio - 1e-9 && ratio < cases[i].ratio + 1e-9);
+    }
 }
 
 static void no_loss_is_one_long_gap(void) {
@@ -181,7 +203,8 @@ static void a_stream_tells_and_hears_metrics_only_where_that_was_agreed(void) {
     pm_stream_close(&stream);
 }
 
-const struct test xr_tests[] = {TEST(no_loss_is_one_long_gap),
+const struct test xr_tests[] = {TEST(runs_of_losses_are_compared_with_losses_by_chance),
+                                TEST(no_loss_is_one_long_gap),
                                 TEST(a_loss_alone_belongs_to_the_gap),
                                 TEST(losses_with_fewer_than_gmin_between_them_are_one_burst),
                                 TEST(late_packets_count_as_discarded_and_make_bursts_too),

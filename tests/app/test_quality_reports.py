@@ -44,10 +44,11 @@ def quality(call: str = "c", *, remote_loss_percent: float | None = 2.5) -> Qual
         call=call, ssrc=0x1A2B, remote_ssrc=0xCAFE,
         codec="PCMA", duration_ms=60_400, packets_sent=3000, packets_received=2940, packets_lost=60, packets_late=30,
         packets_duplicate=0, packets_reordered=0, packets_rejected=0, loss_percent=2.0, jitter_ms=3.6, buffer_ms_mean=41.5,
-        buffer_ms_max=80.2, concealed_ms=1200, recovered_ms=0, late_periods=0, overruns=0, underruns=0, round_trip_ms=24.4,
+        buffer_ms_max=80.2, concealed_ms=1200, recovered_ms=0, late_periods=0, overruns=0, underruns=0, card_ms=20.0, round_trip_ms=24.4,
         remote_loss_percent=remote_loss_percent, remote_jitter_ms=4.2, mouth_to_ear_ms=95.0, mos_heard=4.1,
         mos_sent=None if remote_loss_percent is None else 4.0, history_interval_ms=100, buffer_history_ms=(), packets_refused=0,
-        burst_loss_percent=40.2, burst_ms=120, gap_loss_percent=0.8, gap_ms=9000, drift_ppm=None, encryption="", echo=None, there=None,
+        burst_loss_percent=40.2, burst_ms=120, burst_ratio=1.0,
+        gap_loss_percent=0.8, gap_ms=9000, drift_ppm=None, encryption="", echo=None, there=None,
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def evidence(*, through: str = "") -> Evidence:
     quality = measured(
         "c", session(), NOTHING_COUNTED._replace(packets_sent=400, packets_received=400, packets_expected=400), history,
         (NOTHING_HEARD, None),
-        ssrc=1, duration_ms=8000, period_ms=20.0, late_periods=0, overruns=0, underruns=0, echo=None,
+        ssrc=1, duration_ms=8000, card_ms=20.0, late_periods=0, overruns=0, underruns=0, echo=None,
     )  # fmt: skip
     return Evidence(
         at=datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC),

@@ -10,7 +10,7 @@ from firmware.sdp.offer_answer import Direction, MediaSession
 NOTHING_COUNTED = StreamStats(
     packets_received=0, octets_received=0, packets_expected=0, packets_lost=0, packets_duplicate=0, packets_reordered=0,
     packets_late=0, packets_discarded=0, packets_invalid=0, packets_foreign=0, packets_ignored=0, packets_refused=0, source_changes=0,
-    jitter_ms=0.0, rate_hz=8000, samples_played=0, samples_concealed=0, samples_recovered=0,
+    jitter_ms=0.0, burst_ratio=1.0, rate_hz=8000, samples_played=0, samples_concealed=0, samples_recovered=0,
     samples_removed=0, samples_inserted=0,
     delay_ms=0.0, delay_target_ms=0.0, buffered_ms=0.0,
     packets_sent=0, octets_sent=0, send_errors=0, digits_sent=0, reports_sent=0, reports_received=0, rtt_ms=None,

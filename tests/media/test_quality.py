@@ -109,7 +109,7 @@ def test_a_record_counts_late_packets_as_loss_for_the_ear_but_not_for_the_networ
         (NOTHING_HEARD, None),
         ssrc=7,
         duration_ms=2000,
-        period_ms=20.0,
+        card_ms=20.0,
         late_periods=1,
         overruns=0,
         underruns=2,
@@ -126,17 +126,28 @@ def test_what_redundancy_brought_back_is_lost_for_the_network_but_not_for_the_ea
     counted = NOTHING_COUNTED._replace(packets_expected=100, packets_lost=5, rate_hz=16_000, samples_recovered=4 * 320)
     record = measured(
         "c1", session(), counted, DelayHistory(100), (NOTHING_HEARD, None),
-        ssrc=7, duration_ms=2000, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
+        ssrc=7, duration_ms=2000, card_ms=20.0, late_periods=0, overruns=0, underruns=0,
     )  # fmt: skip
     assert (record.loss_percent, record.recovered_ms) == (5.0, 80)
     assert record.mos_heard == pytest.approx(mos("PCMU", 1.0, record.mouth_to_ear_ms))
+
+
+def test_losses_in_runs_count_more_than_each_by_itself_and_the_cards_reserve_is_delay() -> None:
+    counted = NOTHING_COUNTED._replace(packets_expected=100, packets_lost=3, burst_ratio=2.5)
+    record = measured(
+        "c1", session(), counted, DelayHistory(100), (NOTHING_HEARD, None),
+        ssrc=7, duration_ms=2000, card_ms=30.0, late_periods=0, overruns=0, underruns=0,
+    )  # fmt: skip
+    assert (record.burst_ratio, record.card_ms, record.mouth_to_ear_ms) == (2.5, 30.0, 50.0)
+    assert record.mos_heard == pytest.approx(mos("PCMU", 3.0, 50.0, burst_ratio=2.5))
+    assert record.mos_heard < mos("PCMU", 3.0, 50.0)
 
 
 @pytest.mark.parametrize(("heard", "remote"), [(True, 9), (False, None)])
 def test_a_record_names_both_sources_once_the_other_was_heard(heard: bool, remote: int | None) -> None:
     record = measured(
         "c1", session(), NOTHING_COUNTED._replace(heard=heard), DelayHistory(100), (NOTHING_HEARD._replace(ssrc=9), None),
-        ssrc=7, duration_ms=1, period_ms=20.0, late_periods=0, overruns=0, underruns=0,
+        ssrc=7, duration_ms=1, card_ms=20.0, late_periods=0, overruns=0, underruns=0,
     )  # fmt: skip
     assert (record.ssrc, record.remote_ssrc) == (7, remote)
 
@@ -151,7 +162,7 @@ def test_duplicates_do_not_make_the_loss_negative() -> None:
         (NOTHING_HEARD, None),
         ssrc=7,
         duration_ms=1,
-        period_ms=20.0,
+        card_ms=20.0,
         late_periods=0,
         overruns=0,
         underruns=0,
