@@ -47,7 +47,7 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.reactions import check_reactions
 
         check_reactions(settings, report)
-    if settings.web.enabled or settings.login:
+    if settings.web.enabled or settings.login or settings.mqtt.broker:
         from firmware.config.outlets import check_outlets
 
         check_outlets(settings, report)

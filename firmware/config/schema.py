@@ -10,6 +10,7 @@ default must be given. A field of type `Secret` may also be given as `…_file` 
 from typing import Annotated, Literal, NamedTuple
 
 from firmware.config.checks import between, is_clock, is_country, is_gpio, is_name, is_not_empty, is_port, is_uri
+from firmware.config.outlet_sections import Login, Mqtt, Web
 from firmware.config.secrets import Secret
 
 Name = Annotated[str, is_name]
@@ -397,27 +398,6 @@ class Control(NamedTuple):
     socket: Text = "/run/portero/control.sock"
 
 
-class Web(NamedTuple):
-    """[web]: page, HTTP API and metrics; see docs/web.md."""
-
-    enabled: bool = False
-    bind: str = ""  # an address of this machine; empty: all of them, IPv4 and IPv6
-    port: Annotated[int, between(0, 65535)] = 8443  # 0: any free port
-    tls: bool = True  # false: readable on the way; only for a proxy on this machine
-    certificate: Text | None = None  # in PEM; None: one of our own, made on the device at the first start
-    key: Text | None = None  # None: in the same file
-    logins: Text = "/var/lib/portero/logins"  # the file that `portero logins` changes
-    metrics: Literal["token", "open"] = "token"  # open: whoever reaches the port may collect /metrics
-
-
-class Login(NamedTuple):
-    """[[login]]: somebody who may use page or API, besides those of `portero logins`."""
-
-    name: Name
-    proof: Secret  # as `portero logins` prints it
-    may: tuple[Literal["see", "ring", "open"], ...] = ("see",)
-
-
 class System(NamedTuple):
     """[system]: the device itself, where the door is a flashed image; elsewhere the machine's own settings count."""
 
@@ -491,6 +471,7 @@ class Settings(NamedTuple):
     message: LeftMessages = LeftMessages()
     control: Control = Control()
     web: Web = Web()
+    mqtt: Mqtt = Mqtt()
     login: tuple[Login, ...] = ()
     system: System = System()
     update: Update = Update()

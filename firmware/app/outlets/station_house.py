@@ -13,7 +13,7 @@ from firmware.app.journal import Entry
 from firmware.app.station import Station
 from firmware.door.events import DoorRecord, LoginRefused
 from firmware.errors import JournalError
-from firmware.outlets.seam import Json, Names, Refused, Row, Subscriber
+from firmware.outlets.seam import Json, Names, Refused, Row, Subscriber, part
 
 # What outlets may ask for. Everything else of `portero ctl` stays with whoever has a shell on the device.
 OFFERED: Final = ("status", "press", "call", "hangup", "lock", "dnd")
@@ -38,9 +38,12 @@ class StationHouse:
     async def perform(self, verb: str, *args: str, by: str) -> Json:
         """As `portero ctl VERB ARGS`. Raises Refused."""
         try:
-            return await perform(self._station, self._verbs, Request(verb=verb, args=args, by=by))
+            result = await perform(self._station, self._verbs, Request(verb=verb, args=args, by=by))
         except ControlError as error:
             raise Refused(error.code, str(error)) from error
+        if verb == "lock" and (fault := part(result, "fault")) is not None:  # written down, and told, but nothing opened
+            raise Refused("not_now", f"the lock {args[0]} stays shut: {str(fault).replace('_', ' ')}")
+        return result
 
     async def rows(self, *, before: int | None = None, kinds: tuple[str, ...] = (), limit: int) -> tuple[Row, ...]:
         """Rows of the journal, the newest first. Raises Refused."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from firmware.errors import LoginError
 from firmware.outlets.doorkeeper import Doorkeeper, LockedOutError
@@ -18,7 +17,17 @@ API: Final = "/api/v1/"
 # The door's words for why not (docs/ctl.md), as HTTP says them.
 STATUSES: Final = {"not_found": 404, "bad_argument": 400, "not_now": 409, "failed": 502, "unknown_verb": 404, "forbidden": 403}
 
-Handler = Callable[[Request], Awaitable[Response | EventStream]]
+
+class Service(Protocol):
+    """Something with a path of its own, for whoever shows a token; which right each request takes, it knows itself."""
+
+    def description(self, request: Request) -> Response:
+        """What it is, for everybody."""
+        ...
+
+    async def answer(self, request: Request, login: Login) -> Response:
+        """The answer to a POST."""
+        ...
 
 
 class Site:
@@ -31,11 +40,11 @@ class Site:
         self._page = page
         self._metrics = metrics
         self._metrics_open = metrics_open
-        self._further: dict[str, tuple[May, Callable[[Request, Login], Awaitable[Response]]]] = {}
+        self._services: dict[str, Service] = {}
 
-    def add(self, path: str, may: May, handler: Callable[[Request, Login], Awaitable[Response]]) -> None:
-        """Let a further service answer `path` to whoever shows a token with this right."""
-        self._further[path] = (may, handler)
+    def add(self, path: str, service: Service) -> None:
+        """Let a further service answer at `path`."""
+        self._services[path] = service
 
     async def answer(self, request: Request) -> Response | EventStream:
         """The answer to any request. Never raises for what a request says."""
@@ -58,10 +67,12 @@ class Site:
                 if isinstance(refusal, Response):
                     return refusal
             return await self._metrics.answer(request)
-        if path in self._further:
-            may, handler = self._further[path]
-            login = self._unless(request, may)
-            return login if isinstance(login, Response) else await handler(request, login)
+        if path in self._services:
+            service = self._services[path]
+            if request.method != "POST":
+                return service.description(request)
+            login = self._known(request)
+            return login if isinstance(login, Response) else await service.answer(request, login)
         if path.startswith(API):
             found = self._api.route(request.method, path.removeprefix(API))
             if isinstance(found, Response):
@@ -71,16 +82,21 @@ class Site:
         return await self._page.answer(request)
 
     def _unless(self, request: Request, may: May) -> Login | Response:
-        """Whoever asks, or the refusal (RFC 6750 §3). A cookie counts for nothing here: no other site can make a browser ask."""
+        """Whoever asks and has the right, or the refusal (RFC 6750 §3.1)."""
+        login = self._known(request)
+        if isinstance(login, Response) or may in login.may:
+            return login
+        challenge = f'Bearer realm="door", error="insufficient_scope", scope="{may.value}"'
+        return problem(403, f"{login.name} may not {may.value}", ("WWW-Authenticate", challenge))
+
+    def _known(self, request: Request) -> Login | Response:
+        """Whose token is shown. A cookie counts for nothing here: no other site can make a browser ask."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return problem(401, "show a token: Authorization: Bearer …", ("WWW-Authenticate", 'Bearer realm="door"'))
         login = self._keeper.by_token(token.strip(), request.source)
         if login is None:
             return problem(401, "this token is not known", ("WWW-Authenticate", 'Bearer realm="door", error="invalid_token"'))
-        if may not in login.may:
-            challenge = f'Bearer realm="door", error="insufficient_scope", scope="{may.value}"'
-            return problem(403, f"{login.name} may not {may.value}", ("WWW-Authenticate", challenge))
         return login
 
     async def _health(self, request: Request) -> Response:
