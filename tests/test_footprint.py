@@ -65,7 +65,7 @@ NOT_LOADED = {
     "firmware.app.commands", "firmware.app.doctor", "firmware.app.update", "firmware.app.users.store", "firmware.app.users.seal",
     "firmware.demo",
     "firmware.media.srtp", "firmware.media.dtls", "firmware.media.keying",  # libsrtp2, OpenSSL: calls that are encrypted
-    "firmware.app.outlets", "firmware.media.certificate", "h11",  # the web server
+    "firmware.app.outlets", "firmware.media.certificate", "h11", "aiomqtt", "paho",  # web server and MQTT
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
     "firmware.ice", "firmware.media.mapping",  # a door behind a translator
 }  # fmt: skip

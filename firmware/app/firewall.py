@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Keys of the schema that name a port, and which chain they go into. A test holds that none is forgotten.
-PORT_KEYS = {"network.sip_port", "network.tls_port", "network.ws_port", "network.wss_port", "network.rtp_ports", "web.port"}
+PORT_KEYS = {"network.sip_port", "network.tls_port", "network.ws_port", "network.wss_port", "network.rtp_ports", "web.port", "mqtt.port"}
 STREAMS = ("tcp", "tls", "ws", "wss")
 WEB_PORTS = {"http": 80, "https": 443}
 FRAME = """\
@@ -176,6 +176,10 @@ def outgoing(settings: Settings) -> Iterator[str]:
         url = urlsplit(hook.url)
         peer = Peer(url.hostname or "", url.port or WEB_PORTS[url.scheme.lower()])
         yield f'{peer.match} accept comment "webhook"'
+    mqtt = settings.mqtt
+    if mqtt.broker is not None:
+        broker = Peer(mqtt.broker, mqtt.port or (8883 if mqtt.tls else 1883))
+        yield f'{broker.match} accept comment "MQTT"'
 
 
 def peers(settings: Settings) -> Iterator[Peer]:

@@ -24,7 +24,7 @@ from firmware.ids import SystemIds
 
 if TYPE_CHECKING:
     from firmware.app.control.server import ControlServer
-    from firmware.app.outlets.web import WebOutlet
+    from firmware.app.outlets.opened import Outlets
     from firmware.app.station import Station
     from hw.api import Board
 
@@ -72,7 +72,7 @@ class Run:
             await line.stop()
             return EXIT_FAILED
         control = await self._control(station)
-        web = await self._web(station)
+        outlets = await self._outlets(station)
         station.add_observer(lambda _at_s, event: self._show_status(station, event))
         station.add_observer(lambda _at_s, event: self._heed_order(station, event))
         self._heed_signals(station)
@@ -91,8 +91,8 @@ class Run:
             self._notifier.stopping()
         watchdog.stop()
         machine.stop()
-        if web is not None:
-            await web.close()
+        if outlets is not None:
+            await outlets.close()
         await control.close()
         await station.stop()
         return EXIT_OK if station.failed is None else EXIT_FAILED
@@ -140,15 +140,15 @@ class Run:
         station.add_observer(lambda at_s, event: server.publish(event_line(event, at_s)) if server.followed else None)
         return server
 
-    async def _web(self, station: Station) -> WebOutlet | None:
-        """The web server, for houses that want one."""
-        if not self._settings.web.enabled:
+    async def _outlets(self, station: Station) -> Outlets | None:
+        """Web server and MQTT, for houses that want them."""
+        if not self._settings.web.enabled and self._settings.mqtt.broker is None:
             return None
-        from firmware.app.outlets.web import WebOutlet
+        from firmware.app.outlets.opened import Outlets
 
-        web = WebOutlet(station)
-        await web.start()
-        return web
+        outlets = Outlets(station)
+        await outlets.start()
+        return outlets
 
     def _heed_signals(self, station: Station) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

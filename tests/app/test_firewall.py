@@ -53,6 +53,12 @@ def test_the_web_server_is_reached_unless_it_serves_this_machine_alone(tmp_path:
     assert opened not in incoming(Settings())
 
 
+def test_the_broker_is_reached_where_it_is(tmp_path: Path) -> None:
+    assert 'tcp dport 8883 accept comment "MQTT"' in outgoing(settings(tmp_path, '[mqtt]\nbroker = "mqtt.house.example"\n'))
+    plain = '[mqtt]\nbroker = "192.168.1.9"\ntls = false\n'
+    assert 'ip daddr 192.168.1.9 tcp dport 1883 accept comment "MQTT"' in outgoing(settings(tmp_path, plain))
+
+
 SERVERS = """
 [network]
 transports = ["udp", "tls"]

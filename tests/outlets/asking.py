@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from firmware.app.outlets.web import WebOutlet
-from firmware.config.schema import Login, Settings, Web
+from firmware.config.outlet_sections import Login, Web
+from firmware.config.schema import Settings
 from firmware.config.secrets import Secret
 from firmware.outlets.logins import new_token, password_proof
 from tests.app.house import House, house, settings

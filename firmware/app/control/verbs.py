@@ -80,6 +80,7 @@ async def _status(station: Station, _args: tuple[str, ...]) -> Json:
         ],
         "locks": {lock.name: station.board.relay(lock.name).closed for lock in station.settings.lock},
         "modes": {lock: mode.name.lower() for lock, mode in station.bridge.state.modes.items()},
+        "contacts": dict(station.bridge.state.contacts),
         "blocked": station.bridge.state.blocked_until_s is not None,
         "journal": None if station.journal.missing else station.settings.journal.path,
         "health": dict(station.health),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from pathlib import Path
 from typing import Final
 
+from firmware.app.outlets.release_version import installed_version
 from firmware.app.outlets.station_house import StationHouse
 from firmware.app.outlets.wires import wires_of
 from firmware.app.station import Station
@@ -43,7 +43,12 @@ class WebOutlet:
         self._unsubscribe = house.subscribe(lambda _at_s, record: counters.count(record))
         self.keeper = keeper = Doorkeeper(logins_of(settings), directory(settings).limits, time.monotonic, house.tell)
         page = Page(house, keeper, Sessions(time.monotonic), is_secure=self._web.tls)
-        self.site = Site(house, keeper, page, MetricsPage(house, counters, _version()), metrics_open=self._web.metrics == "open")
+        self.site = Site(house, keeper, page, MetricsPage(house, counters, installed_version()), metrics_open=self._web.metrics == "open")
+        if self._web.soap:
+            from firmware.outlets.soap.service import SoapService
+
+            soap = SoapService(house, is_secure=self._web.tls)
+            self.site.add("/soap", soap)
         self._gate = FloodGate(LIMITS)
         self.server: WebServer | None = None
 
@@ -73,9 +78,3 @@ def logins_of(settings: Settings) -> Logins:
     """The file's logins under those of the configuration."""
     configured = (Login(each.name, each.proof.reveal(), frozenset(map(May, each.may))) for each in settings.login)
     return Logins(Path(settings.web.logins), configured)
-
-
-def _version() -> str:
-    """Of the installed package, by the name of its folder: `importlib.metadata` would load 40 modules, a megabyte, to tell the same."""
-    found = (folder for entry in sys.path for folder in Path(entry or ".").glob("portero-*.dist-info"))
-    return next(found, Path("portero-unknown.dist-info")).name.removeprefix("portero-").removesuffix(".dist-info")
