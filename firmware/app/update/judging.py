@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ class Surroundings(NamedTuple):
     tell: Callable[[News], bool]
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = partial(print, flush=True)
 
 
 def judge(device: Device, around: Surroundings) -> None:
