@@ -187,5 +187,5 @@ def ended_once(node: Node) -> list[str]:
 
 
 def _is_late_answer(event: Event) -> bool:
-    """A command for a call that has ended is answered with 500, however late it comes."""
-    return isinstance(event, RequestDone | TransferProgress) and event.status == 500
+    """A command for a call that has ended is answered with 500, however late it comes; and a transfer may be reported on after the BYE."""
+    return isinstance(event, TransferProgress) or (isinstance(event, RequestDone) and event.status == 500)

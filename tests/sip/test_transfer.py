@@ -23,6 +23,7 @@ from firmware.sip.events import (
 from firmware.sip.message import Request
 from firmware.sip.settings import ReferPolicy
 from firmware.sip.uri import Uri
+from firmware.sip.usage.refer import LAST_REPORT_S_MAX
 from tests.sip.wire import ANSWER, BOB, CALL, MAIN, PEER, Wire, account, invite, media
 
 ANYONE = AgentSettings(refer=ReferPolicy.CALL)
@@ -322,13 +323,43 @@ def test_reports_that_stop_without_an_outcome() -> None:
     assert steps(wire) == [(202, False), (408, True)]
 
 
-def test_a_call_that_ends_first_ends_the_waiting() -> None:
+def test_a_call_that_we_end_first_ends_the_waiting() -> None:
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    wire.reply(202, wire.request("REFER"))
+    wire.command(HangUp(call=CALL))
+    assert steps(wire) == [(202, False), (487, True)]
+    assert type(wire.events[-1]) is CallEnded
+
+
+def test_the_last_report_may_come_after_the_bye_of_whoever_did_as_we_asked() -> None:
     wire = answered()
     wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
     wire.reply(202, wire.request("REFER"))
     wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
+    assert wire.told(CallEnded)
+    assert steps(wire) == [(202, False)]
+    report(wire, 200, "terminated;reason=noresource", cseq=2)
+    assert wire.response().status == 200
+    assert steps(wire)[-1] == (200, True)
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+def test_without_a_last_report_after_the_bye_the_transfer_is_given_up_soon() -> None:
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
+    assert steps(wire) == [(487, True)]  # it was not even accepted
+
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    wire.reply(202, wire.request("REFER"))
+    wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
+    wire.advance(LAST_REPORT_S_MAX)
     assert steps(wire) == [(202, False), (487, True)]
-    assert type(wire.events[-1]) is CallEnded
+    wire.settle()
+    assert wire.agent.is_idle
 
 
 def test_a_transfer_without_reports_is_done_with_its_202() -> None:

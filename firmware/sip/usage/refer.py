@@ -45,6 +45,7 @@ TRANSFERS_MAX = 8  # wishes of all calls at once; a door's calls are transferred
 ASKED_MAX = 2  # open REFERs of ours in one call
 DECIDE_S_MAX = 10.0  # a request that is no INVITE must be answered before its sender gives up after 32 s (RFC 3261 timer F)
 FOLLOW_S_MAX = 180.0  # how long the target of a transfer may ring: as long as any call may
+LAST_REPORT_S_MAX = 8.0  # for the last report to follow a BYE: its repetitions after 0.5, 1.5, 3.5 and 7.5 s included
 
 
 def may_steer(endpoint: Endpoint, knowledge: AccountKnowledge | None, source: Hop) -> bool:
@@ -207,10 +208,15 @@ class Transfers:
         transaction.respond(make_response(request, 200), now_s)
         asked.report(request.body, subscription_state(request))
 
-    def close(self, now_s: float) -> None:
-        """The call has ended: nothing is told about it any more."""
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a report on a transfer that we asked for is still to come."""
+        return any(not asked.is_done for asked in self._asked)
+
+    def close(self, now_s: float, *, by_peer: bool) -> None:
+        """The call has ended: nothing is told about it any more, but the last report of whoever hung up after a transfer."""
         for asked in self._asked:
-            asked.close()
+            asked.session_ended(now_s, by_peer=by_peer)
         waiting = [transfer for transfer in self._session.endpoint.transfers.values() if transfer.session is self._session]
         for referral in waiting:
             referral.session_ended(now_s)
@@ -377,6 +383,8 @@ class Asked:
         self._session = session
         self._target = target
         self._follow = follow
+        self._is_accepted = False
+        self._is_last = False  # whether the call has ended meanwhile
         self._number = 0  # CSeq of the REFER, which names its reports when there are several
         self._request = DialogRequest(session, "REFER", self._headers, b"", self._answered)
 
@@ -390,19 +398,27 @@ class Asked:
 
     def report(self, body: bytes, state: SubscriptionState | None) -> None:
         """How it goes."""
+        self._is_accepted = True
         status, text, is_done = report_of(body, state)
         self._tell(status, text, is_done=is_done)
 
-    def close(self) -> None:
+    def session_ended(self, now_s: float, *, by_peer: bool) -> None:
         """The call has ended."""
-        if not self.is_done:
-            self._request.conclude()
-            self._tell(487, "the call ended first", is_done=True)
+        if self.is_done:
+            return
+        # RFC 5057 §4.1: the subscription may outlive it: who does as we asked may hang up before its last report is here.
+        if by_peer and self._is_accepted:
+            self._is_last = True
+            self._session.endpoint.timers.set(self, "silent", now_s + LAST_REPORT_S_MAX)
+            return
+        self._request.conclude()
+        self._tell(487, "the call ended first", is_done=True)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """No final report ever came."""
         assert name == "silent", name
-        self._tell(408, "no report on the transfer", is_done=True)
+        status, text = (487, "the call ended first") if self._is_last else (408, "no report on the transfer")
+        self._tell(status, text, is_done=True)
 
     def _headers(self, hop: Hop) -> Headers:
         self._number = self._session.dialog.local_cseq + 1
@@ -425,6 +441,7 @@ class Asked:
         # RFC 4488 §4: reports stay away only when the response says Refer-Sub: false as well.
         is_silent = refer_sub(response) is False
         if not is_silent:
+            self._is_accepted = True
             self._session.endpoint.timers.set(self, "silent", now_s + FOLLOW_S_MAX)
         self._tell(status, text, is_done=is_silent)
 
@@ -434,3 +451,5 @@ class Asked:
             self.is_done = True
             session.endpoint.timers.clear(self, "silent")
         session.endpoint.emit(TransferProgress(call=session.key, status=status, text=text, is_done=is_done))
+        if is_done and self._is_last:
+            session.referral_ended()

@@ -175,7 +175,9 @@ class Session:
             self.endpoint.emit(RequestDone(call=self.key, method="UPDATE", status=500))
 
     def referral_ended(self) -> None:
-        """A transfer is reported on no more; the dialog is the call's."""
+        """A transfer is reported on no more; the dialog goes when both are over."""
+        if isinstance(self._state, Over):
+            self._over()
 
     def adopt(self, updating: Updating) -> None:
         """An UPDATE that was begun before the answer goes on here."""
@@ -391,8 +393,7 @@ class Session:
     # --- our re-INVITE (§14.1)
 
     def _wish(self, media: LocalMedia | None) -> Wish:
-        wish = self.negotiation.wish
-        return wish if media is None else Wish(media, wish.direction)
+        return self.negotiation.wish if media is None else Wish(media, self.negotiation.wish.direction)
 
     def want(self, task: Task, now_s: float) -> None:
         """Offer as soon as nothing else is in progress."""
@@ -482,15 +483,15 @@ class Session:
 
     def _over(self) -> None:
         self._conclude()
-        if self.endpoint.dialogs.get(self.dialog.id) is self:
-            del self.endpoint.dialogs[self.dialog.id]
+        if not self.transfers.is_waiting:
+            self.endpoint.dialogs.pop(self.dialog.id, None)
 
     def _tell_ended(self, cause: EndCause, status: int, text: str, now_s: float) -> None:
         for task in self._tasks:
             self._tell_done(task, 500)
         self._tasks.clear()
         self.refresher.stop()
-        self.transfers.close(now_s)
+        self.transfers.close(now_s, by_peer=cause is EndCause.REMOTE)
         self.endpoint.calls.pop(self.key, None)
         self.endpoint.emit(CallEnded(call=self.key, cause=cause, status=status, text=text))
 
