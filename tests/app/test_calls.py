@@ -16,6 +16,7 @@ from firmware.sip import events as sip
 from firmware.sip.auto_answer import AutoAnswer
 from firmware.sip.diversion import Diversion
 from firmware.sip.headers import NameAddr
+from firmware.sip.notices import CallOrdered
 from firmware.sip.uri import Uri
 
 REMOTE = NameAddr(display="", uri=Uri.parse("sip:Anna@Phone.Example"))
@@ -293,6 +294,21 @@ def test_a_caller_is_named_in_lower_case_and_answered_with_media(rig: Rig) -> No
     assert answer.media.rtp_port == rig.ports[0].rtp_port
     rig.end("in-1", sip.EndCause.REMOTE)
     assert rig.all_closed()
+
+
+def test_the_pbx_orders_an_answer_a_hold_and_its_end(rig: Rig) -> None:
+    rig.incoming()
+    talk, hold = (CallOrdered(call=sip.CallKey("in-1"), order=order) for order in ("talk", "hold"))
+    rig.hear(hold)  # nothing is up yet that could be held
+    rig.hear(talk)
+    assert rig.told[1:] == [door.Operate(verb=door.Verb.ANSWER)]
+    rig.calls.accept(door.Accept(call=door.CallName("in-1")))
+    rig.agree("in-1", early=False)
+    rig.answer("in-1")
+    rig.commands.clear()
+    rig.hear(hold)
+    rig.hear(talk)
+    assert rig.commands == [sip.Hold(call=sip.CallKey("in-1")), sip.Resume(call=sip.CallKey("in-1"))]
 
 
 def test_a_call_too_many_is_told_to_the_door(rig: Rig) -> None:
