@@ -75,11 +75,14 @@ class Baresip:
                 console.sendto(key.encode(), (self.host, self.console_port))
                 self.wait_for("send DTMF digit:", times=sent)
 
-    def wait_for(self, text: str, *, times: int = 1, within_s: float = 40) -> None:
-        """Until `text` stands in baresip's log."""
-        eventually(
-            lambda: self.log.count(text) >= times, within_s=within_s, what=f"baresip says {text!r}", account=lambda: self.log[-2000:]
-        )
+    def wait_for(self, *texts: str, times: int = 1, within_s: float = 40) -> None:
+        """Until one of `texts`, as releases of baresip differ, stands in its log."""
+
+        def is_said() -> bool:
+            log = self.log
+            return any(log.count(text) >= times for text in texts)
+
+        eventually(is_said, within_s=within_s, what=f"baresip says {' or '.join(texts)}", account=lambda: self.log[-2000:])
 
     def heard(self) -> Path:
         """The recording of what baresip decoded in its latest call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,15 +50,17 @@ class Linphone:
 
     def command(self, line: str, *, answer: str = "Status: Ok", within_s: float = 20) -> None:
         """One command; returns when its answer has come. Commands come one after the other, so that answers need no names."""
-        before = self.said.count("\nStatus: ")
+        before = len(self._answers())
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
-        eventually(
-            lambda: self.said.count("\nStatus: ") > before, within_s=within_s, what=f"linphone answers {line!r}", account=self.account
-        )
-        last = [text for text in self.said.splitlines() if text.startswith("Status: ")][-1]
+        eventually(lambda: len(self._answers()) > before, within_s=within_s, what=f"linphone answers {line!r}", account=self.account)
+        last = self._answers()[-1]
         assert last == answer, f"{line!r}: {last}\n{self.account()}"
+
+    def _answers(self) -> list[str]:
+        """The answers so far; since 5.3 they stand behind a prompt."""
+        return re.findall(r"(?m)^(?:daemon-linphone>)?(Status: .*)$", self.said)
 
     def wait_until_registered(self) -> None:
         """Until the account in its configuration is."""
