@@ -5,12 +5,14 @@ a card that dies without a word would otherwise hold the audio thread for the ke
 for. What to do when the card goes is decided in `hw.sound`.
 
 Delay: the speaker's buffer is primed with two periods of silence. Just before a write it holds one period, just after it two: what is
-written is heard 20 ms later at periods of 20 ms. Where that is too little, `hw.reserve` lets more wait; the device's buffer has room for
-it, and for the unrest of the audio thread. Different clocks in and out: `hw.pace`.
+written is heard 20 ms later at periods of 20 ms. One more period of room takes up the unrest of the audio thread, and what `hw.reserve`
+lets wait where one period is too little; a card that needs more than that is opened with more room the next time. Different clocks in
+and out: `hw.pace`.
 """
 
 from __future__ import annotations
 
+import math
 import select
 from typing import Protocol
 
@@ -21,8 +23,7 @@ from hw.settings import SoundSettings
 
 RATES_HZ = (8_000, 16_000, 32_000, 44_100, 48_000)  # those the media core converts between
 PRIMED_PERIODS = 2
-UNREST_PERIODS = 3  # what waits, what is written, and one too early
-BUFFER_PERIODS = 6  # room, not delay: one period waits, one is written, one is unrest, and what the reserve may come to
+BUFFER_PERIODS = 3
 STALL_MS = 500  # a card that gives no sound for so long is gone; PulseAudio on a busy machine pauses for 100 ms
 SAMPLE_BYTES = 2
 
@@ -59,7 +60,7 @@ class Duplex:
         self._reserve = Reserve(
             rate_hz=fmt.rate_hz,
             period_samples=fmt.period_samples,
-            room_samples=self._buffer_samples - 3 * fmt.period_samples,
+            room_samples=self._buffer_samples - PRIMED_PERIODS * fmt.period_samples,
             begin_ms=reserve_ms,
         )
         self._pace = Pace(self._waiting_most())
@@ -88,14 +89,11 @@ class Duplex:
 
     def write(self, period: bytes) -> None:
         """One period to the speaker. What finds no room is written with the next period."""
-        fill = self._fill()
-        correction = self._pace.correction(fill)
+        correction = self._pace.correction(self._fill())
         if correction:
             period = stretched(period, correction)
         data = self._unplayed + (period if self._playback_channels == 1 else _both(period))
-        # After a pause of the audio thread periods come in a burst. More than one too many shall not wait: it would for the whole call.
-        room = max(0, UNREST_PERIODS * self.format.period_samples + self._reserve.samples - fill)
-        written = self._put(data[: room * SAMPLE_BYTES * self._playback_channels])
+        written = self._put(data)
         if written < 0:
             self.underruns += 1
             self._unplayed = b""
@@ -231,11 +229,12 @@ def _open_at(capture_name: str, playback_name: str, rate_hz: int, settings: Soun
     import alsaaudio
 
     fmt = SoundFormat(rate_hz=rate_hz, period_samples=rate_hz * settings.period_ms // 1000)
-    capture = _open_pcm(alsaaudio.PCM_CAPTURE, capture_name, fmt)
+    capture = _open_pcm(alsaaudio.PCM_CAPTURE, capture_name, fmt, BUFFER_PERIODS)
     if capture is None:
         return None
     try:
-        playback = _open_pcm(alsaaudio.PCM_PLAYBACK, playback_name, fmt)
+        periods = BUFFER_PERIODS + math.ceil(settings.reserve_ms / settings.period_ms)
+        playback = _open_pcm(alsaaudio.PCM_PLAYBACK, playback_name, fmt, periods)
     except HardwareError:
         capture.close()
         raise
@@ -250,7 +249,7 @@ def _open_at(capture_name: str, playback_name: str, rate_hz: int, settings: Soun
         raise
 
 
-def _open_pcm(kind: int, name: str, fmt: SoundFormat) -> Pcm | None:
+def _open_pcm(kind: int, name: str, fmt: SoundFormat, periods: int) -> Pcm | None:
     """A device in this format, or None when it settles for another one. Raises HardwareError when it cannot be opened."""
     import alsaaudio
 
@@ -263,7 +262,7 @@ def _open_pcm(kind: int, name: str, fmt: SoundFormat) -> Pcm | None:
             channels=1,
             format=alsaaudio.PCM_FORMAT_S16_LE,
             periodsize=fmt.period_samples,
-            periods=BUFFER_PERIODS,
+            periods=periods,
         )
     except alsaaudio.ALSAAudioError as error:
         which = "microphone" if kind == alsaaudio.PCM_CAPTURE else "speaker"

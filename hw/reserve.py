@@ -19,7 +19,7 @@ class Reserve:
     """Told of each period that is written and of each underrun; `samples` is what waits beyond one period."""
 
     def __init__(self, *, rate_hz: int, period_samples: int, room_samples: int, begin_ms: float = 0.0) -> None:
-        """`room_samples`: what the device's buffer has room for beyond three periods. `begin_ms`: what was needed last time."""
+        """`room_samples`: what the device's buffer has room for beyond two periods. `begin_ms`: what was needed last time."""
         self._rate_hz = rate_hz
         self._period_samples = period_samples
         self._step = period_samples // 2

@@ -44,12 +44,12 @@ class World:
 class FakePcm:
     """A device whose reads and writes the test scripts. Its poll descriptor is a pipe that is always ready."""
 
-    def __init__(self, world: World, kind: int, device: str, rate: int, periodsize: int) -> None:
+    def __init__(self, world: World, kind: int, device: str, rate: int, periodsize: int, periods: int) -> None:
         if kind in world.broken:
             raise ALSAAudioError(f"Device or resource busy [{device}]")
         rates = world.playback_rates if kind == PLAYBACK and world.playback_rates is not None else world.rates
         plug = not device.startswith("hw:")
-        self.kind, self.device, self.periodsize = kind, device, periodsize
+        self.kind, self.device, self.periodsize, self.periods = kind, device, periodsize, periods
         self.rate = rate if plug else min(rates, key=lambda hz: abs(hz - rate))
         self.channels = 1 if plug else world.playback_channels if kind == PLAYBACK else world.channels
         self.format = S16 if plug else world.hw_format
@@ -66,7 +66,7 @@ class FakePcm:
         world.pcms.append(self)
 
     def info(self) -> dict[str, int]:
-        return {"rate": self.rate, "channels": self.channels, "format": self.format, "buffer_size": 3 * self.periodsize}
+        return {"rate": self.rate, "channels": self.channels, "format": self.format, "buffer_size": self.periods * self.periodsize}
 
     def polldescriptors(self) -> list[tuple[int, int]]:
         return [(self.ready_fd, select.POLLIN)]
@@ -115,7 +115,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         PCM_NONBLOCK=1,
         PCM_FORMAT_S16_LE=S16,
         ALSAAudioError=ALSAAudioError,
-        PCM=lambda type, mode, device, rate, channels, format, periodsize, periods: FakePcm(world, type, device, rate, periodsize),
+        PCM=lambda type, mode, device, rate, channels, format, periodsize, periods: FakePcm(world, type, device, rate, periodsize, periods),
         cards=lambda: list(world.cards),
         card_indexes=lambda: list(range(len(world.cards))),
         card_name=lambda index: list(world.cards.values())[index],
@@ -269,12 +269,19 @@ def test_a_speaker_that_falls_behind_drops_the_older_sound(world: World) -> None
     assert duplex.short_writes == 2
 
 
-def test_an_underrun_is_healed_with_one_period_of_silence_and_the_sound(world: World) -> None:
+def test_an_underrun_is_healed_with_a_period_and_a_half_of_silence_and_the_sound(world: World) -> None:
     duplex, _, speaker = opened(world)
     speaker.room = [-32]
     duplex.write(period(1))
-    assert speaker.written[1:] == [bytes(640), period(1)]
+    assert speaker.written[1:] == [bytes(640 + 320), period(1)]
     assert (duplex.underruns, duplex.short_writes) == (1, 0)
+    assert duplex.reserve_ms == 10.0
+
+
+def test_a_card_that_ran_dry_is_opened_with_more_room_the_next_time(world: World) -> None:
+    alsa.open_duplex(settings()._replace(reserve_ms=30.0)).close()
+    assert [pcm.periods for pcm in world.pcms] == [3, 5]
+    assert world.pcms[1].written == [bytes(2 * 640 + 3 * 320)]
 
 
 def test_a_card_that_is_gone_raises_from_either_side(world: World) -> None:

@@ -17,12 +17,12 @@ from hw.reserve import CALM_S, MORE_MS_MAX, Reserve
 
 RATE_HZ = 16_000
 PERIOD = 320
-BUFFER = 6 * PERIOD
+BUFFER = 3 * PERIOD
 MINUTE = 60 * RATE_HZ // PERIOD
 
 
 def reserve(**changes: float) -> Reserve:
-    return Reserve(rate_hz=RATE_HZ, period_samples=PERIOD, room_samples=BUFFER - 3 * PERIOD, begin_ms=changes.get("begin_ms", 0.0))
+    return Reserve(rate_hz=RATE_HZ, period_samples=PERIOD, room_samples=4 * PERIOD, begin_ms=changes.get("begin_ms", 0.0))
 
 
 def test_each_underrun_adds_half_a_period_up_to_a_bound() -> None:
@@ -63,8 +63,9 @@ def test_who_runs_dry_soon_after_waits_longer_before_the_next_try() -> None:
 class Clocked:
     """A microphone and a speaker of one card; time passes when the test says so. A read may come late, as on a busy machine."""
 
-    def __init__(self, ready_fd: int) -> None:
+    def __init__(self, ready_fd: int, buffer: int) -> None:
         self.ready_fd = ready_fd
+        self.buffer = buffer
         self.captured = 0
         self.fill = 0
         self.running = False
@@ -75,7 +76,7 @@ class Clocked:
             self.fill -= samples
 
     def info(self) -> dict[str, int]:
-        return {"rate": RATE_HZ, "channels": 1, "buffer_size": BUFFER}
+        return {"rate": RATE_HZ, "channels": 1, "buffer_size": self.buffer}
 
     def polldescriptors(self) -> list[tuple[int, int]]:
         return [(self.ready_fd, select.POLLIN)]
@@ -90,13 +91,13 @@ class Clocked:
     def avail(self) -> int:
         if self.fill < 0:
             raise OSError("Broken pipe")
-        return BUFFER - self.fill
+        return self.buffer - self.fill
 
     def write(self, data: bytes) -> int:
         if self.fill < 0:
             self.fill, self.running = 0, False
             return -32
-        count = min(len(data) // 2, BUFFER - self.fill)
+        count = min(len(data) // 2, self.buffer - self.fill)
         self.fill += count
         self.running = True
         return count
@@ -108,7 +109,7 @@ class Machine:
     """An audio thread on such a card. `late`: by how many samples every fiftieth period begins late."""
 
     def __init__(self, ready_fd: int, reserve_ms: float = 0.0) -> None:
-        self.card = Clocked(ready_fd)
+        self.card = Clocked(ready_fd, BUFFER + round(reserve_ms * RATE_HZ / 1000))
         fmt = SoundFormat(rate_hz=RATE_HZ, period_samples=PERIOD)
         self.duplex = Duplex(self.card, self.card, fmt, reserve_ms=reserve_ms)
         self.now = self.due = 0
