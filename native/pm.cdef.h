@@ -19,6 +19,7 @@ int pm_pump_stream_start(struct pm_pump *pump, const struct pm_stream_config *co
 int pm_pump_stream_update(struct pm_pump *pump, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
 int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int64_t wall_ns);
 int pm_pump_stream_mute(struct pm_pump *pump, unsigned slot, bool muted);
+int pm_pump_stream_hush(struct pm_pump *pump, unsigned slot, bool hushed);
 int pm_pump_stream_secure(struct pm_pump *pump, unsigned slot, unsigned state, const struct pm_secure_ops *ops, void *context);
 int pm_pump_stream_voip(const struct pm_pump *pump, unsigned slot, struct pm_voip_metrics *here, struct pm_voip_metrics *there);
 int pm_pump_stream_judge(struct pm_pump *pump, unsigned slot, const struct pm_judgement *judgement);

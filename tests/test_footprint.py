@@ -67,7 +67,7 @@ NOT_LOADED = {
     "firmware.media.srtp", "firmware.media.dtls", "firmware.media.keying",  # libsrtp2, OpenSSL: calls that are encrypted
     "firmware.app.outlets", "firmware.media.certificate", "h11", "aiomqtt", "paho",  # web server and MQTT
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
-    "firmware.ice", "firmware.media.mapping",  # a door behind a translator
+    "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from firmware.config.load import load
+from firmware.config.paging import group_address
 from firmware.config.schema import Settings
 from firmware.config.transports import name_server
 from firmware.errors import PorteroError
@@ -135,6 +136,10 @@ def incoming(settings: Settings) -> Iterator[str]:
     yield f'udp dport {_range(settings)} accept comment "sound"'
     if settings.web.enabled and settings.web.port and not _is_loopback(settings.web.bind):
         yield f'tcp dport {settings.web.port} accept comment "web"'
+    for paging in settings.paging:
+        group = group_address(paging.address)
+        if paging.listen and group is not None:
+            yield f'{"ip6" if ":" in group[0] else "ip"} daddr {group[0]} udp dport {group[1]} accept comment "announcements"'
     if settings.system.ssh_keys:
         yield 'tcp dport 22 limit rate 10/minute burst 10 packets accept comment "login"'
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware.app.bridge_door import DoorBridge, LampGroup, Panel
 from firmware.app.call_figures import CallFigures
@@ -45,6 +46,9 @@ from firmware.sdp.codec_list import codec_list
 from firmware.sip import events as sip
 from firmware.sip.notices import RequestAnswered
 from hw.api import Board, HardwareEvent
+
+if TYPE_CHECKING:  # few doors announce
+    from firmware.app.pages import Pages
 
 log = logging.getLogger("portero.station")
 
@@ -109,13 +113,14 @@ class Station:
         self._before = door.Start()
         self._presence = Presence(settings)
         self._quality = QualityReports(settings, ids.uint32, time.time)
+        self.pages: Pages | None = None
         self._keep_sound(settings)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
 
     def _keep_sound(self, settings: Settings) -> None:
-        """Recordings and messages, for houses that want them."""
+        """Recordings, messages and announcements, for houses that want them."""
         if settings.recording.calls != "never":
             from firmware.app.recordings import Recordings
 
@@ -126,6 +131,13 @@ class Station:
 
             taker = MessageTaker(settings.message, self.sound, self.inbox.put, self.loop.call_later)
             self.add_observer(lambda _at_s, event: taker.on_event(event))
+
+        if settings.paging:
+            from firmware.app.pages import Pages
+
+            streams = lambda: [leg.sound for leg in self.calls.legs if leg.streaming]  # noqa: E731 -- asked by one object, here
+            self.pages = pages = Pages(settings, self.sound, calls=streams, busy=lambda: bool(self.calls.legs))
+            self.add_observer(lambda _at_s, event: pages.on_event(event))
 
     # --- life -------------------------------------------------------------------------------------------------------------
 
@@ -158,6 +170,8 @@ class Station:
         self._work.add_done_callback(self._work_ended)
         self.line.attach(self.supervisor.guarded("line", self._on_line))
         self._ports.start()
+        if self.pages is not None:
+            self.pages.start()
         self._warming = self.loop.call_later(WARM_UP_AFTER_S, self._warm_up)
 
     async def stop(self) -> None:
@@ -171,6 +185,8 @@ class Station:
             self.board.relay(lock.name).release()
         self.hooks.close()
         self._ports.close()
+        if self.pages is not None:
+            self.pages.close()
         with suppress(MediaError):  # a card that hangs: the process ends, and its thread with it
             self.sound.close()
         self.board.close()

@@ -43,6 +43,10 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.appliance import check_appliance
 
         check_appliance(settings, report)
+    if settings.paging:
+        from firmware.config.paging import check_paging
+
+        check_paging(settings, report)
     if settings.rule or settings.webhook:
         from firmware.config.reactions import check_reactions
 
@@ -62,6 +66,7 @@ def _names(settings: Settings) -> dict[str, list[str]]:
     return {
         "account": [each.name for each in settings.account],
         "caller": [each.name for each in settings.caller],
+        "paging": [each.name for each in settings.paging],
         "target": [each.name for each in settings.target],
         "button": [each.name for each in settings.button],
         "profile": [each.name for each in settings.profile],

@@ -392,6 +392,20 @@ class LeftMessages(NamedTuple):
     megabytes_max: Annotated[int, between(20, 1_000_000, "MB")] = 200
 
 
+class Paging(NamedTuple):
+    """[[paging]]: a group of the network that the door announces to (`portero ctl page`), or listens to."""
+
+    name: Name
+    address: Text  # of the group, with its port: "239.255.12.1:5004"
+    interface: Text | None = None  # "eth0"; None: that of network.bind, or what the kernel's routes say
+    codec: Literal["opus", "G722", "PCMA", "PCMU"] = "G722"  # in which we speak; all of them are understood
+    payload_type: Annotated[int, between(96, 127)] = 96  # of Opus, which has no number of its own
+    listen: bool = False  # announcements to the group are heard at the door
+    priority: Annotated[int, between(1, 10)] = 5  # 1 is heard before 10
+    over_calls: bool = False  # true: heard during a call too, which is not played meanwhile
+    limit_s: Annotated[float, between(1, 600, "s")] = 60.0  # of one announcement
+
+
 class Control(NamedTuple):
     """[control]: the socket of `portero ctl`; only its owner may open it."""
 
@@ -469,6 +483,7 @@ class Settings(NamedTuple):
     journal: Journal = Journal()
     recording: Recording = Recording()
     message: LeftMessages = LeftMessages()
+    paging: tuple[Paging, ...] = ()
     control: Control = Control()
     web: Web = Web()
     mqtt: Mqtt = Mqtt()

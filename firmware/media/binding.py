@@ -285,6 +285,10 @@ class Pump:
         """While muted the stream sends silence."""
         check(_lib.pm_pump_stream_mute(self._pump, slot, muted), "mute")
 
+    def hush(self, slot: Slot, *, hushed: bool) -> None:
+        """While hushed the speaker does not play the stream."""
+        check(_lib.pm_pump_stream_hush(self._pump, slot, hushed), "hush")
+
     def stats(self, slot: Slot) -> StreamStats:
         """Everything counted so far."""
         check(_lib.pm_pump_stream_stats(self._pump, slot, self._stats), "stats")

@@ -63,6 +63,7 @@ class _Stream:
         self.pressed = False  # a key of the other side is down
         self.cipher: SrtpCipher | None = None
         self.keys = 0  # samples until sound has come back after a key
+        self.silent_after_s = 0.0
         self.silence_told = False
         self.history = DelayHistory(SAMPLE_EVERY_MS)
 
@@ -176,7 +177,16 @@ class Desk:
                 stream.keys -= not stream.pressed
                 stream.history.repeat()
 
-    def start(self, call: str, port: MediaPort, session: MediaSession, identity: StreamIdentity, cipher: SrtpCipher | None = None) -> None:
+    def start(
+        self,
+        call: str,
+        port: MediaPort,
+        session: MediaSession,
+        identity: StreamIdentity,
+        cipher: SrtpCipher | None = None,
+        *,
+        silent_after_s: float | None = None,
+    ) -> None:
         """Begin to send and receive; the port belongs to the desk from here on. An encrypted stream is silent until it has a cipher."""
         try:
             settings = stream_settings(port, session, identity, self._settings.limits)
@@ -186,6 +196,7 @@ class Desk:
             self._fault(call, error)
             return
         stream = self._streams[call] = _Stream(port, session, identity, slot, self._card.counters())
+        stream.silent_after_s = self._settings.silent_after_s if silent_after_s is None else silent_after_s
         self._secure(stream, cipher)
 
     def update(self, call: str, session: MediaSession, *, relatch: bool, cipher: SrtpCipher | None = None) -> None:
@@ -259,6 +270,12 @@ class Desk:
         if stream is not None:
             self._pump.mute(stream.slot, muted=muted)
 
+    def hush(self, call: str, *, hushed: bool) -> None:
+        """While hushed the speaker does not play the stream."""
+        stream = self._streams.get(call)
+        if stream is not None:
+            self._pump.hush(stream.slot, hushed=hushed)
+
     def confer(self, *, joined: bool) -> None:
         """Whether every stream hears the others."""
         self._pump.conference(joined=joined)
@@ -321,7 +338,7 @@ class Desk:
             stream.silence_told = False
         elif event.kind is EventKind.SILENT and stream.session.direction.receives and not stream.silence_told:
             silent_s = event.value / 1000
-            if silent_s >= self._settings.silent_after_s:
+            if silent_s >= stream.silent_after_s:
                 stream.silence_told = True
                 return StreamSilent(call=call, for_s=silent_s, at_ns=event.at_ns)
         return None

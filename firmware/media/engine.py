@@ -78,9 +78,10 @@ class Engine:
         desk = self._desk
         return desk.last_period_ns if desk is not None else 0
 
-    def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
+    def start(self, call: str, port: MediaPort, session: MediaSession, *, silent_after_s: float | None = None) -> None:
         """Begin a stream; the engine owns the port from here on and closes it at the end.
 
+        `silent_after_s`: how long nothing may arrive before StreamSilent is told, None: as in the settings.
         Raises LocalProtocolError for a call that has one, MediaError when there are too many, or for a codec that the core does not speak.
         """
         if call in self._sessions:
@@ -90,7 +91,7 @@ class Engine:
         load_codecs(session, self._settings.desk.limits)
         identity = StreamIdentity.new(self._ids)
         cipher = _cipher(session.protection, identity)
-        self._submit(lambda desk: desk.start(call, port, session, identity, cipher))
+        self._submit(lambda desk: desk.start(call, port, session, identity, cipher, silent_after_s=silent_after_s))
         self._sessions[call], self._identities[call] = session, identity
 
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
@@ -130,6 +131,11 @@ class Engine:
         """While muted the other side hears silence of us."""
         self._session(call)
         self._submit(lambda desk: desk.mute(call, muted=muted))
+
+    def hush(self, call: str, *, hushed: bool) -> None:
+        """While hushed, the speaker does not play the stream: something else has to be heard."""
+        self._session(call)
+        self._submit(lambda desk: desk.hush(call, hushed=hushed))
 
     def confer(self, *, joined: bool) -> None:
         """While joined, every stream hears the others as well as the microphone. Streams that begin later are joined as well."""

@@ -26,7 +26,8 @@ ATTEMPTS_MAX: Final = 64  # a range with 64 occupied pairs in a row is misconfig
 class MediaPort:
     """A bound RTP/RTCP socket pair, non-blocking. Owned by whoever opened it until `Engine.start` takes it over."""
 
-    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
+    def __init__(self, rtp: socket.socket, rtcp: socket.socket | None) -> None:
+        """`rtcp` None: there are no reports."""
         self._rtp = rtp
         self._rtcp = rtcp
         self.rtp_port: int = rtp.getsockname()[1]
@@ -41,8 +42,8 @@ class MediaPort:
 
     @property
     def rtcp_fd(self) -> int:
-        """The RTCP socket's descriptor; -1 once closed."""
-        return self._rtcp.fileno()
+        """The RTCP socket's descriptor; -1 once closed, or without reports."""
+        return -1 if self._rtcp is None else self._rtcp.fileno()
 
     def send(self, datagram: bytes, to: tuple[str, int]) -> None:
         """Send what is no media from the RTP port. What the system does not take is lost, as on every way."""
@@ -73,7 +74,8 @@ class MediaPort:
         """Give both ports back. Allowed in any state."""
         self.hand_over()
         self._rtp.close()
-        self._rtcp.close()
+        if self._rtcp is not None:
+            self._rtcp.close()
 
 
 def open_port(bind_host: str, ports: range, *, dscp: int = DSCP_EXPEDITED) -> MediaPort:
@@ -110,16 +112,21 @@ def _open_pair(bind_host: str, port: int, dscp: int) -> MediaPort:
 def _bound(bind_host: str, port: int, dscp: int) -> socket.socket:
     opened = _socket(bind_host)
     try:
-        opened.settimeout(0)  # non-blocking
-        opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        _mark(opened, dscp)
+        prepare(opened, dscp)
         wildcard = "::" if opened.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 -- '' asks for every interface
         opened.bind((bind_host or wildcard, port))
     except OSError:
         opened.close()
         raise
     return opened
+
+
+def prepare(opened: socket.socket, dscp: int) -> None:
+    """What every socket of sound has: non-blocking, arrival stamped by the kernel, bounded, marked."""
+    opened.settimeout(0)
+    opened.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    _mark(opened, dscp)
 
 
 def _socket(bind_host: str) -> socket.socket:

@@ -71,7 +71,8 @@ struct pm_stream {
     void *encoder;                       /* its state */
     uint32_t rate_hz;                    /* of samples in and out: that of the codec that we send */
     uint8_t slot;
-    bool muted; /* the microphone is left out of what this stream is given */
+    bool muted;  /* the microphone is left out of what this stream is given */
+    bool hushed; /* the loudspeaker does not play it: something else has to be heard */
     struct pm_latch latch;
     struct pm_report report;
     struct pm_secure secure;

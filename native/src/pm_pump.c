@@ -109,6 +109,15 @@ int pm_pump_stream_mute(struct pm_pump *p, unsigned slot, bool muted) {
     return PM_OK;
 }
 
+int pm_pump_stream_hush(struct pm_pump *p, unsigned slot, bool hushed) {
+    struct pm_stream *s = stream_of(p, slot);
+    if (s == NULL) {
+        return PM_ESTATE;
+    }
+    s->hushed = hushed;
+    return PM_OK;
+}
+
 int pm_pump_stream_secure(struct pm_pump *p, unsigned slot, unsigned state, const struct pm_secure_ops *ops, void *context) {
     struct pm_stream *s = stream_of(p, slot);
     if (s == NULL) {
@@ -388,7 +397,9 @@ static void play(struct pm_pump *p, struct sounding on, int16_t *speaker, size_t
     for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
         if (p->used[i]) {
             render_stream(p, i, n, now_ns);
-            pm_mix_add(p->heard, p->rendered[i], n);
+            if (!p->streams[i].hushed) {
+                pm_mix_add(p->heard, p->rendered[i], n);
+            }
         }
     }
     memcpy(p->played, p->heard, n * sizeof *p->played);

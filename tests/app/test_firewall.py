@@ -59,6 +59,20 @@ def test_the_broker_is_reached_where_it_is(tmp_path: Path) -> None:
     assert 'ip daddr 192.168.1.9 tcp dport 1883 accept comment "MQTT"' in outgoing(settings(tmp_path, plain))
 
 
+def test_groups_that_are_listened_to_come_in(tmp_path: Path) -> None:
+    text = '[[paging]]\nname = "{}"\naddress = "{}"\ninterface = "eth0"\nlisten = {}\n'
+    groups = (
+        text.format("a", "239.1.2.3:5004", "true")
+        + text.format("b", "[ff12::7]:5006", "true")
+        + text.format("c", "239.1.2.4:5004", "false")
+    )
+    rules = [rule for rule in incoming(settings(tmp_path, groups)) if "announcements" in rule]
+    assert rules == [
+        'ip daddr 239.1.2.3 udp dport 5004 accept comment "announcements"',
+        'ip6 daddr ff12::7 udp dport 5006 accept comment "announcements"',
+    ]
+
+
 SERVERS = """
 [network]
 transports = ["udp", "tls"]

@@ -269,3 +269,21 @@ def test_settings_out_of_range_are_told() -> None:
         party.pump.start_stream(party.settings(party)._replace(rtp_fd=-1, remote_rtp=None, remote_rtcp=None), 0)
     for s in party.sockets:
         s.close()
+
+
+def test_what_is_hushed_is_taken_and_not_played(parties: tuple[Party, Party]) -> None:
+    near, far = parties
+    said = speech().tobytes()
+    talk(near, far, 1, 100, said)
+    assert max(array("h", bytes(far.heard))) > 1000
+    far.pump.hush(far.slot, hushed=True)
+    far.heard.clear()
+    talk(near, far, 100, 200, said)
+    assert not any(far.heard)
+    assert far.stats().packets_received == 199
+    far.pump.hush(far.slot, hushed=False)
+    far.heard.clear()
+    talk(near, far, 200, 300, said)
+    assert max(array("h", bytes(far.heard))) > 1000
+    with pytest.raises(LocalProtocolError):
+        far.pump.hush(Slot(3), hushed=True)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from firmware.app.control.conference_verbs import add, drop, join, refer
+from firmware.app.control.paging_verbs import page
 from firmware.app.control.protocol import ControlError, Json, Request, as_json
 from firmware.app.control.transfer_verbs import attended, transfer
 from firmware.app.leg import Leg
@@ -83,6 +84,7 @@ async def _status(station: Station, _args: tuple[str, ...]) -> Json:
         "contacts": dict(station.bridge.state.contacts),
         "blocked": station.bridge.state.blocked_until_s is not None,
         "journal": None if station.journal.missing else station.settings.journal.path,
+        "paging": {} if station.pages is None else dict(station.pages.states),
         "health": dict(station.health),
         "audio_thread": station.sound.running,
         "presses_merged": station.inbox.presses_merged,
@@ -345,6 +347,7 @@ VERBS: dict[str, Verb | SignedVerb] = {
     "drop": Verb("CALL", 1, 1, drop),
     "join": Verb("URI CALL-ID TO-TAG FROM-TAG", 4, 4, join),
     "refer": Verb("URI TO-URI [ACCOUNT]", 2, 3, refer),
+    "page": Verb("GROUP [stop]", 1, 2, page),
     "dtmf": Verb("rfc4733|info DIGITS", 2, 2, _dtmf),
     "register": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Register(account=name))),
     "unregister": Verb("[ACCOUNT]", 0, 1, _account_verb(lambda name: sip.Unregister(account=name))),
