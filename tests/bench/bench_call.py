@@ -1,12 +1,15 @@
 """One registered station: idle for a minute, then in a G.711 call with Debian's baresip for another.
 
-Both ends of the call play a file and throw the sound away, so that their processor bills compare.
+Both ends of the call play a file and throw the sound away, so that their processor bills compare. Debian's baresip has no echo canceller;
+of what stands behind a microphone it has libspeexdsp's noise and gain control (`speex_pp`). So the whole of ours is laid beside three
+bills: baresip bare, baresip with `speex_pp`, and that with libspeexdsp's canceller, measured alone in this run, on top.
 
     python -m tests.bench.bench_call [SECONDS]
 """
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 import tempfile
@@ -27,6 +30,8 @@ FLOOR = ["/usr/bin/python3", "-c", "import asyncio, ssl, sys; print(flush=True);
 FLOOR_NAME = "import asyncio, ssl"
 SPEECH = Path("firmware/demo/speech/visitor.wav")
 CARD_RATE_HZ = SoundSettings().rate_hz
+PEERS_FRAME = 160  # 20 ms at 8 kHz
+PEERS_TAIL = 1024  # 128 ms: the length that the library's manual names for a small room
 BARE = """\
 [audio]
 echo = "off"
@@ -93,14 +98,14 @@ class Bills(NamedTuple):
     call_rss_kb: int
 
 
-def bills(audio: str, seconds: float) -> Bills:
+def bills(audio: str, seconds: float, modules: tuple[str, ...] = ("g711",)) -> Bills:
     """A station with `audio` in its configuration: registered and idle, then in a call, so many seconds each."""
     with tempfile.TemporaryDirectory() as name, kamailio() as server:
         folder, account = Path(name), ACCOUNT.format(server=server.address, secret=SECRET)
         speech = card_speech(folder)
         with (
             station(folder / "door", host="127.0.0.2", config=account + audio, arguments=("--microphone", str(speech))) as door,
-            baresip(folder / "phone", host="127.0.0.3", speech=SPEECH, auto_answer=True, record=False) as phone,
+            baresip(folder / "phone", host="127.0.0.3", speech=SPEECH, auto_answer=True, record=False, modules=modules) as phone,
         ):
             eventually(door.registered, within_s=10, what="the door registers", account=door.account)
             time.sleep(3)
@@ -111,7 +116,8 @@ def bills(audio: str, seconds: float) -> Bills:
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     minutes = seconds / 60
-    whole, bare = bills("", seconds), bills(BARE, seconds)
+    whole, bare = bills("", seconds, ("g711", "speex_pp")), bills(BARE, seconds)
+    canceller_s = peers_canceller_s(seconds)
     floor_kb = floor_rss_kb()
     idle_s, wake_ups = whole.idle.cpu_s - whole.before.cpu_s, whole.idle.switches - whole.before.switches
     rows = [
@@ -120,7 +126,9 @@ def main() -> None:
         memory("registered", whole.idle.rss_kb, floor_kb),
         memory("in call", whole.call_rss_kb, floor_kb),
         processor(f"{seconds:.0f} s G.711 call", bare, aim="≤ 1 ×"),  # the phone cancels no echo either
-        processor("same, echo, noise and gain controlled", whole),
+        processor("same, echo, noise and gain controlled", whole, against="bare baresip", against_s=bare.phone_s),
+        processor("the same", whole, against="baresip, noise and gain", against_s=whole.phone_s),
+        processor("the same", whole, aim="≤ 1 ×", against="and libspeexdsp's canceller", against_s=whole.phone_s + canceller_s),
     ]
     report("call", rows)
 
@@ -129,8 +137,26 @@ def memory(when: str, rss_kb: int, floor_kb: int) -> Row:
     return Row(what=f"resident memory, {when}", value=rss_kb, unit="kB", against=FLOOR_NAME, against_value=floor_kb, aim="≤ 1.5 ×")
 
 
-def processor(what: str, spent_on: Bills, aim: str = "") -> Row:
-    return Row(what=f"processor time, {what}", value=spent_on.door_s, unit="s", against="baresip", against_value=spent_on.phone_s, aim=aim)
+def processor(what: str, spent_on: Bills, aim: str = "", *, against: str = "baresip", against_s: float | None = None) -> Row:
+    phone_s = spent_on.phone_s if against_s is None else against_s
+    return Row(what=f"processor time, {what}", value=spent_on.door_s, unit="s", against=against, against_value=phone_s, aim=aim)
+
+
+def peers_canceller_s(seconds: float) -> float:
+    """Processor time of libspeexdsp's echo canceller, as user agents set it up, over so many seconds of a call at 8 kHz."""
+    library = ctypes.CDLL("libspeexdsp.so.1")
+    library.speex_echo_state_init.restype = ctypes.c_void_p
+    state = ctypes.c_void_p(library.speex_echo_state_init(PEERS_FRAME, PEERS_TAIL))
+    speech = read_mono(SPEECH, 8000, seconds_max=2)
+    frames = [speech[at : at + PEERS_FRAME].tobytes() for at in range(0, len(speech) - PEERS_FRAME + 1, PEERS_FRAME)]
+    result = (ctypes.c_int16 * PEERS_FRAME)()
+    before_s = time.process_time()
+    for number in range(int(seconds * 50)):
+        far = frames[number % len(frames)]
+        library.speex_echo_cancellation(state, far, far, result)
+    spent_s = time.process_time() - before_s
+    library.speex_echo_state_destroy(state)
+    return spent_s
 
 
 if __name__ == "__main__":
