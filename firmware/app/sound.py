@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from firmware.app.panel_sounds import PanelSounds
     from firmware.media.core_values import EchoSettings
     from firmware.media.engine import Engine
-    from firmware.media.recorder import Recorder
+    from firmware.media.recorder import Listener, Recorder
+    from firmware.media.tones import Prompt
 
 AUDIO_DEFAULT: Final = Audio()
 
@@ -140,6 +141,15 @@ class SoundSystem:
         """Record what is said and heard while a stream runs, `alone` also without one; None ends it. Raises MediaError."""
         if recorder is not None or self._engine is not None:
             self.engine.record(recorder, alone=alone)
+
+    def probe(self, sound: Prompt, listener: Listener) -> None:
+        """As `Engine.probe`. Raises MediaError."""
+        self.engine.probe(sound, listener)
+
+    def end_probe(self, name: str, listener: Listener) -> None:
+        """As `Engine.end_probe`."""
+        if self._engine is not None:
+            self.engine.end_probe(name, listener)
 
     def announce_recording(self, call: str, *, words: bool) -> None:
         """Tell both sides of `call` that it is recorded, in words or by a beep."""

@@ -28,7 +28,7 @@ from firmware.media.events import (
     StreamSilent,
 )
 from firmware.media.quality import DelayHistory, QualityRecord, echo_return_loss_db, measured, mos, percent, rating
-from firmware.media.recorder import Recorder
+from firmware.media.recorder import Listener
 from firmware.media.session import MediaPort
 from firmware.media.silence import SilentCard
 from firmware.media.stream import BUFFER_DEFAULT, BufferLimits, StreamIdentity, stream_settings
@@ -99,7 +99,7 @@ class Desk:
         self._sample_every = max(1, SAMPLE_EVERY_MS * 1_000_000 // self._period_ns)
         self._streams: dict[str, _Stream] = {}
         self._playing: dict[Player, str] = {}
-        self._recorder: Recorder | None = None
+        self._recorder: Listener | None = None
         self._records_alone = False  # without any stream: a message is left
         self._linger_periods = LINGER_PERIODS
         self._xruns = 0
@@ -298,12 +298,25 @@ class Desk:
             self._pump.stop_sound(player)
         self._playing.clear()
 
-    def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
+    def record(self, recorder: Listener | None, *, alone: bool = False) -> None:
         """Record what is said and heard from now on while a stream runs, or with `alone` in any case; None ends it."""
         if self._recorder is not None:
             self._recorder.finish()
         self._recorder = recorder
         self._records_alone = alone and recorder is not None
+
+    def probe(self, sound: tones.Prompt, listener: Listener) -> None:
+        """Play to the speaker and listen from the same period on."""
+        self.record(listener, alone=True)
+        self.play(sound, to_speaker=True, to_call=None)
+
+    def end_probe(self, name: str, listener: Listener) -> None:
+        """End what is left of a probe: its sound and its listener, nobody else's."""
+        if self._playing.get(Player.PROMPT) == name:
+            self._pump.stop_sound(Player.PROMPT)
+            del self._playing[Player.PROMPT]
+        if self._recorder is listener:
+            self.record(None)
 
     def close(self) -> None:
         """End everything and close the card: no call, no open microphone."""

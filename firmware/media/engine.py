@@ -17,10 +17,10 @@ from firmware.ids import IdSource, SystemIds
 from firmware.media.binding import DIGITS_MAX, STREAMS_MAX, lock_memory
 from firmware.media.desk import DESK_DEFAULT, ApartSink, Command, Desk, DeskSettings
 from firmware.media.events import MediaSink
-from firmware.media.recorder import Recorder
+from firmware.media.recorder import Listener, Recorder
 from firmware.media.session import MediaPort
 from firmware.media.stream import StreamIdentity, load_codecs
-from firmware.media.tones import Sound
+from firmware.media.tones import Prompt, Sound
 from firmware.sdp.offer_answer import MediaSession
 from firmware.sdp.protection import Agreed, SharedKeys
 from hw.api import SoundCard
@@ -160,6 +160,15 @@ class Engine:
         """
         if recorder is not None or self.running:
             self._submit(lambda desk: desk.record(recorder, alone=alone))
+
+    def probe(self, sound: Prompt, listener: Listener) -> None:
+        """Play to the speaker, without any stream, and let `listener` hear the microphone from the same period on; until `end_probe`."""
+        self._submit(lambda desk: desk.probe(sound, listener))
+
+    def end_probe(self, name: str, listener: Listener) -> None:
+        """End a probe, but no sound and no recording that have taken its place. Allowed when it has ended."""
+        if self.running:
+            self._submit(lambda desk: desk.end_probe(name, listener))
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End every stream and sound and wait for the thread. Raises MediaError when the card hangs."""

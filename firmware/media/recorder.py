@@ -13,13 +13,25 @@ import wave
 from array import array
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, Protocol
 
 from firmware.errors import MediaError
 
 BLOCK_S: Final = 0.5  # one disk write each half second: little is lost in a power cut, and an SD card is not worn by tiny writes
 BLOCKS: Final = 8  # four seconds of disk stall, which cheap SD cards reach while they collect garbage
 DURATION_S_MAX: Final = 600.0  # ten minutes of stereo at 8 kHz are 19 MB: no visit lasts longer, no call fills a disk
+
+
+class Listener(Protocol):
+    """Who is given both sides of the sound, on the audio thread: it must never wait."""
+
+    def put(self, said: bytes, heard: bytes) -> None:
+        """One period of both sides, equally long."""
+        ...
+
+    def finish(self) -> None:
+        """Nothing more will be put."""
+        ...
 
 
 class _Block:

@@ -262,3 +262,27 @@ def test_what_happened_to_the_device_is_written_down(tmp_path: Path) -> None:
         assert changes == [door.DeviceChange.REJECTED, door.DeviceChange.CONFIRMED]
 
     with_house(tmp_path, scenario)
+
+
+def test_the_panel_measures_itself_without_a_call_and_not_in_one(tmp_path: Path) -> None:
+    async def scenario(lived: House, anna: Phone) -> None:
+        assert await refused(lived, "audio", "tone") == "bad_argument"
+        found = await ask(lived, "audio", "loop")
+        assert field(found, "delay_ms") is None, "the microphone of the simulated door hears nothing of its speaker"
+        complaints = field(found, "complaints")
+        assert isinstance(complaints, list)
+        assert len(complaints) == 1
+        await in_call(lived, anna)
+        assert await refused(lived, "audio", "loop") == "not_now"
+
+    with_house(tmp_path, scenario)
+
+
+def test_a_press_ends_the_self_test(tmp_path: Path) -> None:
+    async def scenario(lived: House, _anna: Phone) -> None:
+        testing = asyncio.ensure_future(refused(lived, "audio", "loop"))
+        await asyncio.sleep(0)
+        await ask(lived, "press", "bell")
+        assert await testing == "not_now"
+
+    with_house(tmp_path, scenario)

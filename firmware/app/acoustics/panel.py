@@ -63,14 +63,18 @@ def loop(settings: Settings, card: SoundCard) -> int:
     """Measure, tell, and leave the figures beside the journal for `portero doctor`."""
     found = measure(card)
     print("\n".join(in_words(found)))
-    path = Path(settings.journal.path).with_name(FIGURES_FILE)
     try:
-        path.write_text(json.dumps({"at": round(time.time()), **found._asdict()}) + "\n", encoding="utf-8")
+        print(f"written to {keep(settings, found)}")
     except OSError as error:
-        print(f"the figures were not kept in {path}: {error.strerror}")
-    else:
-        print(f"written to {path}")
+        print(f"the figures were not kept: {error}")
     return 0 if found.delay_ms is not None else 1
+
+
+def keep(settings: Settings, found: LoopFigures) -> Path:
+    """Leave the figures beside the journal; tells where. Raises OSError."""
+    path = Path(settings.journal.path).with_name(FIGURES_FILE)
+    path.write_text(json.dumps({"at": round(time.time()), **found._asdict()}) + "\n", encoding="utf-8")
+    return path
 
 
 def tone(card: SoundCard, seconds: float) -> int:

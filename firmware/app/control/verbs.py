@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
+from firmware.app.control.audio_verbs import audio
 from firmware.app.control.conference_verbs import add, drop, join, refer
 from firmware.app.control.paging_verbs import page
 from firmware.app.control.protocol import ControlError, Json, Request, as_json
@@ -356,5 +357,6 @@ VERBS: dict[str, Verb | SignedVerb] = {
     "profile": Verb("[PROFILE]", 0, 1, _profile),
     "users-reload": Verb("", 0, 0, _users_reload),
     "device": Verb("CHANGE VERSION [DETAIL]", 2, 3, _device),
+    "audio": Verb("loop", 1, 1, audio),
     "events": Verb("", 0, 0, _events),
 }
