@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from image import debian, keys, package, tree
+from image import debian, keys, linkage, package, tree
 from image.places import ROOT, run, source_epoch, version
 from image.targets import BASE, Architecture
 
@@ -64,9 +64,7 @@ def furnish(root: Path, architecture: Architecture) -> None:
     if f"{sys.version_info.major}.{sys.version_info.minor}" != BASE.python:
         raise SystemExit(f"the image carries code compiled by Python {BASE.python}: build it with that one")
     package.stage(root, architecture, (BASE,))
-    have = {each.name for each in debian.read(architecture)}
-    if missing := [each for each in package.shared_libraries(root / tree.PREFIX) if not have & set(each.split(" | "))]:
-        raise SystemExit(f"image/board/packages.txt lacks {', '.join(missing)}, with which our modules are linked")
+    linkage.check(root, architecture)
     package.set_times(root / tree.PREFIX, source_epoch())
     overlay(root)
     finish(root)
@@ -86,8 +84,11 @@ def unpack(root: Path, architecture: Architecture) -> None:
 
 def prune(root: Path) -> None:
     """Remove what no door reads. Of the documentation the licences stay, as they ask to."""
-    for name in left_out("paths"):
-        shutil.rmtree(root / name, ignore_errors=True)
+    for path in [path for pattern in left_out("paths") for path in root.glob(pattern)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     for path in (root / "usr/share/doc").rglob("*"):
         if path.name != "copyright" and not path.is_dir():
             path.unlink()
@@ -117,6 +118,7 @@ def finish(root: Path) -> None:
     lock_accounts(etc)
     certificates(root)
     (etc / "machine-id").write_text("uninitialized\n")
+    (root / "usr/lib/clock-epoch").touch()  # systemd(1): no clock is let go on from before this file's time, which is that of the image
     for name, target in LINKS.items():
         if (root / name).parent.is_dir():
             (root / name).unlink(missing_ok=True)
