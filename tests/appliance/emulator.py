@@ -19,7 +19,8 @@ from image.disk import ALIGN_MIB, MIB
 from image.places import run
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
-MACHINE = ("-machine", "virt,gic-version=2,acpi=off", "-cpu", "cortex-a53", "-smp", "2", "-m", "512")
+MACHINE = ("-machine", "virt,gic-version=2,acpi=off", "-cpu", "cortex-a53", "-smp", "2", "-m", "512", "-accel", "tcg,thread=multi")
+LINES = 8
 SERIAL = "00000000706f7274"
 ZERO_2_W = "0x902120"  # the revision code by which libraries know the board and its header
 MAC = "52:54:00:70:6f:72"
@@ -41,12 +42,12 @@ class Lines:
         """Put a level on a line from outside, as a button does."""
         self._ask(f"set_irq_in {self._chip} unnamed-gpio-in {line} {int(high)}")
 
-    def wait(self, line: int, *, high: bool, limit_s: float) -> float:
-        """Until the board drives `line` to a level; the monotonic time when it did. Raises AssertionError when it does not."""
+    def wait(self, line: int, *, high: bool, limit_s: float, after: float = 0.0) -> float:
+        """Until the board drives `line` to a level, after a monotonic time; returns when it did. Raises AssertionError when it does not."""
         until = time.monotonic() + limit_s
         while True:
             for at, seen, level in self.seen:
-                if (seen, level) == (line, high):
+                if (seen, level) == (line, high) and at > after:
                     return at
             left = until - time.monotonic()
             assert left > 0, f"line {line} did not go {'high' if high else 'low'} within {limit_s} s; seen: {self.seen}"
@@ -77,13 +78,13 @@ class Lines:
 
 
 class Board:
-    """One board with one card. `start` switches it on, `cut` takes its power away, `stop` ends it."""
+    """One board with one card. `start` switches it on, `cut` takes its power away; each start has a console of its own."""
 
     def __init__(self, folder: Path, card: Path, *, tap: str, sound: str = "none,id=sound", environment: dict[str, str]) -> None:
         self._folder, self._card, self._tap, self._sound, self._environment = folder, card, tap, sound, environment
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: Lines | None = None
-        self.console = folder / "console.log"
+        self._starts = 0
 
     @property
     def lines(self) -> Lines:
@@ -91,43 +92,58 @@ class Board:
         assert self._lines is not None, "the board is off"
         return self._lines
 
-    def start(self) -> None:
-        """Power on, with every button at rest (high)."""
+    @property
+    def console(self) -> Path:
+        """What the board has said since its last start."""
+        return self._folder / f"console-{self._starts}.log"
+
+    def start(self, clock: str = "utc") -> None:
+        """Power on, with every button at rest (high). `clock` is what its clock shows then, such as 2001-01-01T00:00:00."""
+        self._starts += 1
         for name in ("qmp", "qtest"):
             (self._folder / name).unlink(missing_ok=True)
-        sockets = [f"unix:{self._folder / name},server=on,wait=off" for name in ("qmp", "qtest")]
-        drive = ("-drive", f"file={self._card},format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card")
-        net = (
-            "-netdev",
-            f"tap,id=net,ifname={self._tap},script=no,downscript=no",
-            "-device",
-            "virtio-net-device,netdev=net,mac=52:54:00:70:6f:72",
+        words = (
+            "qemu-system-aarch64",
+            *MACHINE,
+            "-bios",
+            U_BOOT,
+            "-dtb",
+            str(device_tree(self._folder)),
+            *self._devices(),
+            "-rtc",
+            f"base={clock}",
         )
-        card = ("-audiodev", self._sound, "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound")
-        watch = ("-device", "i6300esb", "-action", "watchdog=reset")
-        control = (
-            "-qmp",
-            sockets[0],
-            "-qtest",
-            sockets[1],
-            "-qtest-log",
-            "none",
-            "-serial",
-            f"file:{self.console}",
-            "-display",
-            "none",
-            "-S",
-        )
-        command = ("qemu-system-aarch64", *MACHINE, "-accel", "tcg,thread=multi", "-bios", U_BOOT, "-dtb", str(device_tree(self._folder)))
-        whole = (*command, *drive, *net, *card, *watch, *control, "-nodefaults", "-display", "none")
-        self._process = subprocess.Popen(whole, env={**os.environ, **self._environment})
+        self._process = subprocess.Popen(words, env={**os.environ, **self._environment})
         qmp = Qmp(self._folder / "qmp")
         try:
             chip = next(each["name"] for each in qmp.ask("qom-list", path="/machine/unattached") if each["type"] == "child<pl061>")
             self._lines = Lines(self._folder / "qtest", f"/machine/unattached/{chip}")
-            for line in range(8):
+            for line in range(LINES):
                 self._lines.set(line, high=True)
             qmp.ask("cont")
+        finally:
+            qmp.close()
+
+    def _devices(self) -> tuple[str, ...]:
+        """A card that keeps what it was told to keep, a cable, a sound card, a watchdog, and our ways to look in."""
+        card = ("-drive", f"file={self._card},format=raw,if=none,id=card,cache=writethrough", "-device", "virtio-blk-device,drive=card")
+        cable = (
+            "-netdev",
+            f"tap,id=net,ifname={self._tap},script=no,downscript=no",
+            "-device",
+            f"virtio-net-device,id=cable,netdev=net,mac={MAC}",
+        )
+        sound = ("-audiodev", self._sound, "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound")
+        watchdog = ("-device", "i6300esb", "-action", "watchdog=reset")
+        qmp, qtest = (f"unix:{self._folder / name},server=on,wait=off" for name in ("qmp", "qtest"))
+        control = ("-qmp", qmp, "-qtest", qtest, "-qtest-log", "none", "-serial", f"file:{self.console}", "-display", "none", "-S")
+        return (*card, *cable, *sound, *watchdog, *control, "-nodefaults")
+
+    def plug(self, *, cable_in: bool) -> None:
+        """Pull the network cable out at the board, or put it in again."""
+        qmp = Qmp(self._folder / "qmp")
+        try:
+            qmp.ask("set_link", name="cable", up=cable_in)
         finally:
             qmp.close()
 

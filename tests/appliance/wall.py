@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -17,11 +18,12 @@ from pathlib import Path
 
 from firmware.demo.phone import Orders
 from firmware.demo.resident import Report, ResidentPhone
-from image.places import OUT, run
+from image.places import OUT, ROOT, run
 from tests.appliance.emulator import Board, edit, flash
 from tests.hw.pulse import Pulse
 from tests.interop.kamailio import SECRET, Kamailio, kamailio
 
+KEPT = ROOT / "out" / "emulate"  # consoles and figures of the last run
 HOST, DOOR, TAP = "10.0.5.1", "10.0.5.2", "door0"
 BUTTON, RELAY = 4, 5
 CODE = "583216"
@@ -58,6 +60,7 @@ hangup_after_open_s = 3
 address = "{door}/24"
 [system]
 hostname = "entrance"
+time_servers = ["{host}"]
 ssh_keys = ["{key}"]
 """
 
@@ -102,6 +105,14 @@ class Wall:
         status = "portero ctl status | grep -q '\"registered\": *true'"
         return self.until("the door is not registered", limit_s, status)
 
+    def main_pid(self) -> int:
+        """The service's process on the door."""
+        return int(self.shell("systemctl show -P MainPID portero"))
+
+    def presses(self) -> int:
+        """How many presses the door's journal has."""
+        return self.shell("portero log").count("Pressed")
+
     def orders(self, name: str) -> Orders:
         """A resident who answers, listens for a while, speaks, and opens."""
         return Orders(
@@ -111,7 +122,7 @@ class Wall:
             registrar=f"sip:{self.server.address}",
             answer_after_s=2.0,
             reply_after_s=1.0,
-            digits_after_s=12.0,
+            digits_after_s=14.0,
             digits=CODE,
             goodbye_after_s=30.0,
             recording=str(self.folder / f"{name}.wav"),
@@ -135,13 +146,22 @@ def wall() -> Iterator[Wall]:
         flash(image, card)
         server = undo.enter_context(kamailio(host=HOST))
         public = key.with_suffix(".pub").read_text().strip()
-        text = CONFIG.format(server=server.address, secret=SECRET, button=BUTTON, relay=RELAY, code=CODE, door=DOOR, key=public)
-        edit(card, "portero.toml", text, folder)
+        given = {"button": BUTTON, "relay": RELAY, "code": CODE, "door": DOOR, "host": HOST, "key": public}
+        edit(card, "portero.toml", CONFIG.format(server=server.address, secret=SECRET, **given), folder)
         edit(card, "options.env", "options=console=ttyAMA0 systemd.journald.forward_to_console=1\n", folder)
         board = Board(folder, card, tap=TAP, sound=SOUND, environment=pulse.environment)
+        undo.callback(keep, folder)
         undo.callback(board.cut)
         board.start()
         yield Wall(folder, board, server, pulse, card, key)
+
+
+def keep(folder: Path) -> None:
+    """Leave what the board said, and what was heard, for whoever looks into it."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for pattern in ("console-*.log", "*.wav", "*.raw"):
+        for file in folder.glob(pattern):
+            shutil.copyfile(file, KEPT / file.name)
 
 
 def network() -> None:

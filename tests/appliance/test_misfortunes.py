@@ -1,0 +1,105 @@
+"""What goes wrong on a wall, done to the flashed door on the emulated board: each time it comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from firmware.demo.resident import ResidentPhone
+from tests.appliance.figures import Figures
+from tests.appliance.time_server import time_server
+from tests.appliance.wall import BOOT_S, HOST, STEP_S, Wall, ring
+
+WATCHDOG_S = 30  # WatchdogSec of the unit
+CLOCK_S_MAX = 5.0
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_a_killed_service_is_back_and_registered(door: Wall, figures: Figures) -> None:
+    before = door.main_pid()
+    door.shell("systemctl kill -s KILL portero")
+    door.until(
+        "it is not started anew",
+        STEP_S,
+        f"test $(systemctl show -P MainPID portero) -gt 0 -a $(systemctl show -P MainPID portero) != {before}",
+    )
+    figures.note("kill -9 to registered", door.registered(STEP_S), "s")
+
+
+def test_a_frozen_service_is_killed_by_its_watchdog(door: Wall, figures: Figures) -> None:
+    before = door.main_pid()
+    begun = time.monotonic()
+    door.shell(f"kill -STOP {before}")
+    door.until("it is still the frozen one", STEP_S + WATCHDOG_S, f"test $(systemctl show -P MainPID portero) != {before}")
+    door.registered(STEP_S)
+    figures.note("frozen to registered", time.monotonic() - begun, "s", f"the watchdog waits for {WATCHDOG_S} s")
+
+
+def test_a_server_that_was_away_is_registered_at_again(door: Wall, figures: Figures) -> None:
+    door.server.stop()
+    try:
+        door.until("it does not notice that the server is gone", STEP_S, "! portero ctl status | grep -q '\"registered\": *true'")
+    finally:
+        door.server.start()
+    figures.note("server back to registered", door.registered(STEP_S), "s")
+
+
+def test_a_cable_that_was_out_is_in_again_and_the_door_registered(door: Wall, figures: Figures) -> None:
+    door.board.plug(cable_in=False)
+    time.sleep(15)
+    door.board.plug(cable_in=True)
+    figures.note("cable in to registered", door.registered(STEP_S), "s")
+    press(door, "cable")
+
+
+def test_a_full_data_partition_keeps_nobody_from_ringing(door: Wall, figures: Figures) -> None:
+    door.shell("dd if=/dev/zero of=/data/full bs=1M 2>/dev/null; sync; df /data | grep -q 100%")
+    try:
+        figures.note("press to INVITE with a full data partition", press(door, "full"), "s")
+    finally:
+        door.shell("rm /data/full")
+
+
+def test_power_cut_in_mid_call_leaves_a_door_that_remembers_the_press(door: Wall, figures: Figures) -> None:
+    async def call() -> None:
+        phone = ResidentPhone(door.orders("cut"), lambda _report: None)
+        try:
+            await ring(door, phone)
+            await phone.wait_for("first audio", STEP_S)
+            door.board.cut()
+        finally:
+            await phone.stop()
+
+    pressed = door.presses()
+    asyncio.run(call())
+    door.board.start(clock="2001-01-01T00:00:00")
+    begun = time.monotonic()
+    door.board.wait_console("registered for", BOOT_S)
+    figures.note("power to registered", time.monotonic() - begun, "s", "after a power cut in mid-call")
+    assert "no mistakes" in door.shell("portero check /etc/portero/portero.toml")
+    assert door.shell("portero log verify").strip()
+    assert door.presses() == pressed + 1
+
+
+def test_a_clock_that_was_wrong_at_the_boot_is_set_as_soon_as_a_time_server_answers(door: Wall, figures: Figures) -> None:
+    shown, made = (int(word) for word in door.shell("date +%s; stat -c %Y /usr/lib/clock-epoch").split())
+    assert shown >= made, f"the clock is before the image was made: {shown}"
+    with time_server(HOST):
+        took = door.until("the clock is not set", STEP_S, f"test $(date +%s) -ge {int(time.time() - CLOCK_S_MAX)}")
+    figures.note("time server to right clock", took, "s")
+    press(door, "clock")
+
+
+def press(door: Wall, name: str) -> float:
+    """Press, and hang up as soon as the phone is rung at; the seconds between."""
+
+    async def call() -> float:
+        phone = ResidentPhone(door.orders(name), lambda _report: None)
+        try:
+            return await ring(door, phone)
+        finally:
+            await phone.stop()
+
+    return asyncio.run(call())
