@@ -13,7 +13,8 @@ PBX     ?=
 RUN_PACKAGES := $(shell sed -n '/^\# -- run/,/^\# -- tests/{/^[a-z]/p}' packages.apt)
 ALL_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/q;/^[a-z]/p' packages.apt)
 AUDIO_PACKAGES := $(shell sed -n '/^\# -- audio benchmark/,/^\# -- appliance/{/^[a-z]/p}' packages.apt)
-IMAGE_PACKAGES := $(shell sed -n '/^\# -- appliance/,/^\# -- emulator/{/^[a-z]/p}' packages.apt)
+BOOT_PACKAGES := $(shell sed -n '/^\# -- boot/,/^\# -- audio benchmark/{/^[a-z]/p}' packages.apt)
+IMAGE_PACKAGES := $(BOOT_PACKAGES) $(shell sed -n '/^\# -- appliance/,/^\# -- emulator/{/^[a-z]/p}' packages.apt)
 EMULATOR_PACKAGES := $(shell sed -n '/^\# -- emulator/,$$ {/^[a-z]/p}' packages.apt)
 ARCH    ?=
 # Who signs updates, and whom a flashed device believes; without them an authority for development, made once in out/keys
@@ -63,8 +64,8 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.run
 demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/demo-report.html
 	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
 
-test: apt-all $(VENV)/.dev ## everything that must pass: check, torture messages, interop, simulator
-	@$(MAKE) --no-print-directory check coverage sim torture interop
+test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, torture messages, boot loader, interop
+	@$(MAKE) --no-print-directory check coverage sim torture boot interop
 
 check: lint types unit native-check ## the inner loop, under a minute
 
@@ -118,6 +119,10 @@ torture: $(VENV)/.dev ## the messages of RFC 4475 and RFC 5118 against the runni
 	$(call say,torture messages on the wire)
 	@$(BIN)/python -m tests.torture
 
+boot: apt-all $(VENV)/.dev ## the boot loader's choice of a slot, under U-Boot on an emulated board
+	$(call say,boot loader on an emulated board)
+	@$(BIN)/python -m pytest -q $(BOOTED)
+
 fuzz: apt-all $(VENV)/.dev ## every parser, SECONDS each: make fuzz SECONDS=60
 	$(call say,fuzzing for $(SECONDS) s each)
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[fuzz]'
@@ -143,7 +148,10 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
 	@$(BIN)/python -m tests.bench.echo
 
-.PHONY: deb image bundle emulate appliance sbom cve
+# In this order on one board: a day of the door, then what goes wrong on a wall.
+EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py
+BOOTED := tests/appliance/test_boot_script.py
+.PHONY: boot deb image bundle emulate appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.package $(ARCH)
@@ -166,11 +174,11 @@ bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make 
 emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, and what goes wrong on a wall (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
 	@test -e out/image/portero-pi-arm64.img || $(BIN)/python -m image.build
-	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 tests/appliance/test_door.py
+	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED)
 
 appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))
-	@$(BIN)/python -m pytest -q tests/appliance --ignore=tests/appliance/test_door.py
+	@$(BIN)/python -m pytest -q tests/appliance $(addprefix --ignore=,$(EMULATED) $(BOOTED))
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)
 	@PYTHON=$(PYTHON) sh systemd/install.sh

@@ -65,8 +65,7 @@ def boot_partition(work: Path, kernel: str, ramdisk: bytes, opened: disk.Verity)
         shutil.copyfile(file, fat / file.name)
     shutil.copyfile(system.BOARD / "config.txt", fat / "config.txt")
     shutil.copyfile(system.BOARD / "portero.toml", fat / "portero.toml")
-    script = ("mkimage", "-A", "arm64", "-O", "linux", "-T", "script", "-C", "none", "-d", system.BOARD / "boot.cmd", fat / "boot.scr")
-    run(*script, SOURCE_DATE_EPOCH=str(source_epoch()))
+    boot_script(fat / "boot.scr")
     (fat / "slots.env").write_text("order=a b\nleft_a=9\nleft_b=0\n")
     slot = fat / "a"
     slot.mkdir()
@@ -75,6 +74,12 @@ def boot_partition(work: Path, kernel: str, ramdisk: bytes, opened: disk.Verity)
     (slot / "boot.env").write_text(f"args={COMMAND_LINE} portero.disk={disk.DISK_ID:08x} portero.verity={opened}\n")
     (slot / "version").write_text(f"{version()}\n")
     system.epoch_times(fat)
+
+
+def boot_script(file: Path) -> None:
+    """boot.cmd in the form that U-Boot reads."""
+    words = ("mkimage", "-A", "arm64", "-O", "linux", "-T", "script", "-C", "none", "-d", system.BOARD / "boot.cmd", file)
+    run(*words, SOURCE_DATE_EPOCH=str(source_epoch()))
 
 
 def data_partition(folder: Path) -> None:
