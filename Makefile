@@ -151,7 +151,7 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 # In this order on one board: a day of the door, then what goes wrong on a wall.
 EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py
 BOOTED := tests/appliance/test_boot_script.py
-.PHONY: boot deb image bundle emulate appliance sbom cve
+.PHONY: boot deb image bundle emulate reproduce appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.package $(ARCH)
@@ -173,8 +173,12 @@ bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make 
 
 emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, and what goes wrong on a wall (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
-	@test -e out/image/portero-pi-arm64.img || $(BIN)/python -m image.build
+	@$(BIN)/python -m image.build --unless-built
 	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED)
+
+reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in two places, and compare (root, minutes)
+	$(call install-missing,$(IMAGE_PACKAGES))
+	@$(BIN)/python -m image.reproduce
 
 appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))

@@ -1,6 +1,6 @@
 """`make image BOARD=pi-arm64`: from lock files to a card's image, its bill of materials and the manifest for Raspberry Pi Imager.
 
-    python -m image.build [FOLDER]
+    python -m image.build [--unless-built] [FOLDER]
 
 Everything comes from the locks and the sources, so two builds make the same bytes (made by the same versions of mksquashfs, mke2fs, gcc).
 """
@@ -17,11 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from image import debian, disk, initramfs, sbom, system
-from image.places import OUT, cache_folder, run, source_epoch, version
+from image import debian, disk, initramfs, keys, sbom, system
+from image.places import OUT, ROOT, cache_folder, run, source_epoch, version
 from image.targets import ARCHITECTURES
 
 BOARD = "pi-arm64"
+SOURCES = ("firmware", "hw", "native", "image", "systemd", "pyproject.toml", "portero.example.toml", "LICENSE")
 COMMAND_LINE = (
     "console=tty1 ro rootwait quiet fsck.repair=yes panic=10 oops=panic systemd.firstboot=off systemd.gpt_auto=0 "
     "systemd.getty_auto=0 "
@@ -119,13 +120,40 @@ def _sha256(file: Path) -> str:
     return subprocess.run(["sha256sum", str(file)], capture_output=True, text=True, check=True).stdout.split()[0]
 
 
+def state() -> str:
+    """A hash of everything of ours that the image is made from; empty outside a git checkout, where nobody knows what belongs to it."""
+    ask = ("git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCES)
+    listed = subprocess.run(ask, capture_output=True, check=False)
+    if listed.returncode:
+        return ""
+    digest = hashlib.sha256(keys.authority().read_bytes())
+    for name in sorted(filter(None, listed.stdout.decode().split("\0"))):
+        file = ROOT / name
+        if file.is_file():
+            digest.update(f"{name} {file.stat().st_mode & 0o111:o} {file.stat().st_size}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
 def main(words: list[str]) -> None:
     """Build into the folder named, by default out/image; say what came out."""
     begun = time.monotonic()
-    image = build(Path(words[0]) if words else OUT)
-    packed = image.with_suffix(".img.zst")
-    sizes = f"{image.stat().st_size >> 20} MB, {packed.stat().st_size >> 20} MB compressed"
-    print(f"{image}: {sizes}, {time.monotonic() - begun:.0f} s, {_sha256(image)}")
+    folders = [Path(word) for word in words if not word.startswith("-")]
+    out = folders[0] if folders else OUT
+    image, made_from, now = out / f"portero-{BOARD}.img", out / f"portero-{BOARD}.sources", state()
+    if "--unless-built" in words and now and image.exists() and made_from.exists() and made_from.read_text() == now:
+        print(f"{image} is made from these sources already")
+        return
+    made_from.unlink(missing_ok=True)
+    image = build(out)
+    packed, took_s = image.with_suffix(".img.zst"), time.monotonic() - begun
+    made_from.write_text(now)
+    figures = {
+        "image as it is flashed": (image.stat().st_size / 1e6, "MB"),
+        "image packed": (packed.stat().st_size / 1e6, "MB"),
+        "build of the image": (took_s, "s"),
+    }
+    image.with_suffix(".figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(f"{image}: {image.stat().st_size >> 20} MB, {packed.stat().st_size >> 20} MB compressed, {took_s:.0f} s, {_sha256(image)}")
 
 
 if __name__ == "__main__":
