@@ -16,11 +16,13 @@ from firmware.demo.speaking import RESIDENT, VISITOR
 from hw.wav import read_mono
 from tests.appliance.emulator import read
 from tests.appliance.figures import DAY_S, Figures, Written
-from tests.appliance.wall import CARD_RATE_HZ, CODE, RELAY, STEP_S, Wall, ring
+from tests.appliance.wall import CARD_RATE_HZ, CODE, PULSE_S, RELAY, STEP_S, Wall, ring
 from tests.interop.kamailio import SECRET
 
 RESIDENT_S = 5.0  # from the answer until the resident has said everything
-ALIKE_MIN = 0.6  # of envelopes: an emulated card on a busy machine loses a period now and then
+ALIKE_MIN = 0.5  # of envelopes: an emulated card on a busy machine loses periods …
+CLEARER_BY = 0.1  # … but what was said must be found more clearly than what was not
+CALLS_MAX = 2  # for the sound; everything else must be right in each
 SERVICE_BYTES_MAX = 128 << 20
 IDLE_S = 60
 CALLS_A_DAY = 100
@@ -55,44 +57,56 @@ def test_the_system_is_read_only_and_every_block_of_it_is_checked(door: Wall) ->
 
 
 def test_a_press_rings_they_talk_and_a_code_opens(door: Wall, figures: Figures) -> None:
-    async def call() -> None:
-        phone = ResidentPhone(door.orders("call"), lambda _report: None)
-        speaker = door.folder / "speaker.raw"
-        recorder = door.pulse.record_speaker(speaker)
-        try:
-            door.board.lines.forget()
-            figures.note("press to INVITE", await ring(door, phone), "s")
-            await phone.wait_for("first audio", STEP_S)
-            await asyncio.sleep(RESIDENT_S)  # one after the other, as people do: who speaks at the same time is damped as echo
-            visitor = read_mono(VISITOR, CARD_RATE_HZ, seconds_max=60).tobytes()
-            player = door.pulse.play_to_microphone(visitor)
-            opened = await asyncio.to_thread(door.board.lines.wait, RELAY, high=True, limit_s=STEP_S)
-            shut = await asyncio.to_thread(door.board.lines.wait, RELAY, high=False, limit_s=STEP_S, after=opened)
-            figures.note("relay closed", shut - opened, "s", "3 s are configured")
-            await phone.wait_for("ended", STEP_S)
-            await phone.wait_until_ended(STEP_S)
-            player.wait(STEP_S)
-        finally:
-            recorder.terminate()
-            recorder.wait(STEP_S)
-            await phone.stop()
-
-    before = Written.now(door)
-    asyncio.run(call())
-    figures.note("written in a call", Written.now(door).since(before).bytes / 1e6, "MB")
-    heard(door, figures)
+    for call in range(1, CALLS_MAX + 1):
+        before = Written.now(door)
+        asyncio.run(conversation(door, figures))
+        figures.note("written in a call", Written.now(door).since(before).bytes / 1e6, "MB")
+        figures.note("calls until both voices were found again", call, "of 2")
+        if heard(door, figures):
+            return
+    raise AssertionError("what was said on one side did not arrive at the other")
 
 
-def heard(door: Wall, figures: Figures) -> None:
-    """Each side is found again in what came out at the other one."""
+async def conversation(door: Wall, figures: Figures) -> None:
+    """A press, an answer, the resident speaks, then the visitor; the resident's digits close the relay, and the call ends by itself."""
+    phone = ResidentPhone(door.orders("call"), lambda _report: None)
+    recorder = door.pulse.record_speaker(door.folder / "speaker.raw")
+    try:
+        door.board.lines.forget()
+        figures.note("press to INVITE", await ring(door, phone), "s")
+        await phone.wait_for("first audio", STEP_S)
+        await asyncio.sleep(RESIDENT_S)  # one after the other, as people do: who speaks at the same time is damped as echo
+        player = door.pulse.play_to_microphone(read_mono(VISITOR, CARD_RATE_HZ, seconds_max=60).tobytes())
+        opened = await asyncio.to_thread(door.board.lines.wait, RELAY, high=True, limit_s=STEP_S)
+        shut = await asyncio.to_thread(door.board.lines.wait, RELAY, high=False, limit_s=STEP_S, after=opened)
+        figures.note("relay closed", shut - opened, "s", f"{PULSE_S} s are configured")
+        assert shut - opened > PULSE_S - 1, door.board.lines.seen
+        await phone.wait_for("ended", STEP_S)
+        await phone.wait_until_ended(STEP_S)
+        player.wait(STEP_S)
+    finally:
+        recorder.terminate()
+        recorder.wait(STEP_S)
+        await phone.stop()
+
+
+def heard(door: Wall, figures: Figures) -> bool:
+    """Whether each side is found again in what came out at the other one, and more clearly than a voice that did not speak there."""
     speaker = door.folder / "speaker.raw"
     at_door = array("h", speaker.read_bytes()[: speaker.stat().st_size & ~1])[:: CARD_RATE_HZ // RATE_HZ]
     at_phone = heard_by(door.folder / "call.wav")
-    for who, said, ear in (("resident at the door", RESIDENT, at_door), ("visitor at the phone", VISITOR, at_phone)):
-        words = array("h", read_mono(said, RATE_HZ, seconds_max=60))
-        alike = likeliest(words, ear)
-        figures.note(f"{who}, likeness", alike, "of 1", "loudness of the loudest 1.5 s, at its likeliest place")
-        assert alike > ALIKE_MIN, f"what was said by the {who} did not arrive"
+    resident, visitor = (array("h", read_mono(said, RATE_HZ, seconds_max=60)) for said in (RESIDENT, VISITOR))
+    clear = True
+    for who, said, other, ear in (
+        ("resident at the door", resident, visitor, at_door),
+        ("visitor at the phone", visitor, resident, at_phone),
+    ):
+        alike, unlike = likeliest(said, ear), likeliest(other, ear)
+        figures.note(
+            f"{who}, likeness", alike, "of 1", f"loudness of the loudest 1.5 s at its likeliest place; the other voice: {unlike:.2f}"
+        )
+        clear = clear and alike > ALIKE_MIN and alike - unlike > CLEARER_BY
+    return clear
 
 
 def heard_by(recording: Path) -> array[int]:

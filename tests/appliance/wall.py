@@ -27,6 +27,7 @@ KEPT = ROOT / "out" / "emulate"  # consoles and figures of the last run
 HOST, DOOR, TAP = "10.0.5.1", "10.0.5.2", "door0"
 BUTTON, RELAY = 4, 5
 CODE = "583216"
+PULSE_S = 3
 BOOT_S = 600.0  # a busy machine emulates slowly; the wait ends with the event
 STEP_S = 120.0
 CARD_RATE_HZ = 48_000
@@ -47,7 +48,7 @@ targets = ["resident"]
 [[lock]]
 name = "door"
 gpio = {relay}
-pulse_s = 3
+pulse_s = {pulse_s}
 [[code]]
 name = "family"
 code = "{code}"
@@ -58,6 +59,7 @@ rate_hz = 48000
 hangup_after_open_s = 3
 [lan]
 address = "{door}/24"
+gateway = "{host}"
 [system]
 hostname = "entrance"
 time_servers = ["{host}"]
@@ -146,7 +148,7 @@ def wall() -> Iterator[Wall]:
         flash(image, card)
         server = undo.enter_context(kamailio(host=HOST))
         public = key.with_suffix(".pub").read_text().strip()
-        given = {"button": BUTTON, "relay": RELAY, "code": CODE, "door": DOOR, "host": HOST, "key": public}
+        given = {"button": BUTTON, "relay": RELAY, "pulse_s": PULSE_S, "code": CODE, "door": DOOR, "host": HOST, "key": public}
         edit(card, "portero.toml", CONFIG.format(server=server.address, secret=SECRET, **given), folder)
         edit(card, "options.env", "options=console=ttyAMA0 systemd.journald.forward_to_console=1\n", folder)
         board = Board(folder, card, tap=TAP, sound=SOUND, environment=pulse.environment)
