@@ -6,7 +6,7 @@ for an SSRC that differs between participants). Tests and the simulator use `See
 
 from __future__ import annotations
 
-import random
+import os
 from typing import Protocol
 
 MAGIC_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7: every branch of a compliant element begins with it
@@ -41,11 +41,14 @@ class IdSource(Protocol):
 
 
 class _RandomIds:
-    def __init__(self, generator: random.Random) -> None:
-        self._generator = generator
+    """Identifiers made of random bits, which a subclass has."""
+
+    def bits(self, count: int) -> int:
+        """So many random bits, a multiple of eight."""
+        raise NotImplementedError
 
     def _hex(self, bits: int) -> str:
-        return f"{self._generator.getrandbits(bits):0{bits // 4}x}"
+        return f"{self.bits(bits):0{bits // 4}x}"
 
     def branch(self) -> str:
         return MAGIC_COOKIE + self._hex(80)
@@ -60,21 +63,29 @@ class _RandomIds:
         return self._hex(128)
 
     def uint32(self) -> int:
-        return self._generator.getrandbits(32)
-
-    def fraction(self) -> float:
-        return self._generator.random()
+        return self.bits(32)
 
 
 class SystemIds(_RandomIds):
-    """Identifiers from the operating system's generator; unpredictable, for production."""
+    """Identifiers from the operating system's generator; unpredictable, for production. (`random.SystemRandom` would load `random`.)"""
 
-    def __init__(self) -> None:
-        super().__init__(random.SystemRandom())
+    def bits(self, count: int) -> int:
+        return int.from_bytes(os.urandom(count // 8))
+
+    def fraction(self) -> float:
+        return (self.bits(56) >> 3) * 2.0**-53  # the 53 bits that a float holds
 
 
 class SeededIds(_RandomIds):
     """Identifiers that repeat for the same seed; for tests and the simulator only."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__(random.Random(seed))  # noqa: S311  # repeatable on purpose, for tests only
+        from random import Random
+
+        self._generator = Random(seed)  # noqa: S311  # repeatable on purpose, for tests only
+
+    def bits(self, count: int) -> int:
+        return self._generator.getrandbits(count)
+
+    def fraction(self) -> float:
+        return self._generator.random()
