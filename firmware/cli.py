@@ -52,7 +52,7 @@ def _run(given: dict[str, str]) -> int:
     from pathlib import Path
 
     gc.disable()  # what imports make is no garbage, and looking for some takes 5 ms; `Run.serve` enables it again
-    from firmware.app.without_tls import load_asyncio
+    from firmware.app.lean_asyncio import load_asyncio
 
     load_asyncio()
     from firmware.app.main import RunOptions, run

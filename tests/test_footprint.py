@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app.control.client import EXIT_OK, control
-from firmware.app.without_tls import load_asyncio
+from firmware.app.lean_asyncio import load_asyncio
 from tests.app.registrar import Registrar, registrar
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,8 @@ DAEMON = """
 import json, sys
 from firmware.cli import main
 code = main(sys.argv[1:])
-print(json.dumps(sorted(sys.modules)))
+loaded = [name for name, module in sys.modules.items() if type(module).__name__ != "StandIn" or "__file__" in vars(module)]
+print(json.dumps(sorted(loaded)))
 sys.exit(code)
 """
 # Each with what would need it.
@@ -61,6 +62,7 @@ NOT_LOADED = {
     "dns", "gpiozero", "lgpio", "alsaaudio", "serial",  # a real board, and names that must be looked up
     "http", "urllib.request", "email", "xml", "csv", "html",  # webhooks, bodies, lists of users
     "multiprocessing", "concurrent.futures.process", "decimal", "fractions", "statistics",
+    "inspect", "ast", "dis", "locale", "asyncio.sslproto", "random", "dataclasses",  # what we, or asyncio, do without
     "shutil", "tempfile", "bz2", "lzma", "zipfile", "unittest", "pdb", "importlib.metadata", "pkg_resources",
     "firmware.app.commands", "firmware.app.doctor", "firmware.app.update", "firmware.app.users.store", "firmware.app.users.seal",
     "firmware.demo",
@@ -119,12 +121,28 @@ def test_a_registered_daemon_that_rings_has_loaded_nothing_that_it_does_not_need
 
 def test_asyncio_is_loaded_without_openssl_and_openssl_can_still_be_had_afterwards() -> None:
     script = """
-from firmware.app.without_tls import load_asyncio
+from firmware.app.lean_asyncio import load_asyncio
 load_asyncio()
 import sys
 assert "asyncio" in sys.modules and "ssl" not in sys.modules and "_ssl" not in sys.modules
 import ssl
 assert ssl.create_default_context().check_hostname
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=LIMIT_S)
+
+
+def test_what_asyncio_leaves_for_later_is_there_when_somebody_wants_it() -> None:
+    script = """
+from firmware.app.lean_asyncio import LATER, load_asyncio
+load_asyncio()
+import asyncio, asyncio.coroutines, sys
+assert not any("__file__" in vars(sys.modules[name]) for name in LATER)
+async def main() -> None: ...
+assert asyncio.coroutines.iscoroutinefunction(main)  # by the real one
+import inspect, locale
+from inspect import isawaitable
+assert inspect is sys.modules["inspect"] and inspect.unwrap and "__file__" in vars(inspect) and "locale" in locale.__file__
+assert asyncio.base_events.sslproto.SSLProtocol
 """
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=LIMIT_S)
 

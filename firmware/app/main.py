@@ -151,9 +151,11 @@ class Run:
         return outlets
 
     def _heed_signals(self, station: Station) -> None:
+        """Plainly: the loop's own `add_signal_handler` loads `inspect` to see that no handler is a coroutine, half a megabyte for good."""
+        wake = station.loop.call_soon_threadsafe
         for number in (signal.SIGTERM, signal.SIGINT):
-            station.loop.add_signal_handler(number, station.ended.set)
-        station.loop.add_signal_handler(signal.SIGHUP, self._reload, station)
+            signal.signal(number, lambda *_: wake(station.ended.set))
+        signal.signal(signal.SIGHUP, lambda *_: wake(self._reload, station))
 
     def _reload(self, station: Station) -> None:
         """A changed configuration begins a new life of the same process; one with mistakes is named and ignored."""
@@ -212,6 +214,7 @@ def run(options: RunOptions) -> int:
         log.warning("%s", warning)
     notifier = Notifier.from_environment(os.environ)
     life = Run(options, settings, notifier)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # asyncio makes SIGINT its own only where nobody has said what is to become of it
     try:
         code = asyncio.run(life.serve())
     except PorteroError as error:  # the port is taken, no socket: what cannot be cured by going on
