@@ -141,7 +141,7 @@ def station(
     (folder / "portero.toml").write_text(common + config)
     (folder / "portero.toml").chmod(0o600)
     command = [*inside, sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml"), *arguments]
-    with process(command, log=folder / "log") as daemon:
+    with process(command, log=folder / "log", env={"MALLOC_ARENA_MAX": "1"}) as daemon:  # as its unit starts it
 
         def ready() -> bool:
             assert daemon.poll() is None, (folder / "log").read_text(errors="replace")
