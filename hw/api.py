@@ -11,8 +11,7 @@ close to the edge as possible.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class HardwareError(Exception):
@@ -23,8 +22,7 @@ class RelayBlockedError(HardwareError):
     """The relay was asked to close while it is blocked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ButtonEdge:
+class ButtonEdge(NamedTuple):
     """A button after debounce: pressed or let go."""
 
     button: str
@@ -32,8 +30,7 @@ class ButtonEdge:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactEdge:
+class ContactEdge(NamedTuple):
     """A door contact, request-to-exit line or tamper switch after debounce. `active` is the sense that the configuration calls active."""
 
     contact: str
@@ -41,8 +38,7 @@ class ContactEdge:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayEdge:
+class RelayEdge(NamedTuple):
     """A relay has really switched (also when its driver let go by itself at the maximum).
 
     `by`: the contact that closed it directly (`InputSettings.opens`), before the program heard of it; None when the program asked, and
@@ -55,8 +51,7 @@ class RelayEdge:
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardRead:
+class CardRead(NamedTuple):
     """A reader has read a card that was not there before; `card` is its number in upper-case hexadecimal.
 
     `bits`: the length of a Wiegand frame of no known format, whose parity could not be checked; `card` is then all of its bits. None for
@@ -69,8 +64,7 @@ class CardRead:
     bits: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardHeld:
+class CardHeld(NamedTuple):
     """The card of the last `CardRead` has stayed at the reader for the time that its settings call held; once a stay."""
 
     reader: str
@@ -78,8 +72,7 @@ class CardHeld:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPressed:
+class KeyPressed(NamedTuple):
     """One key of a keypad, or of the keypad in a reader: `0`-`9`, `*`, `#`, `A`-`D`."""
 
     keypad: str
@@ -87,8 +80,7 @@ class KeyPressed:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceFault:
+class DeviceFault(NamedTuple):
     """A device stopped working or (`working=True`) works again. `detail` is one plain sentence."""
 
     device: str
@@ -155,8 +147,7 @@ class Lamp(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundFormat:
+class SoundFormat(NamedTuple):
     """What an opened sound card really does: signed 16-bit native-endian mono."""
 
     rate_hz: int
@@ -167,8 +158,7 @@ class SoundFormat:
         return 2 * self.period_samples
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundCounters:
+class SoundCounters(NamedTuple):
     """What went wrong on a sound card since it was opened; all are normal in small numbers.
 
     `reserve_ms`: how much more than one period waits in the speaker now, since it ran dry with less.

@@ -21,11 +21,12 @@ MATRIX: dict[str, set[str]] = {
     "firmware.ids": set(),
     "firmware.kind": set(),
     "firmware.stun": {"firmware.hashes"},
-    "firmware.sdp": {"firmware.errors", "firmware.ids"},
+    "firmware.sdp": {"firmware.errors", "firmware.ids", "firmware.kind"},
     "firmware.sip": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind", "firmware.sdp", "firmware.stun"},
     "firmware.net": {
         "firmware.errors",
         "firmware.ids",
+        "firmware.kind",
         "firmware.sip.agent",
         "firmware.sip.events",
         "firmware.sip.framing",
@@ -33,7 +34,7 @@ MATRIX: dict[str, set[str]] = {
         "dns",
     },
     "firmware.ice": {"firmware.errors", "firmware.sdp", "firmware.stun"},
-    "firmware.media": {"firmware.errors", "firmware.ids", "firmware.sdp", "firmware.stun", "hw.api"},
+    "firmware.media": {"firmware.errors", "firmware.ids", "firmware.kind", "firmware.sdp", "firmware.stun", "hw.api"},
     "firmware.door": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind"},
     "firmware.config": {"firmware.errors", "firmware.hashes", "firmware.ids"},
     "firmware.outlets": {

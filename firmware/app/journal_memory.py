@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from firmware.door.events import DoorRecord
 from firmware.errors import JournalError
@@ -18,19 +17,19 @@ ROWS_MAX = 1000  # two days of a house, or an hour of a door that everybody lean
 Row = tuple[float, DoorRecord]  # with the seconds since 1970 at which it happened
 
 
-@dataclass(slots=True)
 class Batch:
     """Rows and texts to be kept that belong into one transaction. Once it `is_done` it has its rows' `numbers`, or was `refused` for ever.
 
     `was_put_off`: nobody waits for it any more.
     """
 
-    rows: Sequence[Row]
-    kept: Mapping[str, str]
-    numbers: tuple[int, ...] = ()
-    refused: JournalError | None = None
-    was_put_off: bool = False
-    is_done: bool = False
+    def __init__(self, rows: Sequence[Row], kept: Mapping[str, str]) -> None:
+        self.rows = rows
+        self.kept = kept
+        self.numbers: tuple[int, ...] = ()
+        self.refused: JournalError | None = None
+        self.was_put_off = False
+        self.is_done = False
 
 
 class JournalMemory:

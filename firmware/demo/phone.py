@@ -159,9 +159,7 @@ class Phone:
             case media.FirstAudio(at_ns=at_ns):
                 report("first audio", at_ns=at_ns)
             case media.QualityMeasured(quality=quality, final=True):
-                from dataclasses import asdict
-
-                report("quality", quality=asdict(quality))
+                report("quality", quality=quality._asdict())
                 self._measured.set()
             case media.SoundFault(detail=detail) | media.StreamFault(detail=detail):
                 report("problem", text=detail)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import Final, NamedTuple, NewType, Protocol
 
+from firmware.kind import kind
+
 Slot = NewType("Slot", int)
 Address = tuple[str, int]
 """Literal IPv4 or IPv6 host and port; IPv6 may carry `%scope` as a number."""
@@ -80,6 +82,7 @@ class EchoState(enum.IntEnum):
     """Full duplex without cancelling: the far side has spoken for long, and the microphone shows no trace of it."""
 
 
+@kind
 class EchoSettings(NamedTuple):
     """What stands behind the microphone. `louder_db`: how much louder the loudspeaker may become by the noise of the room, 0 to 20."""
 
@@ -92,6 +95,7 @@ class EchoSettings(NamedTuple):
 ECHO_OFF: Final = EchoSettings()
 
 
+@kind
 class EchoStats(NamedTuple):
     """What the canceller knows, in decibels; see `struct pm_echo_stats`. `delay_ms` None: not found yet."""
 
@@ -110,6 +114,7 @@ class EchoStats(NamedTuple):
     gain_db: float
 
 
+@kind
 class PumpEvent(NamedTuple):
     """One thing that happened; `digit` is empty unless the kind is a digit's. `at_ns` is CLOCK_MONOTONIC."""
 
@@ -122,6 +127,7 @@ class PumpEvent(NamedTuple):
     """A digit that was heard as tones."""
 
 
+@kind
 class ToneStep(NamedTuple):
     """Up to two sines for a time; both frequencies zero is a pause. The level is in dB below a full-scale sine, each sine by itself."""
 
@@ -131,6 +137,7 @@ class ToneStep(NamedTuple):
     attenuation_db: int = 13
 
 
+@kind
 class EncoderSettings(NamedTuple):
     """What the receiver asks of a codec that has the choice. `bitrate` 0: the codec's own."""
 
@@ -141,6 +148,7 @@ class EncoderSettings(NamedTuple):
     narrow: bool = False
 
 
+@kind
 class StreamSettings(NamedTuple):
     """One stream as offer and answer agreed on it. The descriptors stay the caller's and must outlive the stream.
 
@@ -180,6 +188,7 @@ class StreamSettings(NamedTuple):
         return (frozenset(codec for _, codec in self.receive), self.send_codec, self.hears_tones)
 
 
+@kind
 class StreamStats(NamedTuple):
     """Counts and figures of one stream since it began; names carry the units. See `struct pm_stream_stats`."""
 
@@ -261,6 +270,7 @@ class Advice(enum.IntEnum):
     LENGTHEN = 2
 
 
+@kind
 class Frame(NamedTuple):
     """One get. `payload` is empty unless the result is FRAME; `skip` timestamp units at its start were already played."""
 
@@ -273,6 +283,7 @@ class Frame(NamedTuple):
     advice: Advice
 
 
+@kind
 class JitterStats(NamedTuple):
     """Counts of a bare jitter buffer; `waiting` is in timestamp units."""
 
@@ -288,6 +299,7 @@ class JitterStats(NamedTuple):
     delay_target_ms: float
 
 
+@kind
 class JitterPacket(NamedTuple):
     """A packet for `JitterBuffer` or `Playout`. `drained_ns`, when the audio thread took it from the socket, defaults to `arrival_ns`."""
 

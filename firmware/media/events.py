@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from firmware.kind import kind
+
 if TYPE_CHECKING:
     from firmware.media.quality import QualityRecord
 
 
+@kind
 class FirstAudio(NamedTuple):
     """The first received packet of the stream has been decoded to the speaker; `at_ns` is that moment."""
 
@@ -20,6 +23,7 @@ class FirstAudio(NamedTuple):
     at_ns: int
 
 
+@kind
 class DigitHeard(NamedTuple):
     """One press of a key of the other side's phone, reported once, at its end: by RFC 4733, or `in_band`, as tones in the sound."""
 
@@ -30,6 +34,7 @@ class DigitHeard(NamedTuple):
     in_band: bool = False
 
 
+@kind
 class StreamSilent(NamedTuple):
     """No packet has arrived for `for_s` though the session says that the other side sends: its end was lost. Sent once a silence."""
 
@@ -38,6 +43,7 @@ class StreamSilent(NamedTuple):
     at_ns: int
 
 
+@kind
 class SoundEnded(NamedTuple):
     """A prompt or tone that does not repeat has been played to its end."""
 
@@ -45,6 +51,7 @@ class SoundEnded(NamedTuple):
     at_ns: int
 
 
+@kind
 class SoundFault(NamedTuple):
     """The sound card could not be opened (or can be again); calls go on in silence, digits still arrive. `detail` is one plain sentence."""
 
@@ -53,6 +60,7 @@ class SoundFault(NamedTuple):
     at_ns: int
 
 
+@kind
 class StreamEncrypted(NamedTuple):
     """The handshake of `call` is done: its sound flows, encrypted by `cipher` (RFC 5764)."""
 
@@ -61,6 +69,7 @@ class StreamEncrypted(NamedTuple):
     at_ns: int
 
 
+@kind
 class KeyingFailed(NamedTuple):
     """The stream of `call` has no keys and will get none: it stays mute, and its call is of no use. `detail` is one plain sentence."""
 
@@ -69,6 +78,7 @@ class KeyingFailed(NamedTuple):
     at_ns: int
 
 
+@kind
 class StreamFault(NamedTuple):
     """The stream of `call` could not begin, change or take digits; `detail` is one plain sentence."""
 
@@ -77,6 +87,7 @@ class StreamFault(NamedTuple):
     at_ns: int
 
 
+@kind
 class QualityMeasured(NamedTuple):
     """The figures of a stream so far: in answer to `Engine.measure`, and once, `final`, when the stream has stopped."""
 

@@ -7,10 +7,10 @@ defaults, so the figure compares calls of this station with one another; it is n
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from math import log2, pow
-from typing import Final
+from typing import Final, NamedTuple
 
+from firmware.kind import kind
 from firmware.media.core_values import EchoState, EchoStats, StreamStats
 from firmware.media.extended_report import VoipMetrics
 from firmware.sdp.offer_answer import MediaSession
@@ -35,8 +35,8 @@ DRIFT_AFTER_S: Final = 60  # one adaptation of 20 ms is 333 ppm of a minute; a b
 HISTORY_SAMPLES_MAX: Final = 512  # as many points as a plot shows; 1 kB a call
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QualityRecord:
+@kind
+class QualityRecord(NamedTuple):
     """How one call's sound went; a snapshot while it runs, final when the stream has stopped.
 
     Delays and durations in milliseconds. `mos_heard` estimates what our side heard, `mos_sent` what the other side heard of us by its own

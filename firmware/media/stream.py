@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from firmware.errors import MediaError
 from firmware.ids import IdSource
+from firmware.kind import kind
 from firmware.media.codec_libraries import load_codec, load_tones
 from firmware.media.core_values import EncoderSettings, MediaCodec, StreamSettings
 from firmware.media.session import MediaPort
@@ -24,6 +25,7 @@ CODECS: Final = {
 NARROW_MAX_HZ: Final = 8000  # a receiver that plays no more has no use for wide band
 
 
+@kind
 class StreamIdentity(NamedTuple):
     """What a stream keeps through every re-INVITE: random numbers (RFC 3550 §5.1), and a name that names nobody (RFC 7022)."""
 
@@ -38,6 +40,7 @@ class StreamIdentity(NamedTuple):
         return StreamIdentity(ssrc=ids.uint32(), first_timestamp=ids.uint32(), first_sequence=ids.uint32() & 0x7FFF, cname=ids.nonce()[:16])
 
 
+@kind
 class BufferLimits(NamedTuple):
     """What the jitter buffer may choose between, and how long symmetric RTP may move the remote address.
 

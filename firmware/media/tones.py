@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from firmware.errors import MediaError
+from firmware.kind import kind
 from firmware.media.core_values import ToneStep
 
 CALL_RATE_HZ: Final = 8000  # of prompts: most calls at a door are narrow, and the core converts for the others
@@ -17,6 +18,7 @@ PROMPT_S_MAX: Final = 30.0  # half a megabyte; a longer message is not listened 
 FOREVER: Final = 0  # repeats: until it is stopped
 
 
+@kind
 class Tone(NamedTuple):
     """A pattern that plays `repeats` times, FOREVER until stopped."""
 
@@ -25,6 +27,7 @@ class Tone(NamedTuple):
     repeats: int = 1
 
 
+@kind
 class Prompt(NamedTuple):
     """Recorded sound, 16-bit native-endian mono at CALL_RATE_HZ."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
+from firmware.kind import kind
+
 CACHE_MAX: Final = 256  # names of a kind remembered; a station knows a handful
 ADDRESS_TTL_S: Final = 30.0  # getaddrinfo tells no lifetime; a moved server is found again within this
 TTL_MAX_S: Final = 3600.0  # longer lifetimes are not believed
@@ -17,6 +19,7 @@ class LookupFailed(Exception):  # noqa: N818 # an outcome that the agent is told
     """A name could not be turned into addresses; the text says why, in plain words."""
 
 
+@kind
 class Srv(NamedTuple):
     """An SRV record (RFC 2782)."""
 
@@ -26,6 +29,7 @@ class Srv(NamedTuple):
     target: str
 
 
+@kind
 class Naptr(NamedTuple):
     """A NAPTR record that leads to another name (RFC 3403 §4.1)."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from firmware.kind import kind
 
+
+@kind
 class TlsSettings(NamedTuple):
     """Files in PEM. `ca` '' trusts the authorities that the system trusts. `verify`: whether a server must prove its domain, only that some
     trusted authority vouches for it, or nothing. `client_certificate`: whether those who connect to us must show a certificate."""
@@ -16,6 +19,7 @@ class TlsSettings(NamedTuple):
     client_certificate: bool = False
 
 
+@kind
 class StreamSettings(NamedTuple):
     """Ports of the transports that have their own (0: any), TLS, and the resource that WebSocket servers are asked for (RFC 6455 §3)."""
 

@@ -7,6 +7,7 @@ import socket
 from typing import Final, NamedTuple
 
 from firmware.errors import TransportError
+from firmware.kind import kind
 
 ANY_PORT_TRIES: Final = 16  # port 0: a port free for UDP over IPv4 may be taken for the others; each try is another random port
 TCP_BACKLOG: Final = 16  # connections not yet accepted; the table behind holds a few dozen
@@ -23,6 +24,7 @@ IPPROTO_SCTP: Final = 132
 SCTP_NODELAY: Final = 3
 
 
+@kind
 class Purpose(NamedTuple):
     """What a socket is for: `name` and the `setting` of its port are for people, `protocol` 0 is the usual one of the kind."""
 
@@ -42,6 +44,7 @@ SCTP: Final = Purpose(socket.SOCK_STREAM, "SCTP", "network.sip_port", IPPROTO_SC
 Tables = list[tuple[Purpose, dict[int, socket.socket]]]  # sockets by address family, for each purpose
 
 
+@kind
 class SipSockets(NamedTuple):
     """Bound sockets by address family, all on `port`."""
 

@@ -12,6 +12,8 @@ from binascii import a2b_base64
 from enum import Enum
 from typing import Final, NamedTuple
 
+from firmware.kind import kind
+
 TAG_DIGITS_MAX: Final = 9  # RFC 4568 §9.1: tag = 1*9DIGIT
 LINES_MAX: Final = 16  # crypto lines looked at; browsers and desk phones offer up to eight
 # Packets for which a key must at least be good. An hour (the longest call) of 10 ms packets is 2^18.5; a key that ends in mid-call would
@@ -35,6 +37,7 @@ class Suite(Enum):
         return (32 if "256" in self.value else 16) + salt
 
 
+@kind
 class SrtpKey(NamedTuple):
     """Master key and salt, one after the other, for one direction."""
 
@@ -49,6 +52,7 @@ class SrtpKey(NamedTuple):
         return repr(self)
 
 
+@kind
 class CryptoLine(NamedTuple):
     """One crypto attribute that we can use. The tag says which line of the offer an answer takes (RFC 4568 §5.1.2)."""
 

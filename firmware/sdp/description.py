@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 
 SIZE_MAX_BYTES: Final = 16_384  # browsers with a dozen ICE candidates and video send about 6 kB; nobody honest needs more than twice that
 LINES_MAX: Final = 512  # the same reasoning at a mean line of 32 bytes
@@ -23,6 +24,7 @@ Attribute = tuple[str, str | None]  # ('rtpmap', '0 PCMU/8000'), or ('sendrecv',
 Line = tuple[str, str]  # (type letter, value)
 
 
+@kind
 class Origin(NamedTuple):
     """The o= line (RFC 8866 §5.2): who made the description, and which edition of it this is."""
 
@@ -37,6 +39,7 @@ class Origin(NamedTuple):
         return f"{self.username} {self.session_id} {self.version} {self.network} {self.family} {self.host}"
 
 
+@kind
 class Connection(NamedTuple):
     """A c= line (RFC 8866 §5.7). `host` is as written, without the `/ttl/count` of a multicast group, which is in `scope`."""
 
@@ -49,6 +52,7 @@ class Connection(NamedTuple):
         return f"{self.network} {self.family} {self.host}{'/' if self.scope else ''}{self.scope}"
 
 
+@kind
 class MediaDescription(NamedTuple):
     """One m= line with all that belongs to it (RFC 8866 §5.14). Port 0 means refused or removed (RFC 3264 §6, §8.2)."""
 
@@ -82,6 +86,7 @@ class MediaDescription(NamedTuple):
         return out
 
 
+@kind
 class SessionDescription(NamedTuple):
     """A whole session description. `about` keeps the i= u= e= p= lines, `times` the t= r= z= lines, as written."""
 

@@ -11,6 +11,7 @@ import string
 from enum import Enum
 from typing import Final, NamedTuple
 
+from firmware.kind import kind
 from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
 from firmware.sdp.description import Attribute, MediaDescription, SessionDescription
 
@@ -39,6 +40,7 @@ def priority(kind: Kind) -> int:
     return PREFERENCE[kind] << 24 | 65_535 << 8 | 255
 
 
+@kind
 class Candidate(NamedTuple):
     """An address where sound may arrive. `foundation` is equal where the same network would decide alike (RFC 8445 §5.1.1.3)."""
 
@@ -49,6 +51,7 @@ class Candidate(NamedTuple):
     foundation: str
 
 
+@kind
 class IceCredentials(NamedTuple):
     """Name and password of one side for its checks; short-lived, and worth what the signalling is."""
 
@@ -63,6 +66,7 @@ class IceCredentials(NamedTuple):
         return repr(self)
 
 
+@kind
 class IceSession(NamedTuple):
     """Both sides' credentials, when both do ICE; and when we make checks, with which addresses and who nominates (RFC 8445 §6.1.1)."""
 

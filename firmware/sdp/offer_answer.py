@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
 from firmware.sdp.codec import Codec, codecs_of, fitting_ptime_ms
 from firmware.sdp.codec_choice import heard_after_answer, heard_after_offer, in_both, pick, renumbered
@@ -74,6 +75,7 @@ class NoCommonMedia(RemoteProtocolError):  # noqa: N818 # names the outcome; as 
         super().__init__(what, status=488)
 
 
+@kind
 class LocalMedia(NamedTuple):
     """What we can do, for one call. `codecs` in order of preference, telephone-event among them; `session_id` stays for the whole dialog.
 
@@ -108,6 +110,7 @@ class LocalMedia(NamedTuple):
         return (self.reflexive if self.states_mapped else None) or (self.host, self.rtp_port)
 
 
+@kind
 class MediaSession(NamedTuple):
     """What both sides agreed on: all that the media engine needs to run the stream.
 

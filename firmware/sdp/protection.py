@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
+from firmware.kind import kind
 from firmware.sdp.crypto import CryptoLine, SrtpKey, crypto_lines
 from firmware.sdp.description import Attribute, MediaDescription, SessionDescription
 from firmware.sdp.fingerprint import Fingerprint, Setup, is_client, parse_fingerprints
@@ -34,6 +35,7 @@ class Method(Enum):
     DTLS = "by a handshake on the media path (RFC 5763)"
 
 
+@kind
 class Protection(NamedTuple):
     """What we are ready to do in one call. `methods` in order of preference; `keys` our own, one a suite, in order of preference.
 
@@ -60,6 +62,7 @@ class Protection(NamedTuple):
 PLAIN: Final = Protection()
 
 
+@kind
 class SharedKeys(NamedTuple):
     """Both sides have told each other their keys."""
 
@@ -70,6 +73,7 @@ class SharedKeys(NamedTuple):
         return f"sdes {self.send.suite.value}"
 
 
+@kind
 class Handshake(NamedTuple):
     """Keys will come from a DTLS handshake, in which the other side proves one of `fingerprints`."""
 
@@ -83,6 +87,7 @@ class Handshake(NamedTuple):
 Agreed = SharedKeys | Handshake
 
 
+@kind
 class Reply(NamedTuple):
     """What an offer's line and we agree on, and what our answer says of it; nothing of both for a plain stream."""
 

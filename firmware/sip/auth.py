@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.hashes import compare_digest, md5, sha256
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.uri import Uri
 
@@ -23,6 +24,7 @@ _NONCE_COUNT_MAX = 0xFFFFFFFF  # nc has eight hex digits (RFC 7616 §3.4)
 NONCE_LIFETIME_S = 300.0  # a phone that is challenged answers within seconds; five minutes let it reuse the nonce for the rest of a call
 
 
+@kind
 class Challenge(NamedTuple):
     """One WWW-Authenticate or Proxy-Authenticate value. `realm`, `nonce` and `opaque` are the text between the quotes, escapes left in."""
 
@@ -155,6 +157,7 @@ def next_nonce(text: str) -> str | None:
         return None
 
 
+@kind
 class Authorization(NamedTuple):
     """One Authorization or Proxy-Authorization value of the Digest scheme, as a server reads it."""
 

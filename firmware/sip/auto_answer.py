@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 from firmware.sip.grammar import Parameters
@@ -26,6 +27,7 @@ RING_ANSWER_DELAY_S = 2  # `Ring Answer` is a class of ring tones that answers a
 _DELAYS_BY_WORDS = {"auto answer": 0, "alert-autoanswer": 0, "ring answer": RING_ANSWER_DELAY_S}
 
 
+@kind
 class AnswerMode(NamedTuple):
     """Answer-Mode or Priv-Answer-Mode (RFC 5373 §3): `mode` is Auto, Manual or an extension; `is_required`: reject rather than differ."""
 
@@ -46,6 +48,7 @@ class AnswerMode(NamedTuple):
         return self.mode + (";require" if self.is_required else "")
 
 
+@kind
 class AutoAnswer(NamedTuple):
     """The wish: after how many seconds, and `header`, where it stands (`Request-URI` when it is a parameter there).
 

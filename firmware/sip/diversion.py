@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 from firmware.sip.header_values import readable
@@ -26,6 +27,7 @@ _REASONS_BY_CAUSE = {
 REASON_UNKNOWN = "unknown"
 
 
+@kind
 class Diversion(NamedTuple):
     """One diversion: by whom, why (`user-busy`, `no-answer`, `unconditional` … or `unknown`), and how many in a row it stands for."""
 
@@ -49,6 +51,7 @@ class Diversion(NamedTuple):
         return f"{self.address};reason={self.reason}" + (f";counter={self.times}" if self.times > 1 else "")
 
 
+@kind
 class HistoryEntry(NamedTuple):
     """One History-Info value: a target that the request went to, its place in the tree of targets, and whose target led to it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 from firmware.sip.grammar import Parameters
@@ -12,6 +13,7 @@ from firmware.sip.header_values import first, readable, sole
 from firmware.sip.headers import DELTA_SECONDS_MAX
 
 
+@kind
 class Event(NamedTuple):
     """Event: the package in lower case, templates included (`dialog`, `presence.winfo`), and its parameters."""
 
@@ -43,6 +45,7 @@ class Event(NamedTuple):
         return self.package == other.package and self.id == other.id
 
 
+@kind
 class SubscriptionState(NamedTuple):
     """Subscription-State: `state` is active, pending, terminated or an extension, in lower case; times in seconds, None when not given."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from firmware.kind import kind
 from firmware.sip.auth import Credentials
 
 # What address scanners call themselves (User-Agent, lower case); who looks for open PBXs rings phones at night.
@@ -32,6 +33,7 @@ class Proof(Enum):
     ALWAYS = "everybody"
 
 
+@kind
 class Gate(NamedTuple):
     """The rules. Patterns are `user@host` in lower case, `*` for any; an empty list names nobody.
 

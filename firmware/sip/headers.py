@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.grammar import Parameters
 from firmware.sip.uri import Uri
@@ -52,6 +53,7 @@ def canonical(name: str) -> str:
 _COMMON_TRANSPORTS = frozenset(("UDP", "TCP", "TLS", "WS", "WSS", "SCTP"))  # those that need no look at their characters
 
 
+@kind
 class Via(NamedTuple):
     """One Via value (RFC 3261 §20.42); `transport` in upper case, `host` without brackets."""
 
@@ -125,6 +127,7 @@ def _spaced_protocol(head: str) -> tuple[str, str]:
     return transport, sent_by
 
 
+@kind
 class NameAddr(NamedTuple):
     """A URI with display name and header parameters: From, To, Contact, Route … (RFC 3261 §20.10). `display` is unquoted, '' for none."""
 
@@ -195,6 +198,7 @@ def _bare_display(text: str) -> str:
     return display
 
 
+@kind
 class CSeq(NamedTuple):
     """Sequence number and method (RFC 3261 §20.16)."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 
 
+@kind
 class ReasonValue(NamedTuple):
     """One Reason: `protocol` is `SIP` or `Q.850` or another token, `cause` None when not given."""
 
@@ -32,6 +34,7 @@ class ReasonValue(NamedTuple):
         return f"{self.protocol}{cause}" + (f";text={grammar.quote(self.text)}" if self.text else "")
 
 
+@kind
 class WarningValue(NamedTuple):
     """One Warning: three-digit code, the host or pseudonym that adds it, text."""
 

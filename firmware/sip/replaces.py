@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 from firmware.sip.grammar import Parameters
@@ -21,6 +22,7 @@ OPTION_TAG_JOIN = "join"
 OPTION_TAG_TARGET_DIALOG = "tdialog"
 
 
+@kind
 class Replaces(NamedTuple):
     """Replaces: the new call takes the place of this dialog; `early_only` when it must not be confirmed yet (RFC 3891 §6.1)."""
 
@@ -39,6 +41,7 @@ class Replaces(NamedTuple):
         return _written(self.call_id, "to-tag", self.to_tag, "from-tag", self.from_tag) + (";early-only" if self.early_only else "")
 
 
+@kind
 class Join(NamedTuple):
     """Join: the new call enters the conversation of this dialog (RFC 3911 §7.1)."""
 
@@ -56,6 +59,7 @@ class Join(NamedTuple):
         return _written(self.call_id, "to-tag", self.to_tag, "from-tag", self.from_tag)
 
 
+@kind
 class TargetDialog(NamedTuple):
     """Target-Dialog: the sender knows this dialog, which may authorize the request (RFC 4538). Local and remote are the receiver's."""
 

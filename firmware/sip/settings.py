@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from firmware.kind import kind
 from firmware.sip.events import AccountName
 from firmware.sip.gate import OPEN_GATE, Gate
 from firmware.sip.uri import Uri
@@ -33,6 +34,7 @@ class KeepAliveWay(Enum):
     STUN = "a Binding request, whose answer tells whether the way still stands (RFC 5626 §3.5.2)"
 
 
+@kind
 class CallHabits(NamedTuple):
     """How calls are made; an account has its own, direct calls have those of the agent."""
 
@@ -47,6 +49,7 @@ class CallHabits(NamedTuple):
 HABITS = CallHabits()
 
 
+@kind
 class Account(NamedTuple):
     """An address of record at a registrar, and the secret that proves it ours.
 
@@ -81,6 +84,7 @@ class Account(NamedTuple):
         return repr(self)
 
 
+@kind
 class AgentSettings(NamedTuple):
     """Accounts and limits. `users`: the user parts of a Request-URI that we answer to; None answers to all."""
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.grammar import Parameters
 
@@ -25,6 +26,7 @@ _HEADER = grammar.UNRESERVED + "%[]/?:+$"
 _SCHEME = grammar.ALPHANUM + "+-."
 
 
+@kind
 class Uri(NamedTuple):
     """A URI. `host` bears no brackets when it is an IPv6 address; `user` and the rest are as written, escapes included.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from firmware.app.call_figures import CALLS_MAX, CallFigures
 from firmware.door import events as door
 from firmware.media import events as media
@@ -47,7 +45,7 @@ def test_times_run_from_the_press_and_from_the_call() -> None:
 def test_a_call_without_a_press_or_sound_has_no_times() -> None:
     figures = CallFigures()
     figures.note(door.CallPlaced(call=CALL, press=None, party="anna"), 1.0)
-    row = figures.measured(replace(quality(), mos_sent=None))
+    row = figures.measured(quality()._replace(mos_sent=None))
     assert (row.set_up_ms, row.press_to_audio_ms, row.sent) == (None, None, None)
     assert figures.measured(quality("unknown")).set_up_ms is None
 

@@ -310,8 +310,9 @@ def test_a_file_that_vanished_and_a_disk_that_is_full_lose_nothing_that_came_sin
 def test_the_memory_is_bounded_and_says_what_it_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "ROWS_MAX", 3)
     memory = JournalMemory()
-    added = [Batch([(float(press), pressed(press))], {}, was_put_off=True) for press in range(5)]
+    added = [Batch([(float(press), pressed(press))], {}) for press in range(5)]
     for batch in added:
+        batch.was_put_off = True
         memory.add(batch)
     assert [batch.refused is None for batch in added] == [False, False, True, True, True], "whoever still waits for it hears of it"
     batches = memory.take()

@@ -71,7 +71,7 @@ def evidence(*, through: str = "") -> Evidence:
             Voice(DOOR, PHONE, speech(), 1020.0, shifted(speech(), 30), 1020.0, 0.998, 30.0),
             Voice(PHONE, DOOR, speech(PHONE), 1020.0, shifted(speech(PHONE), 30), 1020.0, 0.97, 30.0),
         ),
-        quality={DOOR: quality, PHONE: replace(quality, round_trip_ms=0.5)},
+        quality={DOOR: quality, PHONE: quality._replace(round_trip_ms=0.5)},
         versions=(("Portero", "0 & 1"),),
         processor_s=0.3,
         problems=(),

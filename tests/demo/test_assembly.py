@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import wave
 from array import array
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -85,7 +84,7 @@ def a_good_run(out: Path) -> Notes:
     notes.reports = [
         Report("first audio", int((PRESS_S + 1.06) * 1e9), {}),
         Report("digits", int((PRESS_S + 3.9) * 1e9), {"text": CODE}),
-        Report("quality", at_ns, {"quality": {**asdict(quality), "buffer_history_ms": [30.0, 31.0]}}),
+        Report("quality", at_ns, {"quality": {**quality._asdict(), "buffer_history_ms": [30.0, 31.0]}}),
         Report("recorded", at_ns, {"started_ns": Recorded.started_ns + 20_000_000}),
     ]
     record(out / "door.wav", speech(DOOR), shifted(speech(PHONE), 50))

@@ -7,7 +7,6 @@ after `events`                                   ->    {"event": "Pressed", "roo
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from enum import Enum
 from typing import NamedTuple
@@ -95,8 +94,8 @@ def as_json(value: object, depth: int = 8) -> Json:
             return [as_json(item, depth - 1) for item in list(value)[:ITEMS_MAX]]
         case dict() if depth:
             return {str(key): as_json(item, depth - 1) for key, item in list(value.items())[:ITEMS_MAX]}
-        case _ if depth and dataclasses.is_dataclass(value) and type(value).__str__ is object.__str__:
-            return {field.name: as_json(getattr(value, field.name), depth - 1) for field in dataclasses.fields(value) if field.repr}
+        case _ if depth and (fields := getattr(type(value), "__dataclass_fields__", {})) and type(value).__str__ is object.__str__:
+            return {name: as_json(getattr(value, name), depth - 1) for name, field in fields.items() if field.repr}
         case _:
             return str(value)
 

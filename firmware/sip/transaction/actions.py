@@ -9,22 +9,26 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from firmware.kind import kind
 from firmware.sip.message import Message, Response
 from firmware.sip.timers import Timer, delay_s
 
 
+@kind
 class Transmit(NamedTuple):
     """Put the message on the transaction's hop."""
 
     message: Message
 
 
+@kind
 class Deliver(NamedTuple):
     """Hand the response to the transaction user."""
 
     response: Response
 
 
+@kind
 class Start(NamedTuple):
     """Start or restart a timer."""
 
@@ -32,6 +36,7 @@ class Start(NamedTuple):
     after_s: float
 
 
+@kind
 class Stop(NamedTuple):
     """Stop a timer."""
 
@@ -45,6 +50,7 @@ class Failure(Enum):
     TRANSPORT = "could not be sent"
 
 
+@kind
 class Fail(NamedTuple):
     """Tell the transaction user that there will be no answer (client), or that no ACK came (server)."""
 
@@ -54,16 +60,19 @@ class Fail(NamedTuple):
 Action = Transmit | Deliver | Start | Stop | Fail
 
 
+@kind
 class Expired(NamedTuple):
     """Input: a timer that the machine started is due."""
 
     timer: Timer
 
 
+@kind
 class Undeliverable(NamedTuple):
     """Input: the transport reports that the hop cannot be reached."""
 
 
+@kind
 class Terminated(NamedTuple):
     """The last state of every machine: nothing is kept, nothing runs."""
 

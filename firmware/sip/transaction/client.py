@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
+from firmware.kind import kind
 from firmware.sip.message import Request, Response
 from firmware.sip.timers import T1_S, T2_S, Timer
 from firmware.sip.transaction.actions import (
@@ -26,6 +27,7 @@ from firmware.sip.transaction.actions import (
 )
 
 
+@kind
 class Trying(NamedTuple):
     """No response yet."""
 
@@ -34,6 +36,7 @@ class Trying(NamedTuple):
     interval_s: float
 
 
+@kind
 class Proceeding(NamedTuple):
     """A provisional response has come; the request is repeated every T2."""
 
@@ -41,6 +44,7 @@ class Proceeding(NamedTuple):
     reliable: bool
 
 
+@kind
 class Completed(NamedTuple):
     """Answered; retransmitted answers are absorbed."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
+from firmware.kind import kind
 from firmware.sip.message import Request, Response
 from firmware.sip.timers import T1_S, Timer
 from firmware.sip.transaction.actions import (
@@ -27,6 +28,7 @@ from firmware.sip.transaction.actions import (
 )
 
 
+@kind
 class Calling(NamedTuple):
     """No response yet."""
 
@@ -35,6 +37,7 @@ class Calling(NamedTuple):
     interval_s: float
 
 
+@kind
 class Proceeding(NamedTuple):
     """A provisional response has come."""
 
@@ -42,12 +45,14 @@ class Proceeding(NamedTuple):
     reliable: bool
 
 
+@kind
 class Completed(NamedTuple):
     """Refused and acknowledged; retransmitted refusals get the ACK again."""
 
     ack: Request
 
 
+@kind
 class Accepted(NamedTuple):
     """Accepted; the user gets every 2xx, retransmitted or from another fork."""
 

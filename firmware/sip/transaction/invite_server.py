@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
+from firmware.kind import kind
 from firmware.sip.message import Request, Response
 from firmware.sip.timers import T1_S, T2_S, Timer
 from firmware.sip.transaction.actions import (
@@ -25,6 +26,7 @@ from firmware.sip.transaction.actions import (
 )
 
 
+@kind
 class Proceeding(NamedTuple):
     """The user has not decided; `last` is the newest provisional response, which answers retransmitted requests."""
 
@@ -32,6 +34,7 @@ class Proceeding(NamedTuple):
     last: Response | None
 
 
+@kind
 class Completed(NamedTuple):
     """Refused; the refusal is repeated until the ACK comes."""
 
@@ -40,10 +43,12 @@ class Completed(NamedTuple):
     interval_s: float
 
 
+@kind
 class Confirmed(NamedTuple):
     """The refusal was acknowledged; further ACKs are absorbed."""
 
 
+@kind
 class Accepted(NamedTuple):
     """Accepted; the user repeats its 2xx, retransmitted INVITEs are absorbed."""
 

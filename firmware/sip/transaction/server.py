@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
+from firmware.kind import kind
 from firmware.sip.message import Request, Response
 from firmware.sip.timers import Timer
 from firmware.sip.transaction.actions import (
@@ -24,12 +25,14 @@ from firmware.sip.transaction.actions import (
 )
 
 
+@kind
 class Trying(NamedTuple):
     """The user has not answered."""
 
     reliable: bool
 
 
+@kind
 class Completed(NamedTuple):
     """Answered; retransmitted requests get the answer again."""
 

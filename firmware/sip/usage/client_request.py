@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from firmware.kind import kind
 from firmware.sdp.offer_answer import NoCommonMedia
 from firmware.sip.events import Hop, QueryId, Transport
 from firmware.sip.header_lines import Headers
@@ -51,6 +52,7 @@ class RequestUser(Protocol):
         ...
 
 
+@kind
 class Locating(NamedTuple):
     """Waiting for hops; `fallback` are the UDP hops of a request that is looking for TCP because of its size."""
 
@@ -58,6 +60,7 @@ class Locating(NamedTuple):
     fallback: tuple[Hop, ...]
 
 
+@kind
 class Trying(NamedTuple):
     """Waiting for the response of one hop."""
 
@@ -65,6 +68,7 @@ class Trying(NamedTuple):
     hops_left: tuple[Hop, ...]
 
 
+@kind
 class Done(NamedTuple):
     """There is an outcome. `transaction` lives on when it may bring further 2xx."""
 

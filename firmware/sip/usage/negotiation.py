@@ -9,6 +9,7 @@ from copy import copy
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sdp.address import is_private
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, make_answer, make_offer, read_answer
@@ -23,6 +24,7 @@ SDP = "application/sdp"
 SECURE_TRANSPORTS = frozenset({Transport.TLS.value, Transport.WSS.value})
 
 
+@kind
 class Standpoint(NamedTuple):
     """From where a description of ours is sent: our address there, and whether the signalling that carries it is encrypted.
 
@@ -44,6 +46,7 @@ class Standpoint(NamedTuple):
         return cls(via.host, via.transport in SECURE_TRANSPORTS)
 
 
+@kind
 class Wish(NamedTuple):
     """What we want of the stream: our side of it and its direction."""
 
@@ -51,6 +54,7 @@ class Wish(NamedTuple):
     direction: Direction
 
 
+@kind
 class Task(NamedTuple):
     """An offer to be made: what we wish, the method that carries it, and whether the program is told of the outcome."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from firmware.errors import RemoteProtocolError
+from firmware.kind import kind
 from firmware.sip.events import FlowId, Hop, Registered, RegistrationFailed
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
@@ -41,16 +42,19 @@ _ADVICE = {
 }
 
 
+@kind
 class Idle(NamedTuple):
     """Not wanted."""
 
 
+@kind
 class Registering(NamedTuple):
     """REGISTER is on its way."""
 
     request: ClientRequest
 
 
+@kind
 class Bound(NamedTuple):
     """Registered over this hop."""
 
@@ -58,6 +62,7 @@ class Bound(NamedTuple):
     flow: FlowId | None
 
 
+@kind
 class Waiting(NamedTuple):
     """Failed; the timer `retry` runs. `is_refused`: only a human can help."""
 
@@ -65,6 +70,7 @@ class Waiting(NamedTuple):
     is_refused: bool
 
 
+@kind
 class Removing(NamedTuple):
     """The REGISTER that removes our binding is on its way."""
 
