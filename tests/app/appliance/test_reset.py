@@ -156,3 +156,11 @@ def test_a_tone_where_there_is_a_card_and_a_word_where_there_is_none(
     card.unplug()
     beep(card)
     assert "not plugged in" in capsys.readouterr().err
+
+
+def test_the_unit_looks_once_a_boot_whatever_comes_of_it() -> None:
+    text = (Path(__file__).parents[3] / "image/board/files/usr/lib/systemd/system/portero-reset.service").read_text()
+    assert "\nRemainAfterExit=yes\n" in text
+    assert "\nSuccessExitStatus=1\n" in text
+    assert "\nCondition" not in text  # a unit that was skipped is started again with the next one that wants sysinit.target
+    assert "\nExecCondition" not in text
