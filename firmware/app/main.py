@@ -119,9 +119,10 @@ class Run:
         from firmware.app.control.notice_verbs import NOTICE_VERBS
         from firmware.app.control.protocol import Json, Request, event_line
         from firmware.app.control.server import ControlServer
+        from firmware.app.control.user_verbs import USER_VERBS
         from firmware.app.control.verbs import VERBS, perform
 
-        verbs = VERBS | NOTICE_VERBS
+        verbs = VERBS | NOTICE_VERBS | USER_VERBS
         if self._options.simulate:
             from firmware.app.control.simulated_verbs import simulated_verbs
             from hw.simulated import SimulatedBoard

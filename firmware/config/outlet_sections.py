@@ -44,4 +44,4 @@ class Login(NamedTuple):
 
     name: Name
     proof: Secret  # as `portero logins` prints it
-    may: tuple[Literal["see", "ring", "open"], ...] = ("see",)
+    may: tuple[Literal["see", "ring", "open", "users"], ...] = ("see",)

@@ -98,11 +98,15 @@ class Spent(NamedTuple):
 
 @kind
 class UsersChanged(NamedTuple):
-    """The store was read, at start or anew; a record as well. The digits are the lengths of the longest PIN and code, 0 without any."""
+    """The store was read, at start or anew; a record as well. The digits are the lengths of the longest PIN and code, 0 without any.
+
+    `by` names who has changed a user through an outlet, and whom; empty for anything else.
+    """
 
     users: int
     pin_digits: int
     code_digits: int
+    by: str = ""
 
 
 # --- Effects ---------------------------------------------------------------------------------------------------------------

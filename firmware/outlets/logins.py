@@ -34,6 +34,7 @@ class May(Enum):
     SEE = "see"  # state, journal, metrics
     RING = "ring"  # press a button, call a target, hang up
     OPEN = "open"  # open and hold locks
+    USERS = "users"  # list, add, change and remove users: whoever may give a PIN may open with it
 
 
 class Login(NamedTuple):

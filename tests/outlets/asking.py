@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from firmware.app.outlets.web import WebOutlet
 from firmware.config.outlet_sections import Login, Web
-from firmware.config.schema import Settings
+from firmware.config.schema import Settings, Users
 from firmware.config.secrets import Secret
 from firmware.outlets.logins import new_token, password_proof
 from tests.app.house import House, house, settings
@@ -23,9 +23,11 @@ LIMIT_S = 60.0
 PASSWORD = "correct horse battery"
 OPENER, OPENER_PROOF = new_token()
 WATCHER, WATCHER_PROOF = new_token()
+KEEPER, KEEPER_PROOF = new_token()
 LOGINS = (
     Login(name="anna", proof=Secret(password_proof(PASSWORD)), may=("see", "ring", "open")),
     Login(name="hass", proof=Secret(OPENER_PROOF), may=("see", "ring", "open")),
+    Login(name="office", proof=Secret(KEEPER_PROOF), may=("users",)),
     Login(name="grafana", proof=Secret(WATCHER_PROOF), may=("see",)),
 )
 
@@ -109,7 +111,8 @@ def web_settings(folder: Path, **changes: object) -> Web:
 async def served(folder: Path, wanted: Settings | None = None, web: Web | None = None) -> AsyncIterator[Served]:
     """A house without phones, or with `wanted` settings, and its web server."""
     web = web or web_settings(folder)
-    base = (wanted or settings(folder))._replace(web=web)
+    users = Users(path=str(folder / "users.db"), key=str(folder / "users.key"))
+    base = (wanted or settings(folder))._replace(web=web, users=users)
     async with house(base if base.login else base._replace(login=LOGINS)) as lived:
         outlet = WebOutlet(lived.station)
         await outlet.start()

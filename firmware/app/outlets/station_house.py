@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from firmware.app.control.protocol import ControlError, Request
+from firmware.app.control.user_verbs import USER_VERBS
 from firmware.app.control.verbs import VERBS, perform
 from firmware.app.journal import Entry
 from firmware.app.station import Station
@@ -16,7 +17,7 @@ from firmware.errors import JournalError
 from firmware.outlets.seam import Json, Names, Refused, Row, Subscriber, part
 
 # What outlets may ask for. Everything else of `portero ctl` stays with whoever has a shell on the device.
-OFFERED: Final = ("status", "press", "call", "hangup", "lock", "dnd")
+OFFERED: Final = ("status", "press", "call", "hangup", "lock")
 
 
 class StationHouse:
@@ -25,7 +26,7 @@ class StationHouse:
     def __init__(self, station: Station) -> None:
         settings = station.settings
         self._station = station
-        self._verbs = {name: VERBS[name] for name in OFFERED}
+        self._verbs = {name: VERBS[name] for name in OFFERED} | USER_VERBS
         self.names = Names(
             station=settings.station.name,
             locks=tuple(lock.name for lock in settings.lock),

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from firmware.door import events as door
 from firmware.errors import UsersError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from firmware.app.users.store import UserStore
 
 log = logging.getLogger("portero.users")
+
+T = TypeVar("T")
 
 
 class Clerk:
@@ -40,11 +42,23 @@ class Clerk:
         self._store: UserStore | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="users")
 
-    async def reload(self) -> door.UsersChanged:
-        """Open the store, or look at it again, and tell the door. Without a store there are no users. Raises UsersError."""
-        changed = await asyncio.get_running_loop().run_in_executor(self._thread, self._looked)
+    async def reload(self, by: str = "") -> door.UsersChanged:
+        """Open the store, or look at it again, and tell the door who changed it. Without a store there are no users. Raises UsersError."""
+        changed = (await asyncio.get_running_loop().run_in_executor(self._thread, self._looked))._replace(by=by)
         self._tell(changed)
         return changed
+
+    async def work(self, deed: Callable[[UserStore], T], *, create: bool = False) -> T:
+        """Let an administrator look into the store, or change it; with `create` there is one afterwards. Raises UsersError."""
+
+        def done() -> T:
+            if self._store is None:
+                from firmware.app.users.store import UserStore
+
+                self._store = UserStore(self._path, self._key_path, create=create)
+            return deed(self._store)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
     def ask(self, question: door.Question) -> None:
         """Must be called on the event loop; the answer comes through `tell`."""

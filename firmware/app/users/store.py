@@ -124,10 +124,11 @@ class UserStore:
 
     # --- the administrator's ---------------------------------------------------------------------------------------------
 
-    def people(self) -> Iterator[Person]:
-        """Every user, by name."""
+    def people(self, *, after: str = "", limit: int = USERS_MAX) -> Iterator[Person]:
+        """Users in the order of their names, from the one behind `after` on; every one without that."""
+        page = "SELECT id FROM user WHERE name > ? ORDER BY name LIMIT ?"
         with _translated(self._path):
-            for (user_id,) in self._connection.execute("SELECT id FROM user ORDER BY name").fetchall():
+            for (user_id,) in self._connection.execute(page, (after, limit)).fetchall():
                 yield self._person(user_id)
 
     def named(self, name: str) -> Person | None:

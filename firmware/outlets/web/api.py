@@ -13,6 +13,7 @@ from firmware.outlets.web.message import EventStream, Request, Response, json_re
 ROWS_MAX: Final = 200  # of one page of the log
 ROWS: Final = 50
 ROW_MAX: Final = (1 << 62) - 1
+KEYS_MAX: Final = 15  # of a user: there are eleven
 LOCK_ACTIONS: Final = ("open", "hold", "lock", "normal")
 
 
@@ -57,6 +58,13 @@ class Api:
                 return {"GET": Route(May.SEE, self._locks)}
             case ["locks", name, action] if action in LOCK_ACTIONS:
                 return {"POST": Route(May.OPEN, lambda _request, login: self._done(login, "lock", name, action))}
+            case ["users"]:
+                return {"GET": Route(May.USERS, self._users)}
+            case ["users", name]:
+                return {
+                    "PUT": Route(May.USERS, lambda request, login: self._done(login, "users-set", name, *_values(request))),
+                    "DELETE": Route(May.USERS, lambda _request, login: self._done(login, "users-remove", name)),
+                }
             case _:
                 return {}
 
@@ -102,6 +110,11 @@ class Api:
         rows = await self._house.rows(before=before, kinds=kinds, limit=limit)
         return json_response({"rows": [in_json(row) for row in rows], "next": rows[-1].id if len(rows) == limit else None})
 
+    async def _users(self, request: Request, login: Login) -> Response:
+        """A page of users; `after` is the last name of the page before."""
+        after = request.query.get("after", "")
+        return await self._done(login, "users-list", *((after,) if after else ()))
+
     async def _events(self, request: Request, _login: Login) -> EventStream:
         return stream(self._house, request)
 
@@ -134,6 +147,28 @@ def _body(request: Request) -> Json:
     except (ValueError, RecursionError):
         raise Refused("bad_argument", "the body is not JSON") from None
     return value
+
+
+def _values(request: Request) -> list[str]:
+    """The keys of a user, as `portero users` writes them. Raises Refused."""
+    body = _body(request)
+    if not isinstance(body, dict) or len(body) > KEYS_MAX:
+        raise Refused("bad_argument", "give an object with the keys of `portero users`")
+    return [f"{key}={_written(key, value)}" for key, value in body.items()]
+
+
+def _written(key: str, value: Json) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int() | str():
+            return str(value)
+        case list() if all(isinstance(each, str) for each in value):
+            return " ".join(map(str, value))
+        case _:
+            raise Refused("bad_argument", f"{key} is a text, a whole number, true, false, null or a list of texts")
 
 
 def _number(request: Request, name: str, default: int, largest: int) -> int:
