@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from firmware.app.doctor import machine, network
+from firmware.app.doctor import machine, network, outlets
 from firmware.app.doctor.findings import Finding, fail, in_words, ok, warn, worst
 from firmware.config.load import load
 from firmware.config.problems import ConfigErrors
@@ -39,6 +39,7 @@ def findings(config: Path) -> Iterator[Finding]:
     yield from machine.journal(settings)
     yield from network.addresses()
     yield from network.names(settings)
+    yield from outlets.web(settings)
     yield from _living(settings)
 
 

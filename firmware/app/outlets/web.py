@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 from typing import Final
 
+from firmware.app.outlets.logins_file import logins_of
 from firmware.app.outlets.release_version import installed_version
 from firmware.app.outlets.station_house import StationHouse
 from firmware.app.outlets.wires import wires_of
 from firmware.app.station import Station
 from firmware.app.wiring.directory import directory
-from firmware.config.schema import Settings
 from firmware.door.events import HealthChanged
 from firmware.errors import MediaError, TransportError
 from firmware.net.flood import FloodGate, FloodLimits
 from firmware.outlets.doorkeeper import Doorkeeper
-from firmware.outlets.logins import Login, Logins, May
 from firmware.outlets.metrics import Counters
 from firmware.outlets.web.metrics_page import MetricsPage
 from firmware.outlets.web.page import Page
@@ -72,9 +70,3 @@ class WebOutlet:
 
     def _admit(self, source: str) -> bool:
         return self._gate.admit(source, self._station.loop.time())
-
-
-def logins_of(settings: Settings) -> Logins:
-    """The file's logins under those of the configuration."""
-    configured = (Login(each.name, each.proof.reveal(), frozenset(map(May, each.may))) for each in settings.login)
-    return Logins(Path(settings.web.logins), configured)
