@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import socket
 import wave
 from collections.abc import Iterator
@@ -66,6 +67,11 @@ class Baresip:
         """Send one command; the answer and the events stay in the socket for `events`."""
         text = json.dumps({"command": name, "params": parameters, "token": "t"}).encode()
         self.control.sendall(b"%d:%s," % (len(text), text))
+
+    def forget(self) -> None:
+        """Throw away the answers and events that have come so far."""
+        while select.select([self.control], [], [], 0)[0] and self.control.recv(65536):
+            pass
 
     def press_keys(self, keys: str) -> None:
         """Dial digits inside the call, as fingers on the phone would; baresip sends them as telephone-events."""
