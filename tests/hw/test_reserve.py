@@ -68,12 +68,16 @@ class Clocked:
         self.buffer = buffer
         self.captured = 0
         self.fill = 0
+        self.ppm = 0  # how much faster the speaker's clock runs
+        self.ahead = 0  # of its next sample, in millionths
         self.running = False
 
     def pass_time(self, samples: int) -> None:
         self.captured += samples
         if self.running:
-            self.fill -= samples
+            self.ahead += samples * self.ppm
+            more, self.ahead = divmod(self.ahead, 1_000_000)
+            self.fill -= samples + more
 
     def info(self) -> dict[str, int]:
         return {"rate": RATE_HZ, "channels": 1, "buffer_size": self.buffer}
@@ -178,3 +182,12 @@ def test_a_long_pause_of_the_machine_leaves_no_delay_behind(machine: Callable[..
     busy.run(1)
     waited = busy.run(MINUTE)
     assert max(waited[-MINUTE // 2 :]) <= PERIOD * 3 // 2 + PERIOD // 2 + 2
+
+
+@pytest.mark.parametrize("ppm", [-300, -50, 50, 300])
+def test_two_clocks_in_one_card_neither_run_it_dry_nor_let_the_delay_grow(machine: Callable[..., Machine], ppm: int) -> None:
+    busy = machine()
+    busy.card.ppm = ppm
+    waited = busy.run(4 * MINUTE)
+    assert (busy.duplex.underruns, busy.duplex.short_writes, busy.duplex.reserve_ms) == (0, 0, 0.0)
+    assert PERIOD - 64 < min(waited[MINUTE:]) <= max(waited[MINUTE:]) < PERIOD + 64

@@ -26,7 +26,9 @@ SCENES: Final = (
     *(Scene(name=place.name, place=place) for place in rooms.PLACES),
     Scene(name="porch, echo 10 dB over the visitor, bent", place=rooms.PORCH, echo_over_near_db=10, bend=0.8),
     Scene(name="porch, street 18 dB below the visitor", place=rooms.PORCH, noise_db=-45),
+    Scene(name="porch, echo 20 dB below the visitor", place=rooms.PORCH, echo_over_near_db=-20),
     Scene(name="porch, clocks 100 ppm apart", place=rooms.PORCH, drift_ppm=100),
+    Scene(name="hollow case, clocks 50 ppm apart", place=rooms.HOLLOW_CASE, drift_ppm=-50),
     Scene(name="porch, door leaf moves at 30 s", place=rooms.PORCH, moved_at_s=30),
     Scene(name="porch, delay jumps 20 ms at 30 s", place=rooms.PORCH, jumped_at_s=30),
 )
