@@ -70,6 +70,8 @@ NOT_LOADED = {
     "firmware.app.outlets", "firmware.media.certificate", "h11", "aiomqtt", "paho",  # web server and MQTT
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
     "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
+    "ctypes", "firmware.media.ogg_opus",  # recordings in Opus
+
 }  # fmt: skip
 
 

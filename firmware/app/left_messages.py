@@ -72,7 +72,7 @@ class MessageTaker:
 
         self._end()
         folder, now_s = Path(self._settings.path), self._clock()
-        name = time.strftime("%Y%m%d-%H%M%S", time.localtime(now_s)) + ".wav"
+        name = time.strftime("%Y%m%d-%H%M%S", time.localtime(now_s)) + f".{self._settings.format}"
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             prune(folder, self._settings, now_s)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("portero.recordings")
 
 DAY_S: Final = 86_400
-OCTETS_A_SECOND: Final = 8000 * 4  # 16-bit stereo at 8 kHz
+# At 8 kHz: 16-bit stereo, and what Opus is set to with some to spare, for it may go beyond for a moment.
+OCTETS_A_SECOND: Final = {"wav": 8000 * 4, "opus": 6000}
+SUFFIXES: Final = (".wav", ".opus")  # of our files, those that were kept before another format was chosen included
 MEGABYTE: Final = 1_000_000
 
 
@@ -51,7 +53,9 @@ class Recordings:
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             prune(folder, self._settings, now_s)
-            self._sound.record(Recorder(folder / f"{stamp}-{safe(call)}.wav", duration_s_max=60.0 * self._settings.minutes_max))
+            self._sound.record(
+                Recorder(folder / f"{stamp}-{safe(call)}.{self._settings.format}", duration_s_max=60.0 * self._settings.minutes_max)
+            )
             self._announce(call)
         except (MediaError, OSError) as error:
             log.error("call %s is not recorded: %s", call, error)
@@ -72,8 +76,8 @@ def safe(call: str) -> str:
 def prune(folder: Path, settings: Recording | LeftMessages, now_s: float) -> None:
     """Remove what is too old, then the oldest until one more file of the largest length fits into every bound."""
     longest_s = settings.minutes_max * 60 if isinstance(settings, Recording) else settings.seconds
-    largest = round(longest_s * OCTETS_A_SECOND)
-    files = sorted((each.stat().st_mtime, each.stat().st_size, each) for each in folder.glob("*.wav"))
+    largest = round(longest_s * OCTETS_A_SECOND[settings.format])
+    files = sorted((each.stat().st_mtime, each.stat().st_size, each) for each in folder.iterdir() if each.suffix in SUFFIXES)
     total = sum(size for _, size, _ in files)
     left = len(files)
     for changed_s, size, path in files:

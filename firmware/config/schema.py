@@ -374,6 +374,7 @@ class Recording(NamedTuple):
 
     calls: Literal["never", "always"] = "never"
     path: Text = "/var/lib/portero/recordings"
+    format: Literal["wav", "opus"] = "wav"  # opus: a tenth of the size
     announce: Literal["words", "beep", "nothing"] = "words"  # to both sides, when it begins
     minutes_max: Annotated[int, between(1, 60, "minutes")] = 10  # of one call
     keep_days: Annotated[int, between(1, 3650, "days")] = 30
@@ -387,6 +388,7 @@ class LeftMessages(NamedTuple):
     take: bool = False
     seconds: Annotated[float, between(5, 120, "s")] = 30.0  # of one message
     path: Text = "/var/lib/portero/messages"
+    format: Literal["wav", "opus"] = "wav"
     keep_days: Annotated[int, between(1, 3650, "days")] = 30
     files_max: Annotated[int, between(1, 10_000)] = 100
     megabytes_max: Annotated[int, between(20, 1_000_000, "MB")] = 200

@@ -1,4 +1,4 @@
-"""Records a call into a stereo WAV: left what we said, right what we heard.
+"""Records a call in stereo, as WAV or Ogg Opus: left what we said, right what we heard.
 
 The audio thread only copies into memory that exists already; a writer thread of its own does everything that touches the disk. When the
 disk falls behind by all blocks, sound is dropped and counted rather than the call disturbed.
@@ -11,11 +11,17 @@ import threading
 import time
 import wave
 from array import array
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from firmware.errors import MediaError
+
+if TYPE_CHECKING:  # most houses that record want WAV
+    from firmware.media.ogg_opus import OggOpusWriter
+
+SUFFIX_OPUS: Final = ".opus"
 
 BLOCK_S: Final = 0.5  # one disk write each half second: little is lost in a power cut, and an SD card is not worn by tiny writes
 BLOCKS: Final = 8  # four seconds of disk stall, which cheap SD cards reach while they collect garbage
@@ -44,10 +50,13 @@ class _Block:
 
 
 class Recorder:
-    """One WAV file, 16-bit stereo at `rate_hz`. `put` and `finish` belong to the audio thread, `wait` to whoever wants the file."""
+    """One file, stereo at `rate_hz`: Ogg Opus where its name ends in .opus, else 16-bit WAV.
+
+    `put` and `finish` belong to the audio thread, `wait` to whoever wants the file.
+    """
 
     def __init__(self, path: Path, *, rate_hz: int = 8000, duration_s_max: float = DURATION_S_MAX) -> None:
-        """Create the file. Raises MediaError when that is impossible."""
+        """Create the file. Raises MediaError when that is impossible, or libopus is not there."""
         self.path = path
         self.dropped_bytes = 0
         self.started_ns: int | None = None  # monotonic time at which the first period was taken
@@ -59,6 +68,10 @@ class Recorder:
         for _ in range(BLOCKS):
             self._free.put(_Block(self._size))
         self._failure = ""
+        if path.suffix == SUFFIX_OPUS:
+            from firmware.media.ogg_opus import library
+
+            library()
         try:
             self._raw = path.open("wb")
         except OSError as error:
@@ -105,18 +118,38 @@ class Recorder:
 
     def _write(self) -> None:
         try:
-            # The inner `with` patches the lengths in the header, the outer one closes the file.
-            with self._raw, wave.open(self._raw, "wb") as file:
-                file.setnchannels(2)
-                file.setsampwidth(2)
-                file.setframerate(self._rate_hz)
+            # The inner `with` ends the sound, the outer one closes the file.
+            with self._raw, closing(self._sound()) as sound:
                 while (block := self._full.get()) is not None:
-                    file.writeframesraw(interleaved(block.said[: block.used], block.heard[: block.used]))
+                    sound.write(interleaved(block.said[: block.used], block.heard[: block.used]))
                     self._free.put(block)
-        except OSError as error:
-            self._failure = error.strerror or str(error)
+        except (OSError, MediaError) as error:
+            self._failure = str(error) if isinstance(error, MediaError) else error.strerror or str(error)
             while self._full.get() is not None:
                 pass  # `put` drops by itself when no block comes back
+
+    def _sound(self) -> _WaveWriter | OggOpusWriter:
+        if self.path.suffix != SUFFIX_OPUS:
+            return _WaveWriter(self._raw, self._rate_hz)
+        from firmware.media.ogg_opus import OggOpusWriter
+
+        return OggOpusWriter(self._raw, self._rate_hz)
+
+
+class _WaveWriter:
+    """16-bit stereo; the lengths in the header are patched at the end."""
+
+    def __init__(self, file: IO[bytes], rate_hz: int) -> None:
+        self._file = wave.open(file, "wb")  # noqa: SIM115 -- `close` is called by whoever made this
+        self._file.setnchannels(2)
+        self._file.setsampwidth(2)
+        self._file.setframerate(rate_hz)
+
+    def write(self, sound: bytes) -> None:
+        self._file.writeframesraw(sound)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def interleaved(left: bytes | bytearray, right: bytes | bytearray) -> bytes:

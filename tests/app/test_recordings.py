@@ -40,9 +40,11 @@ class Desk(SoundSystem):
         self.asked.append(f"tell {call} {'in words' if words else 'by a beep'}")
 
 
-def recordings(folder: Path, announce: Literal["words", "beep", "nothing"] = "words") -> tuple[Recordings, Desk]:
+def recordings(
+    folder: Path, announce: Literal["words", "beep", "nothing"] = "words", format: Literal["wav", "opus"] = "wav"
+) -> tuple[Recordings, Desk]:
     desk = Desk()
-    settings = Recording(calls="always", path=str(folder / "kept"), announce=announce)
+    settings = Recording(calls="always", path=str(folder / "kept"), announce=announce, format=format)
     return Recordings(settings, desk, clock=lambda: NOW_S), desk
 
 
@@ -99,6 +101,17 @@ def test_the_oldest_go_when_there_are_too_many_or_they_take_too_much(tmp_path: P
     files(tmp_path, [5, 4, 3], octets=8_000_000)
     prune(tmp_path, Recording(megabytes_max=25, minutes_max=5), NOW_S)
     assert names(tmp_path) == {"2.wav", "3.wav", "4.wav"}, "five minutes take 9.6 MB"
+
+
+def test_another_format_has_another_name_and_takes_a_tenth(tmp_path: Path) -> None:
+    kept, desk = recordings(tmp_path, format="opus")
+    kept.on_event(ANSWERED)
+    assert desk.asked[0].endswith(".opus")
+    files(tmp_path, [5, 4, 3], octets=8_000_000)
+    prune(tmp_path, Recording(megabytes_max=26, minutes_max=5, format="opus"), NOW_S)
+    assert {"0.wav", "1.wav", "2.wav"} <= names(tmp_path), "five minutes take 1.8 MB"
+    prune(tmp_path, Recording(megabytes_max=25, minutes_max=5, format="opus"), NOW_S)
+    assert "0.wav" not in names(tmp_path), "what was kept in the other format counts"
 
 
 def test_a_calls_name_makes_a_files_name() -> None:
