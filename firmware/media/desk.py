@@ -59,6 +59,7 @@ class _Stream:
         self.counters_at_start = counters
         self.started_ns = time.monotonic_ns()
         self.late_periods = 0
+        self.late_ns_max = 0
         self.heard = False
         self.pressed = False  # a key of the other side is down
         self.cipher: SrtpCipher | None = None
@@ -129,7 +130,7 @@ class Desk:
             if self._recorder is not None:
                 self._record()
             if now_ns - last_ns > self._late_ns and last_ns:
-                self._count_late()
+                self._count_late(now_ns - last_ns - self._period_ns)
             last_ns = now_ns
             until_sample -= 1
             if until_sample <= 0:
@@ -157,9 +158,10 @@ class Desk:
         if self._recorder is not None and (self._streams or self._records_alone):
             self._recorder.put(self._pump.said(), self._pump.heard())
 
-    def _count_late(self) -> None:
+    def _count_late(self, late_ns: int) -> None:
         for stream in self._streams.values():
             stream.late_periods += 1
+            stream.late_ns_max = max(stream.late_ns_max, late_ns)
 
     def _sample(self) -> None:
         counters = self._card.counters()
@@ -358,7 +360,7 @@ class Desk:
 
     def _quality(self, call: str, stream: _Stream) -> QualityRecord:
         before, now = stream.counters_at_start, self._card.counters()
-        return measured(
+        record = measured(
             call,
             stream.session,
             self._pump.stats(stream.slot),
@@ -372,6 +374,7 @@ class Desk:
             underruns=now.underruns - before.underruns,
             echo=None if self._settings.echo is ECHO_OFF else self._pump.echo_stats(),
         )
+        return record._replace(late_ms_max=stream.late_ns_max / 1e6)
 
     def _fault(self, call: str, error: Exception) -> None:
         self._sink(StreamFault(call=call, detail=str(error), at_ns=time.monotonic_ns()))

@@ -41,6 +41,7 @@ class QualityRecord(NamedTuple):
 
     Delays and durations in milliseconds. `mos_heard` estimates what our side heard, `mos_sent` what the other side heard of us by its own
     reports (None until one arrived). `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
+    `late_periods` began half a period late or more, the worst of them by `late_ms_max`.
     `card_ms`: how much waits in the speaker at that moment. Bursts and gaps of loss are those of RFC 3611 §4.7.2, `burst_ratio` is G.107's.
     `packets_refused`: encrypted ones that were forged or replayed.
     `drift_ppm`: how much faster the other side's clock runs, by what playing had to cut; None for a call too short to tell.
@@ -91,6 +92,7 @@ class QualityRecord(NamedTuple):
     there: VoipMetrics | None
     history_interval_ms: int
     buffer_history_ms: tuple[float, ...]
+    late_ms_max: float = 0.0
 
 
 def measured(
