@@ -83,6 +83,7 @@ class Run:
         machine = MachineWatch(station.inbox.put, Path(self._settings.journal.path).parent)
         machine.start()
         log.info("ready on SIP port %d", line.port)
+        gc.collect()  # what imports left behind, half a megabyte, which freezing would keep for good
         gc.freeze()  # the program itself is never garbage: no collection in the middle of a call has to look at it
         gc.enable()
         self._notifier.ready(status_line(station))
