@@ -108,6 +108,8 @@ def test_requests_of_one_connection_are_answered_in_turn() -> None:
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
         (b"GET /a HTTP/1.1\r\n\r\n", b"400"),
+        (b"CONNECT /page.css HTTP/1.1\r\nHost: door\r\n\r\n", b"501"),
+        (b"BREW /a HTTP/1.1\r\nHost: door\r\n\r\n", b"501"),
         (b"GET /a HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", b"400"),
         (b"GET http://elsewhere/ HTTP/1.1\r\nHost: door\r\n\r\n", b"400"),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: door\r\n\r\n", b"431"),
