@@ -128,6 +128,16 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(octets: bytes, 
     run(scenario())
 
 
+def test_what_comes_behind_a_head_and_is_no_request_is_refused() -> None:
+    async def scenario() -> None:
+        async with Listening() as there:
+            answered = await there.said(b"HEAD /a HTTP/1.1\r\nHost: door\r\n\r\n1.0\r\n\r\n")
+            assert answered.startswith(b"HTTP/1.1 200 OK")
+            assert b"HTTP/1.1 400 Bad Request" in answered
+
+    run(scenario())
+
+
 def test_a_client_that_waits_to_be_encouraged_is() -> None:
     async def scenario() -> None:
         async with Listening() as there:

@@ -81,6 +81,7 @@ class Exchange:
         octets += self._send(h11.EndOfMessage())
         if self._wire.our_state is h11.DONE and self._wire.their_state is h11.DONE:
             self._wire.start_next_cycle()
+            self._head = None  # what comes now may be no request, and is answered with a body then
         return octets
 
     def begin_stream(self) -> bytes:
