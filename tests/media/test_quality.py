@@ -13,6 +13,7 @@ from firmware.media.quality import (
     MOS_FLOOR,
     DelayHistory,
     delay_impairment,
+    drift_ppm,
     echo_return_loss_db,
     equipment_impairment,
     measured,
@@ -177,3 +178,10 @@ def test_the_echo_that_comes_back_is_lost_in_the_room_and_in_the_canceller() -> 
     assert echo_return_loss_db(None) is None
     assert echo_return_loss_db(idle) is None
     assert echo_return_loss_db(idle._replace(state=EchoState.CONVERGED, echo_loss_db=6.0, suppressed_db=34.5)) == 40.5
+
+
+def test_the_drift_is_what_playing_had_to_cut_or_to_insert() -> None:
+    minutes = NOTHING_COUNTED._replace(samples_played=5 * 60 * 8000)
+    assert drift_ppm(minutes._replace(samples_removed=480)) == pytest.approx(200, abs=1)  # 60 ms of five minutes
+    assert drift_ppm(minutes._replace(samples_inserted=480)) == pytest.approx(-200, abs=1)
+    assert drift_ppm(NOTHING_COUNTED._replace(samples_played=10 * 8000, samples_removed=480)) is None  # too short to tell

@@ -79,3 +79,28 @@ def test_speech_arrives_through_every_codec_and_an_update_does_not_disturb_it(pa
     stats = far.stats()
     assert (stats.rate_hz, stats.packets_received, stats.packets_invalid, stats.samples_concealed) == (WIDE_HZ, 299, 0, 0)
     assert EventKind.FIRST_AUDIO in far.kinds()
+
+
+@pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 50, 60])
+@pytest.mark.parametrize("codec", [MediaCodec.PCMU, MediaCodec.G722, MediaCodec.OPUS])
+def test_packets_of_every_length_go_both_ways(parties: tuple[Party, Party], codec: MediaCodec, ptime_ms: int) -> None:
+    near, far = parties
+    load_codec(codec)
+    lengths = {near: ptime_ms, far: 20}  # each side may send its own (RFC 3264 §5.1)
+    if codec is MediaCodec.OPUS and ptime_ms in (30, 50):
+        with pytest.raises(ValueError, match="stream"):  # RFC 6716 §2.1.4: no frame is so long; the description says another
+            near.pump.update_stream(near.slot, wide(near.settings(far), codec)._replace(ptime_ms=ptime_ms), 0)
+        return
+    for party, peer in ((near, far), (far, near)):
+        party.pump.update_stream(party.slot, wide(party.settings(peer), codec)._replace(ptime_ms=lengths[party]), 0)
+    said = speech()
+    for k in range(1, 300):
+        piece = said[(k - 1) * PERIOD : k * PERIOD].tobytes()
+        near.period(k, piece)
+        far.period(k, piece)
+    for hearing, sending in ((far, near), (near, far)):
+        stats = hearing.stats()
+        assert abs(stats.packets_received - 299 * 20 // lengths[sending]) <= 1
+        assert (stats.packets_lost, stats.packets_invalid, stats.samples_concealed) == (0, 0, 0)
+        power = sum(v * v for v in said[: 250 * PERIOD]) / 250
+        assert 0.4 < sum(v * v for v in array("h", bytes(hearing.heard))) / 299 / power < 1.6
