@@ -29,7 +29,7 @@ APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 NATIVE_SOURCES += $(wildcard)
 
-.PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
+.PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
 
 help:
 	@sed -n '1,4p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -101,6 +101,9 @@ sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole sta
 soak: $(VENV)/.dev ## more of them: make soak SEEDS=0:100
 	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) --calls 10000
 	@$(BIN)/python -m tests.sim.station.soak --seeds $(SEEDS) --days 30
+
+soak-calls: apt-all $(VENV)/.dev ## ten thousand calls begun and ended in one running door; what stays behind, as JSON in out/bench
+	@$(BIN)/python -m tests.bench.bench_soak
 
 kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the store of users: make kill KILLS=1000
 	$(call say,$(KILLS) kills of whoever writes the journal$(,) and of whoever changes users)
