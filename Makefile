@@ -18,9 +18,9 @@ IMAGE_PACKAGES := $(BOOT_PACKAGES) $(shell sed -n '/^\# -- appliance/,/^\# -- em
 EMULATOR_PACKAGES := $(shell sed -n '/^\# -- emulator/,$$ {/^[a-z]/p}' packages.apt)
 ARCH    ?=
 # Who signs updates, and whom a flashed device believes; without them an authority for development, made once in out/keys
-export PORTERO_UPDATE_CA := $(CA)
-export PORTERO_UPDATE_CERT := $(CERT)
-export PORTERO_UPDATE_KEY := $(KEY)
+export PORTERO_UPDATE_CA := $(or $(CA),$(PORTERO_UPDATE_CA))
+export PORTERO_UPDATE_CERT := $(or $(CERT),$(PORTERO_UPDATE_CERT))
+export PORTERO_UPDATE_KEY := $(or $(KEY),$(PORTERO_UPDATE_KEY))
 # A kernel with SCTP for machines whose own has none; Debian has it for amd64 alone.
 SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
@@ -153,8 +153,9 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 
 # In this order on one board: a day of the door, then what goes wrong on a wall.
 EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py
+UPDATED := tests/appliance/test_update.py
 BOOTED := tests/appliance/test_boot_script.py
-.PHONY: boot deb image bundle emulate reproduce appliance sbom cve
+.PHONY: boot deb image bundle emulate emulate-update reproduce appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.package $(ARCH)
@@ -171,7 +172,7 @@ image: apt-run $(VENV)/.dev ## the flashable image for Raspberry Pi, into out/im
 
 bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make bundle CA=ca.pem CERT=signer.pem KEY=signer.key; docs/updates.md
 	$(call install-missing,$(IMAGE_PACKAGES))
-	@test -e out/image/portero-pi-arm64.img || $(BIN)/python -m image.build
+	@$(BIN)/python -m image.build --unless-built
 	@$(BIN)/python -m image.bundle
 
 emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, and what goes wrong on a wall (root)
@@ -179,13 +180,18 @@ emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an ed
 	@$(BIN)/python -m image.build --unless-built
 	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED)
 
+emulate-update: apt-all $(VENV)/.dev ## updates of the flashed door on the emulated board: kept, refused, cut off, given back; and the button inside (root)
+	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
+	@$(BIN)/python -m image.build --unless-built
+	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(UPDATED)
+
 reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in two places, and compare (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.reproduce
 
 appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))
-	@$(BIN)/python -m pytest -q tests/appliance $(addprefix --ignore=,$(EMULATED) $(BOOTED))
+	@$(BIN)/python -m pytest -q tests/appliance $(addprefix --ignore=,$(EMULATED) $(UPDATED) $(BOOTED))
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)
 	@PYTHON=$(PYTHON) sh systemd/install.sh

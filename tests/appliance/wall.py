@@ -74,8 +74,8 @@ class Wall:
         self.folder, self.board, self.server, self.pulse, self.card = folder, board, server, pulse, card
         self._key = key
 
-    def shell(self, command: str, limit_s: float = STEP_S) -> str:
-        """What a command on the door prints. Raises AssertionError when it fails."""
+    def shell(self, command: str, limit_s: float = STEP_S, *, given: Path | None = None) -> str:
+        """What a command on the door prints, which reads the file `given`. Raises AssertionError when it fails."""
         settings = (
             f"UserKnownHostsFile={self.folder}/known",
             "StrictHostKeyChecking=no",
@@ -84,7 +84,8 @@ class Wall:
         )
         options = [word for each in settings for word in ("-o", each)]
         words = ("ssh", "-i", str(self._key), *options, f"root@{DOOR}", command)
-        done = subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
+        with (given or Path(os.devnull)).open("rb") as source:
+            done = subprocess.run(words, stdin=source, capture_output=True, text=True, timeout=limit_s, check=False)
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
@@ -131,11 +132,15 @@ class Wall:
         )
 
 
+def image() -> Path:
+    """What is flashed."""
+    return Path(os.environ.get("PORTERO_IMAGE") or OUT / "portero-pi-arm64.img")
+
+
 @contextmanager
 def wall() -> Iterator[Wall]:
     """Build it, switch the door on, take all of it down again."""
     assert [name for _, name in socket.if_nameindex()] == ["lo"], "run this by `make emulate`, which gives it a network of its own"
-    image = Path(os.environ.get("PORTERO_IMAGE") or OUT / "portero-pi-arm64.img")
     with ExitStack() as undo:
         folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="portero-wall-")))
         network()
@@ -145,7 +150,7 @@ def wall() -> Iterator[Wall]:
         undo.callback(pulse.stop)
         pulse.start()
         card = folder / "card.img"
-        flash(image, card)
+        flash(image(), card)
         server = undo.enter_context(kamailio(host=HOST))
         public = key.with_suffix(".pub").read_text().strip()
         given = {"button": BUTTON, "relay": RELAY, "pulse_s": PULSE_S, "code": CODE, "door": DOOR, "host": HOST, "key": public}
