@@ -1,10 +1,11 @@
 """`portero appliance reset`: the button inside the case that makes a device forget. Runs at each boot, before the settings are taken.
 
 The line is between a pin of the board and ground, behind the panel's screws ([system] reset_gpio): no visitor reaches it, and without that
-key there is none. Whoever holds it while the power comes on, and for HOLD_S more, takes users, secrets, journal, recordings and remote
-login off the device. The file on the boot partition stays as it is, and so does the memory of updates: old holes do not come back so.
+key there is none. Whoever holds it while the power comes on, and for HOLD_S more, and then lets go of it within RELEASE_S, takes users,
+secrets, journal, recordings and remote login off the device; a wire that water or a screw has shorted never lets go, and takes nothing.
+The file on the boot partition stays as it is, and so does the memory of updates: old holes do not come back so.
 
-The panel's lamps blink while it is held, shine when it is done, and the loudspeaker gives a tone, if the settings name them.
+The panel's lamps blink while it is held, shine when it may be let go, and the loudspeaker gives a tone then, if the settings name them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from hw.api import Board, ContactEdge, HardwareError, HardwareEvent, SoundCard
 from hw.settings import BoardSettings, InputSettings
 
 HOLD_S = 10.0
+RELEASE_S = 20.0
 FIRST_S = 3.0  # the line's level is known within its debounce; a board that is slow to answer is no held button
 BLINK_S = 0.4
 TONE_S = 1.5
@@ -77,7 +79,10 @@ def _held(
     begin: Callable[[], None],
     sound: Callable[[SoundCard], None],
 ) -> bool:
-    """Whether the line is held from now on for HOLD_S; `begin` is called then. The relays are not touched. Raises HardwareError."""
+    """Whether the line is held from now on for HOLD_S, and then let go; `begin` is called at that moment. The relays are not touched.
+
+    Raises HardwareError.
+    """
     from firmware.app.wiring.board import board_settings
 
     whole = board_settings(settings)
@@ -92,10 +97,14 @@ def _held(
             board.lamp(lamp.name).set(on=True, blink_period_s=BLINK_S)
         if not _active(events, HOLD_S, otherwise=True):
             return False
-        begin()
         for lamp in whole.lamps:
             board.lamp(lamp.name).set(on=True)
+        print("the button inside the case was held: let go of it", flush=True)
         sound(board.sound)
+        if _active(events, RELEASE_S, otherwise=True):
+            print("nobody lets go of the button inside the case: is its wire shorted? Nothing is forgotten", file=sys.stderr)
+            return False
+        begin()
         return True
     finally:
         board.close()

@@ -34,15 +34,16 @@ SECRET = "a long test secret"
 class Panel:
     """A board whose reset line is held from the beginning, or let go after a while, or never touched."""
 
-    def __init__(self, *, held: bool, let_go: bool = False) -> None:
-        self._held, self._let_go = held, let_go
+    def __init__(self, *, held: bool, let_go: bool = False, stuck: bool = False) -> None:
+        self._held, self._let_go, self._stuck = held, let_go, stuck
+        self._board: SimulatedBoard | None = None
         self.wires: list[BoardSettings] = []
         self.lamps: list[tuple[bool, float | None]] = []
         self.beeps = 0
 
     def build(self, wires: BoardSettings) -> Board:
         self.wires.append(wires)
-        board = SimulatedBoard(wires)
+        board = self._board = SimulatedBoard(wires)
         if self._held:
             board.set_contact(LINE, active=True)
         lamp = board.lamp("ring")
@@ -59,12 +60,15 @@ class Panel:
 
     def beep(self, _card: SoundCard) -> None:
         self.beeps += 1
+        if self._board is not None and not self._stuck:
+            self._board.set_contact(LINE, active=False)
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     monkeypatch.setattr(under_test, "FIRST_S", 60.0)  # ends with the line's first level
     monkeypatch.setattr(under_test, "HOLD_S", 0.2)
+    monkeypatch.setattr(under_test, "RELEASE_S", 60.0)  # ends with the release
     device = flashed(tmp_path)._replace(data=tmp_path / "data/update")
     for name in ("config/portero.toml", "portero/users.db", "portero/recordings/1.wav", "ssh/key", "timesync/clock", "update/ledger.json"):
         file = tmp_path / "data" / name
@@ -99,6 +103,16 @@ def test_a_button_that_is_not_held_takes_nothing(places: Places, panel: Panel, m
     assert reset(places, panel.build, panel.beep) == 0
     assert left(places) == before
     assert panel.beeps == 0
+
+
+def test_a_wire_that_is_shorted_takes_nothing(places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(under_test, "RELEASE_S", 0.2)
+    before = left(places)
+    panel = Panel(held=True, stuck=True)
+    assert reset(places, panel.build, panel.beep) == 0
+    assert left(places) == before
+    assert panel.beeps == 1
+    assert "is its wire shorted?" in capsys.readouterr().err
 
 
 def test_without_a_line_in_the_settings_nothing_is_looked_at(places: Places) -> None:
