@@ -28,7 +28,7 @@ from hw.settings import BoardSettings, InputSettings
 
 HOLD_S = 10.0
 RELEASE_S = 20.0
-FIRST_S = 3.0  # the line's level is known within its debounce; a board that is slow to answer is no held button
+FIRST_S = 15.0  # the line says its level within its debounce; a board at its busiest moment takes seconds to listen
 BLINK_S = 0.4
 TONE_S = 1.5
 OVERWRITTEN_BYTES_MAX = 1 << 20  # a file of secrets is small; what is larger is recordings
