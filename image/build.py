@@ -137,6 +137,7 @@ def state() -> str:
 def main(words: list[str]) -> None:
     """Build into the folder named, by default out/image; say what came out."""
     begun = time.monotonic()
+    os.umask(0o022)  # what is made along the way goes into the root with its mode
     folders = [Path(word) for word in words if not word.startswith("-")]
     out = folders[0] if folders else OUT
     image, made_from, now = out / f"portero-{BOARD}.img", out / f"portero-{BOARD}.sources", state()
