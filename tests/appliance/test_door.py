@@ -24,7 +24,7 @@ ALIKE_MIN = 0.5  # of envelopes: an emulated card on a busy machine loses period
 CLEARER_BY = 0.1  # … but what was said must be found more clearly than what was not
 CALLS_MAX = 2  # for the sound; everything else must be right in each
 SERVICE_BYTES_MAX = 128 << 20
-IDLE_S = 60
+IDLE_S = 45
 CALLS_A_DAY = 100
 pytestmark = pytest.mark.timeout(900)
 
