@@ -10,14 +10,17 @@ The panel's lamps blink while it is held, shine when it may be let go, and the l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from firmware.app.appliance.moved_secrets import move
 from firmware.app.update.device import Device
 from firmware.app.update.ledger import News
 from firmware.config.load import load
@@ -64,12 +67,22 @@ def reset(places: Places, build: Callable[[BoardSettings], Board], sound: Callab
 
 def _settings(places: Places) -> Settings:
     """The file that an installer sees, else the device's own; without one that can be read there is no line to look at."""
-    for file in places.files:
-        try:
-            return load(file, outside_service=True)
-        except PorteroError:
-            continue
+    with tempfile.TemporaryDirectory(prefix="portero-") as private:
+        for file in (_whole(places, Path(private)), *places.files):
+            try:
+                return load(file, outside_service=True)
+            except PorteroError:
+                continue
     return Settings()
+
+
+def _whole(places: Places, folder: Path) -> Path:
+    """A copy of the installer's file in `folder`, with the secrets that have moved off it; no file when either cannot be read."""
+    whole = folder / "portero.toml"
+    with contextlib.suppress(OSError, ValueError):
+        given, kept = (file.read_text() for file in places.files)
+        whole.write_text(move(given, kept).device)
+    return whole
 
 
 def _held(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app.appliance import reset as under_test
+from firmware.app.appliance.moved_secrets import PLACEHOLDER
 from firmware.app.appliance.reset import LINE, Places, beep, forget, reset
 from firmware.app.update.ledger import Ledger, News
 from hw.api import Board, HardwareError, SoundCard
@@ -131,6 +132,16 @@ def test_the_devices_own_file_counts_when_the_card_has_mistakes(places: Places) 
     for file in places.files:
         file.unlink(missing_ok=True)
     assert reset(places, panel.build, panel.beep) == 0
+    assert panel.beeps == 1
+
+
+def test_a_button_named_on_a_card_whose_secrets_have_moved_counts_at_once(places: Places) -> None:
+    code = '[[code]]\nname = "family"\ncode = "{}"\n'
+    (places.data / "config/portero.toml").write_text(code.format("583216"))
+    (places.device.boot / "portero.toml").write_text(CARD + code.format(PLACEHOLDER))
+    panel = Panel(held=True)
+    assert reset(places, panel.build, panel.beep) == 0
+    assert panel.wires[0].contacts[0].gpio == 26
     assert panel.beeps == 1
 
 
