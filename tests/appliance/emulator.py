@@ -6,13 +6,17 @@ Raspberry Pi, its own GPIO chip, its SD controller and its watchdog are not here
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from image.disk import ALIGN_MIB, MIB
@@ -26,17 +30,29 @@ ZERO_2_W = "0x902120"  # the revision code by which libraries know the board and
 MAC = "52:54:00:70:6f:72"
 CARD_BYTES = 2_000_000_000  # a "2 GB" card
 CONNECT_S = 20.0
+SOCKETS = ("qmp", "events", "qtest")
 
 
 class Lines:
-    """The board's GPIO lines over QEMU's test protocol: one request a line, events in between."""
+    """The board's GPIO lines over QEMU's test protocol: one request a line, events in between. Any thread may ask."""
 
     def __init__(self, path: Path, chip: str) -> None:
         self._socket = connect(path)
+        self._socket.settimeout(None)
         self._stream = self._socket.makefile("r")
         self._chip = chip
-        self.seen: list[tuple[float, int, bool]] = []  # monotonic time, line, level of what the board drives
+        self._asking = threading.Lock()
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._seen: list[tuple[float, int, bool]] = []  # monotonic time, line, level of what the board drives
+        self._reader = threading.Thread(target=self._read, name="lines")
+        self._reader.start()
         self._ask(f"irq_intercept_out {chip}")
+
+    def rest(self) -> None:
+        """Every button at rest: high, as a pull-up holds it."""
+        for line in range(LINES):
+            self.set(line, high=True)
 
     def set(self, line: int, *, high: bool) -> None:
         """Put a level on a line from outside, as a button does."""
@@ -44,38 +60,65 @@ class Lines:
 
     def wait(self, line: int, *, high: bool, limit_s: float, after: float = 0.0) -> float:
         """Until the board drives `line` to a level, after a monotonic time; returns when it did. Raises AssertionError when it does not."""
-        until = time.monotonic() + limit_s
-        while True:
-            for at, seen, level in self.seen:
-                if (seen, level) == (line, high) and at > after:
-                    return at
-            left = until - time.monotonic()
-            assert left > 0, f"line {line} did not go {'high' if high else 'low'} within {limit_s} s; seen: {self.seen}"
-            self._socket.settimeout(left)
-            try:
-                self._note(self._stream.readline())
-            except TimeoutError:
-                continue
+
+        def when() -> float:
+            return next((at for at, seen, level in self._seen if (seen, level) == (line, high) and at > after), 0.0)
+
+        with self._changed:
+            done = self._changed.wait_for(when, limit_s)
+            assert done, f"line {line} did not go {'high' if high else 'low'} within {limit_s} s; seen: {self._seen}"
+            return done
 
     def forget(self) -> None:
         """What has happened so far counts no more, read or not."""
         self._ask("endianness")  # its answer comes after everything that waits in the socket
-        self.seen.clear()
+        with self._changed:
+            self._seen.clear()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # the board has gone away first
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
         self._stream.close()
         self._socket.close()
 
     def _ask(self, words: str) -> None:
-        self._socket.settimeout(CONNECT_S)
-        self._socket.sendall(f"{words}\n".encode())
-        while not (answer := self._stream.readline()).startswith("OK"):
-            assert answer.startswith("IRQ"), f"{words}: {answer}"
-            self._note(answer)
+        with self._asking:
+            self._socket.sendall(f"{words}\n".encode())
+            answer = self._answers.get(timeout=CONNECT_S)
+            assert answer.startswith("OK"), f"{words}: {answer or 'the board is off'}"
 
-    def _note(self, event: str) -> None:
-        if match := re.match(r"IRQ (raise|lower) (\d+)", event):
-            self.seen.append((time.monotonic(), int(match[2]), match[1] == "raise"))
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            for said in self._stream:
+                if match := re.match(r"IRQ (raise|lower) (\d+)", said):
+                    with self._changed:
+                        self._seen.append((time.monotonic(), int(match[2]), match[1] == "raise"))
+                        self._changed.notify_all()
+                elif not said.startswith("IRQ"):
+                    self._answers.put(said)
+        self._answers.put("")
+
+
+class Resets:
+    """Puts the buttons at rest after each new start of the guest: QEMU takes the lines low there, a board's pull-ups hold them high."""
+
+    def __init__(self, path: Path, lines: Lines) -> None:
+        self._qmp = Qmp(path)
+        self._lines = lines
+        self._thread = threading.Thread(target=self._watch, name="resets")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends after QEMU has."""
+        self._thread.join()
+        self._qmp.close()
+
+    def _watch(self) -> None:
+        with contextlib.suppress(OSError, AssertionError):  # the power went away just then
+            for event in self._qmp.events():
+                if event == "RESET":
+                    self._lines.rest()
 
 
 class Board:
@@ -85,6 +128,7 @@ class Board:
         self._folder, self._card, self._tap, self._sound, self._environment = folder, card, tap, sound, environment
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: Lines | None = None
+        self._resets: Resets | None = None
         self._starts = 0
 
     @property
@@ -101,7 +145,7 @@ class Board:
     def start(self, clock: str = "utc") -> None:
         """Power on, with every button at rest (high). `clock` is what its clock shows then, such as 2001-01-01T00:00:00."""
         self._starts += 1
-        for name in ("qmp", "qtest"):
+        for name in SOCKETS:
             (self._folder / name).unlink(missing_ok=True)
         words = (
             "qemu-system-aarch64",
@@ -119,8 +163,8 @@ class Board:
         try:
             chip = next(each["name"] for each in qmp.ask("qom-list", path="/machine/unattached") if each["type"] == "child<pl061>")
             self._lines = Lines(self._folder / "qtest", f"/machine/unattached/{chip}")
-            for line in range(LINES):
-                self._lines.set(line, high=True)
+            self._resets = Resets(self._folder / "events", self._lines)
+            self._lines.rest()
             qmp.ask("cont")
         finally:
             qmp.close()
@@ -137,9 +181,10 @@ class Board:
         # Without its timer the card runs as fast as the sound is taken from outside; with it the two clocks part, and most of it is lost.
         sound = ("-audiodev", self._sound, "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound,use-timer=off")
         watchdog = ("-device", "i6300esb", "-action", "watchdog=reset")
-        qmp, qtest = (f"unix:{self._folder / name},server=on,wait=off" for name in ("qmp", "qtest"))
-        control = ("-qmp", qmp, "-qtest", qtest, "-qtest-log", "none", "-serial", f"file:{self.console}", "-display", "none", "-S")
-        return (*card, *cable, *sound, *watchdog, *control, "-nodefaults")
+        qmp, events, qtest = (f"unix:{self._folder / name},server=on,wait=off" for name in SOCKETS)
+        monitors = ("-qmp", qmp, "-qmp", events, "-qtest", qtest, "-qtest-log", "none")
+        console = ("-serial", f"file:{self.console}", "-display", "none", "-S")
+        return (*card, *cable, *sound, *watchdog, *monitors, *console, "-nodefaults")
 
     def plug(self, *, cable_in: bool) -> None:
         """Pull the network cable out at the board, or put it in again."""
@@ -160,13 +205,14 @@ class Board:
 
     def cut(self) -> None:
         """The power goes away, at once."""
-        if self._lines is not None:
-            self._lines.close()
-            self._lines = None
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
+        for one in (self._resets, self._lines):
+            if one is not None:
+                one.close()
+        self._resets = self._lines = None
 
 
 class Qmp:
@@ -185,6 +231,12 @@ class Qmp:
             assert "error" not in answer, f"{command}: {answer}"
         result = answer["return"]
         return result if isinstance(result, list) else []
+
+    def events(self) -> Iterator[str]:
+        """The names of what happens from now on, until QEMU ends."""
+        self._socket.settimeout(None)
+        for line in self._stream:
+            yield json.loads(line).get("event", "")
 
     def close(self) -> None:
         self._stream.close()

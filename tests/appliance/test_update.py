@@ -137,7 +137,7 @@ def test_the_button_inside_makes_the_device_forget(door: Wall) -> None:
     door.board.wait_console("the button inside the case was held: let go of it", BOOT_S)
     door.board.lines.set(RESET, high=True)
     door.board.wait_console("the device has forgotten everything but its boot partition", BOOT_S)
-    door.board.wait_console("Reached target multi-user.target", BOOT_S)
+    door.board.wait_console("Reached target multi-user.target", BOOT_S)  # after the settings were taken in
     assert read(door.card, "portero.toml", door.folder) == before
     assert "the device does not have account.pbx.password" in read(door.card, "portero-mistakes.txt", door.folder)
     door.board.cut()
