@@ -18,6 +18,7 @@ class PaperPort(MediaPort):
     def __init__(self, ports: dict[int, PaperPort]) -> None:
         self.rtp_port = next(PORTS)
         self.family = socket.AF_INET
+        self.mapped = None
         self._ports = ports
         ports[self.rtp_port] = self
 
