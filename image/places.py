@@ -25,7 +25,8 @@ def cache_folder(name: str) -> Path:
 @cache
 def _git(*words: str) -> str:
     """What git says about the sources; empty where they are no checkout."""
-    done = subprocess.run(("git", "-C", str(ROOT), *words), capture_output=True, text=True, check=False)
+    utc = {**os.environ, "TZ": "UTC"}  # a version does not depend on where it is built
+    done = subprocess.run(("git", "-C", str(ROOT), *words), capture_output=True, text=True, check=False, env=utc)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
