@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,16 @@ def data(folder: Path, file: Path) -> None:
         handle.truncate(DATA_MIB * MIB)
     uuid = "504f5254-0000-4000-8000-000000000004"
     fixed = ("-U", uuid, "-E", f"hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0", "-L", "data", "-m", "0")
-    run("mke2fs", "-q", "-t", "ext4", *fixed, "-d", folder, file, E2FSPROGS_FAKE_TIME=str(source_epoch()))
+    epoch = str(source_epoch())
+    run("mke2fs", "-q", "-t", "ext4", *fixed, "-d", folder, file, E2FSPROGS_FAKE_TIME=epoch)
+    # mke2fs takes over when each file was changed last, which nobody can set, and when it was read.
+    names = ["/", *(f"/{path.relative_to(folder)}" for path in sorted(folder.rglob("*")))]
+    fields = ("ctime", "atime", "mtime", "crtime")
+    script = "".join(f"set_inode_field {name} {field} @{epoch}\n" for name in names for field in fields)
+    with tempfile.NamedTemporaryFile("w", suffix=".debugfs") as commands:
+        commands.write(script)
+        commands.flush()
+        run("debugfs", "-w", "-f", commands.name, file, E2FSPROGS_FAKE_TIME=epoch)
 
 
 def card(boot: Path, slot: Path, data_file: Path, file: Path) -> None:

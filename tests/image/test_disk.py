@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from image import debian, disk, initramfs
-from image.places import ROOT
+from image.places import ROOT, source_epoch
 from image.system import BOARD, left_out
 from image.targets import ARCHITECTURES
 
@@ -109,3 +109,12 @@ def test_no_account_of_the_image_has_a_password_and_nobody_may_try_one() -> None
 
 def test_the_starting_configuration_is_that_of_the_unit() -> None:
     assert (BOARD / "portero.toml").read_text() == (ROOT / "systemd/portero.toml").read_text()
+
+
+def test_the_data_partition_bears_the_time_of_its_sources_alone(tmp_path: Path) -> None:
+    (tmp_path / "data/config").mkdir(parents=True)
+    disk.data(tmp_path / "data", tmp_path / "data.img")
+    said = subprocess.run(
+        ["/sbin/debugfs", "-R", "stat /config", str(tmp_path / "data.img")], capture_output=True, text=True, check=True
+    ).stdout
+    assert set(re.findall(r"(?:[acm]|cr)time: 0x([0-9a-f]+)", said)) == {f"{source_epoch():08x}"}
