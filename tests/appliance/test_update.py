@@ -109,7 +109,7 @@ def test_power_that_fails_while_a_system_is_written_leaves_the_one_that_runs(doo
     door.board.start()
     begun = time.monotonic()
     status(door, f"runs *{GOOD}, slot b, confirmed", "beside it *nothing", limit_s=BOOT_S)
-    door.registered(STEP_S)
+    door.registered(BOOT_S)
     figures.note("cut while a system was written to registered", time.monotonic() - begun, "s")
     assert BETTER not in door.shell("portero update status")  # neither on trial nor rejected
     assert "portero-update.timer" in door.shell("systemctl list-timers --no-pager")
@@ -122,7 +122,7 @@ def test_a_system_that_reaches_nobody_gives_way_and_is_not_taken_again(door: Wal
         door.until("it was not installed", INSTALL_S, "portero log --kind DeviceChanged | grep -q 'installed version=9.3'")
         begun = time.monotonic()
         status(door, f"runs *{GOOD}, slot b, confirmed", f"rejected *{DEAF}", limit_s=2 * BOOT_S + TRIAL_S)
-        door.registered(STEP_S)
+        door.registered(BOOT_S)
         figures.note("start of a deaf system to registered with the old one", time.monotonic() - begun, "s")
         door.until("the journal does not tell", STEP_S, "portero log --kind DeviceChanged | grep 'version=9.3' | grep -q rejected")
         assert "is not registered, which it was before the update" in door.shell("portero log --kind DeviceChanged")
