@@ -1,10 +1,8 @@
 """Where exceptions that nobody expected end: logged with their traceback, counted, and escalated when they go on.
 
 This file holds the only broad `except` of the program. An unexpected exception is a bug of ours; the visitor at the door pays least when
-the part
-goes on with its next input, and when a part that cannot go on is replaced together with its whole process by the service manager, which
-also
-releases the relays. So: each failure is logged and survived; too many within a window make the station stop with `failed` set.
+the part goes on with its next input, and when a part that cannot go on is replaced together with its whole process by the service manager,
+which also releases the relays. So: each failure is logged and survived; too many within a window make the station stop with `failed` set.
 """
 
 from __future__ import annotations
@@ -43,20 +41,25 @@ class Supervisor:
 
         return run
 
-    async def survive(self, what: str, step: Awaitable[None]) -> bool:
-        """Await `step`; False when it failed. Cancellation passes through."""
+    async def survive(self, what: str, step: Awaitable[None], *, is_vital: bool = True) -> bool:
+        """Await `step`; False when it failed. Cancellation passes through.
+
+        What is not vital never makes the station stop: a fault that strangers can bring about there must not cost the house its door.
+        """
         try:
             await step
         except Exception as error:  # noqa: BLE001 - this is the place, see above
-            self.failed(what, error)
+            if is_vital:
+                self.failed(what, error)
+            else:
+                self._note(what, error)
             return False
         return True
 
     def failed(self, what: str, error: BaseException) -> None:
         """Note one failure of `what`."""
         now_s = self._clock_s()
-        log.error("%s failed: %s", what, error, exc_info=error)
-        self.total += 1
+        self._note(what, error)
         self._failures.append(now_s)
         if not self.escalated and len(self._failures) == FAILURES_MAX and now_s - self._failures[0] <= WINDOW_S:
             self.escalated = True
@@ -67,3 +70,7 @@ class Supervisor:
         error = context.get("exception")
         message = str(context.get("message", "event loop"))
         self.failed(message, error if isinstance(error, BaseException) else RuntimeError(message))
+
+    def _note(self, what: str, error: BaseException) -> None:
+        log.error("%s failed: %s", what, error, exc_info=error)
+        self.total += 1

@@ -50,6 +50,22 @@ def test_a_failed_step_is_reported_to_its_caller() -> None:
     assert asyncio.run(scenario()) == (False, True)
 
 
+def test_what_is_not_vital_never_ends_the_station(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails() -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> Rig:
+        rig = Rig()
+        for _ in range(FAILURES_MAX):
+            assert not await rig.supervisor.survive("web", fails(), is_vital=False)
+        return rig
+
+    rig = asyncio.run(scenario())
+    assert rig.escalations == []
+    assert rig.supervisor.total == FAILURES_MAX
+    assert "web failed" in caplog.text
+
+
 def test_cancellation_is_not_a_failure() -> None:
     async def scenario() -> int:
         rig = Rig()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import Final
 
 from firmware.app.outlets.logins_file import logins_of
@@ -54,7 +55,8 @@ class WebOutlet:
         """Begin to listen. What prevents it is news of the station's health, for a door without a page is still a door."""
         try:
             wires = wires_of(self._web, self._station.settings.system.hostname)
-            self.server = WebServer(self.site.answer, wires=wires, admit=self._admit, survive=self._station.supervisor.survive)
+            survive = partial(self._station.supervisor.survive, is_vital=False)
+            self.server = WebServer(self.site.answer, wires=wires, admit=self._admit, survive=survive)
             await self.server.start(self._web.bind, self._web.port)
         except (TransportError, MediaError, OSError) as error:
             self.server = None
