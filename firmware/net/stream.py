@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from firmware.listening import stop_listening
 from firmware.net.connection import WAITING_MAX_BYTES, Connection
 from firmware.net.layers import Layers, PlainLayers
 from firmware.net.sockets import family_of, is_wildcard
@@ -94,12 +95,7 @@ class StreamTransport:
     async def close(self) -> None:
         """Send what is still buffered, for a second at most, then close everything."""
         self._closing = True
-        # asyncio loses the socket of whoever was accepted in the turn in which a server is closed: accept no more, and let that turn pass.
-        for listener in self._listeners.values():
-            self.loop.remove_reader(listener)
-        await asyncio.sleep(0)
-        for server in self._servers:
-            server.close()
+        await stop_listening(self._servers)
         openings = [opening.task for opening in self._opening.values()]
         for task in openings:
             task.cancel()

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from firmware.app.control.protocol import LINE_BYTES_MAX, ControlError, Json, Request, error_line, parse_request, reply_line
+from firmware.listening import stop_listening
 
 log = logging.getLogger("portero.control")
 
@@ -87,13 +88,8 @@ class ControlServer:
         """Stop listening, drop every client, remove the socket's file."""
         if self._server is None:
             return
-        loop = asyncio.get_running_loop()
-        for listener in self._server.sockets:
-            loop.remove_reader(listener)
-        await asyncio.sleep(0)  # asyncio loses the socket of whoever was accepted in the turn in which a server is closed
-        self._server.close()
-        self._server = None
-        await asyncio.sleep(0)  # whoever came in last is a client now
+        server, self._server = self._server, None
+        await stop_listening((server,))
         clients = dict(self._clients)
         for task in clients:
             task.cancel()

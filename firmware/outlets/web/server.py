@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
+from firmware.listening import stop_listening
 from firmware.outlets.web.exchange import BadRequestError, Exchange
 from firmware.outlets.web.message import EventStream, Request, Response, problem
 
@@ -86,13 +87,8 @@ class WebServer:
         """Stop listening, and drop every client."""
         if self._server is None:
             return
-        loop = asyncio.get_running_loop()
-        for listener in self._server.sockets:
-            loop.remove_reader(listener)
-        await asyncio.sleep(0)  # asyncio loses the socket of whoever was accepted in the turn in which a server is closed
-        self._server.close()
-        self._server = None
-        await asyncio.sleep(0)  # whoever came in last is a client now
+        server, self._server = self._server, None
+        await stop_listening((server,))
         clients = dict(self._clients)
         for task in clients:
             task.cancel()
