@@ -6,8 +6,7 @@ from pathlib import Path
 
 from firmware.app.doctor.findings import Level
 from firmware.app.doctor.outlets import web
-from firmware.config.outlet_sections import Login, Web
-from firmware.config.schema import Settings
+from firmware.config.schema import Login, Settings, Web
 from firmware.config.secrets import Secret
 from firmware.outlets.logins import new_token, password_proof
 

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from firmware.app.outlets.web import WebOutlet
-from firmware.config.outlet_sections import Login, Web
-from firmware.config.schema import Settings, Users
+from firmware.config.schema import Login, Settings, Users, Web
 from firmware.config.secrets import Secret
 from firmware.outlets.logins import new_token, password_proof
 from tests.app.house import House, house, settings

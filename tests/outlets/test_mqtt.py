@@ -15,8 +15,7 @@ import pytest
 
 from firmware.app.outlets.mqtt import MqttOutlet
 from firmware.app.outlets.opened import Outlets
-from firmware.config.outlet_sections import Mqtt
-from firmware.config.schema import Lock
+from firmware.config.schema import Lock, Mqtt
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.outlets.mqtt import link

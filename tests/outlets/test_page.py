@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.config.outlet_sections import Login
-from firmware.config.schema import Access
+from firmware.config.schema import Access, Login
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.outlets.logins import Login as Known

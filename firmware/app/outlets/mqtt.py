@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from firmware.app.outlets.release_version import installed_version
 from firmware.app.outlets.station_house import StationHouse
 from firmware.app.station import Station
-from firmware.config.outlet_sections import Mqtt
+from firmware.config.schema import Mqtt
 from firmware.door.events import CallMeasured, DoorRecord, HealthChanged
 from firmware.outlets.mqtt.discovery import discovery
 from firmware.outlets.mqtt.link import Broker, Link

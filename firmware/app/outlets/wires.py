@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from firmware.config.outlet_sections import Web
+from firmware.config.schema import Web
 from firmware.errors import TransportError
 from firmware.net.layers import Taken
 from firmware.net.settings import TlsSettings

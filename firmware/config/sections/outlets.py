@@ -1,14 +1,18 @@
-"""The part of the schema that says what the world may see of a door: [web], [mqtt], [[login]]. Read like `schema`, which holds the rest."""
+"""What the world may see of a door: [control], [web], [mqtt], [[login]], [[webhook]]."""
 
-# Without `from __future__ import annotations`, for the same reason as there.
+# Without `from __future__ import annotations`: `load` reads the types themselves (see `schema`).
 
 from typing import Annotated, Literal, NamedTuple
 
-from firmware.config.checks import between, is_name, is_not_empty, is_port
+from firmware.config.checks import between, is_port
 from firmware.config.secrets import Secret
+from firmware.config.sections.values import Name, Text
 
-Name = Annotated[str, is_name]
-Text = Annotated[str, is_not_empty]
+
+class Control(NamedTuple):
+    """[control]: the socket of `portero ctl`; only its owner may open it."""
+
+    socket: Text = "/run/portero/control.sock"
 
 
 class Web(NamedTuple):
@@ -45,3 +49,12 @@ class Login(NamedTuple):
     name: Name
     proof: Secret  # as `portero logins` prints it
     may: tuple[Literal["see", "ring", "open", "users"], ...] = ("see",)
+
+
+class Webhook(NamedTuple):
+    """[[webhook]]: an HTTP address that rules may tell what has happened."""
+
+    name: Name
+    url: Text
+    token: Secret | None = None  # sent as a bearer token (RFC 6750 §2.1)
+    timeout_s: Annotated[float, between(1, 30, "s")] = 5.0
