@@ -21,7 +21,8 @@ from firmware.media.multicast import Group, join, open_sender
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.codec_list import codec_list
-from firmware.sdp.offer_answer import Direction, MediaSession
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import MediaSession
 
 if TYPE_CHECKING:
     from firmware.app.sound import SoundSystem

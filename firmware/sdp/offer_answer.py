@@ -6,7 +6,6 @@ the order of m= lines and the payload numbers of a session follow from it (RFC 3
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
@@ -15,6 +14,7 @@ from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
 from firmware.sdp.codec import Codec, codecs_of, fitting_ptime_ms
 from firmware.sdp.codec_choice import heard_after_answer, heard_after_offer, in_both, pick, renumbered
 from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
+from firmware.sdp.direction import Direction, stated_direction
 from firmware.sdp.ice import Candidate, IceCredentials, IceSession, ice_attributes, ice_session, is_mismatch, local_candidates
 from firmware.sdp.protection import (
     DTLS_PROFILES,
@@ -29,6 +29,7 @@ from firmware.sdp.protection import (
     read_reply,
     reply_to,
 )
+from firmware.sdp.remote_address import reports_to, usable_connection
 
 PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES, *DTLS_PROFILES)
 XR_VOIP: Final = "voip-metrics"
@@ -38,34 +39,6 @@ PTIME_STEP_MS: Final = 10  # the media core packetises in steps of 10 ms
 PTIME_MIN_MS: Final = 10
 PTIME_MAX_MS: Final = 60  # more costs delay and tears long holes at each lost packet; peers that ask for more play less as well
 DIGITS: Final = frozenset(range(12))  # 0-9 * #: a receiver without them is of no use for digits
-
-
-class Direction(Enum):
-    """The direction of a stream as the describing side sees it (RFC 8866 §6.7)."""
-
-    SENDRECV = "sendrecv"
-    SENDONLY = "sendonly"
-    RECVONLY = "recvonly"
-    INACTIVE = "inactive"
-
-    @property
-    def sends(self) -> bool:
-        return self in (Direction.SENDRECV, Direction.SENDONLY)
-
-    @property
-    def receives(self) -> bool:
-        return self in (Direction.SENDRECV, Direction.RECVONLY)
-
-    @staticmethod
-    def of(*, sends: bool, receives: bool) -> Direction:
-        """The direction that does exactly this."""
-        if sends:
-            return Direction.SENDRECV if receives else Direction.SENDONLY
-        return Direction.RECVONLY if receives else Direction.INACTIVE
-
-    def met_by(self, other: Direction) -> Direction:
-        """What is left of ours when the other side describes itself as `other`: we send what they receive (RFC 3264 §6.1)."""
-        return Direction.of(sends=self.sends and other.receives, receives=self.receives and other.sends)
 
 
 class NoCommonMedia(RemoteProtocolError):  # noqa: N818 # names the outcome; as an offer's answer it is 488, not a fault
@@ -194,7 +167,7 @@ def make_answer(
             continue
         mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
         ice = _ice_session(local, offer, media, is_offerer=False) if mux else None
-        ours = direction.met_by(_direction(offer, media, may_be_null=ice is not None))
+        ours = direction.met_by(stated_direction(offer, media, may_be_null=ice is not None))
         lines = [_refused(other) for other in offer.media]
         xr = local.rtcp_xr and _takes_xr(offer, media)
         lines[place] = _audio_line(
@@ -225,7 +198,7 @@ def read_answer(offer: SessionDescription, answer: SessionDescription, local: Lo
         raise NoCommonMedia("the answer names none of the codecs that we offered")
     mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
     ice = _ice_session(local, answer, theirs, is_offerer=True) if mux and ours.attribute("ice-ufrag") is not None else None
-    direction = _direction(offer, ours).met_by(_direction(answer, theirs, may_be_null=ice is not None))
+    direction = stated_direction(offer, ours).met_by(stated_direction(answer, theirs, may_be_null=ice is not None))
     try:
         agreed = read_reply(ours, answer, theirs, local.protection)
     except ValueError as error:
@@ -374,30 +347,7 @@ def _usable(description: SessionDescription, media: MediaDescription, local: Loc
     """The address of an m= line that we could use as one side of a stream, else None."""
     if media.kind.lower() != "audio" or media.port == 0 or media.protocol.upper() not in PROFILES:
         return None
-    connection = description.connection_of(media)
-    if connection is None:
-        return None
-    # Our socket has one family. Names (allowed by RFC 8866 §5.7, used by nobody) would make the audio thread wait for a name server.
-    numeric = is_ipv6(connection.host) if ":" in local.host else is_ipv4(connection.host)
-    # A group address would make us shout at the whole network on a stranger's word.
-    return connection if numeric and not is_group(connection.host) else None
-
-
-def _direction(description: SessionDescription, media: MediaDescription, *, may_be_null: bool = False) -> Direction:
-    """The direction that the describing side states for `media`: its own attribute, else the session's, else sendrecv (RFC 8866 §6.7).
-
-    `may_be_null`: with ICE the null address only says that none is known yet (RFC 8840 §4.1.1).
-    """
-    stated = Direction.SENDRECV
-    for attributes in (description.attributes, media.attributes):
-        for direction in Direction:
-            if (direction.value, None) in attributes:
-                stated = direction
-    connection = description.connection_of(media)
-    if connection is not None and is_null(connection.host) and not may_be_null:
-        # RFC 3264 §8.4: the old hold, c=0.0.0.0, says that nothing can be received there.
-        return Direction.of(sends=stated.sends, receives=False)
-    return stated
+    return usable_connection(description, media, is_ipv6_wanted=":" in local.host)
 
 
 def _session(
@@ -411,7 +361,7 @@ def _session(
 ) -> MediaSession:
     connection = remote.connection_of(media)
     assert connection is not None, "a usable line has an address"
-    rtcp_host, rtcp_port = _rtcp(media, connection.host)
+    rtcp_host, rtcp_port = reports_to(media, connection.host)
     codec = next(codec for codec in send if codec.is_sound)
     theirs = {known.payload_type: known for known in codecs_of(media)}
     beside = [other for other in send if not other.is_sound and other.clock_rate_hz == codec.clock_rate_hz]
@@ -433,16 +383,6 @@ def _session(
         direction=direction,
         ptime_ms=fitting_ptime_ms(codec, _ptime_ms(media, local.ptime_ms)),
     )
-
-
-def _rtcp(media: MediaDescription, host: str) -> tuple[str, int]:
-    """Where the other side receives RTCP: `a=rtcp:port [IN IP4 address]` (RFC 3605 §2.1), else the port above RTP's (RFC 3550 §11)."""
-    fields = (media.attribute("rtcp") or "").split()
-    if fields and fields[0].isascii() and fields[0].isdecimal() and len(fields[0]) <= 5 and 0 < int(fields[0]) <= 65_535:
-        named = fields[3] if len(fields) == 4 else host
-        usable = (is_ipv6(named) if ":" in host else is_ipv4(named)) and not is_group(named)
-        return (named if usable else host), int(fields[0])
-    return host, min(media.port + 1, 65_535)
 
 
 def _ptime_ms(media: MediaDescription, ours_ms: int) -> int:

@@ -11,7 +11,8 @@ from firmware.door import events as door
 from firmware.errors import MediaError
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec import PCMA, TELEPHONE_EVENT
-from firmware.sdp.offer_answer import Direction, MediaSession
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import MediaSession
 from firmware.sip import events as sip
 from firmware.sip.auto_answer import AutoAnswer
 from firmware.sip.diversion import Diversion

@@ -16,7 +16,8 @@ from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import events as media
 from firmware.media.multicast import Group, join, open_sender
 from firmware.media.session import MediaPort
-from firmware.sdp.offer_answer import Direction, MediaSession
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import MediaSession
 from hw.settings import SoundSettings
 from hw.simulated_sound import SimulatedSound
 from tests.media.test_multicast import PORTS, group

@@ -19,7 +19,8 @@ from firmware.media.events import DigitHeard, FirstAudio, QualityMeasured, Sound
 from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec_list import OPUS
-from firmware.sdp.offer_answer import Direction, MediaSession
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import MediaSession
 from tests.media.samples import session, without_digits
 from tests.media.step_card import Bench
 

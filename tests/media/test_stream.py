@@ -14,7 +14,7 @@ from firmware.media.session import MediaPort, open_port
 from firmware.media.stream import BufferLimits, StreamIdentity, encoder_settings, stream_settings
 from firmware.sdp.codec import PCMA, Codec
 from firmware.sdp.codec_list import OPUS
-from firmware.sdp.offer_answer import Direction
+from firmware.sdp.direction import Direction
 from tests.media.samples import session
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from firmware.sdp.codec import PCMA, PCMU
 from firmware.sdp.description import SessionDescription, parse
+from firmware.sdp.direction import Direction
 from firmware.sdp.ice import CANDIDATES_MAX, IceCredentials, IceSession, Kind
-from firmware.sdp.offer_answer import Direction, LocalMedia, make_answer, make_offer, read_answer
+from firmware.sdp.offer_answer import LocalMedia, make_answer, make_offer, read_answer
 
 OURS = IceCredentials("door", "a password that is long enough".replace(" ", "/"))
 LOCAL = LocalMedia(host="198.51.100.1", rtp_port=4000, codecs=(PCMU, PCMA), session_id=7, rtcp_mux=True, ice=OURS)

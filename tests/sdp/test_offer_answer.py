@@ -8,7 +8,8 @@ from firmware.errors import RemoteProtocolError
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT, Codec
 from firmware.sdp.codec_list import G722, codec_list
 from firmware.sdp.description import SessionDescription, parse
-from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, NoCommonMedia, active_line, make_answer, make_offer, read_answer
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import LocalMedia, MediaSession, NoCommonMedia, active_line, make_answer, make_offer, read_answer
 
 LOCAL = LocalMedia(host="198.51.100.1", rtp_port=4000, codecs=(PCMU, PCMA, TELEPHONE_EVENT), session_id=7)
 OPUS = Codec(name="opus", clock_rate_hz=48_000, channels=2, payload_type=96, fmtp="useinbandfec=1")

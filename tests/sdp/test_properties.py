@@ -9,8 +9,9 @@ from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_group, is_null
 from firmware.sdp.codec import codecs_of
 from firmware.sdp.description import SessionDescription, parse
+from firmware.sdp.direction import Direction
 from firmware.sdp.ice import IceCredentials
-from firmware.sdp.offer_answer import Direction, LocalMedia, NoCommonMedia, active_line, make_answer, make_offer, read_answer
+from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia, active_line, make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake, SharedKeys
 from tests.sdp.strategies import descriptions, hosts, local_codecs, protections
 

@@ -7,7 +7,8 @@ import pytest
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.codec import PCMU
 from firmware.sdp.crypto import SrtpKey, Suite
-from firmware.sdp.offer_answer import Direction, LocalMedia, NoCommonMedia
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia
 from firmware.sdp.protection import Encryption, Method, Protection, SharedKeys
 from firmware.sip.events import Hop, Transport
 from firmware.sip.headers import Via

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.sdp.offer_answer import Direction
+from firmware.sdp.direction import Direction
 from firmware.sip.agent import AgentSettings
 from firmware.sip.events import (
     Answer,

@@ -6,7 +6,7 @@ import pytest
 
 from firmware.sdp.codec import PCMA, PCMU
 from firmware.sdp.description import parse
-from firmware.sdp.offer_answer import Direction
+from firmware.sdp.direction import Direction
 from firmware.sip.events import CallEnded, EndCause, Hold, MediaAgreed, Reinvite, RequestDone, Resume, Update
 from tests.sip.test_session import Call, placed, taken
 from tests.sip.wire import ANSWER, CALL, Wire, media

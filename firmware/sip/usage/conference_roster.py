@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware.sdp.offer_answer import Direction
+from firmware.sdp.direction import Direction
 from firmware.sip.body import conference_info
 from firmware.sip.events import CallKey
 from firmware.sip.headers import NameAddr

@@ -12,7 +12,8 @@ from firmware.errors import RemoteProtocolError
 from firmware.kind import kind
 from firmware.sdp.address import is_private
 from firmware.sdp.description import SessionDescription, parse
-from firmware.sdp.offer_answer import Direction, LocalMedia, MediaSession, make_answer, make_offer, read_answer
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import LocalMedia, MediaSession, make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake
 from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response
@@ -89,6 +90,10 @@ class Negotiation:
     def is_encrypted(self) -> bool:
         """Whether what was agreed is encrypted, and so was the signalling that agreed on it, as far as we see it: to the next hop."""
         return self._is_secure and self.agreed is not None and self.agreed.protection is not None
+
+    def wish_with(self, media: LocalMedia | None) -> Wish:
+        """Our wish with another side of ours; None: as it is."""
+        return self.wish if media is None else self.wish._replace(local=media)
 
     def offer(self, wish: Wish, standpoint: Standpoint) -> bytes:
         """Our offer, with the address of `standpoint` where the media names none. It replaces an unanswered one.

@@ -12,7 +12,8 @@ from collections import deque
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
-from firmware.sdp.offer_answer import Direction, LocalMedia
+from firmware.sdp.direction import Direction
+from firmware.sdp.offer_answer import LocalMedia
 from firmware.sip.events import (
     CallAnswered,
     CallEnded,
@@ -165,12 +166,12 @@ class Session:
 
     def reinvite(self, media: LocalMedia | None, now_s: float) -> None:
         """Offer anew, with other media or with the same."""
-        self.want(Task(self._wish(media)), now_s)
+        self.want(Task(self.negotiation.wish_with(media)), now_s)
 
     def update(self, media: LocalMedia | None, now_s: float) -> None:
         """The same by UPDATE. RFC 3311 §5.1 prefers the re-INVITE where a person may have to decide; else this is quicker."""
         if self.peer_allows_update:
-            self.want(Task(self._wish(media), "UPDATE"), now_s)
+            self.want(Task(self.negotiation.wish_with(media), "UPDATE"), now_s)
         else:
             self.endpoint.emit(RequestDone(call=self.key, method="UPDATE", status=500))
 
@@ -391,9 +392,6 @@ class Session:
         self._become_stable(now_s)
 
     # --- our re-INVITE (§14.1)
-
-    def _wish(self, media: LocalMedia | None) -> Wish:
-        return self.negotiation.wish if media is None else Wish(media, self.negotiation.wish.direction)
 
     def want(self, task: Task, now_s: float) -> None:
         """Offer as soon as nothing else is in progress."""
