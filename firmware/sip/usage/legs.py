@@ -117,7 +117,7 @@ def _command_session(endpoint: Endpoint, session: Session, command: Within, now_
         case Reinvite(media=media):
             session.reinvite(media, now_s)
         case SendInfo(content_type=content_type, body=body):
-            session.send_info(content_type, body, now_s)
+            session.infos.send(content_type, body, now_s)
         case Transfer():
             session.transfers.ask(command, now_s)
         case AttendedTransfer(other=other):

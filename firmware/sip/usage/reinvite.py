@@ -1,4 +1,4 @@
-"""Our re-INVITE inside a session (RFC 3261 §14.1): compose, acknowledge, report."""
+"""A re-INVITE inside a session: ours composed, acknowledged, reported (RFC 3261 §14.1), and the answer to theirs (§14.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip.events import Hop
-from firmware.sip.message import Request, Response
+from firmware.sip.header_lines import Headers
+from firmware.sip.message import Request, Response, make_response
 from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
@@ -86,3 +87,15 @@ class Reinvitation:
         assert name == "unanswered", name
         self._request.abandon()
         self.receive_none(408, "the re-INVITE was not answered", now_s)
+
+
+def answer_reinvite(session: Session, request: Request, hop: Hop, timer: Headers) -> Response:
+    """Our 2xx to their re-INVITE. Raises RemoteProtocolError, with the status to refuse with, when its offer does not fit."""
+    offer, standpoint = body_of(request), Standpoint.at(hop)
+    if offer is None:
+        # §14.2: a re-INVITE without offer gets ours in the 2xx.
+        body = session.negotiation.offer(session.negotiation.wish, standpoint)
+    else:
+        body, _ = session.negotiation.answer(offer, standpoint)
+    headers = (*session.request_headers(hop), *timer, ("Content-Type", SDP))
+    return make_response(request, 200, headers=headers, body=body)

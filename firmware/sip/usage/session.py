@@ -1,15 +1,11 @@
 """A call that has been answered: everything that may happen inside its dialog until it is over (RFC 3261 §14, §15, RFC 3311, RFC 6086).
 
-Answering(our 200 waits for its ACK) --ACK--> Stable <--> Offering(our re-INVITE or UPDATE runs)
-                                                ^ |            | 491
-                                                | +--> Answering   Colliding(random wait) --> Offering
-any --BYE either way--> Over                            Leaving(hung up before the ACK) --ACK--> Over
+Its states are those of `session_state`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.direction import Direction
@@ -20,7 +16,6 @@ from firmware.sip.events import (
     CallKey,
     EndCause,
     Hop,
-    InfoReceived,
     MediaAgreed,
     Reason,
     RemoteChanged,
@@ -34,53 +29,16 @@ from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
+from firmware.sip.usage.info import Infos
+from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
 from firmware.sip.usage.refer import Transfers
 from firmware.sip.usage.refresh import Refresh, choose, stated, too_small
-from firmware.sip.usage.reinvite import Reinvitation
+from firmware.sip.usage.reinvite import Reinvitation, answer_reinvite
 from firmware.sip.usage.server_request import entered
+from firmware.sip.usage.session_state import OVER, STABLE, Answering, Colliding, Leaving, Offering, Over, Stable, State
 from firmware.sip.usage.update import Updating, answer_update
 
 WISHES_MAX = 4  # hold, resume, hold … pressed faster than the network answers; more would only be out of date
-INFOS_MAX = 8  # INFO requests of ours on the way at once: more digits than anybody types in 32 s without an answer
-
-
-class Stable(NamedTuple):
-    """Nothing pending."""
-
-
-class Offering(NamedTuple):
-    """An offer of ours is on its way."""
-
-    carrier: Reinvitation | Updating
-
-
-class Answering(NamedTuple):
-    """Our 2xx waits for its ACK; `first` when it is the one that answered the call."""
-
-    acceptance: Acceptance
-    first: bool
-
-
-class Colliding(NamedTuple):
-    """Both sides offered at once; we wait a random time and offer again (§14.1)."""
-
-    task: Task
-
-
-class Leaving(NamedTuple):
-    """Hung up before the ACK of our 200 came: the callee may not send BYE yet (§15)."""
-
-    acceptance: Acceptance
-    reason: Reason | None
-
-
-class Over(NamedTuple):
-    """BYE was sent or received."""
-
-
-State = Stable | Offering | Answering | Colliding | Leaving | Over
-STABLE, OVER = Stable(), Over()
 
 
 class Session:
@@ -100,8 +58,8 @@ class Session:
         self.peer_allows_update = False
         self.refresher = Refresh(self)
         self.transfers = Transfers(self)
+        self.infos = Infos(self)
         self._tasks: deque[Task] = deque()
-        self._infos: list[DialogRequest] = []
         endpoint.dialogs[dialog.id] = self
         endpoint.calls[key] = self
 
@@ -185,16 +143,6 @@ class Session:
         updating.adopt(self)
         self._state = Offering(updating)
 
-    def send_info(self, content_type: str, body: bytes, now_s: float) -> None:
-        """An INFO request (RFC 6086 §4.2.1)."""
-        self._infos = [info for info in self._infos if not info.is_done]
-        if self.is_over or len(self._infos) >= INFOS_MAX:
-            self.endpoint.emit(RequestDone(call=self.key, method="INFO", status=500))
-            return
-        info = DialogRequest(self, "INFO", (("Content-Type", content_type),), body, self._info_done)
-        self._infos.append(info)
-        info.begin(now_s)
-
     def hang_up(self, reason: Reason | None, status: int, now_s: float, cause: EndCause = EndCause.LOCAL) -> None:
         """End the call."""
         self.end(cause, 0, "hung up" if cause is EndCause.LOCAL else cause.value, now_s, reason)
@@ -237,7 +185,7 @@ class Session:
         elif request.method == "REFER":
             self.transfers.receive_refer(transaction, now_s)
         elif request.method == "INFO":
-            self._receive_info(transaction, now_s)
+            self.infos.receive(transaction, now_s)
         else:
             self._receive_other(transaction, now_s)
 
@@ -281,13 +229,6 @@ class Session:
                 self._tell_ended(EndCause.REMOTE, 0, "the other side hung up", now_s)
         self._over()
 
-    def _receive_info(self, transaction: ServerTransaction, now_s: float) -> None:
-        request = transaction.request
-        content_type = request.content_type
-        transaction.respond(make_response(request, 200), now_s)
-        if content_type is not None and not self.is_over:
-            self.endpoint.emit(InfoReceived(call=self.key, content_type=content_type, body=request.body))
-
     def _receive_other(self, transaction: ServerTransaction, now_s: float) -> None:
         # §11.2: OPTIONS inside a dialog is answered as outside of it. The rest was refused before.
         headers = (*self.request_headers(transaction.source), ("Accept", SDP))
@@ -319,7 +260,7 @@ class Session:
                 pass
         agreed = choose(self.endpoint.habits(self.knowledge), request)
         try:
-            response = self._answer(transaction, stated(agreed))
+            response = answer_reinvite(self, request, transaction.source, stated(agreed))
         except RemoteProtocolError as error:
             # §14.2: an offer that does not fit is refused with 488; the session goes on unchanged.
             self._become_stable(now_s)
@@ -363,17 +304,6 @@ class Session:
             self.dialog = self.dialog._replace(remote=now)
             if now.uri != before.uri:
                 self.endpoint.emit(RemoteChanged(call=self.key, remote=now))
-
-    def _answer(self, transaction: ServerTransaction, timer: Headers) -> Response:
-        offer = body_of(transaction.request)
-        standpoint = Standpoint.at(transaction.source)
-        if offer is None:
-            # §14.2: a re-INVITE without offer gets ours in the 2xx.
-            body = self.negotiation.offer(self.negotiation.wish, standpoint)
-        else:
-            body, _ = self.negotiation.answer(offer, standpoint)
-        headers = (*self.request_headers(transaction.source), *timer, ("Content-Type", SDP))
-        return make_response(transaction.request, 200, headers=headers, body=body)
 
     def _acknowledged(self, ack: Request, now_s: float, *, first: bool) -> None:
         if first:
@@ -446,11 +376,6 @@ class Session:
 
     # --- the end
 
-    def _info_done(self, status: int, text: str, now_s: float) -> None:
-        if not self.is_over:
-            self.endpoint.emit(RequestDone(call=self.key, method="INFO", status=status))
-            self.lose(status, text, now_s)
-
     def lose(self, status: int, text: str, now_s: float) -> bool:
         """End the call when this answer to a request of ours says that the other side has lost it."""
         if status not in (408, 481):
@@ -473,8 +398,7 @@ class Session:
         """Nothing new is begun in this dialog but BYE."""
         if isinstance(self._state, Offering):
             self._state.carrier.conclude()
-        for info in self._infos:
-            info.conclude()
+        self.infos.conclude()
         self._state = OVER
         self.refresher.stop()
         self.endpoint.timers.clear(self, "collision")
