@@ -22,8 +22,8 @@ from firmware.sip.events import (
 )
 from firmware.sip.message import Request
 from firmware.sip.settings import ReferPolicy
+from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.uri import Uri
-from firmware.sip.usage.refer import LAST_REPORT_S_MAX
 from tests.sip.wire import ANSWER, BOB, CALL, MAIN, PEER, Wire, account, invite, media
 
 ANYONE = AgentSettings(refer=ReferPolicy.CALL)
@@ -346,19 +346,74 @@ def test_the_last_report_may_come_after_the_bye_of_whoever_did_as_we_asked() -> 
     assert wire.agent.is_idle
 
 
-def test_without_a_last_report_after_the_bye_the_transfer_is_given_up_soon() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+def left(wire: Wire) -> None:
+    """The peer hangs up."""
     wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
-    assert steps(wire) == [(487, True)]  # it was not even accepted
 
+
+def test_the_last_report_is_awaited_as_long_as_its_sender_repeats_it() -> None:
     wire = answered()
     wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
     wire.reply(202, wire.request("REFER"))
-    wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
-    wire.advance(LAST_REPORT_S_MAX)
-    assert steps(wire) == [(202, False), (487, True)]
+    left(wire)
+    wire.advance(TRANSACTION_LIFE_S - 0.5)  # RFC 3261 §17.1.2.2: timer F of the NOTIFY
+    report(wire, 200, "terminated;reason=noresource", cseq=2)
+    assert steps(wire) == [(202, False), (200, True)]
     wire.settle()
+    assert wire.agent.is_idle
+
+
+def test_reports_are_awaited_until_the_subscription_ends() -> None:
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    wire.reply(202, wire.request("REFER"))
+    report(wire, 100, "active;expires=60", cseq=1)
+    wire.within("BYE", wire.request("ACK"), cseq=2, we_called=True)
+    wire.advance(50)  # the target rings
+    report(wire, 180, "active;expires=60", cseq=3)
+    wire.advance(9)
+    report(wire, 200, "terminated;reason=noresource", cseq=4)
+    assert steps(wire) == [(202, False), (100, False), (180, False), (200, True)]
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+@pytest.mark.parametrize(("state", "patience_s"), [("active", 32), ("active;expires=10", 32), ("active;expires=86400", 180)])
+def test_without_a_last_report_after_the_bye_the_transfer_is_given_up(state: str, patience_s: float) -> None:
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    wire.reply(202, wire.request("REFER"))
+    report(wire, 100, state, cseq=1)
+    wire.within("BYE", wire.request("ACK"), cseq=2, we_called=True)
+    wire.advance(patience_s - 0.1)
+    assert steps(wire) == [(202, False), (100, False)]
+    wire.advance(0.2)
+    assert steps(wire)[-1] == (487, True)
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+def test_the_answer_to_refer_may_come_after_the_bye() -> None:
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    left(wire)
+    assert steps(wire) == []
+    wire.reply(202, wire.request("REFER"))
+    report(wire, 200, "terminated;reason=noresource", cseq=2)
+    assert steps(wire) == [(202, False), (200, True)]
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+@pytest.mark.parametrize("answer", [487, None])
+def test_a_refer_that_the_bye_overtook_ends_with_its_own_outcome(answer: int | None) -> None:
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    left(wire)
+    if answer is not None:
+        wire.reply(answer, wire.request("REFER"))  # RFC 3261 §15.1.2
+    wire.settle()
+    assert steps(wire) == [(answer or 408, True)]
     assert wire.agent.is_idle
 
 

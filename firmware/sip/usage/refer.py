@@ -31,6 +31,7 @@ from firmware.sip.names import TransferKey
 from firmware.sip.refer_to import METHOD_DEFAULT, OPTION_TAG_NO_REFER_SUB, method_of, refer_sub, refer_to, referred_by
 from firmware.sip.replaces import Join, Replaces, join_in, replaces_in
 from firmware.sip.settings import ReferPolicy
+from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.uri import Uri
 from firmware.sip.usage.dialog import Dialog
@@ -45,7 +46,6 @@ TRANSFERS_MAX = 8  # wishes of all calls at once; a door's calls are transferred
 ASKED_MAX = 2  # open REFERs of ours in one call
 DECIDE_S_MAX = 10.0  # a request that is no INVITE must be answered before its sender gives up after 32 s (RFC 3261 timer F)
 FOLLOW_S_MAX = 180.0  # how long the target of a transfer may ring: as long as any call may
-LAST_REPORT_S_MAX = 8.0  # for the last report to follow a BYE: its repetitions after 0.5, 1.5, 3.5 and 7.5 s included
 
 
 def may_steer(endpoint: Endpoint, knowledge: AccountKnowledge | None, source: Hop) -> bool:
@@ -206,7 +206,7 @@ class Transfers:
             transaction.respond(make_response(request, 481), now_s)
             return
         transaction.respond(make_response(request, 200), now_s)
-        asked.report(request.body, subscription_state(request))
+        asked.report(request.body, subscription_state(request), now_s)
 
     @property
     def is_waiting(self) -> bool:
@@ -385,6 +385,7 @@ class Asked:
         self._follow = follow
         self._is_accepted = False
         self._is_last = False  # whether the call has ended meanwhile
+        self._until_s = 0.0  # when the subscription ends, as the reports say
         self._number = 0  # CSeq of the REFER, which names its reports when there are several
         self._request = DialogRequest(session, "REFER", self._headers, b"", self._answered)
 
@@ -396,9 +397,12 @@ class Asked:
         """Whether a report is about this REFER; one without id is about the first."""
         return not self.is_done and package.id in (None, str(self._number))
 
-    def report(self, body: bytes, state: SubscriptionState | None) -> None:
+    def report(self, body: bytes, state: SubscriptionState | None, now_s: float) -> None:
         """How it goes."""
         self._is_accepted = True
+        if state is not None and state.expires_s is not None:
+            # RFC 3515 §2.4.4: who is asked sets how long the subscription lives; RFC 6665 §4.1.3: each report may say it anew.
+            self._until_s = now_s + min(state.expires_s, FOLLOW_S_MAX)
         status, text, is_done = report_of(body, state)
         self._tell(status, text, is_done=is_done)
 
@@ -406,13 +410,23 @@ class Asked:
         """The call has ended."""
         if self.is_done:
             return
-        # RFC 5057 §4.1: the subscription may outlive it: who does as we asked may hang up before its last report is here.
-        if by_peer and self._is_accepted:
+        if by_peer:
+            # RFC 5057 §4.1: the subscription may outlive it: who does as we asked may hang up before its last report is here.
             self._is_last = True
-            self._session.endpoint.timers.set(self, "silent", now_s + LAST_REPORT_S_MAX)
-            return
+            if self._is_accepted:
+                self._await_last(now_s)
+                return
+            # RFC 3261 §15.1.2: whoever has not answered yet does so still, and be it 487; its answer may also have been lost or be late.
+            self._request.conclude()
+            if not self._request.is_done:
+                return
         self._request.conclude()
         self._tell(487, "the call ended first", is_done=True)
+
+    def _await_last(self, now_s: float) -> None:
+        # A report of before the BYE, or the first one (RFC 6665 §4.1.2.4: timer N), is repeated for 64*T1; further ones may come until the
+        # subscription ends.
+        self._session.endpoint.timers.set(self, "silent", max(now_s + TRANSACTION_LIFE_S, self._until_s))
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """No final report ever came."""
@@ -442,7 +456,10 @@ class Asked:
         is_silent = refer_sub(response) is False
         if not is_silent:
             self._is_accepted = True
-            self._session.endpoint.timers.set(self, "silent", now_s + FOLLOW_S_MAX)
+            if self._is_last:
+                self._await_last(now_s)
+            else:
+                self._session.endpoint.timers.set(self, "silent", now_s + FOLLOW_S_MAX)
         self._tell(status, text, is_done=is_silent)
 
     def _tell(self, status: int, text: str, *, is_done: bool) -> None:
