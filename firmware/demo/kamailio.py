@@ -207,10 +207,10 @@ class KamailioError(PorteroError):
 class KamailioServer:
     """`async with KamailioServer({"door": "secret"}) as pbx:` answers at `pbx.host`:`pbx.port` until the block ends.
 
-    `accounts` maps user names to their secrets. `host` is a numeric loopback address; `port` 0 takes a free one. `algorithm` is the
-    digest that it asks for, `MD5` or `SHA-256`. With a `certificate` (the files of it and of its key) it speaks TLS at `tls_port` too, and
-    with `websocket` WebSocket at every port for connections; without `tcp` there are none; `sctp` adds that. `stop` and `start` again
-    inside the block keep the ports: a restart loses every binding.
+    `accounts` maps user names to their secrets. `host` is a numeric loopback address; `port` and `tls_port` 0 take free ones. `algorithm`
+    is the digest that it asks for, `MD5` or `SHA-256`. With a `certificate` (the files of it and of its key) it speaks TLS at `tls_port`
+    too, and with `websocket` WebSocket at every port for connections; without `tcp` there are none; `sctp` adds that. `stop` and `start`
+    again inside the block keep the ports: a restart loses every binding.
     """
 
     def __init__(
@@ -219,6 +219,7 @@ class KamailioServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls_port: int = 0,
         algorithm: str = "MD5",
         min_expires_s: int = 10,
         nonce_expires_s: int = 300,
@@ -232,6 +233,7 @@ class KamailioServer:
         self.accounts = accounts
         self.host = host
         self.port = port
+        self.tls_port = tls_port
         self.algorithm = algorithm
         self.min_expires_s = min_expires_s
         self.nonce_expires_s = nonce_expires_s
@@ -239,7 +241,6 @@ class KamailioServer:
         self.websocket = websocket
         self.tcp = tcp
         self.sctp = sctp
-        self.tls_port = 0
         self.debug = debug
         self.version = ""  # such as "kamailio (5.6.3 (x86_64/linux))", as its Server header says
         self._directory: Path | None = None

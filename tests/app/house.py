@@ -24,10 +24,11 @@ from firmware.sip.body.dtmf_relay import Digit, encode
 from firmware.sip.message import Response, parse_message
 from firmware.sip.uri import Uri
 from hw.simulated import SimulatedBoard
+from tests.ports import TRIED
 
 LIMIT_S = 60.0  # nothing here takes a second; a machine with other work may
 CODE = "739152"
-LOOPBACK = Network(bind="127.0.0.1", sip_port=0, rtp_ports=(30000, 39999))
+LOOPBACK = Network(bind="127.0.0.1", sip_port=0, rtp_ports=(TRIED.start, TRIED.stop - 1))
 
 
 def settings(folder: Path, *phones: Phone, allow: tuple[str, ...] = ()) -> Settings:
@@ -78,7 +79,7 @@ class Phone:
             port.close()
 
     def media(self) -> LocalMedia:
-        self._ports.append(open_port("127.0.0.1", range(30000, 40000)))
+        self._ports.append(open_port("127.0.0.1", TRIED))
         return LocalMedia(rtp_port=self._ports[-1].rtp_port, codecs=(PCMA, TELEPHONE_EVENT), session_id=1)
 
     def ear(self) -> socket.socket:

@@ -19,6 +19,7 @@ from firmware.sip.diversion import Diversion
 from firmware.sip.headers import NameAddr
 from firmware.sip.notices import CallOrdered
 from firmware.sip.uri import Uri
+from tests.ports import TRIED
 
 REMOTE = NameAddr(display="", uri=Uri.parse("sip:Anna@Phone.Example"))
 HOP = sip.Hop(transport=sip.Transport.UDP, host="192.0.2.9", port=5060, local_host="192.0.2.1", local_port=5060)
@@ -68,7 +69,7 @@ class Rig:
     def _open(self) -> MediaPort:
         if self.no_ports:
             raise MediaError("no free port")
-        self.ports.append(open_port("127.0.0.1", range(30000, 40000)))
+        self.ports.append(open_port("127.0.0.1", TRIED))
         return self.ports[-1]
 
     def ring(self, call: str = "p1.1", account: str | None = None) -> None:

@@ -19,6 +19,7 @@ from firmware.app.doctor.findings import Finding, Level, fail, in_words, ok, war
 from firmware.config.schema import Account, Control, Journal, Lock, Network, Reader, Settings, Target
 from firmware.config.secrets import Secret
 from hw.api import HardwareError
+from tests.ports import free_port
 
 TODAY_S = 1_900_000_000.0
 
@@ -129,11 +130,9 @@ def test_a_machine_without_an_address_fails(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_port_that_is_taken_is_named_with_who_to_ask() -> None:
+    port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as free:  # until now: this number is then one that no TCP connection uses
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-            taken.bind(("127.0.0.1", port))
+        taken.bind(("127.0.0.1", port))
         udp, tcp = network.sip_port(Settings(network=Network(bind="127.0.0.1", sip_port=port)))
     assert (udp.level, tcp.level) == (Level.FAIL, Level.OK)
     assert str(port) in udp.remedy

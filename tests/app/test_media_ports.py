@@ -11,14 +11,15 @@ from firmware.config.schema import Button, Settings, Step
 from firmware.door import events as door
 from tests.media.test_mapping import OUTSIDE, Server
 from tests.net.loops import pause, run_flying, turns
+from tests.ports import TRIED
 
-NETWORK = Settings().network._replace(bind="127.0.0.1", rtp_ports=(28_000, 29_999))
+NETWORK = Settings().network._replace(bind="127.0.0.1", rtp_ports=(TRIED.start, TRIED.stop - 1))
 
 
 def test_without_a_server_a_port_is_opened_when_it_is_wanted() -> None:
     ports = MediaPorts(Settings(network=NETWORK), lambda _input: None)
     port = ports.open()
-    assert 28_000 <= port.rtp_port <= 29_999
+    assert port.rtp_port in TRIED
     assert port.mapped is None
     port.close()
     ports.close()

@@ -20,8 +20,9 @@ from firmware.sdp.direction import Direction
 from firmware.sdp.offer_answer import MediaSession
 from hw.settings import SoundSettings
 from hw.simulated_sound import SimulatedSound
-from tests.media.test_multicast import PORTS, group
+from tests.media.test_multicast import group
 from tests.net.loops import pause, run_flying, turns
+from tests.ports import TRIED
 
 G722, PCMA, OPUS = 9, 8, 96
 
@@ -70,7 +71,7 @@ class House:
         ]
         self.sound, self.streams = Sound(), list[str]()
         self.is_busy = False
-        network = Settings().network._replace(rtp_ports=(PORTS.start, PORTS.stop - 1))
+        network = Settings().network._replace(rtp_ports=(TRIED.start, TRIED.stop - 1))
         settings = Settings(network=network, paging=tuple(entries))
         self.pages = Pages(settings, self.sound, calls=lambda: self.streams, busy=lambda: self.is_busy)
         self.notes = self.sound.notes
@@ -89,7 +90,7 @@ class House:
     async def announce(self, name: str, payload_type: int = PCMA, *, first: bytes = b"\x80") -> None:
         """One packet of somebody else to a group, and time for it to arrive."""
         to = self.groups[name]
-        sender = open_sender(to, PORTS, loop=True)
+        sender = open_sender(to, TRIED, loop=True)
         self.senders.append(sender)
         sender.send(first + struct.pack("!BHII", payload_type, 1, 160, 7) + bytes(160), (to.host, to.port))
         await pause(0.1)

@@ -15,6 +15,7 @@ from firmware.sdp.offer_answer import MediaSession
 from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
 from firmware.stun.message import BINDING_REQUEST, attribute, message
 from tests.media.samples import session
+from tests.ports import TRIED
 
 ICE = IceSession(IceCredentials("door", "d" * 22), IceCredentials("peer", "p" * 22))
 AGREED = session()._replace(ice=ICE, rtcp_mux=True)
@@ -28,7 +29,7 @@ def check(*, nominating: bool, pwd: str = ICE.ours.pwd) -> bytes:
 
 @pytest.fixture
 def ends() -> Iterator[tuple[MediaPort, socket.socket]]:
-    port = open_port("127.0.0.1", range(20_000, 24_000))
+    port = open_port("127.0.0.1", TRIED)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
         peer.settimeout(20)
@@ -93,7 +94,7 @@ def test_two_full_agents_find_each_other_and_both_follow() -> None:
 
     async def story() -> None:
         loop = asyncio.get_running_loop()
-        ports = [open_port("127.0.0.1", range(20_000, 24_000)) for _ in range(2)]
+        ports = [open_port("127.0.0.1", TRIED) for _ in range(2)]
         theirs = [local_candidates("127.0.0.1", port.rtp_port, None) for port in ports]
         moves: list[asyncio.Future[MediaSession]] = [loop.create_future() for _ in ports]
         paths = [Paths(lambda _call, moved, each=each: each.done() or each.set_result(moved)) for each in moves]  # type: ignore[misc]

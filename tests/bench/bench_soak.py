@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.bench.measure import Row, bill, report
-from tests.interop.peers import free_port
 from tests.interop.station import Station, station
+from tests.ports import free_port
 
 CALLS: Final = 10_000
 WARM: Final = 1_000

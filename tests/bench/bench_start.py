@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from tests.bench.measure import Row, median, report
-from tests.interop.peers import end, free_port
+from tests.interop.peers import end
 from tests.interop.station import CONFIG
+from tests.ports import free_port
 
 RUNS = 15
 FLOOR = ["/usr/bin/python3", "-c", "import asyncio, ssl"]
@@ -38,7 +39,7 @@ def register_s(folder: Path) -> float:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as registrar:
         registrar.bind(("127.0.0.1", 0))
         registrar.settimeout(10)
-        rtp = free_port()
+        rtp = free_port(span=100)
         common = CONFIG.format(host="127.0.0.1", sip_port=free_port(), rtp_first=rtp, rtp_last=rtp + 99, folder=folder, network="")
         config = folder / "portero.toml"
         config.write_text(common + ACCOUNT.format(port=registrar.getsockname()[1]))

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interop.peers import eventually, free_port, process
+from tests.interop.peers import eventually, process
+from tests.ports import free_port
 
 SPEECH_S = 180
 MODULES = Path("/usr/lib/baresip/modules")
+RTP_SPAN = 40  # numbers for the sound of its calls
 CONFIG = """\
 poll_method epoll
 sip_listen {host}:{sip_port}
@@ -135,12 +137,12 @@ def baresip(
     of its account.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sip_port, rtp_first = free_port(host), free_port(host)
-    control_port, console_port = free_port(host, socket.SOCK_STREAM), free_port(host)
+    sip_port, rtp_first = free_port(host), free_port(host, RTP_SPAN)
+    control_port, console_port = free_port(host), free_port(host)
     values = {
         "host": host, "sip_port": sip_port, "speech": loop(speech, folder / "speech.wav"),
         "codec_modules": "".join(f"module {module}.so\n" for module in modules), "rate_hz": rate_of(speech),
-        "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "modules": MODULES,
+        "rtp_first": rtp_first, "rtp_last": rtp_first + RTP_SPAN - 1, "modules": MODULES,
         "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",
         "more": settings,
     }  # fmt: skip

@@ -8,7 +8,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.interop.peers import eventually, free_port, process
+from tests.interop.peers import eventually, process
+from tests.ports import free_port
 
 COMMON = """\
 #!KAMAILIO

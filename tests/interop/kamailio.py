@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 
 from firmware.demo.kamailio import KamailioServer
+from tests.ports import free_port
 
 SECRET = "m5kq0vtz8rwx"
 
@@ -52,6 +53,8 @@ def kamailio(
         server = KamailioServer(
             {"door": SECRET, "resident": SECRET, "guest": SECRET},
             host=host,
+            port=free_port(host),
+            tls_port=free_port(host),
             algorithm=algorithm,
             min_expires_s=min_expires_s,
             certificate=certificate,

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interop.peers import end, eventually, free_port
+from tests.interop.peers import end, eventually
+from tests.ports import free_port
 
+RTP_SPAN = 40  # numbers for the sound of its calls
 CONFIG = """\
 [sip]
 sip_port={udp}
@@ -87,8 +89,10 @@ def linphone(
     """Start it; `sip` are more lines of its [sip] section, `more` further sections. Without a sound card it speaks silence."""
     (folder / "home" / ".local" / "share" / "linphone").mkdir(parents=True)  # it keeps its database there, and makes no folder for it
     (folder / "home" / ".config").mkdir()
-    port, tls, rtp = free_port(host), free_port(host), free_port(host)
-    (folder / "rc").write_text(CONFIG.format(host=host, udp=port, tls=tls, ca=ca, sip=sip, more=more, rtp_first=rtp, rtp_last=rtp + 40))
+    port, tls, rtp = free_port(host), free_port(host), free_port(host, RTP_SPAN)
+    (folder / "rc").write_text(
+        CONFIG.format(host=host, udp=port, tls=tls, ca=ca, sip=sip, more=more, rtp_first=rtp, rtp_last=rtp + RTP_SPAN - 1)
+    )
     command = ["linphone-daemon", "--config", str(folder / "rc"), "--log", str(folder / "log"), "--disable-stats-events", *arguments]
     with (folder / "said").open("ab") as output:
         process = subprocess.Popen(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,31 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-
-
-_blocks = itertools.cycle(random.sample(range(20_000, 32_600, 200), k=63))
-
-
-def free_port(host: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port that nobody holds at this moment. For datagrams it is even and free over TCP too, and begins a block of 200 that no other
-    call is given soon, below the ports that the kernel lends to clients: RTP ranges, SIP ports and connections never meet.
-    """
-    if kind is socket.SOCK_STREAM:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            probe.bind((host, 0))
-            return int(probe.getsockname()[1])
-    return next(port for port in _blocks if all(_is_free(host, port, each) for each in (socket.SOCK_DGRAM, socket.SOCK_STREAM)))
-
-
-def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        if kind is socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a server does: what lingers from the last test is free
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
 
 
 def eventually(look: Callable[[], T], *, within_s: float, what: str, account: Callable[[], str] = str) -> T:

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.interop.peers import free_port, process
+from tests.interop.peers import process
+from tests.ports import free_port
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.interop.peers import eventually, free_port, process
+from tests.interop.peers import eventually, process
+from tests.ports import free_port
 
+RTP_SPAN = 100  # numbers for the sound of its calls
 CONFIG = """\
 [station]
 name = "Front door"
@@ -136,8 +138,10 @@ def station(
     """
     folder.mkdir(parents=True, exist_ok=True)
     looked = "127.0.0.1" if inside else host
-    sip_port, rtp_first = free_port(looked), free_port(looked)
-    common = CONFIG.format(host=host, sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + 99, folder=folder, network=network)
+    sip_port, rtp_first = free_port(looked), free_port(looked, RTP_SPAN)
+    common = CONFIG.format(
+        host=host, sip_port=sip_port, rtp_first=rtp_first, rtp_last=rtp_first + RTP_SPAN - 1, folder=folder, network=network
+    )
     (folder / "portero.toml").write_text(common + config)
     (folder / "portero.toml").chmod(0o600)
     command = [*inside, sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml"), *arguments]

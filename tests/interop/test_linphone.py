@@ -9,9 +9,10 @@ import pytest
 from tests.interop import sipp
 from tests.interop.kamailio import SECRET, kamailio
 from tests.interop.linphone import Linphone, linphone
-from tests.interop.peers import eventually, free_port
+from tests.interop.peers import eventually
 from tests.interop.station import Station, station
 from tests.net.authority import Authority
+from tests.ports import free_port
 
 DOOR, PHONE, THIRD = "127.0.0.2", "127.0.0.5", "127.0.0.6"
 TAKES_CALLS = """\

@@ -16,7 +16,8 @@ from firmware.net.resolve import Resolver
 from firmware.net.system_names import SystemNames
 from firmware.sip.events import Locate, Located, QueryId, Transport
 from firmware.sip.uri import Uri
-from tests.interop.peers import eventually, free_port, process
+from tests.interop.peers import eventually, process
+from tests.ports import free_port
 
 HOST = "127.0.0.5"
 PORTS = {Transport.UDP: 5060, Transport.TCP: 5060, Transport.TLS: 5061}

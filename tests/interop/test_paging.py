@@ -10,9 +10,10 @@ import pytest
 
 from tests.interop.baresip import loop
 from tests.interop.hearing import likeness
-from tests.interop.peers import free_port, process
+from tests.interop.peers import process
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, HEARD, RESIDENT, VISITOR, heard_at_door
+from tests.ports import free_port
 
 HOUSE = """\
 [[paging]]

@@ -23,8 +23,7 @@ from firmware.sdp.direction import Direction
 from firmware.sdp.offer_answer import MediaSession
 from tests.media.samples import session, without_digits
 from tests.media.step_card import Bench
-
-PORTS = range(20_000, 24_000)
+from tests.ports import TRIED, free_port
 
 
 class Clock:
@@ -59,7 +58,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.door, self.phone = Bench(seed=1), Bench(seed=2)
-        self.door_port, self.phone_port = open_port("127.0.0.1", PORTS), open_port("127.0.0.1", PORTS)
+        self.door_port, self.phone_port = open_port("127.0.0.1", TRIED), open_port("127.0.0.1", TRIED)
 
     def start(self) -> None:
         self.door.engine.start("c", self.door_port, session(remote_port=self.phone_port.rtp_port))
@@ -107,9 +106,7 @@ def test_a_call_in_wide_band_goes_through_a_refresh_and_a_change_to_telephone_qu
 
 def lonely_port() -> tuple[MediaPort, int]:
     """A port of ours, and the number of one where nobody listens."""
-    other = open_port("127.0.0.1", PORTS)
-    other.close()
-    return open_port("127.0.0.1", PORTS), other.rtp_port
+    return open_port("127.0.0.1", TRIED), free_port()
 
 
 def test_without_a_call_there_is_no_thread_and_no_open_microphone(bench: Bench) -> None:
@@ -355,7 +352,7 @@ def test_a_codec_that_the_core_does_not_speak_leaves_the_port_to_its_owner(bench
 def test_no_more_streams_than_the_core_mixes(bench: Bench) -> None:
     port, nowhere = lonely_port()
     for number in range(4):
-        bench.engine.start(f"c{number}", open_port("127.0.0.1", PORTS), session(remote_port=nowhere))
+        bench.engine.start(f"c{number}", open_port("127.0.0.1", TRIED), session(remote_port=nowhere))
     with pytest.raises(MediaError, match="no more than 4"):
         bench.engine.start("c4", port, session(remote_port=nowhere))
     port.close()

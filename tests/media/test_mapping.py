@@ -11,6 +11,7 @@ from firmware.media.session import MediaPort, open_port
 from firmware.stun.attributes import Address, xor_mapped_address
 from firmware.stun.message import BINDING_SUCCESS, message, parse
 from tests.net.loops import pause, run_flying, turns
+from tests.ports import TRIED
 
 OUTSIDE = "198.51.100.7"
 
@@ -57,7 +58,7 @@ class House:
         await turns(3)
 
     def _open(self) -> MediaPort:
-        self.opened.append(open_port("127.0.0.1", range(24_000, 28_000)))
+        self.opened.append(open_port("127.0.0.1", TRIED))
         return self.opened[-1]
 
     async def until_asked(self, times: int) -> None:

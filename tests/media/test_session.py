@@ -11,12 +11,11 @@ import pytest
 
 from firmware.errors import MediaError
 from firmware.media.session import DSCP_EXPEDITED, SO_TIMESTAMPNS, MediaPort, open_port
-
-PORTS = range(20_000, 24_000)
+from tests.ports import TRIED, free_port
 
 
 @contextlib.contextmanager
-def opened(host: str = "127.0.0.1", ports: range = PORTS) -> Iterator[MediaPort]:
+def opened(host: str = "127.0.0.1", ports: range = TRIED) -> Iterator[MediaPort]:
     port = open_port(host, ports)
     try:
         yield port
@@ -27,7 +26,7 @@ def opened(host: str = "127.0.0.1", ports: range = PORTS) -> Iterator[MediaPort]
 def test_rtp_takes_an_even_port_and_rtcp_the_next() -> None:
     with opened() as port, socket.socket(fileno=socket.dup(port.rtcp_fd)) as rtcp:
         assert port.rtp_port % 2 == 0
-        assert port.rtp_port in PORTS
+        assert port.rtp_port in TRIED
         assert rtcp.getsockname() == ("127.0.0.1", port.rtp_port + 1)
 
 
@@ -42,20 +41,22 @@ def test_both_sockets_are_non_blocking_stamped_and_marked() -> None:
 
 def test_two_calls_get_different_pairs_until_the_range_is_used_up() -> None:
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(opened(ports=range(24_100, 24_104)))
-        second = stack.enter_context(opened(ports=range(24_100, 24_104)))
-        assert {first.rtp_port, second.rtp_port} == {24_100, 24_102}
-        with pytest.raises(MediaError, match=r"no free RTP port pair on 127\.0\.0\.1 in 24100-24103"):
-            open_port("127.0.0.1", range(24_100, 24_104))
+        lowest = free_port(span=4)
+        both = range(lowest, lowest + 4)
+        first, second = stack.enter_context(opened(ports=both)), stack.enter_context(opened(ports=both))
+        assert {first.rtp_port, second.rtp_port} == {lowest, lowest + 2}
+        with pytest.raises(MediaError, match=rf"no free RTP port pair on 127\.0\.0\.1 in {lowest}-{lowest + 3}"):
+            open_port("127.0.0.1", both)
 
 
 def test_a_pair_whose_rtcp_port_is_taken_is_not_used() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.bind(("127.0.0.1", 24_201))
+        lowest = free_port(span=4)
+        stranger.bind(("127.0.0.1", lowest + 1))
         with pytest.raises(MediaError):
-            open_port("127.0.0.1", range(24_200, 24_202))
-        with opened(ports=range(24_200, 24_204)) as port:
-            assert port.rtp_port == 24_202
+            open_port("127.0.0.1", range(lowest, lowest + 2))
+        with opened(ports=range(lowest, lowest + 4)) as port:
+            assert port.rtp_port == lowest + 2
 
 
 @pytest.mark.parametrize("ports", [range(24_301, 24_302), range(24_300, 24_301), range(24_301, 24_303), range(0)])
@@ -66,7 +67,7 @@ def test_a_range_without_a_whole_pair_is_refused(ports: range) -> None:
 
 def test_an_address_that_is_not_ours_is_named_in_the_error() -> None:
     with pytest.raises(MediaError, match=r"192\.0\.2\.1"):
-        open_port("192.0.2.1", PORTS)
+        open_port("192.0.2.1", TRIED)
 
 
 def test_without_an_address_both_families_reach_the_port() -> None:
@@ -77,7 +78,7 @@ def test_without_an_address_both_families_reach_the_port() -> None:
 
 
 def test_closing_twice_is_allowed() -> None:
-    port = open_port("127.0.0.1", PORTS)
+    port = open_port("127.0.0.1", TRIED)
     port.close()
     port.close()
     assert port.rtp_fd == -1
@@ -85,7 +86,7 @@ def test_closing_twice_is_allowed() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", ""])
 def test_the_mark_is_the_one_that_is_asked_for_in_both_families(host: str) -> None:
-    port = open_port(host, PORTS, dscp=34)
+    port = open_port(host, TRIED, dscp=34)
     with socket.socket(fileno=socket.dup(port.rtp_fd)) as rtp:
         if host != "::1":
             assert rtp.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 34 << 2

@@ -16,11 +16,12 @@ from firmware.sdp.codec import PCMA, Codec
 from firmware.sdp.codec_list import OPUS
 from firmware.sdp.direction import Direction
 from tests.media.samples import session
+from tests.ports import TRIED
 
 
 @contextlib.contextmanager
 def opened() -> Iterator[MediaPort]:
-    port = open_port("127.0.0.1", range(20_000, 24_000))
+    port = open_port("127.0.0.1", TRIED)
     try:
         yield port
     finally:

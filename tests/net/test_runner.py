@@ -36,6 +36,7 @@ from firmware.sip.uri import Uri
 from tests.net.loops import pause, run, run_flying, turns
 from tests.net.scripted_agent import ScriptedAgent
 from tests.net.scripted_names import ScriptedNames
+from tests.ports import free_port
 
 REQUEST = b"OPTIONS sip:door@127.0.0.1 SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 RESPONSE = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -68,6 +69,7 @@ async def bench(
     flood: FloodLimits | None = None,
     names: ScriptedNames | None = None,
     bind_host: str = "127.0.0.1",
+    sip_port: int = 0,
 ) -> Bench:
     agent = agent or ScriptedAgent()
     events: list[Event] = []
@@ -75,7 +77,7 @@ async def bench(
     runner = Runner(
         agent,
         bind_host=bind_host,
-        sip_port=0,
+        sip_port=sip_port,
         on_event=on_event or events.append,
         on_trace=trace.append,
         transports=transports,
@@ -266,20 +268,18 @@ def test_a_transport_that_is_switched_off_fails_at_once() -> None:
 
 def test_when_one_transport_cannot_be_opened_none_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_sctp(bind_host: str, port: int, purpose: sockets.Purpose, *, dscp: int) -> tuple[int, dict[int, socket.socket]]:
-        taken.append(port)
         raise TransportError("this kernel has no SCTP; take it out of network.transports")
 
-    taken: list[int] = []
+    async def start() -> None:
+        await bench(transports=(Transport.UDP, Transport.TCP, Transport.SCTP), sip_port=port)
+
+    port = free_port()
     monkeypatch.setattr(sockets, "open_listeners", no_sctp)
     with pytest.raises(TransportError, match=r"SCTP.* network\.transports"):
-        run(start_with(Transport.UDP, Transport.TCP, Transport.SCTP))
+        run(start())
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(socket.AF_INET, kind) as free:
-            free.bind(("127.0.0.1", taken[0]))  # would fail if ours were still there
-
-
-async def start_with(*transports: Transport) -> None:
-    await bench(transports=transports)
+            free.bind(("127.0.0.1", port))  # would fail if ours were still there
 
 
 def test_a_taken_port_refuses_to_start() -> None:

@@ -10,6 +10,7 @@ import pytest
 from firmware.errors import TransportError
 from firmware.net import sockets
 from firmware.net.sockets import close_sockets, is_wildcard, local_host_towards, open_sockets, without_zone
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize("bind_host", ["127.0.0.1", "::1", "", "::"])
@@ -50,9 +51,9 @@ def test_a_taken_port_is_named_with_the_remedy() -> None:
 
 def test_a_taken_tcp_port_leaves_no_udp_socket_behind() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
-        other.bind(("127.0.0.1", 0))
+        port = free_port()
+        other.bind(("127.0.0.1", port))
         other.listen()
-        port = other.getsockname()[1]
         with pytest.raises(TransportError, match="TCP port"):
             open_sockets("127.0.0.1", port, dscp=24)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:

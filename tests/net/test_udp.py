@@ -15,6 +15,7 @@ from firmware.net.sockets import IP_RECVERR, SipSockets, local_host_towards, ope
 from firmware.net.udp import BATCH_MAX, HOPS_MAX, UdpTransport
 from firmware.sip.events import Hop, Input, Received, SendFailed, Transport
 from tests.net.loops import run, turns
+from tests.ports import free_port
 
 
 class Bench(NamedTuple):
@@ -44,12 +45,6 @@ def bench(admit: Callable[[str], bool] = lambda source: True, local_host: Callab
 async def finish(bench: Bench) -> None:
     await bench.udp.close()
     bench.peer.close()
-
-
-def unused_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def test_a_datagram_arrives_with_the_hop_that_leads_back() -> None:
@@ -216,7 +211,7 @@ def test_nobody_listening_is_told_with_the_hop_that_was_used() -> None:
     # RFC 3261 §18.4: an ICMP port unreachable is a transport error.
     async def main() -> None:
         b = bench()
-        hop = b.hop(port=unused_port())
+        hop = b.hop(port=free_port())
         b.udp.send(hop, b"anyone there?")
         news = await b.news.get()
         assert isinstance(news, SendFailed)
@@ -232,10 +227,7 @@ def test_nobody_listening_on_ipv6_is_told_too() -> None:
         opened = open_sockets("::1", 0, dscp=24, tcp=False)
         news: asyncio.Queue[Input] = asyncio.Queue()
         udp = UdpTransport(opened.udp, local_host=local_host_towards, admit=lambda source: True, deliver=news.put_nowait)
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
-            taken.bind(("::1", 0))
-            port = taken.getsockname()[1]
-        hop = Hop(transport=Transport.UDP, host="::1", port=port, local_host="::1", local_port=opened.port)
+        hop = Hop(transport=Transport.UDP, host="::1", port=free_port("::1"), local_host="::1", local_port=opened.port)
         udp.send(hop, b"anyone there?")
         assert await news.get() == SendFailed(hop=hop, reason="nobody listens there (ICMP port unreachable)")
         await udp.close()
@@ -246,7 +238,7 @@ def test_nobody_listening_on_ipv6_is_told_too() -> None:
 def test_an_error_of_one_destination_does_not_swallow_what_goes_to_another() -> None:
     async def main() -> None:
         b = bench()
-        dead = b.hop(port=unused_port())
+        dead = b.hop(port=free_port())
         b.udp.send(dead, b"lost")
         b.udp.send(b.hop(), b"arrives")  # the kernel reports the first datagram's error here
         assert b.peer.recv(100) == b"arrives"
@@ -260,7 +252,7 @@ def test_receiving_goes_on_after_errors() -> None:
     async def main() -> None:
         b = bench()
         for _ in range(3):
-            b.udp.send(b.hop(port=unused_port()), b"lost")
+            b.udp.send(b.hop(port=free_port()), b"lost")
             assert isinstance(await b.news.get(), SendFailed)
         b.peer.sendto(b"still there", ("127.0.0.1", b.port))
         assert await b.news.get() == Received(data=b"still there", source=b.hop())

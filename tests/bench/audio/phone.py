@@ -7,8 +7,6 @@ import socket
 import struct
 from typing import Self
 
-from tests.interop.peers import free_port
-
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n"
 )
@@ -22,10 +20,10 @@ class Phone:
     def __init__(self, host: str) -> None:
         self._host = host
         self._sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._sip.bind((host, free_port(host)))
+        self._sip.bind((host, 0))
         self._sip.settimeout(10)
         self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._rtp.bind((host, free_port(host)))
+        self._rtp.bind((host, 0))
         self._peer = self._media = ("", 0)
         self._bye = ""
 

@@ -30,12 +30,14 @@ from tests.bench.audio.replay import PACKET, coded
 from tests.bench.audio.report import HEAD, Result, Run, line_of, write
 from tests.bench.audio.score import DelayLine, Judge, delay_line
 from tests.bench.audio.speech import RATE_HZ, VOICES, Samples, Script, script
-from tests.interop.peers import eventually, free_port, process
+from tests.interop.peers import eventually, process
+from tests.ports import free_port
 
 CHOSEN: Final = ("clean", "jitter 0-40 ms", "stalls 100-200 ms", "loss 5 %")
 SECONDS: Final = 36.0  # three voices of eleven seconds
 LATE_MS: Final = 10.0  # a sender later than this disturbs what it measures
 SETTLED_S: Final = 3.0
+RTP_SPAN: Final = 40  # numbers for the sound of a call
 CARD: Final = Path(__file__).with_name("stamped_card.c")
 ALSA_CONF: Final = """\
 pcm_type.stamped {{ lib "{library}" }}
@@ -137,8 +139,8 @@ def send(phone: Phone, octets: bytes, trace: Trace) -> tuple[int, float]:
 @contextlib.contextmanager
 def portero(folder: Path, environment: dict[str, str], phone: Phone) -> Iterator[None]:
     """The product, its card the stamped one, calling `phone`."""
-    host, rtp_first = "127.0.0.2", free_port("127.0.0.2")
-    values = {"host": host, "sip_port": free_port(host), "rtp_first": rtp_first, "rtp_last": rtp_first + 99, "folder": folder}
+    host, rtp_first = "127.0.0.2", free_port("127.0.0.2", RTP_SPAN)
+    values = {"host": host, "sip_port": free_port(host), "rtp_first": rtp_first, "rtp_last": rtp_first + RTP_SPAN - 1, "folder": folder}
     config = folder / "portero.toml"
     config.write_text(STATION.format(**values))
     config.chmod(0o600)
@@ -156,8 +158,14 @@ def portero(folder: Path, environment: dict[str, str], phone: Phone) -> Iterator
 @contextlib.contextmanager
 def baresip(folder: Path, environment: dict[str, str], phone: Phone) -> Iterator[None]:
     """Debian's baresip with its default jitter buffer, calling `phone`."""
-    host, rtp_first, control_port = "127.0.0.3", free_port("127.0.0.3"), free_port("127.0.0.3", socket.SOCK_STREAM)
-    values = {"host": host, "sip_port": free_port(host), "rtp_first": rtp_first, "rtp_last": rtp_first + 40, "control_port": control_port}
+    host, rtp_first, control_port = "127.0.0.3", free_port("127.0.0.3", RTP_SPAN), free_port("127.0.0.3")
+    values = {
+        "host": host,
+        "sip_port": free_port(host),
+        "rtp_first": rtp_first,
+        "rtp_last": rtp_first + RTP_SPAN - 1,
+        "control_port": control_port,
+    }
     (folder / "config").write_text(BARESIP.format(**values))
     (folder / "accounts").write_text(f"<sip:caller@{host}:{values['sip_port']}>;regint=0;audio_codecs=PCMU/8000/1\n")
     with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder, env=environment):
