@@ -16,7 +16,7 @@ from firmware.app.lean_asyncio import load_asyncio
 from tests.app.registrar import Registrar, registrar
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 CONFIG = """
 [network]
@@ -77,11 +77,13 @@ NOT_LOADED = {
 
 async def ready(daemon: asyncio.subprocess.Process) -> None:
     assert daemon.stderr is not None
+    said = b""
     async with asyncio.timeout(LIMIT_S):
         async for line in daemon.stderr:
+            said += line
             if b"ready on SIP port" in line:
                 return
-    raise AssertionError("the daemon has ended")
+    raise AssertionError(f"the daemon has ended, having said:\n{said.decode()}")
 
 
 async def press_and_end(daemon: asyncio.subprocess.Process, house: Registrar, folder: Path) -> list[str]:

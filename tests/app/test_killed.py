@@ -7,15 +7,12 @@ import json
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from firmware.app.control.client import EXIT_OK, control
-
-ROOT = Path(__file__).resolve().parents[2]
-START_S_MAX = 60.0
+from tests.app.daemon import LIMIT_S, Daemon
 
 CONFIG = """
 [network]
@@ -37,18 +34,12 @@ socket = "{folder}/control"
 """
 
 
-def daemon(folder: Path) -> subprocess.Popen[bytes]:
-    """Start it and wait until it listens."""
-    command = [sys.executable, "-m", "firmware", "run", "--simulate", "--config", str(folder / "portero.toml")]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
-    deadline_s = time.monotonic() + START_S_MAX
-    assert process.stderr is not None
-    while time.monotonic() < deadline_s:
-        line = process.stderr.readline()
-        if b"ready" in line or not line:
-            break
-    assert process.poll() is None
-    return process
+@contextmanager
+def started(folder: Path) -> Iterator[Daemon]:
+    """One that listens."""
+    with Daemon(folder) as daemon:
+        daemon.until_said("ready on SIP port")
+        yield daemon
 
 
 def ask(folder: Path, verb: str, *args: str) -> dict[str, object]:
@@ -65,27 +56,20 @@ def outcomes(folder: Path) -> list[str | None]:
     return [row[0] for row in rows]
 
 
-def end(process: subprocess.Popen[bytes], number: int) -> int:
-    process.send_signal(number)
-    assert process.stderr is not None
-    process.stderr.read()
-    process.stderr.close()
-    return process.wait(60)
-
-
 def test_a_press_of_a_killed_daemon_is_interrupted_and_the_next_press_counts_on(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:  # it hears the INVITE and says nothing
         phone.bind(("127.0.0.1", 0))
-        phone.settimeout(START_S_MAX)
+        phone.settimeout(LIMIT_S)
         (tmp_path / "portero.toml").write_text(CONFIG.format(folder=tmp_path, phone=phone.getsockname()[1]))
-        first = daemon(tmp_path)
-        assert ask(tmp_path, "press", "bell") == {"press": 1, "button": "bell"}
-        assert phone.recv(65535).startswith(b"INVITE sip:anna@127.0.0.1")
-        assert end(first, signal.SIGKILL) == -signal.SIGKILL
+        with started(tmp_path) as first:
+            assert ask(tmp_path, "press", "bell") == {"press": 1, "button": "bell"}
+            assert phone.recv(65535).startswith(b"INVITE sip:anna@127.0.0.1")
+            assert first.kill() == -signal.SIGKILL
         assert outcomes(tmp_path) == [None]
 
-        second = daemon(tmp_path)
-        assert ask(tmp_path, "press", "bell") == {"press": 2, "button": "bell"}
-        assert end(second, signal.SIGTERM) == 0
+        with started(tmp_path) as second:
+            assert ask(tmp_path, "press", "bell") == {"press": 2, "button": "bell"}
+            second.send(signal.SIGTERM)
+            assert second.exit_code() == 0
     assert outcomes(tmp_path) == ["interrupted", "interrupted"]
     assert not (tmp_path / "control").exists()
