@@ -55,6 +55,9 @@ def _of_media(event: media.MediaEvent) -> tuple[door.Input, ...]:
         case media.StreamSilent(call=call, for_s=for_s):
             detail = f"no sound arrived for {for_s:.0f} s"
             return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)
+        case media.ConsentLost(call=call):
+            detail = "the other side does not show any more that it wants our sound"
+            return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)
         case media.KeyingFailed(call=call, detail=detail):
             return (door.CallMoved(call=door.CallName(call), stage=door.Stage.LOST, detail=detail),)
         case media.SoundFault(working=working, detail=detail):

@@ -17,13 +17,14 @@ CALLS_MAX: Final = 64  # legs that are remembered; a door rings a handful at a t
 
 
 class _Times:
-    __slots__ = ("audio_s", "placed_s", "pressed_s", "ringing_s")
+    __slots__ = ("audio_s", "has_lost_consent", "placed_s", "pressed_s", "ringing_s")
 
     def __init__(self) -> None:
         self.pressed_s: float | None = None
         self.placed_s: float | None = None
         self.ringing_s: float | None = None
         self.audio_s: float | None = None
+        self.has_lost_consent = False
 
 
 class CallFigures:
@@ -46,6 +47,8 @@ class CallFigures:
                 self._of(call).ringing_s = at_s
             case media.FirstAudio(call=call) if self._of(call).audio_s is None:
                 self._of(call).audio_s = at_s
+            case media.ConsentLost(call=call):
+                self._of(call).has_lost_consent = True
             case _:
                 pass
 
@@ -66,6 +69,7 @@ class CallFigures:
             glitches=quality.underruns + quality.overruns + quality.late_periods,
             set_up_ms=_between_ms(times.placed_s, times.ringing_s),
             press_to_audio_ms=_between_ms(times.pressed_s, times.audio_s),
+            consent_lost=times.has_lost_consent,
         )
 
     def _of(self, call: str) -> _Times:

@@ -146,6 +146,9 @@ class _OneCall:
             case media.StreamSilent(for_s=for_s):
                 self._say(f"no sound for {for_s:.0f} s")
                 self._hang_up()
+            case media.ConsentLost():
+                self._say("the other side does not show any more that it wants our sound")
+                self._hang_up()
             case media.KeyingFailed(detail=detail):
                 self._say(detail)
                 self._hang_up()

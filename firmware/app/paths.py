@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from firmware.ids import SystemIds
+from firmware.media.events import ConsentLost, MediaSink
 from firmware.media.session import MediaPort
-from firmware.sdp.ice import IceCredentials, IceSession
+from firmware.sdp.ice import IceSession
 from firmware.sdp.offer_answer import MediaSession
 
 if TYPE_CHECKING:  # a lite station does not load it
@@ -23,14 +26,16 @@ log = logging.getLogger("portero.paths")
 
 Address = tuple[str, int]
 Follow = Callable[[Address], None]  # sound goes there from now on
+NOWHERE: Address = ("0.0.0.0", 9)  # noqa: S104  # RFC 3264 §8.4: the null address, to which nothing is sent
 
 
 class Paths:
     """Belongs to the event loop."""
 
-    def __init__(self, move: Callable[[str, MediaSession], None]) -> None:
-        """`move` lets a call's stream send elsewhere."""
+    def __init__(self, move: Callable[[str, MediaSession], None], sink: MediaSink) -> None:
+        """`move` lets a call's stream send elsewhere; `sink` hears when it may send nowhere any more."""
         self._move = move
+        self._sink = sink
         self._paths: dict[str, _Path] = {}
 
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
@@ -43,10 +48,11 @@ class Paths:
         path = self._paths.get(call)
         if path is None or session.ice is None:
             return session
-        if session.ice.theirs != path.theirs:
+        if (session.ice.ours, session.ice.theirs) != (path.ice.ours, path.ice.theirs):
+            # RFC 8445 §9: until the new checks have found a way, sound takes the old one.
             path.close()
-            self._begin(call, path.port, session, session.ice)
-            return session
+            self._begin(call, path.port, session, session.ice, remote=path.remote)
+            path = self._paths[call]
         path.session = session
         return session if path.remote is None else at(session, path.remote)
 
@@ -62,9 +68,10 @@ class Paths:
         if path is not None:
             path.receive(datagram, source)
 
-    def _begin(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession) -> None:
+    def _begin(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession, *, remote: Address | None = None) -> None:
         kind = _Lite if ice.is_lite else _Full
         self._paths[call] = path = kind(call, port, session, ice, lambda remote: self._follow(call, remote))
+        path.remote = remote
         path.begin()
 
     def _follow(self, call: str, remote: Address) -> None:
@@ -72,6 +79,8 @@ class Paths:
         if remote != path.remote:
             path.remote = remote
             self._move(call, at(path.session, remote))
+        if remote == NOWHERE:
+            self._sink(ConsentLost(call=call, at_ns=time.monotonic_ns()))
 
 
 class _Path:
@@ -82,7 +91,6 @@ class _Path:
         self.port = port
         self.session = session
         self.ice = ice
-        self.theirs: IceCredentials = ice.theirs
         self.remote: Address | None = None
         self.follow = follow
 
@@ -112,6 +120,7 @@ class _Full(_Path):
             self.ice,
             transaction_id=lambda: os.urandom(12),
             tie_breaker=lambda: int.from_bytes(os.urandom(8), "big"),
+            chance=SystemIds().fraction,
         )
         self._agent.start(self._loop.time())
         self._carry_out()
@@ -136,7 +145,7 @@ class _Full(_Path):
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._fire)
 
     def _do(self, effect: Effect) -> None:
-        from firmware.ice.agent import NoWay, Send, Use
+        from firmware.ice.agent import NoConsent, NoWay, Send, Use
 
         match effect:
             case Send(datagram, to):
@@ -145,6 +154,9 @@ class _Full(_Path):
                 if is_final and (selected := self._agent.selected) is not None:
                     log.info("call %s: sound goes to %s port %d (%s)", self.call, *remote, selected.kind.value)
                 self.follow(remote)
+            case NoConsent():
+                log.warning("call %s: the other side does not show any more that it wants our sound", self.call)
+                self.follow(NOWHERE)
             case NoWay():
                 log.warning(
                     "call %s: none of the addresses of the other side can be reached; sound goes where its description says", self.call

@@ -52,7 +52,7 @@ class SoundSystem:
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.keyings = Keyings(sink, lambda call, keys: self.engine.secure(call, keys))
-        self._paths = Paths(self._moved)
+        self._paths = Paths(self._moved, sink)
         self._no_period_since_ns: int | None = None
 
     @property

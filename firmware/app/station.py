@@ -229,7 +229,7 @@ class Station:
     def observe(self, event: object) -> None:
         """Something has happened: a record, or an event of SIP, media or hardware."""
         match event:
-            case media.StreamSilent(call=call) | media.KeyingFailed(call=call):
+            case media.StreamSilent(call=call) | media.KeyingFailed(call=call) | media.ConsentLost(call=call):
                 self.calls.lost(call)
             case media.QualityMeasured(quality=quality, final=True):
                 for report in self._quality.measured(quality):

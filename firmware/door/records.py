@@ -133,7 +133,8 @@ class CallMeasured(NamedTuple):
     `heard` and `sent`: the score (1 to 4.5, ITU-T G.107) of what we heard, and of what the other side heard of us. `delay_ms`: from mouth
     to ear, estimated. `burst_ms`: how long loss lasted when it came in bursts. `glitches`: of our own sound card and its thread.
     `set_up_ms`: from the call to the first ring; `press_to_audio_ms`: from the button to the first sound of whoever answered.
-    `encryption`: how keys were agreed on, '' for a plain call.
+    `encryption`: how keys were agreed on, '' for a plain call. `consent_lost`: its sound ended because the other side did not show any more
+    that it wanted ours.
     """
 
     call: CallName
@@ -149,6 +150,7 @@ class CallMeasured(NamedTuple):
     glitches: int
     set_up_ms: int | None
     press_to_audio_ms: int | None
+    consent_lost: bool = False
 
 
 @kind

@@ -1,10 +1,12 @@
-"""A full agent for one stream of one component (RFC 8445 §6 to §8, §11): sees which ways to the other side work, and agrees on one with it.
+"""A full agent for one stream of one component (RFC 8445 §6 to §8): sees which ways to the other side work, and agrees on one with it.
+
+Where sound goes, the other side is asked again and again whether it still wants it (RFC 7675), which also keeps translators' bindings
+open (RFC 8445 §11).
 
 Pure: whoever owns the port passes datagrams and the time in, sends what comes out, and comes back at `next_deadline`. The credentials,
 the candidates and the role are in the IceSession.
 
-Deviations. With one stream and one component no check list waits for another. Consent (RFC 7675) is not asked for: a call whose other side
-falls silent ends by the RTP time-out.
+Deviation: with one stream and one component no check list waits for another.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from firmware.ice.check import ROLE_CONFLICT, Check, keep_alive, read_check, request, role_conflict, success
+from firmware.ice.check import FORBIDDEN, ROLE_CONFLICT, Check, read_check, request, role_conflict, success
+from firmware.ice.consent import Consent
 from firmware.ice.pair import Pair, PairState, pair_priority
 from firmware.sdp.ice import Candidate, IceSession, Kind
 from firmware.stun.attributes import Address, mapped_address, status_of
@@ -23,7 +26,6 @@ TA_S: Final = 0.05  # §14.2: between two new checks
 RTO_S: Final = 0.5  # §14.3: the least time to the first repetition
 REQUESTS_MAX: Final = 7  # RFC 8489 §6.2.1: a check is sent so often, each time after twice the time; the last one 31.5 s after the first
 PATIENCE_S: Final = 0.4  # once one way works: how long better ones may still be found before it is taken (§8.1.1)
-KEEP_ALIVE_S: Final = 15.0  # §11: Tr
 PAIRS_MAX: Final = 32  # twice what a description may name: the rest is what checks reveal (peer-reflexive candidates)
 TRIES_MAX: Final = 96  # three for each pair: its own, a triggered one, a nomination
 
@@ -46,7 +48,11 @@ class NoWay(NamedTuple):
     """Every check has failed. The address of the description is what is left."""
 
 
-Effect = Send | Use | NoWay
+class NoConsent(NamedTuple):
+    """Nothing may be sent where sound went (RFC 7675 §5.1). The agent has stopped; only other credentials begin anew."""
+
+
+Effect = Send | Use | NoWay | NoConsent
 
 
 class _Try:
@@ -67,11 +73,14 @@ class _Try:
 class IceAgent:
     """The five verbs of a machine without input and output: start, receive, handle_timer, next_deadline, take_effects."""
 
-    def __init__(self, session: IceSession, *, transaction_id: Callable[[], bytes], tie_breaker: Callable[[], int]) -> None:
-        """`transaction_id` gives 12 random octets, `tie_breaker` 64 random bits."""
+    def __init__(
+        self, session: IceSession, *, transaction_id: Callable[[], bytes], tie_breaker: Callable[[], int], chance: Callable[[], float]
+    ) -> None:
+        """`transaction_id` gives 12 random octets, `tie_breaker` 64 random bits, `chance` a number in [0, 1)."""
         self._session = session
         self._transaction_id = transaction_id
         self._new_tie_breaker = tie_breaker
+        self._chance = chance
         self._tie_breaker = tie_breaker()
         self._base = session.local[0]
         self._pairs: list[Pair] = []
@@ -87,7 +96,8 @@ class IceAgent:
         self._nominating: Pair | None = None
         self._used: Pair | None = None
         self._selected: Pair | None = None
-        self._keep_alive_at_s = 0.0
+        self._consent: Consent | None = None  # None: sound goes nowhere that a check has shown to work
+        self._is_over = False
         self._has_failed = False
         self._effects: list[Effect] = []
 
@@ -113,27 +123,34 @@ class IceAgent:
             deadlines.append(self._next_check_s)
         if self._nominate_at_s is not None and self._best_that_works() is not None:
             deadlines.append(self._nominate_at_s)
-        if self._selected is not None:
-            deadlines.append(self._keep_alive_at_s)
-        return min(deadlines, default=None)
+        if self._consent is not None:
+            deadlines.append(self._consent.deadline_s)
+        return None if self._is_over else min(deadlines, default=None)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
+        if self._consent is not None and self._consent.until_s <= now:
+            self._stop()
+        if self._is_over:
+            return
         for key, each in list(self._tries.items()):
             if each.due_s is not None and each.due_s <= now:
                 self._repeat(key, each, now)
         self._nominate_if_ready(now)
         if self._next_check_s <= now:
             self._check_one(now)
-        if self._selected is not None and self._keep_alive_at_s <= now:
-            self._keep_alive_at_s = now + KEEP_ALIVE_S
-            self._send(keep_alive(self._transaction_id()), self._selected.address)
+        if self._used is not None and self._consent is not None and self._consent.due_s <= now:
+            key = self._transaction_id()
+            self._consent.ask(key, now)
+            self._send(request(key, self._session, self._tie_breaker, nominates=False), self._used.address)
         if not self._has_failed and self._selected is None and all(pair.state is PairState.FAILED for pair in self._pairs):
             self._has_failed = True
             self._effects.append(NoWay())
 
     def receive(self, datagram: bytes, source: Address, now: float) -> None:
         """One datagram that looks like STUN came from `source`. What is not authentic changes nothing."""
+        if self._is_over:
+            return
         read = parse(datagram)
         if read is not None and read.kind in (BINDING_SUCCESS, BINDING_ERROR):
             self._answered(datagram, read, source, now)
@@ -192,9 +209,19 @@ class IceAgent:
         each.pair.state = PairState.FAILED
 
     def _answered(self, datagram: bytes, read: Message, source: Address, now: float) -> None:
-        each = self._tries.get(read.transaction_id)
-        if each is None or not is_authentic(datagram, read, self._session.theirs.pwd):
+        if not is_authentic(datagram, read, self._session.theirs.pwd):
             return  # RFC 8489 §9.1.4: as if it had never come
+        if (
+            self._consent is not None
+            and self._used is not None
+            and source == self._used.address
+            and self._consent.asked(read.transaction_id)
+        ):
+            self._consent_answered(read, self._consent, now)
+            return
+        each = self._tries.get(read.transaction_id)
+        if each is None:
+            return
         del self._tries[read.transaction_id]
         if read.kind == BINDING_SUCCESS:
             # §7.2.5.2.1: a way must be the same in both directions.
@@ -210,6 +237,19 @@ class IceAgent:
             self._trigger(each.pair)
         else:
             self._failed(each)
+
+    def _consent_answered(self, read: Message, consent: Consent, now: float) -> None:
+        if read.kind == BINDING_SUCCESS:
+            consent.renew(now)
+        elif status_of(read.attributes) == FORBIDDEN:
+            # RFC 7675 §5.2: the other side may take its consent back at once.
+            self._stop()
+
+    def _stop(self) -> None:
+        """RFC 7675 §5.1: no media, and no checks either, until ICE begins anew."""
+        self._is_over = True
+        self._consent = None
+        self._effects.append(NoConsent())
 
     def _succeeded(self, each: _Try, now: float) -> None:
         pair = each.pair
@@ -284,17 +324,21 @@ class IceAgent:
             if self._selected is None or self._priority(pair) > self._priority(self._selected):
                 self._select(pair, now)
         elif self._selected is None and (self._used is None or self._priority(pair) > self._priority(self._used)):
-            self._used = pair
-            self._effects.append(Use(pair.address, is_final=False))
+            self._go(pair, now, is_final=False)
 
     def _select(self, pair: Pair, now: float) -> None:
         """§8.1.2: other checks end; those of the other side are still answered."""
-        self._selected = self._used = pair
-        self._keep_alive_at_s = now + KEEP_ALIVE_S
+        self._selected = pair
         self._triggered.clear()
         for each in self._tries.values():
             each.due_s = None
-        self._effects.append(Use(pair.address, is_final=True))
+        self._go(pair, now, is_final=True)
+
+    def _go(self, pair: Pair, now: float, *, is_final: bool) -> None:
+        """Sound goes this way; that it works, a check has just shown, and so had the other side's consent (RFC 7675 §5.1)."""
+        if pair is not self._used:
+            self._used, self._consent = pair, Consent(now, self._chance)
+        self._effects.append(Use(pair.address, is_final=is_final))
 
     def _change_role(self, *, is_controlling: bool) -> None:
         self._session = self._session._replace(is_controlling=is_controlling)

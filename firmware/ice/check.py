@@ -18,7 +18,6 @@ from firmware.stun.attributes import (
 )
 from firmware.stun.message import (
     BINDING_ERROR,
-    BINDING_INDICATION,
     BINDING_REQUEST,
     BINDING_SUCCESS,
     COMPREHENSION_OPTIONAL,
@@ -30,7 +29,7 @@ from firmware.stun.message import (
 )
 
 UNDERSTOOD: Final = frozenset({USERNAME, MESSAGE_INTEGRITY, PRIORITY, USE_CANDIDATE})
-BAD_REQUEST, UNAUTHENTICATED, UNKNOWN_ATTRIBUTE, ROLE_CONFLICT = 400, 401, 420, 487
+BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, UNKNOWN_ATTRIBUTE, ROLE_CONFLICT = 400, 401, 403, 420, 487
 PEER_PRIORITY: Final = priority(Kind.PEER_REFLEXIVE)  # §7.1.1: what we would give a candidate that a check of ours discovers
 
 
@@ -91,11 +90,6 @@ def request(transaction_id: bytes, ice: IceSession, tie_breaker: int, *, nominat
     if nominates:
         attributes.append(attribute(USE_CANDIDATE, b""))
     return message(BINDING_REQUEST, transaction_id, *attributes, password=ice.theirs.pwd, fingerprint=True)
-
-
-def keep_alive(transaction_id: bytes) -> bytes:
-    """§11: an indication, which nobody answers."""
-    return message(BINDING_INDICATION, transaction_id, fingerprint=True)
 
 
 def _error(transaction_id: bytes, status: int, *more: bytes, password: str | None = None) -> bytes:

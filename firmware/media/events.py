@@ -79,6 +79,14 @@ class KeyingFailed(NamedTuple):
 
 
 @kind
+class ConsentLost(NamedTuple):
+    """The other side of `call` has not shown for half a minute that it wants our sound, which goes nowhere any more (RFC 7675)."""
+
+    call: str
+    at_ns: int
+
+
+@kind
 class StreamFault(NamedTuple):
     """The stream of `call` could not begin, change or take digits; `detail` is one plain sentence."""
 
@@ -97,6 +105,15 @@ class QualityMeasured(NamedTuple):
 
 
 MediaEvent = (
-    FirstAudio | DigitHeard | StreamSilent | StreamEncrypted | KeyingFailed | SoundEnded | SoundFault | StreamFault | QualityMeasured
+    FirstAudio
+    | DigitHeard
+    | StreamSilent
+    | StreamEncrypted
+    | KeyingFailed
+    | ConsentLost
+    | SoundEnded
+    | SoundFault
+    | StreamFault
+    | QualityMeasured
 )
 MediaSink = Callable[[MediaEvent], None]

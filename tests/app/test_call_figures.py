@@ -50,6 +50,14 @@ def test_a_call_without_a_press_or_sound_has_no_times() -> None:
     assert figures.measured(quality("unknown")).set_up_ms is None
 
 
+def test_that_consent_was_lost_is_kept_with_how_it_sounded() -> None:
+    figures = CallFigures()
+    figures.note(door.CallPlaced(call=CALL, press=None, party="anna"), 1.0)
+    figures.note(media.ConsentLost(call=CALL, at_ns=0), 40.0)
+    assert figures.measured(quality()).consent_lost
+    assert not figures.measured(quality()).consent_lost
+
+
 def test_what_is_remembered_is_bounded() -> None:
     figures = CallFigures()
     for number in range(CALLS_MAX + 1):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from firmware.app.paths import Paths
+from firmware.media.events import ConsentLost, MediaEvent
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.ice import IceCredentials, IceSession, local_candidates
 from firmware.sdp.offer_answer import MediaSession
@@ -19,6 +20,10 @@ from tests.ports import TRIED
 
 ICE = IceSession(IceCredentials("door", "d" * 22), IceCredentials("peer", "p" * 22))
 AGREED = session()._replace(ice=ICE, rtcp_mux=True)
+
+
+def unheard(event: MediaEvent) -> None:
+    raise AssertionError(event)
 
 
 def check(*, nominating: bool, pwd: str = ICE.ours.pwd) -> bytes:
@@ -40,7 +45,7 @@ def ends() -> Iterator[tuple[MediaPort, socket.socket]]:
 def test_a_check_is_answered_and_a_nomination_followed_once(ends: tuple[MediaPort, socket.socket]) -> None:
     port, peer = ends
     moves: list[tuple[str, MediaSession]] = []
-    paths = Paths(lambda call, moved: moves.append((call, moved)))
+    paths = Paths(lambda call, moved: moves.append((call, moved)), unheard)
     paths.start("c", port, AGREED)
     paths.receive("c", check(nominating=False), peer.getsockname())
     answer, source = peer.recvfrom(1500)
@@ -57,27 +62,31 @@ def test_a_check_is_answered_and_a_nomination_followed_once(ends: tuple[MediaPor
 def test_a_stranger_moves_nothing(ends: tuple[MediaPort, socket.socket]) -> None:
     port, peer = ends
     moves: list[str] = []
-    paths = Paths(lambda call, _moved: moves.append(call))
+    paths = Paths(lambda call, _moved: moves.append(call), unheard)
     paths.start("c", port, AGREED)
     paths.receive("c", check(nominating=True, pwd="x" * 22), peer.getsockname())
     assert peer.recvfrom(1500)[0][:2] == b"\x01\x11"
     assert moves == []
 
 
-def test_a_hold_keeps_the_nominated_way_and_new_credentials_forget_it(ends: tuple[MediaPort, socket.socket]) -> None:
+def test_a_hold_keeps_the_nominated_way_and_so_do_new_credentials_until_there_is_another(ends: tuple[MediaPort, socket.socket]) -> None:
     port, peer = ends
-    paths = Paths(lambda _call, _moved: None)
+    paths = Paths(lambda _call, _moved: None, unheard)
     paths.start("c", port, AGREED)
     paths.receive("c", check(nominating=True), peer.getsockname())
     held = paths.placed("c", AGREED._replace(ptime_ms=30))
     assert (held.remote_rtp_port, held.ptime_ms) == (peer.getsockname()[1], 30)
     restarted = AGREED._replace(ice=ICE._replace(theirs=IceCredentials("anew", "n" * 22)))
-    assert paths.placed("c", restarted) == restarted
+    placed = paths.placed("c", restarted)  # RFC 8445 §9
+    assert (placed.ice, placed.remote_rtp_port) == (restarted.ice, peer.getsockname()[1])
+    assert peer.recvfrom(1500)[0][:2] == b"\x01\x01"
+    paths.receive("c", check(nominating=True), peer.getsockname())
+    assert peer.recvfrom(1500)[0][:2] == b"\x01\x11"  # the old credentials count no more
 
 
 def test_calls_without_ice_and_calls_that_are_over_answer_nothing(ends: tuple[MediaPort, socket.socket]) -> None:
     port, peer = ends
-    paths = Paths(lambda _call, _moved: None)
+    paths = Paths(lambda _call, _moved: None, unheard)
     paths.start("plain", port, session())
     paths.start("c", port, AGREED)
     paths.stop("c")
@@ -97,7 +106,7 @@ def test_two_full_agents_find_each_other_and_both_follow() -> None:
         ports = [open_port("127.0.0.1", TRIED) for _ in range(2)]
         theirs = [local_candidates("127.0.0.1", port.rtp_port, None) for port in ports]
         moves: list[asyncio.Future[MediaSession]] = [loop.create_future() for _ in ports]
-        paths = [Paths(lambda _call, moved, each=each: each.done() or each.set_result(moved)) for each in moves]  # type: ignore[misc]
+        paths = [Paths(lambda _call, moved, each=each: each.done() or each.set_result(moved), unheard) for each in moves]  # type: ignore[misc]
         for here, there in ((0, 1), (1, 0)):
             loop.add_reader(ports[here].rtp_fd, deliver, ports[here], paths[here])
             ours, other = (ICE.ours, ICE.theirs) if here == 0 else (ICE.theirs, ICE.ours)
@@ -120,3 +129,40 @@ def deliver(port: MediaPort, paths: Paths) -> None:
     received = port.receive()
     if received is not None:
         paths.receive("c", *received)
+
+
+def test_lost_consent_stops_the_sound_and_is_told() -> None:
+    """The agent's own time is tests/ice/test_consent.py's; here the loop's clock jumps."""
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        here, there = (open_port("127.0.0.1", range(20_000, 24_000)) for _ in range(2))
+        moves: list[MediaSession] = []
+        heard: list[MediaEvent] = []
+        paths = Paths(lambda _call, moved: moves.append(moved), heard.append)
+        theirs = Paths(lambda _call, _moved: None, unheard)
+        offset_s = 0.0
+        now = loop.time
+        loop.time = lambda: now() + offset_s  # type: ignore[method-assign]
+        local, remote = (local_candidates("127.0.0.1", port.rtp_port, None) for port in (here, there))
+        full = IceSession(ICE.ours, ICE.theirs, is_lite=False, is_controlling=True, local=local, remote=remote)
+        theirs.start("c", there, AGREED._replace(ice=IceSession(ICE.theirs, ICE.ours)))
+        paths.start("c", here, AGREED._replace(ice=full))
+        loop.add_reader(there.rtp_fd, deliver, there, theirs)
+        loop.add_reader(here.rtp_fd, deliver, here, paths)
+        async with asyncio.timeout(60):
+            while not moves:
+                await asyncio.sleep(0)
+            loop.remove_reader(there.rtp_fd)  # the phone is gone
+            while not heard:
+                offset_s += 1.0
+                await asyncio.sleep(0)
+        assert (moves[0].remote_host, moves[-1].remote_host) == ("127.0.0.1", "0.0.0.0")
+        assert moves[-1].remote_is_null
+        assert [type(event) for event in heard] == [ConsentLost]
+        for port, each in ((here, paths), (there, theirs)):
+            loop.remove_reader(port.rtp_fd)
+            each.stop("c")
+            port.close()
+
+    asyncio.run(story())

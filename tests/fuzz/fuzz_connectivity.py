@@ -38,7 +38,8 @@ def one_input(data: bytes) -> None:
 
 def converse(data: bytes) -> None:
     """A script for a full agent: each piece is answered to a check of its own, or sent as one, from one of a few addresses."""
-    agent = IceAgent(FULL._replace(is_controlling=bool(data[:1] > b"\x80")), transaction_id=lambda: bytes(12), tie_breaker=lambda: 1 << 63)
+    session = FULL._replace(is_controlling=bool(data[:1] > b"\x80"))
+    agent = IceAgent(session, transaction_id=lambda: bytes(12), tie_breaker=lambda: 1 << 63, chance=lambda: 0.5)
     agent.start(0.0)
     now, at = 0.0, 1
     while at + 3 < len(data):
@@ -55,14 +56,15 @@ def converse(data: bytes) -> None:
         assert len(agent._tries) <= TRIES_MAX
         now, at = now + 0.02, at + 3 + length
     deadline = agent.next_deadline()
-    for _ in range(400):  # nothing goes on for ever but the sign of life
-        if deadline is None or deadline > 1000:
+    for _ in range(400):  # nothing goes on for ever without the other side's consent
+        if deadline is None:
             break
         agent.handle_timer(deadline)
         agent.take_effects()
         later = agent.next_deadline()
         assert later is None or later > deadline, "the timer makes progress"
         deadline = later
+    assert deadline is None
 
 
 def seeds() -> list[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import NamedTuple
 
-from firmware.ice.agent import Effect, IceAgent, NoWay, Send, Use
+from firmware.ice.agent import Effect, IceAgent, NoConsent, NoWay, Send, Use
 from firmware.sdp.ice import Candidate, IceCredentials, IceSession, Kind, local_candidates
 from firmware.stun.attributes import Address
 
@@ -31,6 +31,7 @@ class Side:
         self.handle = handle
         self.used: list[Use] = []
         self.has_no_way = False
+        self.lost_at_s: list[float] = []
 
 
 class Network:
@@ -62,6 +63,8 @@ class Network:
                     side.used.append(effect)
                 case NoWay():
                     side.has_no_way = True
+                case NoConsent():
+                    side.lost_at_s.append(self.now)
 
     def _send(self, source: Address, to: Address, datagram: bytes) -> None:
         translator = self.translators.get(source)
@@ -123,7 +126,7 @@ def sessions(
 
 def agent_of(session: IceSession, seed: int) -> IceAgent:
     chance = random.Random(seed)
-    return IceAgent(session, transaction_id=lambda: chance.randbytes(12), tie_breaker=lambda: chance.getrandbits(64))
+    return IceAgent(session, transaction_id=lambda: chance.randbytes(12), tie_breaker=lambda: chance.getrandbits(64), chance=chance.random)
 
 
 def side_of(address: Address, agent: IceAgent) -> Side:

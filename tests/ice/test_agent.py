@@ -6,49 +6,16 @@ import random
 
 import pytest
 
-from firmware.ice.agent import KEEP_ALIVE_S, PAIRS_MAX, TRIES_MAX, Effect, IceAgent, NoWay, Send, Use
+from firmware.ice.agent import PAIRS_MAX, TRIES_MAX, Effect, NoWay, Send, Use
 from firmware.ice.check import PEER_PRIORITY, request
 from firmware.ice.lite import judge
-from firmware.sdp.ice import Candidate, IceSession, Kind
+from firmware.sdp.ice import Candidate, Kind
 from firmware.stun.attributes import Address, xor_mapped_address
-from firmware.stun.message import BINDING_INDICATION, BINDING_SUCCESS, message, parse
+from firmware.stun.message import BINDING_SUCCESS, message, parse
 from tests.ice.network import Network, Side, Translator, agent_of, host, relayed, sessions, side_of
+from tests.ice.talk import DOOR, PHONE, Talk, final
 
-DOOR, PHONE = ("192.168.1.5", 10_000), ("10.0.0.7", 4000)
 DOOR_OUTSIDE, PHONE_OUTSIDE = ("198.51.100.1", 20_000), ("203.0.113.9", 30_000)
-
-
-class Talk:
-    """A door and a phone that have exchanged descriptions."""
-
-    def __init__(self, door: IceSession, phone: IceSession, network: Network | None = None) -> None:
-        self.net = network or Network()
-        self.agents: dict[Address, IceAgent] = {}
-        self.door = self._side(door, 1)
-        self.phone = self._side(phone, 2)
-
-    def _side(self, session: IceSession, seed: int) -> Side:
-        address = session.local[0].host, session.local[0].port
-        agent = self.agents[address] = agent_of(session, seed)
-        side = side_of(address, agent)
-        self.net.place(side)
-        return side
-
-    def begin(self, *, phone_after_s: float = 0.0, until_s: float = 5.0) -> None:
-        self._start(self.door)
-        if phone_after_s:
-            self.net.run({DOOR: self.agents[DOOR]}, phone_after_s)
-        self._start(self.phone)
-        self.net.run(self.agents, until_s)
-
-    def _start(self, side: Side) -> None:
-        agent = self.agents[side.address]
-        agent.start(self.net.now)
-        self.net.do(side, agent.take_effects())
-
-
-def final(side: Side) -> list[Address]:
-    return [use.remote for use in side.used if use.is_final]
 
 
 @pytest.mark.parametrize("door_controls", [True, False])
@@ -170,15 +137,6 @@ def test_a_way_that_opens_late_is_still_found() -> None:
     talk.net.do(talk.door, talk.door.handle(check, PHONE, talk.net.now))
     talk.net.run(talk.agents, 80)
     assert final(talk.door) == [PHONE]
-
-
-def test_the_agreed_way_is_kept_open() -> None:
-    talk = Talk(*sessions(host(DOOR), host(PHONE)))
-    talk.begin()
-    talk.net.carried.clear()
-    talk.net.run(talk.agents, 5 + 4 * KEEP_ALIVE_S)
-    kinds = [parse(datagram) for source, _, datagram in talk.net.carried if source == DOOR]
-    assert [each.kind for each in kinds if each is not None] == [BINDING_INDICATION] * 4
 
 
 def test_checks_leave_one_after_the_other() -> None:
