@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.errors import RemoteProtocolError
+from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMU
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.direction import Direction
@@ -14,6 +15,7 @@ from firmware.sip.events import Hop, Transport
 from firmware.sip.headers import Via
 from firmware.sip.usage.negotiation import Negotiation, Standpoint, Wish
 
+IDS = SeededIds(1)
 CLEAR, SECURE = Standpoint("192.0.2.1"), Standpoint("192.0.2.1", is_secure=True)
 
 
@@ -23,7 +25,7 @@ def side(first_octet: int, encryption: Encryption = Encryption.OPTIONAL) -> Loca
 
 
 def call(standpoint: Standpoint, theirs: Encryption = Encryption.OPTIONAL) -> tuple[Negotiation, Negotiation]:
-    caller, callee = Negotiation(side(1)), Negotiation(side(2, theirs))
+    caller, callee = Negotiation(side(1), IDS), Negotiation(side(2, theirs), IDS)
     caller.accept(callee.answer(caller.offer(caller.wish, standpoint), standpoint)[0])
     return caller, callee
 
@@ -68,7 +70,7 @@ def test_new_keys_in_a_re_invite_are_taken() -> None:
 @pytest.mark.parametrize("standpoint", [SECURE, CLEAR])
 def test_what_began_encrypted_is_not_taken_down_to_plain(standpoint: Standpoint) -> None:
     _, callee = call(SECURE)
-    plain = Negotiation(side(1, Encryption.OFF)).offer(Wish(side(1, Encryption.OFF), Direction.SENDRECV), CLEAR)
+    plain = Negotiation(side(1, Encryption.OFF), IDS).offer(Wish(side(1, Encryption.OFF), Direction.SENDRECV), CLEAR)
     before = callee.agreed
     with pytest.raises(RemoteProtocolError) as refused:
         callee.answer(plain, standpoint)

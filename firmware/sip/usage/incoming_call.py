@@ -61,7 +61,9 @@ class UnansweredCall:
         self.endpoint = endpoint
         self.knowledge = knowledge
         self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source, is_proven=transaction.is_proven)
-        self.negotiation = Negotiation(LocalMedia(rtp_port=0, codecs=(), session_id=0))  # replaced when the program says what it can do
+        self.negotiation = Negotiation(
+            LocalMedia(rtp_port=0, codecs=(), session_id=0), endpoint.ids
+        )  # replaced when the program says what it can do
         self._key = key
         self._transaction = transaction
         self._takeover = takeover
@@ -322,7 +324,7 @@ class UnansweredCall:
 
     def _describe(self, media: LocalMedia) -> bytes:
         """Our answer to the INVITE's offer, or our offer when it made none (§13.3.1). Raises RemoteProtocolError."""
-        negotiation = Negotiation(media)
+        negotiation = Negotiation(media, self.endpoint.ids)
         standpoint = Standpoint.at(self._transaction.source)
         offer = body_of(self._transaction.request)
         body = negotiation.offer(negotiation.wish, standpoint) if offer is None else negotiation.answer(offer, standpoint)[0]

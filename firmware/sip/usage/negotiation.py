@@ -9,10 +9,12 @@ from copy import copy
 from typing import NamedTuple
 
 from firmware.errors import RemoteProtocolError
+from firmware.ids import IdSource
 from firmware.kind import kind
 from firmware.sdp.address import is_private
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
+from firmware.sdp.ice import IceCredentials
 from firmware.sdp.offer_answer import LocalMedia, MediaSession, make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake
 from firmware.sip.headers import Via
@@ -67,7 +69,8 @@ class Task(NamedTuple):
 class Negotiation:
     """Offer/answer state of one call. Remote descriptions come as bytes; errors are RemoteProtocolError and leave the state as it was."""
 
-    def __init__(self, local: LocalMedia) -> None:
+    def __init__(self, local: LocalMedia, ids: IdSource) -> None:
+        self._ids = ids
         self.wish = Wish(local, Direction.SENDRECV)
         self.agreed: MediaSession | None = None
         self.local_host = ""  # our address as we last stated it
@@ -76,6 +79,7 @@ class Negotiation:
         self._offer: SessionDescription | None = None  # ours, while it is not answered
         self._offered = self.wish
         self._offered_local = local  # as offered, address included
+        self._agreed_local = local  # as it was when something was agreed
 
     def fork(self) -> Negotiation:
         """The same state once more: each early dialog of a forked INVITE answers the one offer by itself (RFC 6337 §3.1.1)."""
@@ -102,6 +106,9 @@ class Negotiation:
         """
         self.local_host, self._is_secure = standpoint.host, standpoint.is_secure
         self._offered_local = self._local(wish.local, standpoint)
+        if self._does_ice and self._offered_local.host != self._agreed_local.host:
+            # RFC 8839 §4.4.1.1.1: who changes where sound is to go must let ICE begin anew, which other credentials say.
+            self._offered_local = self._renewed(self._offered_local)
         offer = make_offer(self._offered_local, direction=wish.direction, previous=self._previous)
         self._offer = self._previous = offer
         self._offered = wish
@@ -123,17 +130,34 @@ class Negotiation:
         finally:
             self._offer = None
         self.wish = self._offered
-        self.agreed = session
+        self.agreed, self._agreed_local = session, self._offered_local
         return session
 
     def answer(self, offer: bytes, standpoint: Standpoint) -> tuple[bytes, MediaSession]:
         """Our answer to their offer. Raises RemoteProtocolError, with status 488 when nothing fits."""
-        local = self._local(self.wish.local, standpoint)
-        answer, session = make_answer(parse(offer), local, direction=self.wish.direction, previous=self._previous)
+        local, read = self._local(self.wish.local, standpoint), parse(offer)
+        answer, session = make_answer(read, local, direction=self.wish.direction, previous=self._previous)
+        if self._begins_anew(session):
+            # RFC 8839 §4.4.1.1.1, RFC 8445 §9: an offer with other credentials is answered with other ones of ours.
+            local = self._renewed(local)
+            answer, session = make_answer(read, local, direction=self.wish.direction, previous=self._previous)
         self.local_host, self._is_secure = standpoint.host, standpoint.is_secure
         self._previous = answer
-        self.agreed = session
+        self.agreed, self._agreed_local = session, local
         return answer.to_bytes(), session
+
+    @property
+    def _does_ice(self) -> bool:
+        return self.agreed is not None and self.agreed.ice is not None
+
+    def _begins_anew(self, session: MediaSession) -> bool:
+        """Whether what `session` agrees on is an ICE session that is not the one that runs."""
+        before = None if self.agreed is None else self.agreed.ice
+        return before is not None and session.ice is not None and session.ice.theirs != before.theirs
+
+    def _renewed(self, local: LocalMedia) -> LocalMedia:
+        """With other credentials for checks: RFC 8839 §5.4 wants 24 and 128 random bits at least."""
+        return local._replace(ice=IceCredentials(f"{self._ids.uint32():08x}", self._ids.nonce()))
 
     def _local(self, local: LocalMedia, standpoint: Standpoint) -> LocalMedia:
         protection = local.protection.over(is_secure=standpoint.is_secure)
@@ -141,7 +165,9 @@ class Negotiation:
             # What began encrypted stays so: a re-INVITE that takes encryption away is somebody in between.
             role = self.agreed.protection.is_client if isinstance(self.agreed.protection, Handshake) else None
             protection = protection._replace(encryption=Encryption.MANDATORY, is_client=role)
-        return local._replace(host=local.host or standpoint.host, protection=protection, states_mapped=not standpoint.is_near)
+        # RFC 8839 §4.4.1.1.2: as long as ICE does not begin anew, every description has the credentials that count.
+        ice = self._agreed_local.ice if self._does_ice else local.ice
+        return local._replace(host=local.host or standpoint.host, protection=protection, ice=ice, states_mapped=not standpoint.is_near)
 
 
 def body_of(message: Request | Response) -> bytes | None:

@@ -69,7 +69,7 @@ class OutgoingCall:
         self._command = command
         self._knowledge = knowledge
         self._phase = Phase.CALLING
-        self._negotiation = Negotiation(command.media)
+        self._negotiation = Negotiation(command.media, endpoint.ids)
         self._targets = Targets(command.target, endpoint.settings.redirects_max, endpoint.settings.targets_max)
         self._request = ClientRequest(endpoint, self, knowledge)
         self._call_id = endpoint.ids.call_id()
