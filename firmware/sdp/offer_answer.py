@@ -1,12 +1,14 @@
 """Offer and answer about one audio stream (RFC 3264): what we propose, what we reply, and what both have then agreed.
 
+A camera adds a second line, of which `firmware.sdp.video` knows; without one nobody loads it, and an offered picture is refused.
+
 Pure functions over descriptions. Who keeps a dialog keeps our last description too and passes it as `previous`: the version number,
 the order of m= lines and the payload numbers of a session follow from it (RFC 3264 §8).
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
 from firmware.kind import kind
@@ -30,6 +32,9 @@ from firmware.sdp.protection import (
     reply_to,
 )
 from firmware.sdp.remote_address import reports_to, usable_connection
+
+if TYPE_CHECKING:  # few doors have a camera
+    from firmware.sdp.video import LocalVideo, VideoSession
 
 PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES, *DTLS_PROFILES)
 XR_VOIP: Final = "voip-metrics"
@@ -69,6 +74,7 @@ class LocalMedia(NamedTuple):
     mapped: tuple[str, int] | None = None
     states_mapped: bool = False
     rtcp_xr: bool = False  # take and send the VoIP metrics of RFC 3611, where the other side does
+    video: LocalVideo | None = None  # what the camera sends; None: there is none
 
     @property
     def reflexive(self) -> tuple[str, int] | None:
@@ -111,6 +117,8 @@ class MediaSession(NamedTuple):
     protection: Agreed | None = None
     rtcp_xr: bool = False  # the other side takes VoIP metrics (RFC 3611 §5.1)
     ice: IceSession | None = None  # the other side checks ways, and nominates one: its address here is only a first guess
+    video: VideoSession | None = None  # None: no picture is agreed
+    no_picture: str = ""  # why there is none, where one was offered and a camera is there
 
     @property
     def remote_is_null(self) -> bool:
@@ -131,9 +139,9 @@ def make_offer(
         raise NoCommonMedia("the call must be encrypted, and keys may not be sent over signalling that is not")
     if previous is None:
         ours = _offered_line(local, profile, local.codecs, direction, ice=_offers_ice(local))
-        return _describe(local, (ours,), previous=None)
+        return _describe(local, (ours, *_offered_picture(local, direction)), previous=None)
     place = active_line(previous)
-    lines = [_refused(media) for media in previous.media]
+    lines = [_kept_picture(local, media, direction) or _refused(media) for media in previous.media]
     if place is None:
         # RFC 3264 §8.1: a new stream goes below the existing ones, or takes the slot of a disabled one.
         lines.append(_offered_line(local, profile, local.codecs, direction, ice=_offers_ice(local)))
@@ -173,9 +181,11 @@ def make_answer(
         lines[place] = _audio_line(
             local, media.protocol, picked, ours, (*reply.attributes, *_mux(mux), *_xr(xr), *_ice_reply(local, offer, media, ice))
         )
-        answer = _describe(local, tuple(lines), previous=previous, times=offer.times)
         session = _session(offer, media, local, send=picked, receive=heard_after_answer(common, picked), direction=ours)
-        return answer, _multiplexed(session._replace(protection=reply.agreed, rtcp_xr=xr, ice=ice), mux)
+        session = _multiplexed(session._replace(protection=reply.agreed, rtcp_xr=xr, ice=ice), mux)
+        if local.video is not None:
+            lines, session = _with_picture(offer, local, lines, session, direction)
+        return _describe(local, tuple(lines), previous=previous, times=offer.times), session
     raise NoCommonMedia(_why_none(offer, local))
 
 
@@ -204,12 +214,59 @@ def read_answer(offer: SessionDescription, answer: SessionDescription, local: Lo
     except ValueError as error:
         raise NoCommonMedia(str(error)) from None
     session = _session(answer, theirs, local, send=send, receive=heard_after_offer(offered, send), direction=direction)
-    return _multiplexed(session._replace(protection=agreed, rtcp_xr=local.rtcp_xr and _takes_xr(answer, theirs), ice=ice), mux)
+    session = _multiplexed(session._replace(protection=agreed, rtcp_xr=local.rtcp_xr and _takes_xr(answer, theirs), ice=ice), mux)
+    return session if local.video is None else _answered_picture(offer, answer, local, session)
 
 
 def active_line(description: SessionDescription) -> int | None:
     """The index of our audio line in a description that we made, None when every line is refused."""
     return next((i for i, media in enumerate(description.media) if media.kind == "audio" and media.port != 0), None)
+
+
+def _offered_picture(local: LocalMedia, direction: Direction) -> tuple[MediaDescription, ...]:
+    """The camera's line of a first offer. Under ICE there is none: only the sound's port answers checks."""
+    if local.video is None or _offers_ice(local):
+        return ()
+    from firmware.sdp.video import offered_video
+
+    line = offered_video(local, local.video, direction)
+    return () if line is None else (line,)
+
+
+def _kept_picture(local: LocalMedia, media: MediaDescription, direction: Direction) -> MediaDescription | None:
+    """The camera's line of a further offer, None for a line of another kind. What was refused stays so."""
+    if local.video is None or media.kind.lower() != "video" or media.port == 0:
+        return None
+    from firmware.sdp.video import repeated_video
+
+    return repeated_video(media, direction)
+
+
+def _with_picture(
+    offer: SessionDescription, local: LocalMedia, lines: list[MediaDescription], session: MediaSession, wish: Direction
+) -> tuple[list[MediaDescription], MediaSession]:
+    """An answer's `lines` with the first picture that the camera can send; every other one stays refused."""
+    from firmware.sdp.video import answered_video, why_no_video
+
+    for place, media in enumerate(offer.media):
+        taken = answered_video(offer, media, local, session, wish)
+        if taken is not None:
+            return [*lines[:place], taken[0], *lines[place + 1 :]], session._replace(video=taken[1])
+    if any(media.kind.lower() == "video" for media in offer.media):
+        session = session._replace(no_picture=why_no_video(offer, local))
+    return lines, session
+
+
+def _answered_picture(offer: SessionDescription, answer: SessionDescription, local: LocalMedia, session: MediaSession) -> MediaSession:
+    """RFC 3264 §6: the answer's line in the place of ours. An answer that has none there refuses the picture, not the call."""
+    from firmware.sdp.video import read_video, why_no_video
+
+    place = next((place for place, media in enumerate(offer.media) if media.kind == "video" and media.port != 0), None)
+    if place is None:
+        return session
+    theirs = answer.media[place] if place < len(answer.media) else None
+    video = None if theirs is None else read_video(offer, offer.media[place], answer, theirs, local, session)
+    return session._replace(video=video, no_picture="" if video is not None else why_no_video(answer, local))
 
 
 def _describe(

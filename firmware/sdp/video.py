@@ -1,0 +1,282 @@
+"""Offer and answer about the picture of the camera: H.264, which we send and never receive (RFC 3264, RFC 6184 §8.2.2).
+
+The picture is an extra. A line that cannot be agreed on is refused with port 0, and the call goes on with its sound; nothing here raises.
+It is never less protected than the sound beside it, and it knows the keys of the session description alone (RFC 4568): beside a DTLS
+handshake or under ICE there is no picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from firmware.kind import kind
+from firmware.sdp.codec import codecs_of
+from firmware.sdp.crypto import SrtpKey
+from firmware.sdp.description import Attribute, MediaDescription, SessionDescription
+from firmware.sdp.direction import Direction, stated_direction
+from firmware.sdp.h264 import BASELINE, CLOCK_RATE_HZ, CONSTRAINED, ENCODING, H264Format, Picture, parse_h264
+from firmware.sdp.protection import (
+    PLAIN_PROFILES,
+    SDES_PROFILES,
+    Method,
+    Protection,
+    SharedKeys,
+    offered_attributes,
+    offered_profile,
+    read_reply,
+    reply_to,
+)
+from firmware.sdp.remote_address import reports_to, usable_connection
+
+if TYPE_CHECKING:
+    from firmware.sdp.offer_answer import LocalMedia, MediaSession
+
+PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES)
+# RFC 6184 §8.2.2: each packetization mode is a format of its own. Fragments (mode 1) first, since a key frame exceeds a datagram.
+PAYLOAD_TYPES: Final = {1: 105, 0: 106}
+FEEDBACK: Final = ("nack pli", "ccm fir")  # RFC 4585 §4.2, RFC 5104 §7.1: what of it we heed
+OVERHEAD_KBPS: Final = 30  # IP, UDP and RTP headers, and reports, of a hundred packets a second, which b=AS counts and b=TIAS does not
+LEAST_KBPS: Final = 32  # a stream of less is no picture: who asks for less gets none
+
+
+@kind
+class LocalVideo(NamedTuple):
+    """What our camera sends, and where its stream has its port. `keys` are its own: a key never serves two streams (RFC 3711 §9.1)."""
+
+    rtp_port: int
+    picture: Picture
+    keys: tuple[SrtpKey, ...] = ()
+
+
+@kind
+class VideoSession(NamedTuple):
+    """What both sides agreed on for the picture. `sends` is false on hold, and while the other side does not want to see."""
+
+    local_port: int
+    remote_host: str
+    remote_rtp_port: int
+    remote_rtcp_host: str
+    remote_rtcp_port: int
+    payload_type: int
+    packetization_mode: int
+    bitrate_kbps: int
+    sends: bool
+    keys: SharedKeys | None = None
+
+
+class _Choice(NamedTuple):
+    """A payload type of the other side's that fits the camera."""
+
+    payload_type: int
+    format: H264Format
+
+
+def offered_video(local: LocalMedia, video: LocalVideo, wish: Direction) -> MediaDescription | None:
+    """The line of a first offer; None when the picture could not be protected as the sound is. `wish` is that of the sound."""
+    protection = _protection(local, video)
+    profile = offered_profile(protection)
+    if profile is None:
+        return None
+    level = video.picture.level()
+    attributes: list[Attribute] = []
+    for mode, payload_type in PAYLOAD_TYPES.items():
+        # §8.2.2: for what is sent only, profile and level say what the stream is.
+        offered = H264Format(packetization_mode=mode, profile=BASELINE, constraints=CONSTRAINED, level=level, asymmetry=True)
+        attributes += _format(payload_type, offered)
+    attributes += [("rtcp-fb", f"* {kind_of}") for kind_of in FEEDBACK]
+    attributes += [(_direction(wish).value, None), *offered_attributes(protection, profile), *_mux(local.rtcp_mux)]
+    return MediaDescription(
+        kind="video",
+        port=video.rtp_port,
+        protocol=profile,
+        formats=tuple(str(payload_type) for payload_type in PAYLOAD_TYPES.values()),
+        bandwidths=_bandwidths(video.picture.bitrate_kbps),
+        attributes=tuple(attributes),
+    )
+
+
+def repeated_video(kept: MediaDescription, wish: Direction) -> MediaDescription:
+    """The line of a further offer: what it was, in the direction that is wished now (RFC 3264 §8)."""
+    directions = {direction.value for direction in Direction}
+    attributes = tuple((_direction(wish).value, None) if name in directions else (name, value) for name, value in kept.attributes)
+    return kept._replace(attributes=attributes)
+
+
+def answered_video(
+    offer: SessionDescription, media: MediaDescription, local: LocalMedia, sound: MediaSession, wish: Direction
+) -> tuple[MediaDescription, VideoSession] | None:
+    """Our line and what it agrees on; None when theirs has to be refused. `sound` is what is agreed for the audio beside it,
+    `wish` its direction as we want it."""
+    video = local.video
+    if video is None or not _usable(offer, media, local) or sound.ice is not None:
+        return None
+    choice = _choose(media, video.picture)
+    reply = reply_to(offer, media, _protection(local, video))
+    if choice is None or reply is None or _is_weaker(reply.agreed, sound):
+        return None
+    ours = _direction(wish if sound.direction.sends else Direction.INACTIVE).met_by(stated_direction(offer, media))
+    mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
+    bitrate_kbps = _bitrate(media, choice.format, video.picture)
+    if bitrate_kbps < LEAST_KBPS:
+        return None
+    attributes = [*_format(choice.payload_type, _answered(choice.format, video.picture)), *_feedback(media, choice.payload_type)]
+    line = MediaDescription(
+        kind="video",
+        port=video.rtp_port,
+        protocol=media.protocol,
+        formats=(str(choice.payload_type),),
+        bandwidths=_bandwidths(bitrate_kbps),
+        attributes=(*attributes, (ours.value, None), *reply.attributes, *_mux(mux)),
+    )
+    keys = reply.agreed if isinstance(reply.agreed, SharedKeys) else None
+    return line, _session(offer, media, video, choice, sends=ours.sends, mux=mux, keys=keys)
+
+
+def read_video(
+    offer: SessionDescription,
+    ours: MediaDescription,
+    answer: SessionDescription,
+    theirs: MediaDescription,
+    local: LocalMedia,
+    sound: MediaSession,
+) -> VideoSession | None:
+    """What their answer makes of our line; None when they refuse it, or agree to what we may not send."""
+    video = local.video
+    if video is None or not _usable(answer, theirs, local):
+        return None
+    choice = _choose(theirs, video.picture)
+    try:
+        agreed = read_reply(ours, answer, theirs, _protection(local, video))
+    except ValueError:
+        return None
+    if choice is None or _is_weaker(agreed, sound) or _bitrate(theirs, choice.format, video.picture) < LEAST_KBPS:
+        return None
+    direction = stated_direction(offer, ours).met_by(stated_direction(answer, theirs))
+    mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
+    keys = agreed if isinstance(agreed, SharedKeys) else None
+    return _session(answer, theirs, video, choice, sends=direction.sends and sound.direction.sends, mux=mux, keys=keys)
+
+
+def why_no_video(description: SessionDescription, local: LocalMedia) -> str:
+    """One sentence for the log: why the other side's description, which has a video line, leads to no picture."""
+    lines = [media for media in description.media if media.kind.lower() == "video" and media.port != 0]
+    if not lines:
+        return "the other side does not want to see"
+    formats = [each for media in lines for each in _formats(media)]
+    if not formats:
+        return "the other side shows no H.264 that a Constrained Baseline stream fits into"
+    assert local.video is not None, "asked for a camera"
+    picture = local.video.picture
+    if not any(each.format.bears(picture) for each in formats):
+        most = max(str(each.format.level) for each in formats)
+        return f"the other side takes H.264 up to level {most}, and {picture.width}x{picture.height} at {picture.fps} frames needs more"
+    return "the picture could not be protected or addressed as the sound is"
+
+
+def _usable(description: SessionDescription, media: MediaDescription, local: LocalMedia) -> bool:
+    if media.kind.lower() != "video" or media.port == 0 or media.protocol.upper() not in PROFILES:
+        return False
+    connection = usable_connection(description, media, is_ipv6_wanted=":" in local.host)
+    return connection is not None
+
+
+def _protection(local: LocalMedia, video: LocalVideo) -> Protection:
+    """How the picture may be encrypted: as the sound, with keys of its own in the description, or not at all."""
+    by_description = Method.SDES in local.protection.methods
+    return local.protection._replace(
+        methods=(Method.SDES,) if by_description else (), keys=video.keys if by_description else (), fingerprint=None
+    )
+
+
+def _is_weaker(agreed: object | None, sound: MediaSession) -> bool:
+    return agreed is None and sound.protection is not None
+
+
+def _direction(wish: Direction) -> Direction:
+    """We have no screen. A wish that stops a direction of the sound is a hold (RFC 3264 §8.4), and stops the picture."""
+    return Direction.SENDONLY if wish is Direction.SENDRECV else Direction.INACTIVE
+
+
+def _choose(media: MediaDescription, picture: Picture) -> _Choice | None:
+    """Of the formats that the camera's stream fits, the one that splits large frames, and of these the first."""
+    fitting = [each for each in _formats(media) if each.format.bears(picture)]
+    return max(fitting, key=lambda each: (each.format.packetization_mode, each.format.profile == BASELINE), default=None)
+
+
+def _formats(media: MediaDescription) -> list[_Choice]:
+    out: list[_Choice] = []
+    for codec in codecs_of(media):
+        if codec.name.upper() != ENCODING or codec.clock_rate_hz != CLOCK_RATE_HZ:
+            continue
+        stated = parse_h264(codec.fmtp)
+        # Mode 2 is for streams whose frames are sent out of their order (§5.4); nobody who talks asks for it.
+        if stated is not None and stated.packetization_mode in PAYLOAD_TYPES and stated.takes_baseline:
+            out.append(_Choice(codec.payload_type, stated))
+    return out
+
+
+def _answered(theirs: H264Format, picture: Picture) -> H264Format:
+    """§8.2.2: profile and mode as offered; the level may be another one, and says what the stream is."""
+    level = picture.level() if theirs.level is None else min(picture.level(), theirs.level, key=lambda each: each.idc)
+    return theirs._replace(level=level)
+
+
+def _format(payload_type: int, stated: H264Format) -> list[Attribute]:
+    return [("rtpmap", f"{payload_type} {ENCODING}/{CLOCK_RATE_HZ}"), ("fmtp", f"{payload_type} {stated.fmtp()}")]
+
+
+def _feedback(media: MediaDescription, payload_type: int) -> list[Attribute]:
+    """RFC 4585 §4.2: the answer repeats of the offer's feedback what it will heed."""
+    asked = {" ".join(value.split()).lower() for value in media.attribute_values("rtcp-fb")}
+    return [("rtcp-fb", f"{of} {what}") for of in ("*", str(payload_type)) for what in FEEDBACK if f"{of} {what}" in asked]
+
+
+def _bandwidths(kbps: int) -> tuple[str, ...]:
+    """With and without the headers (RFC 8866 §5.8, RFC 3890 §6.2.2)."""
+    return (f"AS:{kbps + OVERHEAD_KBPS}", f"TIAS:{kbps * 1000}")
+
+
+def _bitrate(media: MediaDescription, stated: H264Format, picture: Picture) -> int:
+    """What the receiver bears, at most what the camera is set to: by its b= lines and its level."""
+    most = [picture.bitrate_kbps]
+    if stated.level is not None:
+        most.append(stated.level.kilobits)
+    for line in media.bandwidths:
+        name, _, number = line.partition(":")
+        if number.isascii() and number.isdecimal() and len(number) <= 12:
+            if name.upper() == "AS":
+                most.append(int(number) - OVERHEAD_KBPS)
+            elif name.upper() == "TIAS":
+                most.append(int(number) // 1000)
+    return min(most)
+
+
+def _mux(wanted: bool) -> tuple[Attribute, ...]:
+    return (("rtcp-mux", None),) if wanted else ()
+
+
+def _session(
+    remote: SessionDescription,
+    media: MediaDescription,
+    video: LocalVideo,
+    choice: _Choice,
+    *,
+    sends: bool,
+    mux: bool,
+    keys: SharedKeys | None,
+) -> VideoSession:
+    connection = remote.connection_of(media)
+    assert connection is not None, "a usable line has an address"
+    rtcp = (connection.host, media.port) if mux else reports_to(media, connection.host)
+    return VideoSession(
+        local_port=video.rtp_port,
+        remote_host=connection.host,
+        remote_rtp_port=media.port,
+        remote_rtcp_host=rtcp[0],
+        remote_rtcp_port=rtcp[1],
+        payload_type=choice.payload_type,
+        packetization_mode=choice.format.packetization_mode,
+        bitrate_kbps=_bitrate(media, choice.format, video.picture),
+        sends=sends,
+        keys=keys,
+    )
