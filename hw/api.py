@@ -197,6 +197,43 @@ class SoundCard(Protocol):
     def counters(self) -> SoundCounters: ...
 
 
+class CodedPicture(NamedTuple):
+    """One picture of H.264: its NAL units in order, without start codes. `is_key`: it can be decoded without any before it.
+
+    `at_ns` is a `time.monotonic_ns()` reading taken when its first byte came out of the encoder.
+    """
+
+    units: tuple[bytes, ...]
+    at_ns: int
+    is_key: bool
+
+
+class Camera(Protocol):
+    """The panel's camera. While nobody watches, the device is closed and no process of its runs."""
+
+    def start(self, show: Callable[[CodedPicture], None], bitrate_kbps: int) -> None:
+        """Open the camera and give each picture to `show`, on a thread of the driver, until `stop`; the first one is a key picture.
+
+        A camera that is gone is a `DeviceFault` and is tried again by and by; nothing is raised.
+        """
+        ...
+
+    def request_keyframe(self) -> None:
+        """Somebody has lost a picture: the next one should need no other. An encoder that cannot be asked makes one soon by itself."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """One JPEG; blocks for as long as the camera needs, some seconds at most. Allowed while it runs, if the driver can.
+
+        Raises HardwareError.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Close the camera. Allowed in any state; never waits."""
+        ...
+
+
 class Board(Protocol):
     """Everything screwed to the wall."""
 

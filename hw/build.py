@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hw.api import HardwareError, Lamp, Relay, Sink
-from hw.settings import BoardSettings, ReaderKind
+from hw.api import Camera, HardwareError, Lamp, Relay, Sink
+from hw.settings import BoardSettings, CameraKind, CameraSettings, ReaderKind
 from hw.sound import HealingSound
 
 if TYPE_CHECKING:
@@ -62,6 +62,20 @@ def build_board(settings: BoardSettings, *, pins: Callable[[], PinFactory] | Non
     from hw.alsa import open_duplex
 
     return WiredBoard(panel, _readers(settings), HealingSound(settings.sound, open_duplex))
+
+
+def build_camera(settings: CameraSettings, sink: Sink) -> Camera:
+    """The camera, which nothing opens yet; `sink` learns when it is gone. Raises HardwareError for a file that cannot be played."""
+    if settings.kind is CameraKind.FILE:
+        from pathlib import Path
+
+        from hw.camera_file import FileCamera
+
+        return FileCamera(Path(settings.device), fps=settings.fps)
+    from hw.camera import ProcessCamera, RpicamPrograms, V4l2Programs, installed
+
+    programs = RpicamPrograms if settings.kind is CameraKind.RPICAM else V4l2Programs
+    return ProcessCamera(programs(settings, installed), sink)
 
 
 def build_simulated(settings: BoardSettings) -> SimulatedBoard:

@@ -142,3 +142,27 @@ class BoardSettings(NamedTuple):
     wiegand: tuple[WiegandSettings, ...] = ()
     keypads: tuple[KeypadSettings, ...] = ()
     sound: SoundSettings = SoundSettings()
+
+
+class CameraKind(Enum):
+    """Who takes pictures."""
+
+    RPICAM = "rpicam"
+    V4L2 = "v4l2"
+    FILE = "file"
+
+
+class CameraSettings(NamedTuple):
+    """A camera. `device` is the number of a Raspberry Pi's camera (`0`), a device (`/dev/video0`), or a file of H.264 that is played.
+
+    `width` and `height` in pixels; `keyframe_s` is how often a picture comes that needs no other, hence how long somebody who has
+    lost one waits.
+    """
+
+    kind: CameraKind
+    device: str
+    width: int = 640
+    height: int = 480
+    fps: int = 15
+    bitrate_kbps: int = 600
+    keyframe_s: float = 1.0
