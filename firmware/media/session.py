@@ -46,19 +46,27 @@ class MediaPort:
         return -1 if self._rtcp is None else self._rtcp.fileno()
 
     def send(self, datagram: bytes, to: tuple[str, int]) -> None:
-        """Send what is no media from the RTP port. What the system does not take is lost, as on every way."""
+        """Send what is no sound from the RTP port. What the system does not take is lost, as on every way."""
+        self._send(self._rtp, datagram, to)
+
+    def send_report(self, datagram: bytes, to: tuple[str, int]) -> None:
+        """The same from the RTCP port."""
+        if self._rtcp is not None:
+            self._send(self._rtcp, datagram, to)
+
+    def receive(self) -> tuple[bytes, tuple[str, int]] | None:
+        """What waits at the RTP port and who sent it; None when nothing does. While sound streams, the core alone reads."""
+        return _received(self._rtp)
+
+    def receive_report(self) -> tuple[bytes, tuple[str, int]] | None:
+        """The same of the RTCP port."""
+        return None if self._rtcp is None else _received(self._rtcp)
+
+    def _send(self, opened: socket.socket, datagram: bytes, to: tuple[str, int]) -> None:
         host, port = to
         mapped = f"::ffff:{host}" if self.family == socket.AF_INET6 and ":" not in host else host
         with contextlib.suppress(OSError):
-            self._rtp.sendto(datagram, (mapped, port))
-
-    def receive(self) -> tuple[bytes, tuple[str, int]] | None:
-        """What waits at the RTP port and who sent it; None when nothing does. Only before a stream runs: then the core reads."""
-        try:
-            datagram, source = self._rtp.recvfrom(DATAGRAM_MAX)
-        except OSError:
-            return None
-        return datagram, (source[0].removeprefix("::ffff:"), source[1])
+            opened.sendto(datagram, (mapped, port))
 
     def keep(self, keeper: Callable[[], None]) -> None:
         """Somebody reads the port until it is handed over or closed; then `keeper` is called, once, and must stop."""
@@ -76,6 +84,14 @@ class MediaPort:
         self._rtp.close()
         if self._rtcp is not None:
             self._rtcp.close()
+
+
+def _received(opened: socket.socket) -> tuple[bytes, tuple[str, int]] | None:
+    try:
+        datagram, source = opened.recvfrom(DATAGRAM_MAX)
+    except OSError:
+        return None
+    return datagram, (source[0].removeprefix("::ffff:"), source[1])
 
 
 def open_port(bind_host: str, ports: range, *, dscp: int = DSCP_EXPEDITED) -> MediaPort:
