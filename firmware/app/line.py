@@ -81,6 +81,11 @@ class SipLine:
     def port(self) -> int:
         return self._runner.local_port
 
+    @property
+    def ports(self) -> frozenset[int]:
+        """Those of every transport; known after `start`."""
+        return frozenset(self._runner.ports.values())
+
     async def start(self) -> None:
         """Open the sockets and begin to register every account. Raises TransportError when the port is taken."""
         await self._runner.start()

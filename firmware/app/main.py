@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from firmware.app import logs
 from firmware.app.line import SipLine
 from firmware.app.notify import Notifier, watchdog_interval_s
+from firmware.app.signals import Signals, hold_reload
 from firmware.config.load import load
 from firmware.config.schema import Settings
 from firmware.errors import PorteroError
@@ -25,6 +26,7 @@ from firmware.ids import SystemIds
 if TYPE_CHECKING:
     from firmware.app.control.server import ControlServer
     from firmware.app.outlets.opened import Outlets
+    from firmware.app.reload import Reload
     from firmware.app.station import Station
     from hw.api import Board
 
@@ -74,8 +76,9 @@ class Run:
         control = await self._control(station)
         outlets = await self._outlets(station)
         station.add_observer(lambda _at_s, event: self._show_status(station, event))
-        station.add_observer(lambda _at_s, event: self._heed_order(station, event))
-        self._heed_signals(station)
+        reload = self._reload(station, line)
+        station.add_observer(lambda _at_s, event: self._heed_order(station, event, reload))
+        signals = self._signals(station, reload)
         interval_s = watchdog_interval_s(os.environ)
         watchdog = Watchdog(self._notifier, interval_s or 0.0, station.vitals, time.monotonic_ns)
         if interval_s is not None:
@@ -96,6 +99,7 @@ class Run:
             await outlets.close()
         await control.close()
         await station.stop()
+        signals.close()
         return EXIT_OK if station.failed is None else EXIT_FAILED
 
     def _board(self) -> Board:
@@ -152,30 +156,27 @@ class Run:
         await outlets.start()
         return outlets
 
-    def _heed_signals(self, station: Station) -> None:
-        """Plainly: the loop's own `add_signal_handler` loads `inspect` to see that no handler is a coroutine, half a megabyte for good."""
-        wake = station.loop.call_soon_threadsafe
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: wake(station.ended.set))
-        signal.signal(signal.SIGHUP, lambda *_: wake(self._reload, station))
+    def _reload(self, station: Station, line: SipLine) -> Reload:
+        from firmware.app.reload import Reload
 
-    def _reload(self, station: Station) -> None:
-        """A changed configuration begins a new life of the same process; one with mistakes is named and ignored."""
-        try:
-            settings = load(self._options.config)
-        except PorteroError as error:
-            log.error("not reloaded:\n%s", error)
-            return
-        if settings._replace(warnings=()) == Settings():
-            # Whoever saves a file empties it first, and a full disk leaves it so: a door that rings nobody is nobody's wish.
-            log.error("not reloaded: %s says nothing", self._options.config)
-            return
-        log.info("reloading %s", self._options.config)
-        self.again = True
-        self._notifier.reloading()
-        station.ended.set()
+        def begin() -> None:
+            if station.ended.is_set():  # whoever wants the end has it
+                return
+            log.info("reloading %s", self._options.config)
+            self.again = True
+            self._notifier.reloading()
+            station.ended.set()
 
-    def _heed_order(self, station: Station, event: object) -> None:
+        return Reload(self._options.config, line.ports, begin)
+
+    def _signals(self, station: Station, reload: Reload) -> Signals:
+        def end() -> None:
+            self.again = False
+            station.ended.set()
+
+        return Signals({signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload.ask})
+
+    def _heed_order(self, station: Station, event: object, reload: Reload) -> None:
         """A registrar that sends `check-sync` wants the settings read anew; a call that runs is worth more."""
         from firmware.door.state import Idle
         from firmware.sip.notices import ResyncRequested
@@ -183,7 +184,7 @@ class Run:
         if not isinstance(event, ResyncRequested):
             return
         if isinstance(station.bridge.state.call, Idle):
-            self._reload(station)
+            reload.ask()
         else:
             log.warning("account %s asks for a new start; not during a call", event.account)
 
@@ -205,6 +206,7 @@ def status_line(station: Station) -> str:
 
 def run(options: RunOptions) -> int:
     """Run the daemon until it is told to stop; the exit code. Returns EXIT_CONFIG when the configuration has mistakes."""
+    hold_reload()
     logs.set_up(os.environ, level=options.log_level)
     try:
         settings = load(options.config)

@@ -26,6 +26,7 @@ path = "{folder}/journal.db"
 socket = "{folder}/control"
 """
 WATCHDOG_US = "800000"  # a beat in 0.4 s: the kernel keeps ten for whoever is too busy to listen, and drops what comes then
+ENDED = (0, -signal.SIGTERM)  # the latter between two lives
 
 
 class Manager:
@@ -112,6 +113,37 @@ def test_a_reload_begins_anew_in_the_same_process(manager: Manager, tmp_path: Pa
     assert f"ready on SIP port {port}" in daemon.log
     daemon.send(signal.SIGINT)
     assert daemon.exit_code() == 0
+
+
+def test_a_port_that_is_taken_is_not_reloaded_until_it_is_free(manager: Manager, tmp_path: Path) -> None:
+    daemon = manager.start()
+    manager.told("READY=1")
+    with socket.socket() as taken:
+        port = free_port()
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        manager.configure(tmp_path, port)
+        daemon.send(signal.SIGHUP)
+        daemon.until_said(f"not reloaded: TCP port {port} on 127.0.0.1 is taken by another program")
+    daemon.send(signal.SIGHUP)
+    manager.told("RELOADING=1")
+    manager.told("READY=1")
+    daemon.send(signal.SIGHUP)  # the port is its own by now
+    manager.told("RELOADING=1")
+    daemon.send(signal.SIGHUP)  # somewhere between two lives
+    manager.told("READY=1")
+    daemon.send(signal.SIGTERM)
+    assert daemon.exit_code() in ENDED
+
+
+def test_whoever_wants_the_end_has_it_though_others_want_a_reload(manager: Manager) -> None:
+    daemon = manager.start()
+    manager.told("READY=1")
+    daemon.send(signal.SIGSTOP)
+    daemon.send(signal.SIGHUP)
+    daemon.send(signal.SIGTERM)
+    daemon.send(signal.SIGCONT)
+    assert daemon.exit_code() in ENDED
 
 
 def test_a_port_that_is_taken_is_said_in_words(manager: Manager, tmp_path: Path) -> None:
