@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from firmware.app.call_stages import NO_SOUND, reason_header, stage_of_end
 from firmware.app.leg import Leg
@@ -32,6 +32,9 @@ from firmware.sip.notices import CallOrdered
 from firmware.sip.replaces import Join
 from firmware.sip.uri import Uri
 
+if TYPE_CHECKING:  # few doors have a camera
+    from firmware.sdp.video import LocalVideo
+
 log = logging.getLogger("portero.calls")
 
 WISHES_MAX = 8  # REFERs that wait for the door's word; as many as the user agent keeps
@@ -47,6 +50,14 @@ class CallSound(Protocol):
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None: ...
     def stop(self, call: str) -> None: ...
     def confer(self, *, joined: bool) -> None: ...
+
+
+class CallPicture(Protocol):
+    """What a leg needs of the camera; `app.pictures.Pictures` has it. Nothing is raised: a picture that is not to be had is no reason."""
+
+    def open(self, leg: str, protection: Protection) -> LocalVideo | None: ...
+    def show(self, leg: str, call: str, session: MediaSession) -> None: ...
+    def stop(self, leg: str) -> None: ...
 
 
 class Calls:
@@ -69,6 +80,7 @@ class Calls:
         rtcp_xr: bool = False,
         ice: Callable[[], IceCredentials | None] = lambda: None,
         ice_lite: bool = True,
+        picture: CallPicture | None = None,
     ) -> None:
         """`listed`: the targets of the configuration by address, user@host in lower case: their digits count after a transfer as well.
 
@@ -89,6 +101,7 @@ class Calls:
         self._rtcp_xr = rtcp_xr
         self._ice = ice
         self._ice_lite = ice_lite
+        self._picture = picture
         self._moves = 0
         self._asked = 0
         self._wishes: dict[door.CallName, TransferKey] = {}  # REFERs that become a call as soon as the door wants it
@@ -351,7 +364,8 @@ class Calls:
         leg.session = session
         if leg.streaming:
             relatch, leg.early = leg.early and not early, early
-            self._guard_sound(leg, lambda: self._sound.update(leg.sound, session, relatch=relatch))
+            if self._guard_sound(leg, lambda: self._sound.update(leg.sound, session, relatch=relatch)):
+                self._show(leg, session)
         elif leg.follows is None and not leg.ended_by_us and not (early and any(other.streaming for other in self._legs.values())):
             # Of several phones that send sound before they answer, the visitor hears the first.
             leg.early = early
@@ -384,17 +398,19 @@ class Calls:
         """Open the leg's port, and say what we can do there; the same again when it was said before. Raises MediaError."""
         if leg.media is None:
             leg.port = self._open_port()
+            protection = self._protection(leg.account)
             leg.media = LocalMedia(
                 rtp_port=leg.port.rtp_port,
                 codecs=self._codecs,
                 ptime_ms=self._ptime_ms,
                 session_id=self._session_id(),
-                protection=self._protection(leg.account),
+                protection=protection,
                 rtcp_mux=self._rtcp_mux,
                 rtcp_xr=self._rtcp_xr,
                 ice=self._ice(),
                 ice_lite=self._ice_lite,
                 mapped=leg.port.mapped,
+                video=None if self._picture is None else self._picture.open(leg.key, protection),
             )
         return leg.media
 
@@ -405,7 +421,12 @@ class Calls:
         if not self._guard_sound(leg, lambda: self._sound.start(leg.sound, port, session)):
             return False  # the port was still ours, and went with the leg
         leg.streaming, leg.port = True, None
+        self._show(leg, session)
         return True
+
+    def _show(self, leg: Leg, session: MediaSession) -> None:
+        if self._picture is not None:
+            self._picture.show(leg.key, leg.sound, session)
 
     def _guard_sound(self, leg: Leg, step: Callable[[], None]) -> bool:
         """A leg whose sound cannot be had is of no use to a visitor: it ends."""
@@ -426,6 +447,8 @@ class Calls:
 
     def _silence(self, leg: Leg) -> None:
         """Sound stops with the decision to end, not with the other side's consent to it."""
+        if self._picture is not None:
+            self._picture.stop(leg.key)
         if leg.streaming:
             leg.streaming = False
             self._sound.stop(leg.sound)

@@ -97,6 +97,10 @@ class SoundSystem:
         self.engine.update(call, placed, relatch=relatch)
         self.keyings.update(call, placed)
 
+    def cname(self, call: str) -> str:
+        """As `Engine.cname`."""
+        return self.engine.cname(call)
+
     def stop(self, call: str) -> None:
         self.keyings.stop(call)
         self._paths.stop(call)

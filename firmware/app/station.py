@@ -45,10 +45,12 @@ from firmware.media import events as media
 from firmware.sdp.codec_list import codec_list
 from firmware.sip import events as sip
 from firmware.sip.notices import RequestAnswered
-from hw.api import Board, HardwareEvent
+from hw.api import Board, HardwareError, HardwareEvent
 
-if TYPE_CHECKING:  # few doors announce
+if TYPE_CHECKING:  # few doors announce, or see
     from firmware.app.pages import Pages
+    from firmware.app.pictures import Pictures
+    from hw.api import Camera
 
 log = logging.getLogger("portero.station")
 
@@ -88,6 +90,8 @@ class Station:
         )
         self._ports = MediaPorts(settings, self.inbox.put)
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
+        self.camera = self._open_camera(settings)
+        self._pictures = self._seen_in_calls(settings, ids)
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
@@ -103,6 +107,7 @@ class Station:
             rtcp_xr=True,
             ice=lambda: ice_credentials(settings),
             ice_lite=settings.network.ice != "full",
+            picture=self._pictures,
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
@@ -118,6 +123,32 @@ class Station:
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
+
+    def _open_camera(self, settings: Settings) -> Camera | None:
+        """What takes pictures, for houses that want them. A camera that cannot be had is no reason not to ring."""
+        if settings.camera.source == "none":
+            return None
+        from firmware.app.wiring.camera import camera_settings
+        from hw.build import build_camera
+
+        try:
+            return build_camera(camera_settings(settings.camera), self.inbox.put)
+        except HardwareError as error:
+            log.error("no camera: %s", error)
+            self.inbox.put(door.HealthChanged(part="camera", working=False, detail=str(error)))
+            return None
+
+    def _seen_in_calls(self, settings: Settings, ids: IdSource) -> Pictures | None:
+        if self.camera is None or not settings.camera.in_calls:
+            return None
+        from firmware.app.pictures import Pictures
+        from firmware.app.wiring.camera import picture
+
+        pictures = Pictures(
+            self.camera, picture(settings.camera), open_port=self._ports.open_picture, ids=ids, name_of=lambda call: self.sound.cname(call)
+        )
+        self.add_observer(lambda _at_s, event: pictures.on_event(event))
+        return pictures
 
     def _keep_sound(self, settings: Settings) -> None:
         """Recordings, messages and announcements, for houses that want them."""
@@ -187,6 +218,8 @@ class Station:
         self._ports.close()
         if self.pages is not None:
             self.pages.close()
+        if self._pictures is not None:
+            self._pictures.close()
         with suppress(MediaError):  # a card that hangs: the process ends, and its thread with it
             self.sound.close()
         self.board.close()

@@ -43,6 +43,10 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.appliance import check_appliance
 
         check_appliance(settings, report)
+    if settings.camera.source != "none":
+        from firmware.config.camera import check_camera
+
+        check_camera(settings, report)
     if settings.paging:
         from firmware.config.paging import check_paging
 

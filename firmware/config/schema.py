@@ -15,6 +15,7 @@ from firmware.config.sections.account import Account
 from firmware.config.sections.appliance import Lan, System, Update, Wifi
 from firmware.config.sections.board import Button, Contact, Keypad, Lamp, Lock, Reader, Wiegand
 from firmware.config.sections.call import Call, Caller, Incoming
+from firmware.config.sections.camera import Camera
 from firmware.config.sections.kept import Journal, LeftMessages, Recording
 from firmware.config.sections.network import Network, Station, Tls
 from firmware.config.sections.outlets import Control, Login, Mqtt, Web, Webhook
@@ -28,6 +29,7 @@ __all__ = [
     "Button",
     "Call",
     "Caller",
+    "Camera",
     "Card",
     "Code",
     "Contact",
@@ -89,6 +91,7 @@ class Settings(NamedTuple):
     rule: tuple[Rule, ...] = ()
     sound: tuple[OwnSound, ...] = ()
     audio: Audio = Audio()
+    camera: Camera = Camera()
     call: Call = Call()
     access: Access = Access()
     incoming: Incoming = Incoming()

@@ -94,6 +94,11 @@ class Engine:
         self._submit(lambda desk: desk.start(call, port, session, identity, cipher, silent_after_s=silent_after_s))
         self._sessions[call], self._identities[call] = session, identity
 
+    def cname(self, call: str) -> str:
+        """The canonical name of a stream (RFC 3550 §6.5.1): what belongs to it bears the same."""
+        self._session(call)
+        return self._identities[call].cname
+
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None:
         """Follow a re-INVITE, or the final answer after early media (`relatch`: packets may come from a new address)."""
         before = self._session(call)

@@ -190,6 +190,16 @@ def test_stopping_tells_the_figures_and_closes_the_port(pair: Pair) -> None:
     assert len(pair.door.of(QualityMeasured)) == 2
 
 
+def test_a_stream_has_a_canonical_name_through_every_agreement(pair: Pair) -> None:
+    before = pair.door.engine.cname("c")
+    assert len(before) == 16
+    pair.door.engine.update("c", session(remote_port=pair.phone_port.rtp_port))
+    assert pair.door.engine.cname("c") == before
+    assert pair.phone.engine.cname("c") != before
+    with pytest.raises(LocalProtocolError):
+        pair.door.engine.cname("nobody")
+
+
 def test_muted_we_say_nothing(pair: Pair) -> None:
     pair.door.card.microphone = array("h", [8000, -8000] * 80).tobytes()
     pair.step(10)

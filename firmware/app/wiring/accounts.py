@@ -23,7 +23,15 @@ def agent_settings(settings: Settings) -> AgentSettings:
         display_name=settings.station.name,
         habits=_habits(settings.call),
         refer=ReferPolicy[settings.call.transfers.upper()],
+        info_types=_info_types(settings),
     )
+
+
+def _info_types(settings: Settings) -> frozenset[str]:
+    """What an INFO may bear. To ask a door without a camera for a picture is 415."""
+    digits = AgentSettings().info_types
+    sees = settings.camera.source != "none" and settings.camera.in_calls
+    return digits | {"application/media_control+xml"} if sees else digits
 
 
 def listed_addresses(settings: Settings) -> dict[str, str]:

@@ -1,0 +1,303 @@
+"""firmware/app/pictures.py: when the camera runs, who sees, and whose ports are closed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from firmware.app.pictures import WAITING_MAX, Pictures
+from firmware.errors import MediaError
+from firmware.ids import SeededIds
+from firmware.media.session import MediaPort, open_port
+from firmware.sdp.crypto import SrtpKey, Suite
+from firmware.sdp.h264 import Picture
+from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.protection import PLAIN, Encryption, Method, Protection, SharedKeys
+from firmware.sdp.video import VideoSession
+from firmware.sip import events as sip
+from firmware.sip.body import media_control
+from hw.api import CodedPicture
+from hw.camera_file import read_pictures
+from tests.app.house import house, settings
+from tests.media.samples import session as sound
+from tests.ports import TRIED
+
+FILM = Path(__file__).parents[1] / "data" / "camera" / "door.h264"
+KEY, OTHER = read_pictures(FILM)[0], read_pictures(FILM)[1]
+LIMIT_S = 30.0
+SUITE = Suite.AES_CM_128_HMAC_SHA1_80
+
+
+class FakeCamera:
+    """Shows what the test wants."""
+
+    def __init__(self) -> None:
+        self.show: Callable[[CodedPicture], None] | None = None
+        self.starts: list[int] = []
+        self.wishes = 0
+
+    def start(self, show: Callable[[CodedPicture], None], bitrate_kbps: int) -> None:
+        assert self.show is None
+        self.show = show
+        self.starts.append(bitrate_kbps)
+
+    def request_keyframe(self) -> None:
+        self.wishes += 1
+
+    def snapshot(self) -> bytes:
+        raise AssertionError("nobody asks")
+
+    def stop(self) -> None:
+        assert self.show is not None
+        self.show = None
+
+
+class Rig:
+    """Pictures, their camera, and a phone's ear."""
+
+    def __init__(self, eye: socket.socket) -> None:
+        self.camera = FakeCamera()
+        self.eye = eye
+        self.ports: list[MediaPort] = []
+        self.no_ports = False
+        picture = Picture(320, 240, 15, 300)
+        self.pictures = Pictures(self.camera, picture, open_port=self._open, ids=SeededIds(1), name_of=lambda call: f"name of {call}")
+
+    def _open(self) -> MediaPort:
+        if self.no_ports:
+            raise MediaError("no free port")
+        self.ports.append(open_port("127.0.0.1", TRIED))
+        return self.ports[-1]
+
+    def seeing(self, *, sends: bool = True, bitrate_kbps: int = 300, keys: SharedKeys | None = None) -> MediaSession:
+        """A session in which the eye sees."""
+        host, port = self.eye.getsockname()
+        video = VideoSession(
+            local_port=1,
+            remote_host=host,
+            remote_rtp_port=port,
+            remote_rtcp_host=host,
+            remote_rtcp_port=port,
+            payload_type=105,
+            packetization_mode=1,
+            bitrate_kbps=bitrate_kbps,
+            sends=sends,
+            keys=keys,
+        )
+        return sound()._replace(video=video)
+
+    async def seen(self) -> bytes:
+        """The next datagram at the eye."""
+        async with asyncio.timeout(LIMIT_S):
+            return await asyncio.get_running_loop().sock_recv(self.eye, 2000)
+
+    def show(self, picture: CodedPicture) -> None:
+        """As the camera's thread does."""
+        assert self.camera.show is not None
+        self.camera.show(picture)
+
+    def open_ports(self) -> int:
+        return sum(port.rtp_fd != -1 for port in self.ports)
+
+
+@asynccontextmanager
+async def rig() -> AsyncIterator[Rig]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as eye:
+        eye.bind(("127.0.0.1", 0))
+        eye.settimeout(0)
+        made = Rig(eye)
+        try:
+            yield made
+        finally:
+            made.pictures.close()
+            assert made.camera.show is None
+            assert made.open_ports() == 0
+
+
+def test_the_camera_runs_while_somebody_sees_and_no_longer() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            assert lived.pictures.open("a", PLAIN) is not None
+            assert lived.camera.starts == []
+            lived.pictures.show("a", "a", lived.seeing(bitrate_kbps=200))
+            assert lived.camera.starts == [200]
+            lived.show(KEY)
+            packet = await lived.seen()
+            assert packet[1] & 0x7F == 105
+            lived.pictures.stop("a")
+            assert lived.camera.show is None
+            assert lived.open_ports() == 0
+
+    asyncio.run(scene())
+
+
+def test_the_picture_bears_the_name_of_the_sound() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "sound of a", lived.seeing())
+            lived.show(KEY)
+            while b"name of sound of a" not in await lived.seen():
+                pass
+
+    asyncio.run(scene())
+
+
+def test_two_legs_share_the_camera_until_the_second_has_gone() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            for leg in ("a", "b"):
+                lived.pictures.open(leg, PLAIN)
+                lived.pictures.show(leg, leg, lived.seeing())
+            assert len(lived.camera.starts) == 1
+            lived.pictures.stop("a")
+            assert lived.camera.show is not None
+            lived.pictures.stop("b")
+            assert lived.camera.show is None
+
+    asyncio.run(scene())
+
+
+def test_a_hold_closes_the_camera_and_the_end_of_it_opens_it() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", lived.seeing())
+            lived.pictures.show("a", "a", lived.seeing(sends=False))
+            assert lived.camera.show is None
+            lived.pictures.show("a", "a", lived.seeing())
+            assert len(lived.camera.starts) == 2
+
+    asyncio.run(scene())
+
+
+def test_a_picture_that_is_taken_out_of_the_call_may_come_back_at_the_same_port() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", lived.seeing())
+            lived.pictures.show("a", "a", sound())
+            assert lived.camera.show is None
+            assert lived.open_ports() == 1
+            lived.pictures.show("a", "a", lived.seeing())
+            lived.show(OTHER)
+            lived.show(KEY)
+            packet = await lived.seen()
+            assert packet[12] & 0x1F in (24, 7)  # the parameter sets of the key picture
+
+    asyncio.run(scene())
+
+
+def test_a_call_that_agrees_on_no_picture_says_why_and_opens_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", sound()._replace(no_picture="it does not want to see"))
+            assert lived.camera.starts == []
+            lived.pictures.stop("a")
+            lived.pictures.stop("a")
+            assert lived.open_ports() == 0
+
+    caplog.set_level("INFO", "portero.pictures")
+    asyncio.run(scene())
+    assert "call a has no picture: it does not want to see" in caplog.text
+
+
+def test_without_a_port_there_is_no_picture_and_the_call_goes_on() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.no_ports = True
+            assert lived.pictures.open("a", PLAIN) is None
+            lived.pictures.show("a", "a", lived.seeing())
+            assert lived.camera.starts == []
+
+    asyncio.run(scene())
+
+
+def test_a_slow_loop_is_not_flooded_by_the_camera() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", lived.seeing())
+            for _ in range(1000):
+                lived.show(KEY._replace(units=(b"\x65\x88",)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            stream = lived.pictures._shown["a"].stream
+            assert stream.pictures == WAITING_MAX
+            lived.show(KEY)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert stream.pictures == WAITING_MAX + 1
+
+    asyncio.run(scene())
+
+
+def test_an_info_asks_for_a_key_picture_of_its_own_call() -> None:
+    wish = media_control.encode(media_control.MediaControl(picture_fast_update=True))
+
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", lived.seeing())
+            for call, kind, body in (
+                ("b", media_control.CONTENT_TYPE, wish),
+                ("a", "application/dtmf-relay", wish),
+                ("a", media_control.CONTENT_TYPE, b"<media_control/>"),
+            ):
+                lived.pictures.on_event(sip.InfoReceived(call=sip.CallKey(call), content_type=kind, body=body))
+            assert lived.camera.wishes == 0
+            lived.pictures.on_event(sip.InfoReceived(call=sip.CallKey("a"), content_type=media_control.CONTENT_TYPE, body=wish))
+            assert lived.camera.wishes == 1
+
+    asyncio.run(scene())
+
+
+def test_keys_of_the_picture_are_not_those_of_the_sound() -> None:
+    async def scene() -> None:
+        async with rig() as lived:
+            ours = SrtpKey(SUITE, bytes(SUITE.octets))
+            video = lived.pictures.open("a", Protection(Encryption.OPTIONAL, (Method.SDES,), (ours,)))
+            assert video is not None
+            assert [key.suite for key in video.keys] == [SUITE]
+            assert video.keys != (ours,)
+
+    asyncio.run(scene())
+
+
+def test_an_encrypted_picture_leaves_encrypted() -> None:
+    keys = SharedKeys(*(SrtpKey(SUITE, bytes([number]) * SUITE.octets) for number in (1, 2)))
+
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", lived.seeing(keys=keys))
+            lived.pictures.show("a", "a", lived.seeing(keys=keys))
+            lived.show(KEY._replace(units=(b"\x65\x88 in clear",)))
+            packet = await lived.seen()
+            assert b"in clear" not in packet
+            assert len(packet) == 12 + 11 + 10
+
+    asyncio.run(scene())
+
+
+# --- the whole station ------------------------------------------------------------------------------------------------
+
+
+def test_a_station_whose_film_is_missing_rings_and_says_so(tmp_path: Path) -> None:
+    wanted = settings(tmp_path)
+    wanted = wanted._replace(camera=wanted.camera._replace(source="file", device=str(tmp_path / "none.h264")))
+
+    async def scene() -> None:
+        async with house(wanted) as lived:
+            async with asyncio.timeout(LIMIT_S):
+                while "camera" not in lived.station.health:
+                    await asyncio.sleep(0)
+            assert "No such file" in lived.station.health["camera"]
+
+    asyncio.run(scene())
