@@ -26,8 +26,8 @@ PEERS = {  # how each tells its version
     "linphone": ["linphonec", "--version"],
 }
 FEATURES = (
-    "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "codecs", "name check", "MESSAGE",
-    "SUBSCRIBE", "SDES", "DTLS", "ICE",
+    "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "codecs", "video", "name check",
+    "MESSAGE", "SUBSCRIBE", "SDES", "DTLS", "ICE",
 )  # fmt: skip
 NO_CERTIFICATES, A_PHONE, A_TOOL = "no certificates without TLS", "a phone, no registrar", "a tool that sends single requests"
 NONE = {  # what a peer does not have, and why; every other cell needs a test

@@ -1,0 +1,117 @@
+"""The camera's picture in real calls, decoded by ffmpeg: every frame that arrives is one of the film's, to the last bit."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.interop import sipp
+from tests.interop.peers import eventually, process
+from tests.interop.station import Station, station
+from tests.ports import free_port
+
+FILM = Path(__file__).parents[1] / "data" / "camera" / "door.h264"
+FRAME_BYTES = 320 * 240 * 3 // 2
+FRAMES = 70  # more than the film has: it begins anew in the middle
+SEEN_S = 60
+CAMERA = f"""\
+[camera]
+source = "file"
+device = "{FILM}"
+size = "320x240"
+snapshot = "never"
+"""
+# What ffmpeg is to receive, as a description of its own.
+SCREEN = """\
+v=0
+o=- 1 1 IN IP4 {host}
+s=-
+c=IN IP4 {host}
+t=0 0
+m=video {port} RTP/AVP 105
+a=rtpmap:105 H264/90000
+a=fmtp:105 packetization-mode={mode}
+"""
+
+
+def frames(file: Path) -> list[bytes]:
+    data = file.read_bytes()
+    return [data[at : at + FRAME_BYTES] for at in range(0, len(data) - FRAME_BYTES + 1, FRAME_BYTES)]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The film as ffmpeg decodes it from the file."""
+    raw = tmp_path_factory.mktemp("film") / "film.yuv"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(FILM), "-f", "rawvideo", "-pix_fmt", "yuv420p", str(raw)], check=True, timeout=SEEN_S
+    )
+    return frames(raw)
+
+
+@contextlib.contextmanager
+def screen(folder: Path, host: str, port: int, *, mode: int, count: int = FRAMES) -> Iterator[Path]:
+    """ffmpeg, which receives at `port` and writes `count` frames into the file that is yielded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "screen.sdp").write_text(SCREEN.format(host=host, port=port, mode=mode))
+    shown = folder / "shown.yuv"
+    command = [
+        *(
+            "ffmpeg",
+            "-v",
+            "warning",
+            "-nostdin",
+            "-threads",
+            "1",
+            "-protocol_whitelist",
+            "file,udp,rtp",
+            "-reorder_queue_size",
+            "0",
+            "-fflags",
+            "nobuffer",
+        ),
+        *("-i", str(folder / "screen.sdp"), "-fps_mode", "passthrough", "-frames:v", str(count)),
+        *("-f", "rawvideo", "-pix_fmt", "yuv420p", str(shown)),
+    ]
+    with process(command, log=folder / "log"):
+        eventually(lambda: f":{port:04X} " in Path("/proc/net/udp").read_text(), within_s=20, what="ffmpeg listens")
+        yield shown
+
+
+def wait_for_frames(shown: Path, door: Station, count: int = FRAMES) -> list[bytes]:
+    eventually(
+        lambda: shown.exists() and shown.stat().st_size >= count * FRAME_BYTES,
+        within_s=SEEN_S,
+        what=f"{count} frames are shown",
+        account=lambda: (shown.parent / "log").read_text(errors="replace")[-2000:] + door.account(),
+    )
+    return frames(shown)
+
+
+@pytest.mark.parametrize("mode", [1, 0])
+@pytest.mark.matrix("SIPp", "video")
+def test_a_phone_sees_the_film_to_the_last_bit(tmp_path: Path, film: list[bytes], mode: int) -> None:
+    port = free_port("127.0.0.4")
+    with (
+        screen(tmp_path / "screen", "127.0.0.4", port, mode=mode) as shown,
+        sipp.answering(
+            tmp_path / "sipp", scenario="sees.xml", host="127.0.0.4", extra=("-key", "video", str(port), "-key", "mode", str(mode))
+        ) as (address, peer),
+        station(tmp_path / "door", host="127.0.0.2", config=CAMERA) as door,
+    ):
+        door.ctl("call", f"sip:service@{address}")
+        door.wait_for("Answered")
+        seen = wait_for_frames(shown, door)
+        door.ctl("hangup")
+        assert peer.wait(40) == 0
+        assert "pictures in" in door.log
+    assert len(film) == 60
+    places = [film.index(frame) for frame in seen]
+    # No frame may be torn, whatever the machine's load: one that was would be none of the film's. A busy machine may leave some out.
+    steps = [(later - earlier) % len(film) for earlier, later in pairwise(places)]
+    assert steps.count(1) >= len(steps) - 3, places
