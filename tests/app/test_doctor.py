@@ -18,6 +18,7 @@ from firmware.app.doctor import examination, machine, network
 from firmware.app.doctor.findings import Finding, Level, fail, in_words, ok, warn, worst
 from firmware.config.schema import Account, Control, Journal, Lock, Network, Reader, Settings, Target
 from firmware.config.secrets import Secret
+from firmware.net import netlink
 from hw.api import HardwareError
 from tests.ports import free_port
 
@@ -126,7 +127,29 @@ def test_names_are_looked_up_once_each_and_addresses_need_none(monkeypatch: pyte
 
 def test_a_machine_without_an_address_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "ELSEWHERE", ((socket.AF_INET, "127.0.0.1"),))
+    monkeypatch.setattr(network, "asked_kernel", lambda: iter(()))
     assert levels(network.addresses()) == [Level.FAIL]
+
+
+def test_a_machine_without_a_gateway_has_its_addresses_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Captured on a machine with loopback and, on its second interface, 10.0.5.2 and a link-local address, in two datagrams.
+    first = (
+        "4c0000001400020001000000b6510000020880fe01000000080001007f000001080002007f000001070003006c6f0000080008008000000014000600ffffffff"
+        "ffffffff178e2500178e25004c0000001400020001000000b6510000021080fd0200000008000100a9fe030408000200a9fe0304070003006430000008000800"
+        "8000000014000600ffffffffffffffff1e8e25001e8e25004c0000001400020001000000b65100000218800002000000080001000a000502080002000a000502"
+        "0700030064300000080008008000000014000600ffffffffffffffff1a8e25001a8e2500500000001400020001000000b65100000a8080fe0100000014000100"
+        "0000000000000000000000000000000114000600ffffffffffffffff178e2500178e2500080008008000000005000b00"
+    )
+    datagrams = [bytes.fromhex(first), bytes.fromhex("140000000300020001000000b651000000000000")]
+    monkeypatch.setattr(network, "ELSEWHERE", ((socket.AF_INET, "127.0.0.1"),))
+    monkeypatch.setattr(network, "asked_kernel", lambda: iter(datagrams))
+    (found,) = network.addresses()
+    assert (found.level, found.text.partition(";")[0]) == (Level.OK, "our address is 10.0.5.2")
+
+
+def test_the_kernel_is_asked_for_all_addresses_and_answers_to_the_end() -> None:
+    datagrams = list(network.asked_kernel())
+    assert isinstance(list(netlink.parse(datagrams[-1]))[-1], netlink.DumpEnd)
 
 
 def test_a_port_that_is_taken_is_named_with_who_to_ask() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from firmware.app.doctor.findings import Finding, fail, ok, warn
 from firmware.config.schema import Account, Settings
 from firmware.errors import PorteroError, RemoteProtocolError
 from firmware.ids import SystemIds
+from firmware.net import netlink
 from firmware.net.sockets import IPPROTO_SCTP
 from firmware.sip.uri import Uri
 
@@ -20,13 +21,18 @@ STATUS_S_MAX = 2.0  # a daemon that turns its loop answers in milliseconds
 REGISTER_S_MAX = 6.0  # an answer takes milliseconds; a lost packet is sent again after 0.5, 1 and 2 s (RFC 3261 §17.1.2.2)
 # Documentation addresses (RFC 5737, RFC 3849): connecting a UDP socket to one sends nothing and tells which address we would use.
 ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+KERNEL_S_MAX = 2.0  # it answers at once, or not at all
+DATAGRAMS_MAX = 64  # some hundred addresses each
+DATAGRAM_BYTES_MAX = 65_536  # the kernel fills at most half of that (netlink(7))
 
 
 def addresses() -> Iterator[Finding]:
-    """By which of its addresses this machine would speak to the world."""
+    """By which of its addresses this machine would speak to the world; without a way there, which it has."""
     found = [address for family, far in ELSEWHERE if (address := _own_address(family, far)) is not None]
     if found:
         yield ok("network", f"our address is {' and '.join(found)}")
+    elif near := sorted(present(asked_kernel())):
+        yield ok("network", f"our address is {' and '.join(near)}; there is no gateway: what is not in its network is not reached")
     else:
         yield fail("network", "this machine has no address beside its own loopback", "plug the cable in, or set up Wi-Fi: nmtui")
 
@@ -39,6 +45,27 @@ def _own_address(family: socket.AddressFamily, far: str) -> str | None:
     except OSError:
         return None
     return None if address.startswith("127.") or address == "::1" else address
+
+
+def present(datagrams: Iterable[bytes]) -> set[str]:
+    """The addresses that others can reach, in the kernel's answer to `netlink.dump_request`."""
+    seen = [each for data in datagrams for each in netlink.parse(data)]
+    found = {each.address for each in seen if isinstance(each, netlink.AddressSeen) and each.present}
+    return {socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address) for address in found}
+
+
+def asked_kernel() -> Iterator[bytes]:
+    """What the kernel answers, to its end; nothing where it does not."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
+            kernel.settimeout(KERNEL_S_MAX)
+            kernel.send(netlink.dump_request())
+            for _ in range(DATAGRAMS_MAX):
+                yield (data := kernel.recv(DATAGRAM_BYTES_MAX))
+                if any(isinstance(each, netlink.DumpEnd) for each in netlink.parse(data)):
+                    return
+    except OSError:
+        return
 
 
 def names(settings: Settings) -> Iterator[Finding]:
