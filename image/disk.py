@@ -12,6 +12,9 @@ from image.places import run, source_epoch
 MIB = 1 << 20
 DISK_ID = 0x504F5254  # "PORT"; in PARTUUID=504f5254-01 and so on
 BOOT_MIB, SLOT_MIB, DATA_MIB = 128, 256, 64  # the data partition grows to the card's end at its first boot
+# A file for each so many bytes at most. The kernel fills the tables of files with zeros after the file system has grown: at mke2fs's own
+# choice for a small one, 4096, that is a sixteenth of the card.
+BYTES_A_FILE = 65536
 ALIGN_MIB = 4
 FAT, LINUX = 0x0C, 0x83
 
@@ -73,7 +76,7 @@ def data(folder: Path, file: Path) -> None:
     with file.open("wb") as handle:
         handle.truncate(DATA_MIB * MIB)
     uuid = "504f5254-0000-4000-8000-000000000004"
-    fixed = ("-U", uuid, "-E", f"hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0", "-L", "data", "-m", "0")
+    fixed = ("-U", uuid, "-E", f"hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0", "-L", "data", "-m", "0", "-i", str(BYTES_A_FILE))
     epoch = str(source_epoch())
     run("mke2fs", "-q", "-t", "ext4", *fixed, "-d", folder, file, E2FSPROGS_FAKE_TIME=epoch)
     # mke2fs takes over when each file was changed last, which nobody can set, and when it was read.
