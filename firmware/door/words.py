@@ -60,12 +60,13 @@ class Outcome(Enum):
 
 
 class DeviceChange(Enum):
-    """What happened to the device under the door: its system was replaced, judged, given back, or forgot everything."""
+    """What happened to the device under the door: its system was replaced, judged, given back; it forgot, or lost, everything."""
 
     INSTALLED = "installed"
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     RESET = "reset"
+    DATA_LOST = "data lost"  # nothing on the data partition could be read any more: it was made anew
 
 
 class EndReason(Enum):

@@ -19,8 +19,11 @@ def add_appliance_command(commands: Subparsers) -> argparse.ArgumentParser:
 
 
 def _settle() -> int:
+    from firmware.app.appliance.lost_data import tell_loss
     from firmware.app.appliance.settle import settle
+    from firmware.app.update.device import Device
 
+    tell_loss(Device())
     return settle()
 
 

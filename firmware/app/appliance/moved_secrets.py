@@ -46,24 +46,52 @@ def _replaced(line: str, value: str) -> str:
     return _VALUE.sub(lambda match: match[1] + value, line, count=1)
 
 
+def without_lost(text: str) -> str:
+    """`text` without what needs a secret that is nowhere any more, line by line, so that what is said of it still names its lines.
+
+    Where the schema can do without the secret its key goes, else its whole table. Wi-Fi goes as well: who lost the password of a network
+    does not join an open one of the same name.
+    """
+    lines = text.splitlines(keepends=True)
+    headers = [number for number, line in enumerate(lines) if line.lstrip().startswith("[")]
+    for path, line, value in _places(text):
+        if tomllib.loads(f"x = {value}")["x"] != PLACEHOLDER:
+            continue
+        begin, end = line - 1, line
+        if _kind(path) is Secret or path[0] == "wifi":
+            begin = max(number for number in headers if number < line)
+            end = min((number for number in headers if number >= line), default=len(lines))
+        lines[begin:end] = ["\n"] * (end - begin)
+    return "".join(lines)
+
+
 def _secrets(text: str) -> Iterator[tuple[Path, int, str]]:
     """Each secret that stands in the text: whose it is (by name where tables have one), its line, its value as written."""
     tree = tomllib.loads(text)
+    for path, line, value in _places(text):
+        yield _identity(tree, path), line, value
+
+
+def _places(text: str) -> Iterator[tuple[Path, int, str]]:
+    """The same, told by where it stands."""
     lines = text.splitlines()
     for path, line in lines_of(text).items():
-        if len(path) < 2 or not is_secret(path):
-            continue
-        value = _VALUE.search(lines[line - 1])
+        value = _VALUE.search(lines[line - 1]) if len(path) > 1 and is_secret(path) else None
         if value is not None:
-            yield _identity(tree, path), line, value[2]
+            yield path, line, value[2]
 
 
 def is_secret(path: Path) -> bool:
     """Whether the schema says that a secret stands there."""
+    kind = _kind(path)
+    return kind is Secret or Secret in get_args(kind)
+
+
+def _kind(path: Path) -> object:
+    """The type of a key."""
     section = Settings.__annotations__.get(str(path[0]))
     kind = (*get_args(section), section)[0]
-    key = getattr(kind, "__annotations__", {}).get(path[-1])
-    return key is Secret or Secret in get_args(key)
+    return getattr(kind, "__annotations__", {}).get(path[-1])
 
 
 def _identity(tree: dict[str, object], path: Path) -> Path:

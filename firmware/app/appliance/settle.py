@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from firmware.app.appliance.moved_secrets import Moved, move
+from firmware.app.appliance.moved_secrets import Moved, move, without_lost
 from firmware.app.appliance.network import File, files, supplicants
 from firmware.app.appliance.schedule import TIMER, timer
 from firmware.config.load import FILE_BYTES_MAX, load
@@ -57,7 +57,11 @@ def settle(places: Places = Places()) -> int:  # noqa: B008 -- an immutable valu
 
 
 def take_in(places: Places) -> None:
-    """Copy the boot partition's file, its secrets taken out of it. Raises PorteroError when it has mistakes; nothing is changed then."""
+    """Copy the boot partition's file, its secrets taken out of it. Raises PorteroError when it has mistakes; nothing is changed then.
+
+    Where a secret is missing the device goes on with what it had. If it has nothing, since its data were lost or given up, it takes what
+    does without: half a door is better than none. That too is said by an error.
+    """
     source = places.boot / "portero.toml"
     if not source.exists():
         return
@@ -67,10 +71,26 @@ def take_in(places: Places) -> None:
         moved = move(given, kept)
     except tomllib.TOMLDecodeError:
         moved = Moved(given, given, ())  # `load` says where
+    missing = PorteroError(f"{source}: the device does not have {', '.join(moved.unknown)}; write it into the file once more")
+    if moved.unknown and kept:
+        raise missing
+    try:
+        _replace_config(places, without_lost(moved.device) if moved.unknown else moved.device, kept)
+    except PorteroError:
+        if moved.unknown:
+            raise missing from None
+        raise
+    if moved.left != given:
+        with writable(places):
+            wipe(source, moved.left)
     if moved.unknown:
-        raise PorteroError(f"{source}: the device does not have {', '.join(moved.unknown)}; write it into the file once more")
+        raise missing
+
+
+def _replace_config(places: Places, text: str, kept: str) -> None:
+    """Make `text` the device's configuration, at once and durably. Raises PorteroError when it has mistakes."""
     fresh = places.config.with_name(".portero.toml.new")
-    _write(fresh, moved.device, 0o640)
+    _write(fresh, text, 0o640)
     if places.root == Path("/"):
         shutil.chown(fresh, "root", "portero")
     try:
@@ -78,14 +98,11 @@ def take_in(places: Places) -> None:
     except PorteroError as error:
         fresh.unlink()
         raise PorteroError(str(error).replace(str(fresh), "portero.toml")) from error
-    if moved.device == kept:
+    if text == kept:
         fresh.unlink()
     else:
         fresh.rename(places.config)
         _sync(places.config.parent)
-    if moved.left != given:
-        with writable(places):
-            wipe(source, moved.left)
 
 
 def wipe(file: Path, text: str) -> None:

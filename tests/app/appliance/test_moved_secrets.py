@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from firmware.app.appliance.moved_secrets import PLACEHOLDER, is_secret, move
+from firmware.app.appliance.moved_secrets import PLACEHOLDER, is_secret, move, without_lost
 
 GIVEN = """\
 # the door
@@ -78,3 +78,16 @@ def test_a_secret_that_the_device_does_not_have_is_named() -> None:
 )
 def test_the_schema_says_what_is_secret(path: tuple[str | int, ...], *, secret: bool) -> None:
     assert is_secret(path) is secret
+
+
+def test_what_does_without_its_lost_secret_stays_and_the_rest_goes_line_by_line() -> None:
+    left = move(GIVEN, "").left
+    half = without_lost(left)
+    assert tomllib.loads(half) == {
+        "account": [{"name": "pbx", "uri": "sip:door@192.168.1.2"}, {"name": "backup", "uri": "sip:door@192.168.1.3"}]
+    }
+    assert half.splitlines().index('name = "backup"') == left.splitlines().index('name = "backup"')
+
+
+def test_a_secret_that_is_known_is_not_lost() -> None:
+    assert without_lost(GIVEN) == GIVEN

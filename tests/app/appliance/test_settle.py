@@ -47,6 +47,23 @@ def test_the_next_boot_changes_nothing(places: Places) -> None:
     assert (places.config.stat().st_mtime_ns, places.config.stat().st_ino, (places.boot / "portero.toml").stat().st_mtime_ns) == before
 
 
+def test_a_device_that_lost_its_data_takes_what_does_without_secrets(places: Places) -> None:
+    code = '[[lock]]\nname = "door"\ngpio = 27\n[[code]]\nname = "family"\ncode = "583216"\n'
+    (places.boot / "portero.toml").write_text(CARD + code)
+    settle(places)
+    left = (places.boot / "portero.toml").read_text()
+    places.config.unlink()
+    assert settle(places) == 1
+    settings = load(places.config)
+    assert (settings.lan.address, settings.account[0].password, settings.code) == ("192.168.1.20/24", None, ())
+    assert "the device does not have account.pbx.password, code.family.code" in (places.boot / MISTAKES).read_text()
+    assert settle(places) == 1  # and stays so until they are written once more
+    assert (places.boot / "portero.toml").read_text() == left
+    (places.boot / "portero.toml").write_text(CARD + code)
+    assert settle(places) == 0
+    assert load(places.config).code[0].code.reveal() == "583216"
+
+
 def test_a_file_with_mistakes_changes_nothing_and_says_so_on_the_card(places: Places) -> None:
     card = places.boot / "portero.toml"
     card.write_text(CARD)
