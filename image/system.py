@@ -27,7 +27,20 @@ LINKS = {
     "usr/lib/firmware/regulatory.db": "regulatory.db-debian",
     "usr/lib/firmware/regulatory.db.p7s": "regulatory.db.p7s-debian",
 }
-MASKED = ("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-machine-id-commit.service")  # nothing to do on a door
+# Nothing to do on a door: nobody sits at it, nothing is traced, no memory is paged in huge pieces.
+MASKED = (
+    "systemd-binfmt.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "systemd-machine-id-commit.service",
+    "systemd-logind.service",
+    "systemd-update-utmp.service",
+    "systemd-update-utmp-runlevel.service",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-fs-fuse-connections.mount",
+)
 BOARD = ROOT / "image" / "board"
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware.app.appliance.moved_secrets import Moved, move, without_lost
-from firmware.app.appliance.network import File, files, supplicants
+from firmware.app.appliance.network import SUPPLICANT, File, files, supplicants
 from firmware.app.appliance.schedule import TIMER, timer
+from firmware.app.firewall import ruleset
 from firmware.config.load import FILE_BYTES_MAX, load
 from firmware.config.schema import Settings
 from firmware.errors import PorteroError
@@ -146,11 +147,19 @@ class writable:  # noqa: N801 -- a context manager, used like a function
 
 
 def write_files(places: Places, settings: Settings) -> None:
-    """The files of the network, of the remote login and of the schedule of updates."""
-    for file in (*files(settings), *scheduled(settings)):
+    """The files of the network, of the firewall, of the remote login and of the schedule of updates."""
+    for file in (*files(settings), *walls(settings), *scheduled(settings)):
         path = places.root / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, file.text, file.mode)
+
+
+def walls(settings: Settings) -> tuple[File, ...]:
+    """The firewall's rules, made here so that a boot waits for Python once: portero-firewall.service loads them."""
+    try:
+        return (File(f"{SUPPLICANT}/firewall.nft", ruleset(settings), 0o600),)
+    except PorteroError:  # it says by itself what is wrong
+        return ()
 
 
 def scheduled(settings: Settings) -> tuple[File, ...]:

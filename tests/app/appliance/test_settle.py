@@ -8,6 +8,7 @@ import pytest
 
 from firmware.app.appliance.moved_secrets import PLACEHOLDER
 from firmware.app.appliance.settle import MISTAKES, Places, settle, wipe
+from firmware.app.firewall import ruleset
 from firmware.config.load import load
 
 CARD = """\
@@ -37,6 +38,14 @@ def test_a_fresh_card_configures_the_door_and_keeps_no_secret(places: Places) ->
     assert places.config.stat().st_mode & 0o777 == 0o640
     assert b"a long test secret" not in (places.boot / "portero.toml").read_bytes()
     assert "Address=192.168.1.20/24\nGateway=192.168.1.1\n" in (places.root / "run/systemd/network/50-cable.network").read_text()
+
+
+def test_the_firewall_has_its_rules_before_it_starts(places: Places) -> None:
+    (places.boot / "portero.toml").write_text(CARD)
+    settle(places)
+    rules = places.root / "run/portero-settings/firewall.nft"
+    assert rules.read_text() == ruleset(load(places.config))
+    assert rules.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_next_boot_changes_nothing(places: Places) -> None:
