@@ -410,6 +410,7 @@ class Calls:
                 ice=self._ice(),
                 ice_lite=self._ice_lite,
                 mapped=leg.port.mapped,
+                hosts=leg.port.hosts,
                 video=None if self._picture is None else self._picture.open(leg.key, protection),
             )
         return leg.media

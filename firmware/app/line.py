@@ -47,6 +47,8 @@ class Line(Protocol):
     def registrations(self) -> dict[str, Registration]: ...
     @property
     def port(self) -> int: ...
+    @property
+    def addresses(self) -> tuple[str, ...]: ...
     def attach(self, on_event: EventSink) -> None: ...
     def command(self, command: sip.Command) -> None: ...
     async def stop(self) -> None: ...
@@ -85,6 +87,10 @@ class SipLine:
     def ports(self) -> frozenset[int]:
         """Those of every transport; known after `start`."""
         return frozenset(self._runner.ports.values())
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return self._runner.addresses
 
     async def start(self) -> None:
         """Open the sockets and begin to register every account. Raises TransportError when the port is taken."""

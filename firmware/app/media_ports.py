@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -22,19 +23,26 @@ LOOK_UP_AGAIN_S: Final = 60.0  # a name that had no address, or one where nobody
 
 
 class MediaPorts:
-    """Belongs to the event loop. `tell` learns whether the STUN server answers."""
+    """Belongs to the event loop. `tell` learns whether the STUN server answers; `addresses` says which ones this machine has."""
 
-    def __init__(self, settings: Settings, tell: Callable[[door.Input], None]) -> None:
+    def __init__(
+        self, settings: Settings, tell: Callable[[door.Input], None], addresses: Callable[[], tuple[str, ...]] = lambda: ()
+    ) -> None:
         self._settings = settings
         self._network = settings.network
         self._tell = tell
+        self._addresses = addresses
         self._mapped: MappedPorts | None = None
         self._search: asyncio.Task[None] | None = None
         self._silent = asyncio.Event()
 
     def open(self) -> MediaPort:
         """A port for one call. Raises MediaError."""
-        return self._open() if self._mapped is None else self._mapped.take()
+        port = self._open() if self._mapped is None else self._mapped.take()
+        if self._network.ice == "full" and not self._network.bind:
+            # RFC 8445 §5.1.1.1: a candidate for each address. The port hears all of them; from which it sends, the kernel's routes say.
+            port.hosts = tuple([host for host in self._addresses() if port.family == socket.AF_INET6 or ":" not in host])
+        return port
 
     def open_picture(self) -> MediaPort:
         """A port for a call's picture, marked as such. Raises MediaError."""
@@ -77,7 +85,7 @@ class MediaPorts:
         assert found is not None, "the configuration was checked"
         host, port = found
         while True:
-            addresses = (host,) if is_address(host) else await self._addresses(host)
+            addresses = (host,) if is_address(host) else await self._look_up(host)
             usable = [address for address in addresses if self._is_usable(address)]
             if usable:
                 # Translators are an affair of IPv4; where there is none of its addresses IPv6 has firewalls at least.
@@ -88,7 +96,7 @@ class MediaPorts:
                 self._tell(door.HealthChanged(part="stun", working=False, detail=f"the STUN server {host} has no address that we can use"))
             await asyncio.sleep(LOOK_UP_AGAIN_S)
 
-    async def _addresses(self, host: str) -> tuple[str, ...]:
+    async def _look_up(self, host: str) -> tuple[str, ...]:
         from firmware.app.wiring.transports import name_servers
         from firmware.net.names import LookupFailed
         from firmware.net.system_names import SystemNames

@@ -88,7 +88,7 @@ class Station:
             own=settings.sound,
             takes_messages=settings.message.take,
         )
-        self._ports = MediaPorts(settings, self.inbox.put)
+        self._ports = MediaPorts(settings, self.inbox.put, lambda: line.addresses)
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.camera = self._open_camera(settings)
         self._pictures = self._seen_in_calls(settings, ids)

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from firmware.ice.check import FORBIDDEN, ROLE_CONFLICT, Check, read_check, request, role_conflict, success
+from firmware.ice.check import FORBIDDEN, PEER_PRIORITY, ROLE_CONFLICT, Check, read_check, request, role_conflict, success
 from firmware.ice.consent import Consent
 from firmware.ice.pair import Pair, PairState, pair_priority
 from firmware.sdp.ice import Candidate, IceSession, Kind
@@ -82,10 +82,11 @@ class IceAgent:
         self._new_tie_breaker = tie_breaker
         self._chance = chance
         self._tie_breaker = tie_breaker()
-        self._base = session.local[0]
         self._pairs: list[Pair] = []
         foundations: set[str] = set()
         for remote in session.remote:
+            if self._base(remote.host) is None:
+                continue
             # §6.1.2.6: of those that the network would treat alike, the best is checked first.
             self._pairs.append(Pair(remote, PairState.FROZEN if remote.foundation in foundations else PairState.WAITING))
             foundations.add(remote.foundation)
@@ -345,7 +346,13 @@ class IceAgent:
         self._nominating = None
 
     def _priority(self, pair: Pair) -> int:
-        return pair_priority(self._base.priority, pair.remote.priority, is_controlling=self._session.is_controlling)
+        base = self._base(pair.remote.host)
+        rank = PEER_PRIORITY if base is None else base.priority
+        return pair_priority(rank, pair.remote.priority, is_controlling=self._session.is_controlling)
+
+    def _base(self, remote: str) -> Candidate | None:
+        """Our best candidate of the family of `remote`; None: we have none, as far as we know."""
+        return next((each for each in self._session.local if (":" in each.host) == (":" in remote)), None)
 
     def _send(self, datagram: bytes, to: Address) -> None:
         self._effects.append(Send(datagram, to))

@@ -1,7 +1,8 @@
 """One way to the other side: our port and one of its candidates (RFC 8445 §6.1.2).
 
-All our candidates have one base, the port itself, and a pair whose local candidate is reflexive stands for the same packets as that with
-the base (§6.1.2.4 prunes it). So there are as many pairs as the other side has candidates.
+The port itself is the base of all our candidates: it hears every address of the machine, and from which one it sends to a candidate of the
+other side, the kernel's routes say. A pair with another one of our addresses, or with a reflexive one, stands for the same packets, and
+§6.1.2.4 prunes such. So there are as many pairs as the other side has candidates in a family that we have, too (§6.1.2.2).
 """
 
 from __future__ import annotations

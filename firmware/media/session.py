@@ -33,6 +33,7 @@ class MediaPort:
         self.rtp_port: int = rtp.getsockname()[1]
         self.family: socket.AddressFamily = rtp.family
         self.mapped: tuple[str, int] | None = None  # where a STUN server sees the RTP port, None: nobody has asked, or nobody answered
+        self.hosts: tuple[str, ...] = ()  # addresses of this machine under which the port is reached as well
         self._keeper: Callable[[], None] | None = None
 
     @property

@@ -44,6 +44,12 @@ class AddressWatch:
         """Whether the kernel lets us watch."""
         return self._socket is not None
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of this machine, as far as they are other machines' business: neither loopback nor link-local. None until the kernel told."""
+        families = {4: socket.AF_INET, 16: socket.AF_INET6}
+        return tuple(socket.inet_ntop(families[len(each)], each) for each in self._memory.addresses if len(each) in families)
+
     def close(self) -> None:
         """Stop watching."""
         if self._settling is not None:

@@ -76,6 +76,12 @@ class NetworkMemory:
         self._links: dict[int, bool] = {}
         self._complete = False  # before the end of the dump everything is new and nothing is news
 
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        """Those that others can reach, in the order in which interfaces and addresses were numbered, IPv4 before IPv6 on each."""
+        order = sorted((interface, len(address), address) for interface, address in self._addresses)
+        return tuple(dict.fromkeys(address for _, _, address in order))
+
     def learn(self, seen: AddressSeen | LinkSeen | DumpEnd) -> bool:
         """Take one message in. True when what others can reach has changed: an address came or went, or a carrier came back."""
         match seen:

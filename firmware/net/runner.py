@@ -109,6 +109,11 @@ class Runner:
         return self._carriers.ports
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of this machine, as far as others can reach them; known a moment after `start`."""
+        return () if self._watch is None else self._watch.addresses
+
+    @property
     def refused(self) -> int:
         """How many messages the flood gate has turned away."""
         return 0 if self._gate is None else self._gate.refused

@@ -1,8 +1,8 @@
 """ICE in a session description (RFC 8445, RFC 8839 §4 and §5): who checks, under which credentials, and which addresses there are.
 
 A lite agent has one candidate, the address of the description itself, and only answers checks. A full agent makes checks of its own, and
-may have the address under which a STUN server sees it as a second candidate. Either way there is one component: RTP and RTCP must share
-the port (RFC 5761), or ICE is left out of our answer, which means the plain rules of RFC 3264.
+has a candidate for each address of the machine and one for where a STUN server sees it. Either way there is one component: RTP and RTCP
+must share the port (RFC 5761), or ICE is left out of our answer, which means the plain rules of RFC 3264.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ ICE_CHARS: Final = frozenset(string.ascii_letters + string.digits + "+/")  # RFC
 UFRAG_MIN, PWD_MIN, LENGTH_MAX = 4, 22, 256
 CANDIDATES_MAX: Final = 16  # a phone in four networks has eight; more would be a way to let us knock at strangers' doors
 PRIORITY_MAX: Final = 2**31 - 1  # RFC 8839 §5.1
+HOSTS_MAX: Final = 6  # of our own: each makes every description 60 octets longer, and a board has cable, radio and both families
 NO_PORT: Final = 9  # the port of "discard": the address is not known yet (RFC 8840 §4.1.1)
 COMPONENT: Final = "1"  # of RTP; with one port there is no other
 
@@ -35,9 +36,9 @@ class Kind(Enum):
 PREFERENCE: Final = {Kind.HOST: 126, Kind.PEER_REFLEXIVE: 110, Kind.SERVER_REFLEXIVE: 100, Kind.RELAYED: 0}  # RFC 8445 §5.1.2.2
 
 
-def priority(kind: Kind) -> int:
-    """RFC 8445 §5.1.2.1 for the only local preference that we have, and component 1."""
-    return PREFERENCE[kind] << 24 | 65_535 << 8 | 255
+def priority(kind: Kind, place: int = 0) -> int:
+    """RFC 8445 §5.1.2.1 for component 1; `place`: of the candidate among ours of this kind, the best first."""
+    return PREFERENCE[kind] << 24 | (65_535 - place) << 8 | 255
 
 
 @kind
@@ -129,16 +130,26 @@ def candidates_of(media: MediaDescription) -> tuple[Candidate, ...]:
     return tuple(sorted(found.values(), key=lambda candidate: -candidate.priority)[:CANDIDATES_MAX])
 
 
-def local_candidates(host: str, port: int, mapped: tuple[str, int] | None) -> tuple[Candidate, ...]:
-    """Ours: the port itself, and where a STUN server sees it if that is elsewhere (RFC 8445 §5.1.3: no redundant ones)."""
-    own = Candidate(Kind.HOST, host, port, priority(Kind.HOST), "1")
-    if mapped is None or mapped == (host, port):
-        return (own,)
-    return own, Candidate(Kind.SERVER_REFLEXIVE, *mapped, priority(Kind.SERVER_REFLEXIVE), "2")
+def local_candidates(host: str, port: int, mapped: tuple[str, int] | None, others: tuple[str, ...] = ()) -> tuple[Candidate, ...]:
+    """Ours: the port under `host`, which our description states, and under `others`, and where a STUN server sees it if that is elsewhere
+    (RFC 8445 §5.1.3: no redundant ones)."""
+    hosts = (host, *_alternating([other for other in dict.fromkeys(others) if other != host], first_ipv6=":" not in host))[:HOSTS_MAX]
+    own = [Candidate(Kind.HOST, each, port, priority(Kind.HOST, place), str(place + 1)) for place, each in enumerate(hosts)]
+    if mapped is None or mapped in [(each.host, each.port) for each in own]:
+        return tuple(own)
+    return *own, Candidate(Kind.SERVER_REFLEXIVE, *mapped, priority(Kind.SERVER_REFLEXIVE), str(len(own) + 1))
+
+
+def _alternating(hosts: list[str], *, first_ipv6: bool) -> list[str]:
+    """RFC 8421 §4: of IPv4 and IPv6 neither waits for all checks of the other to fail."""
+    sixes, fours = [host for host in hosts if ":" in host], [host for host in hosts if ":" not in host]
+    one, two = (sixes, fours) if first_ipv6 else (fours, sixes)
+    both = [each for pair in zip(one, two, strict=False) for each in pair]
+    return both + one[len(two) :] + two[len(one) :]
 
 
 def ice_attributes(ours: IceCredentials, candidates: tuple[Candidate, ...]) -> tuple[Attribute, ...]:
-    """What our line says: credentials and candidates (RFC 8839 §5.1, §5.4). The first candidate is the base of all others."""
+    """What our line says: credentials and candidates (RFC 8839 §5.1, §5.4). The first candidate is the base of those that are no host's."""
     base = candidates[0]
     return (
         ("ice-ufrag", ours.ufrag),
@@ -150,7 +161,7 @@ def ice_attributes(ours: IceCredentials, candidates: tuple[Candidate, ...]) -> t
 def _line(candidate: Candidate, base: Candidate) -> str:
     text = f"{candidate.foundation} {COMPONENT} UDP {candidate.priority} {candidate.host} {candidate.port} typ {candidate.kind.value}"
     # RFC 8839 §5.1: the related address of a reflexive candidate is its base; for diagnosis.
-    return text if candidate is base else f"{text} raddr {base.host} rport {base.port}"
+    return text if candidate.kind is Kind.HOST else f"{text} raddr {base.host} rport {base.port}"
 
 
 def _parsed(value: str | None) -> tuple[Kind | None, str, int, int, str] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from typing import Literal
 
 import pytest
 
@@ -21,6 +23,21 @@ def test_without_a_server_a_port_is_opened_when_it_is_wanted() -> None:
     port = ports.open()
     assert port.rtp_port in TRIED
     assert port.mapped is None
+    port.close()
+    ports.close()
+
+
+@pytest.mark.parametrize(
+    ("ice", "bind", "expected"),
+    [("full", "", ("192.0.2.7", "2001:db8::7")), ("full", "127.0.0.1", ()), ("lite", "", ()), ("off", "", ())],
+)
+def test_a_port_of_a_full_agent_knows_every_address_that_it_hears(
+    ice: Literal["full", "lite", "off"], bind: str, expected: tuple[str, ...]
+) -> None:
+    ports = MediaPorts(Settings(network=NETWORK._replace(bind=bind, ice=ice)), lambda _input: None, lambda: ("192.0.2.7", "2001:db8::7"))
+    port = ports.open()
+    known = expected if port.family is socket.AF_INET6 else expected[:1]  # a kernel without IPv6 has no use for its addresses
+    assert port.hosts == known
     port.close()
     ports.close()
 

@@ -9,7 +9,7 @@ import pytest
 from firmware.ice.agent import PAIRS_MAX, TRIES_MAX, Effect, NoWay, Send, Use
 from firmware.ice.check import PEER_PRIORITY, request
 from firmware.ice.lite import judge
-from firmware.sdp.ice import Candidate, Kind
+from firmware.sdp.ice import Candidate, Kind, local_candidates
 from firmware.stun.attributes import Address, xor_mapped_address
 from firmware.stun.message import BINDING_SUCCESS, message, parse
 from tests.ice.network import Network, Side, Translator, agent_of, host, relayed, sessions, side_of
@@ -164,6 +164,25 @@ def test_of_one_foundation_the_best_is_checked_and_the_rest_when_it_worked() -> 
     agent.handle_timer(0.05)
     sent = [each.to[0] for each in agent.take_effects() if isinstance(each, Send)]
     assert sent[-1] in {"10.0.1.1", "10.0.1.2"}
+
+
+def test_only_ways_within_a_family_that_we_have_are_checked() -> None:
+    six, four = Candidate(Kind.HOST, "2001:db8::7", 4000, 2000, "6"), Candidate(Kind.HOST, "10.0.0.7", 4000, 1000, "4")
+    for ours, expected in (
+        (host(DOOR), {"10.0.0.7"}),
+        (local_candidates(*DOOR, None, ("2001:db8::5",)), {"10.0.0.7", "2001:db8::7"}),
+    ):
+        agent = agent_of(sessions(ours, (six, four))[0], 1)
+        agent.start(0.0)
+        for step in range(40):
+            agent.handle_timer(0.05 * step)
+        assert {each.to[0] for each in agent.take_effects() if isinstance(each, Send)} == expected  # RFC 8445 §6.1.2.2
+
+
+def test_without_a_candidate_of_our_family_there_is_no_way() -> None:
+    agent = agent_of(sessions(host(DOOR), (Candidate(Kind.HOST, "2001:db8::7", 4000, 2000, "6"),))[0], 1)
+    agent.start(0.0)
+    assert agent.take_effects() == [NoWay()]
 
 
 @pytest.mark.parametrize("kind", ["other source", "wrong password", "unknown transaction", "no address"])

@@ -53,6 +53,19 @@ def test_a_burst_of_changes_is_one_change_told_a_moment_later() -> None:
     run_flying(main())
 
 
+def test_the_addresses_of_the_machine_are_known_as_texts() -> None:
+    async def main() -> None:
+        watched = Watched()
+        assert not list(watched.watch.addresses)
+        watched.kernel.send(address(NEW, V6) + address(NEW, V4) + DUMP_END)
+        while not list(watched.watch.addresses):
+            await turns()
+        assert list(watched.watch.addresses) == ["192.0.2.7", "2001:db8::7"]
+        watched.close()
+
+    run_flying(main())
+
+
 def test_repetition_changes_nothing() -> None:
     async def main() -> None:
         watched = Watched()

@@ -121,6 +121,14 @@ def test_what_is_there_at_the_start_is_no_news() -> None:
     complete(seen(V4))
 
 
+def test_what_others_can_reach_is_known_by_interface_and_family() -> None:
+    other = socket.inet_aton("198.51.100.1")
+    memory = complete(seen(other, interface=3), seen(V6), seen(V4), seen(V4, interface=4))
+    assert list(memory.addresses) == [V4, V6, other]
+    memory.learn(seen(V6, present=False))
+    assert list(memory.addresses) == [V4, other]
+
+
 def test_a_refreshed_lifetime_is_no_news_and_a_new_address_is() -> None:
     memory = complete(seen(V4))
     assert not memory.learn(seen(V4))
