@@ -220,7 +220,10 @@ class Agent:
             self._endpoint.emit(Send(hop=response_hop(request.via, source), data=answer.to_bytes()))
 
     def _answer_at_once(self, request: Request, source: Hop) -> Response:
-        """OPTIONS (§11.2), and every method that is not allowed here: the answer to a repetition is the same, so nothing is remembered."""
+        """OPTIONS (§11.2), and every method that is not allowed here: the answer to a repetition is the same, so nothing is remembered.
+
+        Deviation: while we talk §11.2 would have 486, as an INVITE gets. Servers ask whether we live, and some take any refusal for no.
+        """
         tag = self._admission.stateless_tag(request)
         refused = refusal(self._endpoint.settings, request)
         if refused is not None:
@@ -287,9 +290,10 @@ class Agent:
             # §9.2: nothing to cancel.
             transaction.respond(make_response(request, 481, to_tag=self._ids.tag()), now_s)
             return
-        # §9.2: the CANCEL itself is answered 200; it has an effect only before the final response.
-        transaction.respond(make_response(request, 200, to_tag=self._ids.tag()), now_s)
         waiting = self._endpoint.unanswered.get(cancelled.key)
+        # §9.2: the CANCEL itself is answered 200; it has an effect only before the final response. Both bear one To tag.
+        tag = self._ids.tag() if waiting is None else waiting.dialog.local.tag
+        transaction.respond(make_response(request, 200, to_tag=tag), now_s)
         if waiting is not None:
             waiting.receive_cancel(request, now_s)
 

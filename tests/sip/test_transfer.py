@@ -216,7 +216,7 @@ def test_a_wish_that_is_out_of_date_ends_the_programs_new_leg() -> None:
     wire = answered()
     refer(wire)
     wire.within("BYE", wire.request("ACK"), cseq=2, we_called=True)
-    assert wire.take()[-2:] == ["200 BYE", "481 REFER"]
+    assert wire.take()[-2:] == ["200 BYE", "487 REFER"]  # RFC 3261 §15.1.2
     accept(wire)
     assert [(end.call, end.cause) for end in wire.told(CallEnded)] == [(CALL, EndCause.REMOTE), (NEXT, EndCause.FAILED)]
 

@@ -228,7 +228,11 @@ class ServerTransaction:
 
 def response_hop(via: Via, source: Hop) -> Hop:
     """Where responses go (§18.2.2, RFC 3581 §4): over the same connection, else to the source address, and there to the
-    source port if `rport` asks for it, else to the port that Via states."""
+    source port if `rport` asks for it, else to the port that Via states.
+
+    Deviation: `maddr`, by which a request may send its response elsewhere, is not obeyed: it means groups that nobody calls a door by, and
+    would let anybody have us answer to a third party.
+    """
 
     if source.transport.reliable or via.rport is not None:
         return source

@@ -15,7 +15,7 @@ from firmware.sip.timers import TimerQueue
 from firmware.sip.transaction.layer import ServerTransaction, ServerUser, TransactionLayer
 from firmware.sip.transaction.matching import ServerKey
 from firmware.sip.uri import Uri
-from firmware.sip.usage.dialog import DialogId
+from firmware.sip.usage.dialog import Dialog, DialogId
 
 if TYPE_CHECKING:
     from firmware.sip.usage.refer import Referral
@@ -58,6 +58,11 @@ class DialogUser(Protocol):
 
 class Cancellable(Protocol):
     """Who has not yet answered an INVITE."""
+
+    @property
+    def dialog(self) -> Dialog:
+        """The early dialog."""
+        ...
 
     def receive_cancel(self, cancel: Request, now_s: float) -> None:
         """The caller gave up."""

@@ -36,6 +36,10 @@ class Infos:
         """§4.2.2: answered at once, whatever becomes of what it says."""
         request = transaction.request
         content_type = request.content_type
+        if request.get("Info-Package") is not None:
+            # §4.2.2: a package that we have not said to take is 469 with those that we take: none, digits came before there were packages.
+            transaction.respond(make_response(request, 469, headers=(("Recv-Info", ""),)), now_s)
+            return
         transaction.respond(make_response(request, 200), now_s)
         if content_type is not None and not self._session.is_over:
             self._session.endpoint.emit(InfoReceived(call=self._session.key, content_type=content_type, body=request.body))

@@ -307,7 +307,8 @@ class Referral:
 
     def session_ended(self, now_s: float) -> None:
         """The call in which the wish came is over. A transfer that is under way goes on: that is how blind ones end (RFC 5589 §6)."""
-        self.refuse(481, now_s)
+        # RFC 3261 §15.1.2: what is still pending in a dialog that ends is answered 487.
+        self.refuse(487, now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """Nobody decided."""

@@ -132,7 +132,14 @@ class Registration:
     # --- what the program and the network ask for
 
     def register(self, now_s: float) -> None:
-        """Begin to keep the account registered; at once, also when it is bound or waiting."""
+        """Begin to keep the account registered; at once, also when it is bound or waiting.
+
+        §10.2: no REGISTER follows another that is not answered yet: whatever it was asked for, the one on its way serves.
+        """
+        if not isinstance(self._state, Registering):
+            self._register_anew(now_s)
+
+    def _register_anew(self, now_s: float) -> None:
         self._stop()
         self._backoff.reset()
         self._asks_flows = self._account.wants_outbound and bool(self._endpoint.settings.instance)
@@ -180,7 +187,8 @@ class Registration:
             case Idle() | Removing():
                 pass
             case Registering() | Bound() | Waiting():
-                self.register(now_s)
+                # Also in place of a REGISTER that is on its way: its answer would come to where we are no more.
+                self._register_anew(now_s)
 
     def sign_of_life(self, host: str, now_s: float) -> None:
         """Something came from `host`: when it is the registrar that we wait for, try again now, at most once a second."""

@@ -28,6 +28,9 @@ def refusal(settings: AgentSettings, request: Request) -> Response | None:
         return make_response(request, 405 if request.method in METHODS else 501, headers=(("Allow", ALLOW),))
     if request.method == "CANCEL":
         return None
+    if request.method != "INVITE" and (request.get("Replaces") is not None or request.get("Join") is not None):
+        # RFC 3891 §3, RFC 3911 §4: in any request but INVITE these are refused.
+        return make_response(request, 400)
     if not request.uri.is_sip:
         # §8.2.2.1: a scheme that we do not support is 416.
         return make_response(request, 416)
@@ -54,7 +57,7 @@ def _body_refusal(settings: AgentSettings, request: Request) -> Response | None:
     accepted: tuple[str, ...] = ()
     if method in ("INVITE", "OPTIONS", "PRACK", "UPDATE"):
         accepted = (SDP,)
-    elif method == "INFO":
+    elif method == "INFO" and request.get("Info-Package") is None:
         accepted = tuple(sorted(settings.info_types))
     if request.body and accepted:
         encoding = request.get("Content-Encoding")
