@@ -8,6 +8,7 @@ from firmware.sip.events import CallEnded, EndCause, Reason
 BUSY = frozenset({486, 600})  # RFC 3261 §21.4.24, §21.6.1
 NO_ANSWER = frozenset({408, 480, 487})  # §21.4.9: not in time; §21.4.18: not at the phone; §21.4.25: ended while it rang
 NOBODY_THERE = frozenset({404, 410, 416, 484, 485, 604})  # the address is wrong
+NOT_LET_THROUGH = frozenset({401, 403, 407})  # §21.4.2, §21.4.4: a server's word, which people do not say: another way may get there
 CAUSE_NORMAL_CLEARING = 16  # ITU-T Q.850 §2.2.7
 NO_SOUND = Reason(protocol="Q.850", cause=41, text="no sound")  # 41: temporary failure
 
@@ -20,7 +21,7 @@ def stage_of_end(event: CallEnded, *, answered: bool, incoming: bool, rang: bool
         return Stage.ENDED
     match event.cause:
         case EndCause.REFUSED:
-            return _stage_of_status(event.status)
+            return _stage_of_status(event.status, rang=rang)
         case EndCause.INCOMPATIBLE:
             return Stage.REFUSED
         case EndCause.TIMEOUT:
@@ -31,11 +32,13 @@ def stage_of_end(event: CallEnded, *, answered: bool, incoming: bool, rang: bool
             return Stage.ENDED
 
 
-def _stage_of_status(status: int) -> Stage:
+def _stage_of_status(status: int, *, rang: bool) -> Stage:
     if status in BUSY:
         return Stage.BUSY
     if status in NO_ANSWER:
         return Stage.NO_ANSWER
+    if status in NOT_LET_THROUGH and not rang:
+        return Stage.UNREACHABLE
     if status in NOBODY_THERE or 500 <= status <= 599:
         return Stage.UNREACHABLE
     return Stage.REFUSED

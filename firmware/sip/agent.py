@@ -336,6 +336,8 @@ class Agent:
         if self._open_desk is not None:
             self._open_desk.placed(command)
         call.begin(now_s)
+        if command.account is not None:
+            self._registration(command.account).call_placed(now_s)
 
     def _desk(self) -> Desk:
         """What happens without a call; imported when it first does."""

@@ -203,7 +203,9 @@ def test_hanging_up_twice_is_one_command(rig: Rig) -> None:
         (sip.EndCause.REFUSED, 600, False, door.Stage.BUSY),
         (sip.EndCause.REFUSED, 480, False, door.Stage.NO_ANSWER),
         (sip.EndCause.REFUSED, 603, True, door.Stage.REFUSED),
-        (sip.EndCause.REFUSED, 403, False, door.Stage.REFUSED),
+        (sip.EndCause.REFUSED, 403, False, door.Stage.UNREACHABLE),  # a server that does not let us through: there may be another way
+        (sip.EndCause.REFUSED, 407, False, door.Stage.UNREACHABLE),
+        (sip.EndCause.REFUSED, 403, True, door.Stage.REFUSED),
         (sip.EndCause.REFUSED, 404, False, door.Stage.UNREACHABLE),
         (sip.EndCause.REFUSED, 503, False, door.Stage.UNREACHABLE),
         (sip.EndCause.TIMEOUT, 408, False, door.Stage.UNREACHABLE),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from firmware.sip.events import FlowClosed, FlowId, Hop, NetworkChanged, SendFailed, Transport
-from firmware.sip.message import Request, make_response
+from firmware.sip.events import CallKey, FlowClosed, FlowId, Hop, Invite, NetworkChanged, SendFailed, Transport
+from firmware.sip.message import Request, make_response, parse_message
 from tests.sip.test_registration import accept, registered, registering
-from tests.sip.wire import HOP, OURS, PEER, Wire
+from tests.sip.wire import BOB, HOP, MAIN, OURS, PEER, Wire, media
 
 TCP = Hop(transport=Transport.TCP, host=PEER, port=5060, local_host=OURS, local_port=5060)
 
@@ -213,3 +213,55 @@ def test_a_registration_over_a_connection_ends_with_it() -> None:
     wire.take()
     close(wire, 4)
     assert wire.take() == ["REGISTER"]
+
+
+def placed(wire: Wire, call: str) -> None:
+    wire.command(Invite(call=CallKey(call), target=BOB, account=MAIN, media=media()))
+
+
+def test_a_call_through_the_account_asks_the_registrar_at_once() -> None:
+    wire = probed()
+    own = f"<sip:door@{OURS}:5060>"
+    held(wire, own)
+    wire.take()
+    wire.advance(3)
+    placed(wire, "one")
+    placed(wire, "two")  # the other phone of the same press
+    assert sorted(wire.take()) == ["INVITE", "INVITE", "REGISTER"]
+
+
+def test_a_registrar_that_forgot_us_has_us_again_a_moment_after_a_press() -> None:
+    wire = probed()
+    held(wire, f"<sip:door@{OURS}:5060>")
+    wire.advance(3)
+    placed(wire, "one")
+    wire.take()
+    question = next(message for message in reversed(wire.raw) if message.startswith(b"REGISTER"))
+    asked = parse_message(question)
+    assert isinstance(asked, Request)
+    assert asked.get("Contact") is None
+    wire.reply(200, asked, Contact="<sip:somebody@192.0.2.77>")
+    assert wire.take() == ["REGISTER"]
+    assert wire.raw[-1].count(b"Contact: ") == 1
+
+
+def test_the_gap_of_questions_begins_anew_with_a_call() -> None:
+    wire = probed()
+    held(wire, f"<sip:door@{OURS}:5060>")
+    wire.advance(9)
+    placed(wire, "one")
+    held(wire, f"<sip:door@{OURS}:5060>")
+    wire.take()
+    wire.advance(9)
+    assert "REGISTER" not in wire.take()
+    wire.advance(1)
+    assert "REGISTER" in wire.take()
+
+
+def test_with_a_sentinel_a_call_asks_nothing() -> None:
+    wire = watched()
+    sentinel(wire, 1)
+    wire.take()
+    wire.advance(3)
+    placed(wire, "one")
+    assert wire.take() == ["INVITE"]

@@ -62,6 +62,11 @@ class Flows:
         for each in self._flows:
             each.flow_closed(flow, now_s)
 
+    def call_placed(self, now_s: float) -> None:
+        """A call goes out over the account."""
+        for flow in self._flows:
+            flow.call_placed(now_s)
+
     def receive_stun(self, data: bytes, source: Hop, now_s: float) -> None:
         """The answer to a keep-alive, perhaps."""
         any(flow.receive_stun(data, source, now_s) for flow in self._flows)

@@ -9,7 +9,8 @@ which would wake the board all day, there are two ways, and `watch` takes the be
 2. A probe every `probe_s` (10 s: with its answer 0.2 wake-ups a second). It notices every outage that lasts longer than the gap, by the
    error or by the answer that comes late, and a restart between two probes as well, because it asks what the registrar holds of us: a
    REGISTER without Contact (RFC 3261 §10.2.3) changes nothing and is answered with all bindings. A server that does not list us as we
-   are, or does not take the question, is asked for its OPTIONS instead.
+   are, or does not take the question, is asked for its OPTIONS instead. Each call that we place asks at once: whoever is called may want
+   to call back, and the board is awake.
 
 A registration over a connection needs neither: its own connection is the sentinel. `probe_s` 0 switches both off.
 """
@@ -30,6 +31,7 @@ SHORT_LIFE_S = 60.0  # a sentinel that is closed sooner was closed for idleness,
 SHORT_LIVES_MAX = 3  # … if it happens this often in a row
 SLOW_ANSWER_S = 1.0  # a probe answered later was repeated at least twice: the registrar may have been away, and have forgotten us
 MISSES_MAX = 2  # we were gone, registered again, and are gone once more: such a list says nothing of us
+HURRY_GAP_S = 1.0  # a press that rings eight phones asks once
 SENTINEL_AGAIN_S = 3600.0  # after which a connection is tried again where none could be had
 
 
@@ -116,6 +118,12 @@ class Liveness:
         """The next probe is due."""
         assert name == "probe", name
         if self._hop is not None:
+            self._ask(self._hop, now_s)
+
+    def hurry(self, now_s: float) -> None:
+        """Something happens, so that it matters now whether the registrar knows us: the next probe comes at once."""
+        if self._way is Way.PROBE and self._request is None and self._hop is not None and now_s >= self._asked_s + HURRY_GAP_S:
+            self._endpoint.timers.clear(self, "probe")
             self._ask(self._hop, now_s)
 
     def compose(self, hop: Hop) -> Request:

@@ -226,6 +226,10 @@ class Registration:
         """The keep-alive says that the flow is dead (RFC 5626 §4.4.2)."""
         self.registrar_lost(now_s)
 
+    def call_placed(self, now_s: float) -> None:
+        """A call goes out over the account."""
+        self._liveness.hurry(now_s)
+
     def receive_stun(self, data: bytes, source: Hop, now_s: float) -> bool:
         """Whether that was the answer to our keep-alive."""
         return self._keepalive.receive(data, source, now_s)
