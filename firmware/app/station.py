@@ -92,6 +92,7 @@ class Station:
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.camera = self._open_camera(settings)
         self._pictures = self._seen_in_calls(settings, ids)
+        self._picture_rings(settings)
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
@@ -137,6 +138,14 @@ class Station:
             log.error("no camera: %s", error)
             self.inbox.put(door.HealthChanged(part="camera", working=False, detail=str(error)))
             return None
+
+    def _picture_rings(self, settings: Settings) -> None:
+        if self.camera is None or settings.camera.snapshot == "never":
+            return
+        from firmware.app.ring_pictures import RingPictures
+
+        taker = RingPictures(settings.camera, self.camera, self.inbox.put)
+        self.add_observer(lambda _at_s, event: taker.on_event(event))
 
     def _seen_in_calls(self, settings: Settings, ids: IdSource) -> Pictures | None:
         if self.camera is None or not settings.camera.in_calls:

@@ -18,6 +18,7 @@ ANY_PART = "part"  # of the station: an account, the sound card, a lock; not a l
 # What may happen, and what the word after it names. Nothing after it means: whoever it was.
 TRIGGERS = {
     "pressed": "button",
+    "pictured": "button",
     "answered": "target",
     "ended": "target",
     "unanswered": "",

@@ -27,6 +27,7 @@ class Trigger(Enum):
     """What a rule waits for; each is one kind of record, and the rule's subject is the name in it."""
 
     PRESSED = "pressed"  # a button
+    PICTURED = "pictured"  # a button: the camera has taken a picture of who pressed it
     ANSWERED = "answered"  # a target
     ENDED = "ended"  # a call with a target
     UNANSWERED = "unanswered"  # a press that nobody answered; without subject

@@ -57,6 +57,7 @@ from firmware.door.records import (
     LockModeChanged as LockModeChanged,
     LoginRefused as LoginRefused,
     MessageLeft as MessageLeft,
+    PictureTaken as PictureTaken,
     OpeningRefused as OpeningRefused,
     PartyChanged as PartyChanged,
     PartySkipped as PartySkipped,
@@ -275,6 +276,7 @@ Input = (
     | HealthChanged
     | CallMeasured
     | MessageLeft
+    | PictureTaken
     | DeviceChanged
     | LoginRefused
     | TimerFired

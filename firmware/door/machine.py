@@ -50,6 +50,7 @@ from firmware.door.events import (
     OpenLock,
     Operate,
     PartyChanged,
+    PictureTaken,
     Press,
     Record,
     Refusal,
@@ -152,7 +153,7 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return spent(door, given, now_s)
         case UsersChanged():
             return door._replace(asking=door.asking._replace(users=given)), (Record(record=given),)
-        case RelayMoved() | MessageLeft() | CallMeasured() | DeviceChanged() | LoginRefused():
+        case RelayMoved() | MessageLeft() | PictureTaken() | CallMeasured() | DeviceChanged() | LoginRefused():
             return door, (Record(record=given),)
         case HealthChanged():
             return _health_changed(door, given), (Record(record=given),)

@@ -55,6 +55,15 @@ class MessageLeft(NamedTuple):
 
 
 @kind
+class PictureTaken(NamedTuple):
+    """The camera has taken a picture of who rang: a file of the picture folder."""
+
+    file: str
+    press: PressId
+    button: ButtonName
+
+
+@kind
 class HealthChanged(NamedTuple):
     """A part of the station (an account, the sound card, a reader …) stopped working, or works again. `detail` is one plain sentence."""
 
@@ -364,6 +373,7 @@ DoorRecord = (
     | RelayMoved
     | HealthChanged
     | MessageLeft
+    | PictureTaken
     | DeviceChanged
     | PartyChanged
 )

@@ -33,6 +33,7 @@ from firmware.door.events import (
     Message,
     OpeningRefused,
     Outcome,
+    PictureTaken,
     Pressed,
     PressEnded,
     ProfileChanged,
@@ -80,6 +81,8 @@ def _happened(record: DoorRecord) -> tuple[Trigger, str] | None:
     match record:
         case Pressed(button=name):
             return Trigger.PRESSED, name
+        case PictureTaken(button=name):
+            return Trigger.PICTURED, name
         case Answered(party=name):
             return Trigger.ANSWERED, name
         case CallEnded(party=name):

@@ -32,6 +32,13 @@ class Row(NamedTuple):
     fields: dict[str, Json]
 
 
+class KeptPicture(NamedTuple):
+    """A picture of a ring: its name, and seconds since 1970."""
+
+    file: str
+    at_s: float
+
+
 class Names(NamedTuple):
     """What the configuration calls its things; `station` is the door's own name."""
 
@@ -41,6 +48,7 @@ class Names(NamedTuple):
     buttons: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     contacts: tuple[tuple[str, str], ...] = ()  # with their kinds
+    sees: bool = False  # whether pictures of rings are kept
 
 
 class House(Protocol):
@@ -55,6 +63,14 @@ class House(Protocol):
 
     async def rows(self, *, before: int | None = None, kinds: tuple[str, ...] = (), limit: int) -> tuple[Row, ...]:
         """Rows of the journal, the newest first. Raises Refused while it cannot be read."""
+        ...
+
+    def pictures(self, most: int) -> tuple[KeptPicture, ...]:
+        """The newest pictures of rings, the newest first."""
+        ...
+
+    async def picture(self, file: str) -> bytes:
+        """The JPEG of this name. Raises Refused."""
         ...
 
     def follow(self, after: int | None) -> AsyncGenerator[Row, None]:

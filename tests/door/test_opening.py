@@ -21,7 +21,9 @@ from firmware.door.events import (
     MessageLeft,
     OpeningRefused,
     OpenLock,
+    PictureTaken,
     Play,
+    PressId,
     Record,
     RelayMoved,
     Sound,
@@ -29,7 +31,7 @@ from firmware.door.events import (
     Unlocked,
 )
 from firmware.door.lock import Unlocking, unlock
-from tests.door.house import DIRECTORY, FRONT, GARAGE, Scene, only
+from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, Scene, only
 
 EXIT = ContactChanged(contact="exit", active=True)
 BLUE = CardRead(reader="wall", card="0A1B2C")
@@ -106,12 +108,15 @@ def test_a_door_contact_is_written_down() -> None:
         RelayMoved(lock=FRONT, closed=True),
         HealthChanged(part="card", working=False, detail="It is gone."),
         MessageLeft(file="a.wav", length_s=9.0),
+        PictureTaken(file="a.jpg", press=PressId(1), button=HOUSE),
         MEASURED,
         DeviceChanged(change=DeviceChange.REJECTED, version="1.2", detail="no sound"),
         LoginRefused(outlet="web", who="anna", source="192.0.2.1", lockout_s=30.0),
     ],
 )
-def test_facts_are_written_down(given: RelayMoved | HealthChanged | MessageLeft | CallMeasured | DeviceChanged | LoginRefused) -> None:
+def test_facts_are_written_down(
+    given: RelayMoved | HealthChanged | MessageLeft | PictureTaken | CallMeasured | DeviceChanged | LoginRefused,
+) -> None:
     assert Scene().tell(given) == (Record(record=given),)
 
 

@@ -25,6 +25,7 @@ from firmware.door.events import (
     Message,
     OpenLock,
     Outcome,
+    PictureTaken,
     Play,
     Press,
     Pressed,
@@ -79,6 +80,7 @@ def test_the_words_of_the_configuration_are_those_of_the_door() -> None:
     ("trigger", "subject", "inputs"),
     [
         (Trigger.PRESSED, "house", (Press(button=HOUSE),)),
+        (Trigger.PICTURED, "house", (PictureTaken(file="a.jpg", press=PressId(1), button=HOUSE),)),
         (Trigger.OPENED, "front", (OpenLock(lock=FRONT, by="web"),)),
         (Trigger.OPENED, "front", (SetLockMode(lock=FRONT, mode=LockMode.HELD, by="web"),)),
         (Trigger.SHUT, "front", (RelayMoved(lock=FRONT, closed=False),)),

@@ -35,7 +35,7 @@ def with_page(tmp_path: Path, scenario: Scenario, *logins: Login, access: Access
 class Outline(HTMLParser):
     """Elements that must be closed are, and every field has its label."""
 
-    VOID = frozenset({"meta", "link", "input"})
+    VOID = frozenset({"meta", "link", "input", "img"})
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Final
 
 from firmware.app.control.protocol import ControlError, Request
@@ -14,7 +16,7 @@ from firmware.app.journal import Entry
 from firmware.app.station import Station
 from firmware.door.events import DoorRecord, LoginRefused
 from firmware.errors import JournalError
-from firmware.outlets.seam import Json, Names, Refused, Row, Subscriber, part
+from firmware.outlets.seam import Json, KeptPicture, Names, Refused, Row, Subscriber, part
 
 # What outlets may ask for. Everything else of `portero ctl` stays with whoever has a shell on the device.
 OFFERED: Final = ("status", "press", "call", "hangup", "lock")
@@ -34,6 +36,7 @@ class StationHouse:
             buttons=tuple(button.name for button in settings.button),
             targets=tuple(target.name for target in settings.target),
             contacts=tuple((contact.name, contact.kind) for contact in settings.contact),
+            sees=settings.camera.source != "none" and settings.camera.snapshot != "never",
         )
 
     async def perform(self, verb: str, *args: str, by: str) -> Json:
@@ -54,6 +57,24 @@ class StationHouse:
         except JournalError as error:
             raise Refused("not_now", str(error)) from error
         return tuple(map(_row, entries))
+
+    def pictures(self, most: int) -> tuple[KeptPicture, ...]:
+        """The newest pictures of rings, the newest first."""
+        if not self.names.sees:
+            return ()
+        from firmware.app.ring_pictures import kept
+
+        return tuple(KeptPicture(*each) for each in kept(Path(self._station.settings.camera.path), most))
+
+    async def picture(self, file: str) -> bytes:
+        """The JPEG of this name. Raises Refused."""
+        if self.names.sees:
+            from firmware.app.ring_pictures import read
+
+            found = await asyncio.to_thread(read, Path(self._station.settings.camera.path), file)
+            if found is not None:
+                return found
+        raise Refused("not_found", "there is no such picture")
 
     async def follow(self, after: int | None) -> AsyncGenerator[Row, None]:
         """Each new row; ends when the journal cannot be read."""

@@ -58,6 +58,10 @@ class Api:
                 return {"GET": Route(May.SEE, self._locks)}
             case ["locks", name, action] if action in LOCK_ACTIONS:
                 return {"POST": Route(May.OPEN, lambda _request, login: self._done(login, "lock", name, action))}
+            case ["pictures"]:
+                return {"GET": Route(May.SEE, self._pictures)}
+            case ["pictures", name]:
+                return {"GET": Route(May.SEE, lambda _request, _login: self._picture(name))}
             case ["users"]:
                 return {"GET": Route(May.USERS, self._users)}
             case ["users", name]:
@@ -109,6 +113,14 @@ class Api:
         kinds = tuple(kind for kind in request.query.get("kind", "").split(",") if kind)
         rows = await self._house.rows(before=before, kinds=kinds, limit=limit)
         return json_response({"rows": [in_json(row) for row in rows], "next": rows[-1].id if len(rows) == limit else None})
+
+    async def _pictures(self, request: Request, _login: Login) -> Response:
+        """The pictures of the last rings, the newest first; each is fetched under its name."""
+        limit = _number(request, "limit", ROWS, ROWS_MAX)
+        return json_response([{"file": each.file, "at_s": each.at_s} for each in self._house.pictures(limit)])
+
+    async def _picture(self, name: str) -> Response:
+        return Response(200, await self._house.picture(name), "image/jpeg")
 
     async def _users(self, request: Request, login: Login) -> Response:
         """A page of users; `after` is the last name of the page before."""

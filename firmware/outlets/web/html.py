@@ -7,7 +7,7 @@ from html import escape as _escape
 from typing import NamedTuple
 
 from firmware.outlets.logins import Login, May
-from firmware.outlets.seam import Json, Names, Row, part, table
+from firmware.outlets.seam import Json, KeptPicture, Names, Row, part, table
 
 SHELL = """<!DOCTYPE html>
 <html lang="en">
@@ -35,13 +35,14 @@ class View(NamedTuple):
     status: Json
     rows: tuple[Row, ...]
     calls: tuple[Row, ...]
+    pictures: tuple[KeptPicture, ...]
     login: Login
     form_key: str
 
 
 def door(view: View) -> bytes:
     """State, locks, calls and the newest records."""
-    parts = [_ills(view), _call(view), _locks(view), _accounts(view), _quality(view), _records(view)]
+    parts = [_ills(view), _call(view), _locks(view), _pictures(view), _accounts(view), _quality(view), _records(view)]
     aside = _form(view, "/logout", f"Log out {view.login.name}", css="quiet")
     return _page(view.names.station, "".join(parts), aside=aside, script='<script src="/page.js" defer></script>\n')
 
@@ -126,6 +127,15 @@ def _lock_buttons(view: View, name: str, mode: str) -> str:
             buttons.append(_form(view, "/lock", f"Hold {name} open", name=name, do="hold", css="quiet"))
         buttons.append(_form(view, "/lock", f"Keep {name} shut", name=name, do="lock", css="quiet"))
     return f'<div class="row">{"".join(buttons)}</div>'
+
+
+def _pictures(view: View) -> str:
+    """Each is a link to itself in its full size."""
+    items = []
+    for each in view.pictures:
+        address = f"/pictures/{_e(each.file)}"
+        items.append(f'<a href="{address}"><img src="{address}" loading="lazy" alt="Who rang at {_clock(each.at_s)}"></a>')
+    return _section("Who rang", f'<div class="row pictures">{"".join(items)}</div>\n') if items else ""
 
 
 def _accounts(view: View) -> str:

@@ -13,7 +13,7 @@ from firmware.outlets.seam import Json
 
 FIELDS_MAX = 32  # of a query or a form
 # No page of ours loads anything from elsewhere, runs a script that stands in it, or may be framed: what a visitor calls himself stays text.
-POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"  # noqa: E501 - one header
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"  # noqa: E501 - one header
 SAFE_HEADERS = (
     ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),

@@ -23,6 +23,8 @@ FILES: Final = {"/page.css": "text/css; charset=utf-8", "/page.js": "text/javasc
 HTML: Final = "text/html; charset=utf-8"
 ROWS: Final = 20
 CALLS: Final = 5
+SHOWN: Final = 4  # pictures of rings
+PICTURES: Final = "/pictures/"
 # Forms of the page: which right, which verb of `portero ctl` and how many words behind it.
 FORMS: Final = {"/press": (May.RING, "press", 1), "/call": (May.RING, "call", 1), "/hangup": (May.RING, "hangup", 0)}
 
@@ -64,12 +66,15 @@ class Page:
             return self._wrong(403, f"{session.login.name} may see nothing here.")
         if request.path == "/events":
             return stream(self._house, request)
+        if request.path.startswith(PICTURES):
+            return Response(200, await self._house.picture(request.path.removeprefix(PICTURES)), "image/jpeg")
         if request.path != "/":
             return self._wrong(404, "There is no such page.")
         status = await self._house.perform("status", by=f"web {session.login.name}")
         rows = await self._house.rows(limit=ROWS)
         calls = await self._house.rows(kinds=("CallMeasured",), limit=CALLS)
-        view = html.View(self._house.names, status, rows, calls, session.login, session.form_key)
+        pictures = self._house.pictures(SHOWN)
+        view = html.View(self._house.names, status, rows, calls, pictures, session.login, session.form_key)
         return Response(200, html.door(view), HTML)
 
     async def _log_in(self, request: Request) -> Response:
