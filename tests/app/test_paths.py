@@ -37,7 +37,7 @@ def ends() -> Iterator[tuple[MediaPort, socket.socket]]:
     port = open_port("127.0.0.1", TRIED)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(20)
+        peer.settimeout(60)
         yield port, peer
     port.close()
 
@@ -112,7 +112,7 @@ def test_two_full_agents_find_each_other_and_both_follow() -> None:
             ours, other = (ICE.ours, ICE.theirs) if here == 0 else (ICE.theirs, ICE.ours)
             ice = IceSession(ours, other, is_lite=False, is_controlling=here == 0, local=theirs[here], remote=theirs[there])
             paths[here].start("c", ports[here], AGREED._replace(ice=ice, remote_host="192.0.2.1"))
-        moved = await asyncio.wait_for(asyncio.gather(*moves), 20)
+        moved = await asyncio.wait_for(asyncio.gather(*moves), 60)
         assert [(each.remote_host, each.remote_rtp_port) for each in moved] == [
             ("127.0.0.1", ports[1].rtp_port),
             ("127.0.0.1", ports[0].rtp_port),

@@ -91,7 +91,7 @@ def test_the_card_is_closed_before_and_after_a_call(tmp_path: Path) -> None:
             listening = [lived.board.sound.is_open]
             lived.board.press("bell", 0.1)
             await lived.until(door.Ringing)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not lived.board.sound.is_open:  # the audio thread opens it
                     await asyncio.sleep(0.01)
             lived.station.inbox.put(door.Operate(verb=door.Verb.HANG_UP))

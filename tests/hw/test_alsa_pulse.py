@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from tests.hw.pulse import Pulse
+from tests.hw.pulse import LIMIT_S, Pulse
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ class Station:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise AssertionError(self._process.communicate(timeout=10)[1])
+            raise AssertionError(self._process.communicate(timeout=LIMIT_S)[1])
         return cast("dict[str, object]", json.loads(line))
 
     def go_on(self) -> None:
@@ -79,7 +79,7 @@ class Station:
         self._process.stdin.flush()
 
     def end(self) -> None:
-        _, errors = self._process.communicate(timeout=20)
+        _, errors = self._process.communicate(timeout=LIMIT_S)
         assert self._process.returncode == 0, errors
 
 
@@ -99,10 +99,10 @@ say(heard=max(array("h", b"".join(run(60, 1234)))))
         assert station.hear() == {"heard": 4321}
         station.end()
         player.terminate()
-        player.wait(10)
+        player.wait(LIMIT_S)
     finally:
         recorder.terminate()
-        recorder.wait(10)
+        recorder.wait(LIMIT_S)
     samples = memoryview(recording.read_bytes()).cast("h").tolist()
     assert set(samples) == {0, 1234}
     # What was written is there without a gap, but for what the daemon still held at the end.

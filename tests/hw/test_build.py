@@ -129,5 +129,5 @@ from hw.settings import BoardSettings
 build_simulated(BoardSettings())
 print(sorted({"gpiozero", "lgpio", "alsaaudio", "serial", "wave"} & set(sys.modules)), file=sys.stdout)
 """
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout == "[]\n"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interop.peers import eventually, process
+from tests.interop.peers import PATIENCE_S, eventually, process
 from tests.ports import free_port
 
 SPEECH_S = 180
@@ -83,7 +83,7 @@ class Baresip:
                 console.sendto(key.encode(), (self.host, self.console_port))
                 self.wait_for("send DTMF digit:", times=sent)
 
-    def wait_for(self, *texts: str, times: int = 1, within_s: float = 40) -> None:
+    def wait_for(self, *texts: str, times: int = 1, within_s: float = PATIENCE_S) -> None:
         """Until one of `texts`, as releases of baresip differ, stands in its log."""
 
         def is_said() -> bool:
@@ -157,6 +157,6 @@ def baresip(
     answer = "auto" if auto_answer else "early" if early_media else "manual"
     (folder / "accounts").write_text(f"{line};answermode={answer};audio_codecs={codecs}\n")
     with process(["baresip", "-f", str(folder)], log=folder / "log", cwd=folder) as phone:
-        eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), within_s=60, what="baresip starts")
-        with socket.create_connection((host, control_port), timeout=5) as control:
+        eventually(lambda: "baresip is ready" in (folder / "log").read_text(errors="replace"), what="baresip starts")
+        with socket.create_connection((host, control_port), timeout=PATIENCE_S) as control:
             yield Baresip(host, sip_port, console_port, folder, phone.pid, control)

@@ -50,5 +50,5 @@ def server(folder: Path, host: str, configuration: str, **values: str) -> Iterat
                 return True
             return False
 
-        eventually(answers, within_s=20, what="Kamailio listens", account=lambda: (folder / "log").read_text(errors="replace"))
+        eventually(answers, what="Kamailio listens", account=lambda: (folder / "log").read_text(errors="replace"))
         yield f"{host}:{port}"

@@ -98,7 +98,7 @@ def table(cells: Cells) -> str:
 def version(command: list[str]) -> str:
     """The first number that looks like a version in what the peer says of itself."""
     try:
-        said = subprocess.run(command, capture_output=True, timeout=10, check=False)
+        said = subprocess.run(command, capture_output=True, timeout=60, check=False)
     except FileNotFoundError:
         return "not installed"
     found = re.search(rb"\d+\.\d+(\.\d+)*", said.stdout + said.stderr)

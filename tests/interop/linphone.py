@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interop.peers import end, eventually
+from tests.interop.peers import PATIENCE_S, end, eventually
 from tests.ports import free_port
 
 RTP_SPAN = 40  # numbers for the sound of its calls
@@ -50,7 +50,7 @@ class Linphone:
     def said(self) -> str:
         return (self.folder / "said").read_text(errors="replace")
 
-    def command(self, line: str, *, answer: str = "Status: Ok", within_s: float = 20) -> None:
+    def command(self, line: str, *, answer: str = "Status: Ok", within_s: float = PATIENCE_S) -> None:
         """One command; returns when its answer has come. Commands come one after the other, so that answers need no names."""
         before = len(self._answers())
         assert self.process.stdin is not None
@@ -71,9 +71,9 @@ class Linphone:
             self.command("register-status ALL")
             return "State: LinphoneRegistrationOk" in self.said
 
-        eventually(is_registered, within_s=20, what="linphone registers", account=self.account)
+        eventually(is_registered, what="linphone registers", account=self.account)
 
-    def wait_for(self, text: str, *, times: int = 1, within_s: float = 20) -> None:
+    def wait_for(self, text: str, *, times: int = 1, within_s: float = PATIENCE_S) -> None:
         """Until `text` stands in what linphone says."""
         eventually(lambda: self.said.count(text) >= times, within_s=within_s, what=f"linphone says {text!r}", account=self.account)
 

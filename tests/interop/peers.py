@@ -13,8 +13,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S = 60.0  # everything comes in a few seconds, but to a machine with other work; whoever waits longer says so
 
-def eventually(look: Callable[[], T], *, within_s: float, what: str, account: Callable[[], str] = str) -> T:
+
+def eventually(look: Callable[[], T], *, within_s: float = PATIENCE_S, what: str, account: Callable[[], str] = str) -> T:
     """Poll `look` until it returns something true. Real peers run on real time; only the bound is ours, never a measured delay.
 
     When it does not come, the error says `what`, and what `account` tells then.
@@ -48,7 +50,7 @@ def process(
         end(peer)
 
 
-def end(peer: subprocess.Popen[bytes], *, patience_s: float = 5) -> None:
+def end(peer: subprocess.Popen[bytes], *, patience_s: float = 20) -> None:
     """SIGTERM, then SIGKILL, to the session that the peer leads."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.interop.peers import process
+from tests.interop.peers import PATIENCE_S, process
 from tests.ports import free_port
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -28,7 +28,7 @@ def _command(host: str, port: int, scenario: str, calls: int, extra: tuple[str, 
         str(calls),
         "-nostdin",
         "-timeout",
-        "40s",
+        f"{PATIENCE_S:.0f}s",
         "-trace_err",
         *extra,
     ]
@@ -40,7 +40,7 @@ def call(
     """Run a calling scenario against `target` ("host:port") to its end. AssertionError with SIPp's own account when a call fails."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [*_command(host, free_port(host), scenario, calls, extra), "-s", service, target]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=2 * PATIENCE_S, check=False)
     errors = "\n".join(path.read_text(errors="replace") for path in folder.glob("*_errors.log"))
     assert done.returncode == 0, f"{' '.join(command)}\n{errors}\n{done.stdout.decode(errors='replace')[-3000:]}"
 

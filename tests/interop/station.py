@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.interop.peers import eventually, process
+from tests.interop.peers import PATIENCE_S, eventually, process
 from tests.ports import free_port
 
 RTP_SPAN = 100  # numbers for the sound of its calls
@@ -109,7 +109,7 @@ class Station:
             lines.flush()
             return json.loads(lines.readline())
 
-    def wait_for(self, event: str, *, times: int = 1, within_s: float = 40, **fields: object) -> dict[str, Any]:
+    def wait_for(self, event: str, *, times: int = 1, within_s: float = PATIENCE_S, **fields: object) -> dict[str, Any]:
         """Until the daemon has told of `event` with these fields so many times; the last of them."""
 
         def fitting() -> list[dict[str, Any]]:
@@ -154,7 +154,7 @@ def station(
                 return True
             return False
 
-        eventually(ready, within_s=60, what="the daemon opens its control socket")
+        eventually(ready, what="the daemon opens its control socket")
         running = Station(host, sip_port, folder, daemon)
         try:
             yield running

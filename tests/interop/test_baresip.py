@@ -12,7 +12,7 @@ from tests.interop import sipp
 from tests.interop.baresip import Baresip, baresip
 from tests.interop.hearing import likeness
 from tests.interop.kamailio import SECRET, kamailio
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import Station, station
 from tests.net.authority import Authority
 
@@ -66,7 +66,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Stati
             station(tmp_path / "door", host="127.0.0.2", config=config, arguments=sound) as door,
         ):
             phone.wait_for("200 OK")
-            eventually(door.registered, within_s=40, what="the door registers")
+            eventually(door.registered, what="the door registers")
             yield door, phone
 
 
@@ -82,10 +82,10 @@ def test_a_press_rings_baresip_both_hear_each_other_and_its_keys_open_the_door(p
     door.wait_for("RelayMoved", closed=True)
     assert door.wait_for("Unlocked")["who"] == "residents"
     door.wait_for("RelayMoved", closed=False)
-    assert door.wait_for("PressEnded", within_s=15)["outcome"] == "opened"
+    assert door.wait_for("PressEnded")["outcome"] == "opened"
     phone.wait_for("terminated")
     door.process.terminate()  # the speaker's recording is complete when the daemon has ended
-    door.process.wait(40)
+    door.process.wait(PATIENCE_S)
     assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
     assert likeness(RESIDENT, phone.heard(), from_s=1) < STRANGE
     assert heard_at_door(RESIDENT, tmp_path) > HEARD
@@ -159,11 +159,11 @@ def test_a_visitor_hears_baresip_before_it_answers(tmp_path: Path) -> None:
         config = BUTTON.format(target=phone.uri)
         with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=("--microphone", str(VISITOR))) as door:
             door.ctl("press", "bell")
-            door.wait_for("MediaAgreed", early=True, within_s=20)
+            door.wait_for("MediaAgreed", early=True)
             phone.command("accept")
-            door.wait_for("Answered", within_s=20)
+            door.wait_for("Answered")
             door.ctl("hangup")
-            phone.wait_for("session closed", within_s=20)
+            phone.wait_for("session closed")
 
 
 @pytest.mark.matrix("baresip", "transfer")
@@ -174,12 +174,12 @@ def test_baresip_sends_the_door_to_somebody_else(tmp_path: Path) -> None:
         station(tmp_path / "door", host="127.0.0.2", config='[call]\ntransfers = "call"\n') as door,
     ):
         door.ctl("call", phone.uri)
-        door.wait_for("Answered", within_s=20)
+        door.wait_for("Answered")
         phone.command("transfer", f"sip:service@{third}")
-        door.wait_for("CallAnswered", times=2, within_s=20)
-        door.wait_for("CallEnded", room="sip", call="d1.1", within_s=20)  # baresip says nothing when both hang up at once
+        door.wait_for("CallAnswered", times=2)
+        door.wait_for("CallEnded", room="sip", call="d1.1")  # baresip says nothing when both hang up at once
         door.ctl("hangup")
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("names_the_phone", [True, False])
@@ -195,10 +195,10 @@ def test_baresip_is_called_over_tls_when_it_proves_its_name(tmp_path: Path, *, n
     ):
         door.ctl("call", f"sip:resident@{phone.host}:{phone.sip_port + 1};transport=tls")
         if names_the_phone:
-            door.wait_for("Answered", within_s=20)
+            door.wait_for("Answered")
             door.ctl("hangup")
         else:
-            ended = door.wait_for("CallEnded", room="sip", within_s=20)
+            ended = door.wait_for("CallEnded", room="sip")
             assert "other.example, not for 127.0.0.3" in ended["text"]
 
 
@@ -213,15 +213,15 @@ def test_baresip_and_the_door_write_to_each_other(tmp_path: Path) -> None:
         phone.wait_for("device 'alert'")  # it sounds; the text itself is only on its screen
         phone.command("contact_next")
         phone.command("message", "Coming")
-        assert door.wait_for("MessageReceived", within_s=20)["body"] == "Coming"
+        assert door.wait_for("MessageReceived")["body"] == "Coming"
 
 
 @pytest.mark.matrix("baresip", "SUBSCRIBE")
 def test_baresip_sees_the_doors_presence(tmp_path: Path) -> None:
     door_ = station(tmp_path / "door", host="127.0.0.2", config='[incoming]\nwatch = ["*@*"]\n')
     with door_ as door, baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, watched=f"sip:door@{door.address}") as phone:
-        door.wait_for("WatcherChanged", is_watching=True, within_s=30)
-        phone.wait_for("Online", within_s=30)
+        door.wait_for("WatcherChanged", is_watching=True)
+        phone.wait_for("Online")
 
 
 def test_the_door_gives_up_ringing_at_its_limit_and_baresip_stops(tmp_path: Path) -> None:
@@ -230,5 +230,5 @@ def test_the_door_gives_up_ringing_at_its_limit_and_baresip_stops(tmp_path: Path
         with station(tmp_path / "door", host="127.0.0.2", config=config) as door:
             door.ctl("press", "bell")
             door.wait_for("Ringing")
-            assert door.wait_for("PressEnded", within_s=15)["outcome"] == "no_answer"
+            assert door.wait_for("PressEnded")["outcome"] == "no_answer"
             phone.wait_for("session closed")

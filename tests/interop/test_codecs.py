@@ -9,6 +9,7 @@ import pytest
 
 from tests.interop.baresip import baresip
 from tests.interop.hearing import likeness
+from tests.interop.peers import PATIENCE_S
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, HEARD, RESIDENT, VISITOR, heard_at_door
 
@@ -38,13 +39,13 @@ def test_both_sides_hear_each_other_in_every_codec(tmp_path: Path, codec: str, m
             door.ctl("call", phone.uri)
         else:
             phone.command("dial", f"sip:door@{door.address}")
-        door.wait_for("Answered", within_s=20)
+        door.wait_for("Answered")
         time.sleep(8.5)  # let them talk: speech is compared over four of these seconds
         door.ctl("hangup")
         phone.wait_for("terminated")
-        quality = door.wait_for("QualityMeasured", within_s=20)
+        quality = door.wait_for("QualityMeasured")
         door.process.terminate()  # the speaker's recording is complete when the daemon has ended
-        door.process.wait(20)
+        door.process.wait(PATIENCE_S)
     assert f"Set audio encoder: {named} {codec.split('/')[1]}Hz" in phone.log
     assert named in str(quality)
     assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD

@@ -11,7 +11,7 @@ import pytest
 from tests.interop.baresip import Baresip, baresip
 from tests.interop.hearing import likeness
 from tests.interop.kamailio import SECRET, kamailio
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, BUTTON, BY_SERVER, HEARD, RESIDENT, STRANGE, VISITOR, heard_at_door
 from tests.interop.test_transports import door_config
@@ -77,10 +77,10 @@ def test_a_press_reaches_baresip_and_both_hear_each_other(tmp_path: Path, phone_
             time.sleep(6)  # let them talk: speech is compared over four of these seconds
             phone.press_keys("7305#")
             door.wait_for("Unlocked")
-            door.wait_for("PressEnded", within_s=20)
+            door.wait_for("PressEnded")
             assert door.wait_for("QualityMeasured", final=True)["quality"]["packets_received"] > 200
             door.process.terminate()  # the speaker's recording is complete when the daemon has ended
-            door.process.wait(40)
+            door.process.wait(PATIENCE_S)
         assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD
         assert heard_at_door(VISITOR, tmp_path) < STRANGE
@@ -95,7 +95,7 @@ def test_keys_pass_kamailio(tmp_path: Path) -> None:
             station(tmp_path / "door", host="127.0.0.2", config=config, arguments=sound(tmp_path)) as door,
         ):
             phone.wait_for("200 OK")
-            eventually(door.registered, within_s=20, what="the door registers")
+            eventually(door.registered, what="the door registers")
             door.ctl("sim", "press", "bell")
             door.wait_for("Ringing")
             phone.command("accept")
@@ -123,7 +123,7 @@ def test_baresip_calls_a_door_that_wants_encryption(tmp_path: Path, phone_does: 
             phone.command("hangup")
             door.wait_for("QualityMeasured", final=True)
             door.process.terminate()
-            door.process.wait(40)
+            door.process.wait(PATIENCE_S)
         assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD
 
@@ -172,14 +172,14 @@ def test_a_lock_that_wants_encryption_opens_when_signalling_and_sound_have_it(tm
             station(tmp_path / "home", host="127.0.0.3", network=tls, config=home + VAULT.format(methods=methods)) as phone,
         ):
             for each in (door, phone):
-                eventually(each.registered, within_s=20, what="registered", account=each.account)
+                eventually(each.registered, what="registered", account=each.account)
             door.ctl("call", "other")
-            assert door.wait_for("Answered", within_s=20)["encrypted"] is True
+            assert door.wait_for("Answered")["encrypted"] is True
             if methods == '["dtls"]':
-                door.wait_for("StreamEncrypted", within_s=20)
-            door.wait_for("FirstAudio", within_s=20)
+                door.wait_for("StreamEncrypted")
+            door.wait_for("FirstAudio")
             phone.ctl("dtmf", "rfc4733", "99115#")
-            assert door.wait_for("Unlocked", within_s=20)["lock"] == "vault"
+            assert door.wait_for("Unlocked")["lock"] == "vault"
 
 
 def test_the_same_lock_stays_shut_in_a_call_without_encryption(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_the_same_lock_stays_shut_in_a_call_without_encryption(tmp_path: Path) -
         with station(tmp_path / "door", host="127.0.0.2", config=config) as door:
             door.ctl("press", "bell")
             door.wait_for("Answered")
-            door.wait_for("FirstAudio", within_s=20)
+            door.wait_for("FirstAudio")
             phone.press_keys("99115#")
-            assert door.wait_for("OpeningRefused", within_s=20)["fault"] == "not_encrypted"
+            assert door.wait_for("OpeningRefused")["fault"] == "not_encrypted"
 
 
 @pytest.mark.parametrize("phone_does", ["", "dtls_srtp"])
@@ -200,17 +200,17 @@ def test_a_phone_that_checks_its_way_finds_the_door(tmp_path: Path, phone_does: 
         config = CALLS_IN + OPEN.format(wish="optional") + 'key_exchange = ["dtls"]\n'
         with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=sound(tmp_path)) as door:
             phone.command("dial", f"sip:door@{door.address}")
-            phone.wait_for("Call established", within_s=20)
-            agreed = door.wait_for("MediaAgreed", within_s=20)["session"]
+            phone.wait_for("Call established")
+            agreed = door.wait_for("MediaAgreed")["session"]
             assert agreed["ice"] is not None
             assert agreed["rtcp_mux"]
             if phone_does:
-                door.wait_for("StreamEncrypted", within_s=20)
-            door.wait_for("FirstAudio", within_s=20)
+                door.wait_for("StreamEncrypted")
+            door.wait_for("FirstAudio")
             time.sleep(9)
             phone.command("hangup")
             door.wait_for("QualityMeasured", final=True)
             door.process.terminate()
-            door.process.wait(40)
+            door.process.wait(PATIENCE_S)
         assert likeness(VISITOR, phone.heard(), from_s=2) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD

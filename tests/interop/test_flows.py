@@ -55,7 +55,7 @@ def test_calls_come_in_and_go_out_when_one_of_two_edges_is_gone(tmp_path: Path, 
             home_ = station(tmp_path / "home", host=HOME, config=HOME_ACCOUNT.format(registrar=registrar))
             with door_ as door, home_ as home:
                 for each in (door, home):
-                    eventually(each.registered, within_s=20, what="registered", account=each.account)
+                    eventually(each.registered, what="registered", account=each.account)
                 call(door, home, "resident", times=1)
                 call(home, door, "door", times=2)
                 first_alone.close()  # the first edge proxy dies
@@ -67,7 +67,7 @@ def call(caller: Station, callee: Station, target: str, *, times: int) -> None:
     """A call that the callee takes by itself and ends: its BYE comes back over the flow on which the call began."""
     caller.ctl("call", target)
     for each in (caller, callee):
-        each.wait_for("Answered", times=times, within_s=40)
+        each.wait_for("Answered", times=times)
     callee.ctl("hangup")
     for each in (caller, callee):
-        each.wait_for("QualityMeasured", times=times, within_s=40)
+        each.wait_for("QualityMeasured", times=times)

@@ -77,12 +77,12 @@ def test_a_call_to_the_gruu_reaches_this_device_alone(tmp_path: Path) -> None:
         register(registrar, other)
         config = ACCOUNT.format(user="door", registrar=registrar, gruu="true")
         with station(tmp_path / "door", host=DOOR, config=config) as door:
-            eventually(door.registered, within_s=20, what="the door registers", account=door.account)
+            eventually(door.registered, what="the door registers", account=door.account)
             gruu = door.ctl("status")["accounts"]["house"]["gruu"]
             assert gruu.startswith(f"sip:door@{SERVER};gr=urn:uuid:"), gruu
             config = ACCOUNT.format(user="resident", registrar=registrar, gruu="false") + TARGET.format(uri=gruu)
             with station(tmp_path / "home", host=HOME, config=config) as home:
-                eventually(home.registered, within_s=20, what="the resident registers", account=home.account)
+                eventually(home.registered, what="the resident registers", account=home.account)
                 assert home.ctl("status")["accounts"]["house"]["gruu"] == ""
                 call(home, door)
         other.settimeout(0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.hearing import likeness
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, BUTTON, HEARD, RESIDENT, VISITOR, heard_at_door
 from tests.interop.test_encryption import CALLS_IN, OPEN, resident, sound
@@ -36,15 +36,15 @@ def test_two_full_agents_agree_on_a_way(tmp_path: Path, phone_does: str, *, door
                 phone.command("accept")
             else:
                 phone.command("dial", f"sip:door@{door.address}")
-            phone.wait_for("Call established", within_s=20)
-            agreed = door.wait_for("MediaAgreed", within_s=20, early=False)["session"]
+            phone.wait_for("Call established")
+            agreed = door.wait_for("MediaAgreed", early=False)["session"]
             assert agreed["ice"]["is_controlling"] is door_calls
-            door.wait_for("FirstAudio", within_s=20)
+            door.wait_for("FirstAudio")
             time.sleep(TALK_S)
             phone.command("hangup")
             door.wait_for("QualityMeasured", final=True)
             door.process.terminate()
-            door.process.wait(40)
+            door.process.wait(PATIENCE_S)
         phone.wait_for("connectivity check is complete")
         assert "sound goes to 127.0.0." in door.log  # this baresip checks from whatever address the kernel gives it
         assert likeness(VISITOR, phone.heard(), from_s=2) > HEARD
@@ -70,20 +70,20 @@ def test_a_door_behind_a_translator_is_heard_outside_and_hears(tmp_path: Path, i
             config = AS_RECORDED + BUTTON.format(target=f"sip:anna@{phone.address}")
             asks = f'{ways}stun = "{SERVER}"\n'
             with station(tmp_path / "door", host=DOOR, config=config, network=asks, arguments=visitor, inside=net.door) as door:
-                eventually(lambda: f"the STUN server {SERVER} answers" in door.log, within_s=40, what="ports have been asked for")
+                eventually(lambda: f"the STUN server {SERVER} answers" in door.log, what="ports have been asked for")
                 door.ctl("sim", "press", "bell")
                 door.wait_for("Answered")
                 agreed = phone.wait_for("MediaAgreed", early=False)["session"]
                 assert agreed["remote_host"] == OUTER
-                phone.wait_for("FirstAudio", within_s=20)
-                door.wait_for("FirstAudio", within_s=20)
+                phone.wait_for("FirstAudio")
+                door.wait_for("FirstAudio")
                 time.sleep(TALK_S)
                 door.ctl("hangup")
                 door.wait_for("QualityMeasured", final=True)
                 phone.wait_for("QualityMeasured", final=True)
                 for each in (door, phone):
                     each.process.terminate()
-                    each.process.wait(40)
+                    each.process.wait(PATIENCE_S)
                 assert found in next((line for line in phone.log.splitlines() if "sound goes to" in line), "")
     assert likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
     assert heard_at_door(RESIDENT, tmp_path) > HEARD

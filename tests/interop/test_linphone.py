@@ -60,16 +60,16 @@ def test_a_press_rings_linphone_whose_early_media_is_heard_and_whose_digits_open
     early = linphone(tmp_path / "phone", host=PHONE, sip="incoming_calls_early_media=1")
     with early as phone, station(tmp_path / "door", host=DOOR, config=BELL.format(uri=phone.uri)) as door:
         door.ctl("press", "bell")
-        door.wait_for("MediaAgreed", within_s=20, early=True)
+        door.wait_for("MediaAgreed", early=True)
         phone.wait_for("LinphoneCallIncoming")
         phone.command("answer")
-        door.wait_for("Answered", within_s=20)
+        door.wait_for("Answered")
         phone.wait_for("LinphoneCallStreamsRunning")
         for heard, digit in enumerate("7305#", 1):
             phone.command(f"dtmf {digit}")
-            door.wait_for("DigitHeard", times=heard, within_s=20)
-        assert door.wait_for("Unlocked", within_s=20)["who"] == "residents"
-        phone.wait_for("LinphoneCallReleased", within_s=30)
+            door.wait_for("DigitHeard", times=heard)
+        assert door.wait_for("Unlocked")["who"] == "residents"
+        phone.wait_for("LinphoneCallReleased")
 
 
 @pytest.mark.matrix("linphone", "call in", "hold")
@@ -85,7 +85,7 @@ def test_linphone_calls_the_door_and_each_puts_the_other_on_hold(tmp_path: Path)
         assert door.ctl("resume")["status"] == 200
         phone.wait_for("LinphoneCallStreamsRunning", times=3)
         phone.command("terminate 1")
-        door.wait_for("CallEnded", room="door", within_s=20)
+        door.wait_for("CallEnded", room="door")
 
 
 @pytest.mark.matrix("linphone", "transfer")
@@ -97,7 +97,7 @@ def test_the_door_transfers_linphone_to_somebody_else(tmp_path: Path) -> None:
     ):
         call(phone, door)
         assert door.ctl("transfer", f"sip:service@{third}")["status"] == 200
-        door.wait_for("CallEnded", room="door", within_s=20)
+        door.wait_for("CallEnded", room="door")
 
 
 @pytest.mark.matrix("linphone", "session timer")
@@ -108,7 +108,7 @@ def test_linphones_session_timer_is_agreed_and_refreshed(tmp_path: Path) -> None
         log = (tmp_path / "phone" / "log").read_text(errors="replace")
         assert "Session-Expires: 90" in log.partition("SIP/2.0 200 OK")[2], phone.account()
         phone.command("terminate 1")
-        door.wait_for("CallEnded", room="door", within_s=20)
+        door.wait_for("CallEnded", room="door")
 
 
 @pytest.mark.matrix("linphone", "name check")
@@ -127,7 +127,7 @@ def test_linphone_believes_the_doors_certificate_only_for_the_doors_own_name(tmp
         ):
             phone.command(f"call <sip:door@{DOOR}:{port};transport=tls>")
             if is_good:
-                door.wait_for("Answered", within_s=20)
+                door.wait_for("Answered")
                 phone.command("terminate 1")
             else:
                 phone.wait_for("LinphoneCallError")
@@ -144,11 +144,11 @@ def test_messages_go_both_ways_and_linphone_sees_the_doors_presence(tmp_path: Pa
                 tmp_path / "phone", host=PHONE, sip="default_proxy=0", more=REGISTERED.format(server=server.address, secret=SECRET)
             ) as phone,
         ):
-            eventually(door.registered, within_s=20, what="the door registers", account=door.account)
+            eventually(door.registered, what="the door registers", account=door.account)
             phone.wait_until_registered()
-            door.wait_for("WatcherChanged", within_s=20, is_watching=True)
+            door.wait_for("WatcherChanged", is_watching=True)
             phone.command(f"message sip:door@{server.address} Coming")
-            assert door.wait_for("MessageReceived", within_s=20)["body"] == "Coming"
+            assert door.wait_for("MessageReceived")["body"] == "Coming"
             assert door.ctl("message", f"sip:resident@{server.address}", "Somebody rings", "house")["status"] in (200, 202)
             phone.wait_for("Somebody rings")
 
@@ -156,5 +156,5 @@ def test_messages_go_both_ways_and_linphone_sees_the_doors_presence(tmp_path: Pa
 def call(phone: Linphone, door: Station) -> None:
     """A call from the phone that the door takes by itself."""
     phone.command(f"call sip:door@{door.address}")
-    door.wait_for("Answered", within_s=20)
+    door.wait_for("Answered")
     phone.wait_for("LinphoneCallStreamsRunning")

@@ -15,6 +15,7 @@ from tests.bench.measure import bill
 from tests.interop import sipp
 from tests.interop.baresip import baresip
 from tests.interop.hearing import likeness
+from tests.interop.peers import PATIENCE_S
 from tests.interop.station import Station, station
 from tests.interop.test_baresip import AS_RECORDED, BUTTON, RESIDENT, STRANGE, VISITOR
 
@@ -42,7 +43,7 @@ def flood(folder: Path, door: Station, calls: int = CALLS) -> None:
 def refused(door: Station) -> int:
     """How many refused calls `portero log` tells of, those that it only counted included."""
     words = ["log", "--config", str(door.folder / "portero.toml"), "--format", "json", "--kind", "CallReceived"]
-    done = subprocess.run([sys.executable, "-m", "firmware", *words], capture_output=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-m", "firmware", *words], capture_output=True, timeout=PATIENCE_S, check=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     return len(rows) + sum(int(row["unrecorded"]) for row in rows)
 
@@ -53,7 +54,7 @@ def test_a_call_goes_on_unharmed_under_fifty_incoming_calls(tmp_path: Path) -> N
         config = BUTTON.format(target=phone.uri) + TAKES_CALLS + AS_RECORDED
         with station(tmp_path / "door", host="127.0.0.2", config=config, arguments=("--microphone", str(VISITOR))) as door:
             door.ctl("press", "bell")
-            door.wait_for("Answered", within_s=20)
+            door.wait_for("Answered")
             flood(tmp_path / "first", door)
             settled(door)
             warm_kb = bill(door.process.pid).rss_kb
@@ -63,8 +64,8 @@ def test_a_call_goes_on_unharmed_under_fifty_incoming_calls(tmp_path: Path) -> N
             flood(tmp_path / "last", door, calls=1)
             assert door.ctl("status")["call"]["state"] == "talking"
             door.ctl("hangup")
-            quality = door.wait_for("QualityMeasured", final=True, within_s=20)["quality"]
-            phone.wait_for("terminated", within_s=20)
+            quality = door.wait_for("QualityMeasured", final=True)["quality"]
+            phone.wait_for("terminated")
             # No period was so late that the device buffer had run over: what is later than that is heard.
             assert quality["overruns"] == 0, quality
             # The late ones are counted; the worst of them was caught up with from what the card holds.

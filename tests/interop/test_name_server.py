@@ -53,7 +53,7 @@ def name_server(folder: Path, records: str, *, port: int = 0) -> Iterator[tuple[
                 return True
             return False
 
-        eventually(listens, within_s=40, what="the name server listens")
+        eventually(listens, what="the name server listens")
         yield HOST, port
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.presence_server import presence_server
 from tests.interop.station import station
 
@@ -37,7 +37,7 @@ def test_messages_go_both_ways_through_a_proxy(tmp_path: Path) -> None:
         other = station(tmp_path / "phone", host=PHONE, config=account("resident", server) + INCOMING)
         with one as door, other as phone:
             for each in (door, phone):
-                eventually(each.registered, within_s=40, what="registered", account=each.account)
+                eventually(each.registered, what="registered", account=each.account)
             assert door.ctl("message", f"sip:resident@{server}", "Somebody rings", "house") == {"status": 200, "text": "OK"}
             assert phone.wait_for("MessageReceived")["body"] == "Somebody rings"
             assert phone.ctl("message", f"sip:door@{server}", "Coming", "house")["status"] == 200
@@ -51,14 +51,14 @@ def test_the_servers_presence_shows_what_the_door_publishes(tmp_path: Path) -> N
         other = station(tmp_path / "phone", host=PHONE, config=account("resident", server) + INCOMING)
         with one as door, other as phone:
             for each in (door, phone):
-                eventually(each.registered, within_s=40, what="registered", account=each.account)
+                eventually(each.registered, what="registered", account=each.account)
             assert phone.ctl("subscribe", "presence", f"sip:door@{server}", "house")["state"] in ("active", "pending")
 
             def sees_the_door_open() -> bool:
                 told = [entry for entry in list(phone.events.seen) if entry["event"] == "Notified"]
                 return any("<basic>open</basic>" in entry["body"] for entry in told)
 
-            eventually(sees_the_door_open, within_s=15, what="the phone sees the door's presence", account=phone.account)
+            eventually(sees_the_door_open, what="the phone sees the door's presence", account=phone.account)
             phone.ctl("unsubscribe", "presence", f"sip:door@{server}")
             phone.wait_for("SubscriptionChanged", state="terminated")
 
@@ -77,13 +77,13 @@ def test_a_lamp_on_a_phone_follows_the_doors_calls(tmp_path: Path) -> None:
             def shown(state: str) -> bool:
                 return any(f">{state}<" in entry["body"] for entry in list(phone.events.seen) if entry["event"] == "Notified")
 
-            eventually(lambda: shown("confirmed"), within_s=40, what="the lamp burns", account=phone.account)
+            eventually(lambda: shown("confirmed"), what="the lamp burns", account=phone.account)
             phone.ctl("hangup")
-            eventually(lambda: shown("terminated"), within_s=40, what="the lamp goes out", account=phone.account)
+            eventually(lambda: shown("terminated"), what="the lamp goes out", account=phone.account)
 
 
 def sipsak(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sipsak", "-vv", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(["sipsak", "-vv", *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_sipsak_gets_its_options_answered(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.interop.baresip import loop
 from tests.interop.hearing import likeness
-from tests.interop.peers import process
+from tests.interop.peers import PATIENCE_S, process
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, HEARD, RESIDENT, VISITOR, heard_at_door
 from tests.ports import free_port
@@ -47,7 +47,7 @@ def test_an_announcement_of_the_office_is_heard_at_the_door(tmp_path: Path, code
         assert (told["codec"], told["packets_sent"], told["packets_lost"]) == (codec, 0, 0)
         assert door.ctl("status")["paging"] == {"house": "idle"}
         door.process.terminate()
-        door.process.wait(40)
+        door.process.wait(PATIENCE_S)
     assert heard_at_door(RESIDENT, tmp_path) > HEARD
 
 
@@ -71,7 +71,7 @@ def test_the_door_is_heard_by_a_loudspeaker(tmp_path: Path, codec: str) -> None:
         assert door.ctl("page", "house", "stop") == {"paging": {"house": "idle"}}
         assert door.wait_for("QualityMeasured", final=True)["quality"]["packets_sent"] > 50 * (TALK_S - 2)
         listener.send_signal(signal.SIGINT)  # the length in the file's head is written at the orderly end
-        listener.wait(20)
+        listener.wait(PATIENCE_S)
     assert likeness(VISITOR, tmp_path / "heard.wav", from_s=2) > HEARD
 
 
@@ -91,5 +91,5 @@ def test_one_door_announces_to_another_in_wide_band(tmp_path: Path, codec: str) 
         front.ctl("page", "house", "stop")
         assert back.wait_for("QualityMeasured", final=True)["quality"]["codec"].lower() == codec.lower()
         back.process.terminate()
-        back.process.wait(40)
+        back.process.wait(PATIENCE_S)
     assert heard_at_door(VISITOR, tmp_path) > HEARD

@@ -9,6 +9,7 @@ from pathlib import Path
 from firmware.media.ogg_opus import OggOpusWriter
 from firmware.media.recorder import interleaved
 from tests.interop.hearing import likeness
+from tests.interop.peers import PATIENCE_S
 from tests.interop.test_baresip import HEARD, VISITOR
 
 
@@ -21,7 +22,7 @@ def test_a_recording_in_opus_is_played_to_its_last_sample(tmp_path: Path) -> Non
         writer.close()
     left = "audioconvert mix-matrix=<<(float)1,(float)0>> ! audioresample ! audio/x-raw,rate=8000,channels=1,format=S16LE"
     play = f"filesrc location={tmp_path / 'call.opus'} ! oggdemux ! opusdec ! {left} ! wavenc ! filesink location={tmp_path / 'played.wav'}"
-    done = subprocess.run(["gst-launch-1.0", "-q", *play.split()], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["gst-launch-1.0", "-q", *play.split()], capture_output=True, text=True, check=False, timeout=2 * PATIENCE_S)
     assert done.returncode == 0, done.stderr
     with wave.open(str(tmp_path / "played.wav")) as file:
         assert file.getnframes() == len(said) // 2

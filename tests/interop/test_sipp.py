@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop import sipp
+from tests.interop.peers import PATIENCE_S
 from tests.interop.station import station
 
 TAKES_CALLS = """\
@@ -39,7 +40,7 @@ def test_the_door_calls_sipp(tmp_path: Path) -> None:
         door.ctl("call", f"sip:service@{address}")
         door.wait_for("Answered")
         door.ctl("hangup")
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("scenario", ["digit_info_relay.xml", "digit_info_plain.xml"])
@@ -52,7 +53,7 @@ def test_digits_by_info_open_the_door(tmp_path: Path, scenario: str) -> None:
         door.ctl("press", "bell")
         assert door.wait_for("Unlocked")["who"] == "residents"
         door.wait_for("RelayMoved", closed=True)
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("scenario", ["cancel.xml", "offerless.xml", pytest.param("hold.xml", marks=pytest.mark.matrix("SIPp", "hold"))])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.interop import sipp
 from tests.interop.kamailio import SECRET
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
 
 DOOR, PEER, THIRD = "127.0.0.2", "127.0.0.4", "127.0.0.6"
@@ -34,9 +34,9 @@ probe_s = "never"
 def test_the_door_registers_and_takes_its_binding_back(tmp_path: Path) -> None:
     registrar = sipp.answering(tmp_path / "sipp", scenario="registrar.xml", host=PEER)
     with registrar as (address, peer), station(tmp_path / "door", host=DOOR, config=ACCOUNT.format(server=address, secret=SECRET)) as door:
-        eventually(door.registered, within_s=20, what="the door registers", account=door.account)
+        eventually(door.registered, what="the door registers", account=door.account)
         door.ctl("unregister")
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.matrix("SIPp", "early media", "session timer")
@@ -46,10 +46,10 @@ def test_early_media_is_heard_and_the_session_refreshed_before_it_expires(tmp_pa
         station(tmp_path / "door", host=DOOR, config="") as door,
     ):
         door.ctl("call", f"sip:service@{address}")
-        door.wait_for("MediaAgreed", early=True, within_s=20)
-        door.wait_for("MediaAgreed", times=2, early=False, within_s=20)  # the answer, and that of the refresh
+        door.wait_for("MediaAgreed", early=True)
+        door.wait_for("MediaAgreed", times=2, early=False)  # the answer, and that of the refresh
         door.ctl("hangup")
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_door_writes_to_sipp(tmp_path: Path) -> None:
         station(tmp_path / "door", host=DOOR, config="") as door,
     ):
         assert door.ctl("message", f"sip:service@{address}", "Somebody rings")["status"] == 200
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.matrix("SIPp", "transfer")
@@ -86,4 +86,4 @@ def test_sipp_transfers_the_door_to_somebody_else(tmp_path: Path) -> None:
         fields = ("-inf", str(tmp_path / "fields.csv"))
         sipp.call(tmp_path / "sipp", door.address, scenario="transfer.xml", host=PEER, extra=fields)
         door.ctl("hangup")
-        assert peer.wait(40) == 0
+        assert peer.wait(PATIENCE_S) == 0

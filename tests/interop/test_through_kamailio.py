@@ -10,7 +10,7 @@ import pytest
 
 from tests.interop import sipp
 from tests.interop.kamailio import SECRET, Kamailio, kamailio
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import Station, station
 from tests.net.authority import Authority
 
@@ -41,7 +41,6 @@ account = "house"
 name = "bell"
 targets = ["resident"]
 """
-PATIENCE_S = 40
 ROWS = {"udp": "Kamailio, UDP", "tcp": "Kamailio, TCP", "tls": "Kamailio, TLS", "ws": "Kamailio, WebSocket"}
 
 
@@ -85,31 +84,31 @@ def all_that_a_call_can_do(tmp_path: Path, authority: Authority, transport: str)
         guest_ = station(tmp_path / "guest", host=GUEST, config=home_config(server, "guest"))
         with door_ as door, home_ as home, guest_ as guest:
             for each in (door, home, guest):
-                eventually(each.registered, within_s=PATIENCE_S, what="registered", account=each.account)
+                eventually(each.registered, what="registered", account=each.account)
             write_and_watch(door, home, server)
             door.ctl("press", "bell")
             for each in (door, home):
-                each.wait_for("Answered", within_s=PATIENCE_S)
+                each.wait_for("Answered")
             home.ctl("dtmf", "rfc4733", "7305#")
-            assert door.wait_for("Unlocked", within_s=PATIENCE_S)["who"] == "residents"
+            assert door.wait_for("Unlocked")["who"] == "residents"
             for caller in (door, home):
                 assert caller.ctl("hold")["status"] == 200
                 assert caller.ctl("resume")["status"] == 200
             # The resident sends the door on to a guest: the door places the new call and its old one ends.
             assert home.ctl("transfer", f"sip:guest@{server.address}")["status"] == 200
-            guest.wait_for("Answered", within_s=PATIENCE_S)
+            guest.wait_for("Answered")
             door.ctl("hangup")
-            guest.wait_for("CallEnded", room="door", within_s=PATIENCE_S)
+            guest.wait_for("CallEnded", room="door")
 
 
 def write_and_watch(door: Station, home: Station, server: Kamailio) -> None:
     """A message each way, and a lamp at home that burns for the door's calls."""
     assert door.ctl("message", f"sip:resident@{server.address}", "Somebody rings", "house")["status"] == 200
-    assert home.wait_for("MessageReceived", within_s=PATIENCE_S)["body"] == "Somebody rings"
+    assert home.wait_for("MessageReceived")["body"] == "Somebody rings"
     assert home.ctl("message", f"sip:door@{server.address}", "Coming", "house")["status"] == 200
-    assert door.wait_for("MessageReceived", within_s=PATIENCE_S)["body"] == "Coming"
+    assert door.wait_for("MessageReceived")["body"] == "Coming"
     assert home.ctl("subscribe", "dialog", f"sip:door@{server.address}", "house")["state"] in ("active", "pending")
-    home.wait_for("Notified", within_s=PATIENCE_S)
+    home.wait_for("Notified")
 
 
 @pytest.mark.parametrize("transport", over("early media", "session timer"))
@@ -125,16 +124,16 @@ def early_media_and_session_timer(tmp_path: Path, authority: Authority, transpor
         bind("resident", address, server)
         network = f'transports = ["{transport}"]'
         with station(tmp_path / "door", host=DOOR, network=network, config=door_config(server, transport, authority)) as door:
-            eventually(door.registered, within_s=PATIENCE_S, what="registered", account=door.account)
+            eventually(door.registered, what="registered", account=door.account)
             door.ctl("call", "resident")
-            door.wait_for("MediaAgreed", early=True, within_s=PATIENCE_S)
-            door.wait_for("MediaAgreed", times=2, early=False, within_s=PATIENCE_S)  # the answer, and that of the refresh
+            door.wait_for("MediaAgreed", early=True)
+            door.wait_for("MediaAgreed", times=2, early=False)  # the answer, and that of the refresh
             door.ctl("hangup")
-            assert peer.wait(40) == 0
+            assert peer.wait(PATIENCE_S) == 0
 
 
 def bind(user: str, address: str, server: Kamailio) -> None:
     """Let sipsak register a contact for a peer that cannot do so itself."""
     command = ["sipsak", "-U", "-C", f"sip:{user}@{address}", "-u", user, "-a", SECRET, "-x", "600", "-s", f"sip:{user}@{server.address}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -71,11 +71,11 @@ def talk(caller: Station, callee: Station, log: Callable[[], str]) -> None:
 
     caller.ctl("call", "other")
     for index in (0, 1):
-        eventually(partial(told, index, "Answered"), within_s=40, what="answer and ACK", account=account)
+        eventually(partial(told, index, "Answered"), what="answer and ACK", account=account)
     caller.ctl("hangup")
     for index in (0, 1):
         # The last that each tells of a call: only then may the next begin.
-        eventually(partial(told, index, "QualityMeasured"), within_s=40, what="the end", account=account)
+        eventually(partial(told, index, "QualityMeasured"), what="the end", account=account)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_door_registers_calls_and_is_called(tmp_path: Path, authority: Autho
             station(tmp_path / "home", host="127.0.0.3", config=RESIDENT.format(server=server.address, secret=SECRET)) as home,
         ):
             for each in (door, home):
-                eventually(each.registered, within_s=40, what="registered", account=each.account)
+                eventually(each.registered, what="registered", account=each.account)
             talk(door, home, lambda: server.log[-3000:])
             talk(home, door, lambda: server.log[-3000:])
 
@@ -117,7 +117,7 @@ def test_a_server_for_another_name_is_refused_and_the_reason_shown(tmp_path: Pat
             def detail() -> str:
                 return str(door.ctl("status")["accounts"]["house"]["detail"])
 
-            eventually(lambda: "other.example, not for 127.0.0.1" in detail(), within_s=40, what="the reason", account=door.account)
+            eventually(lambda: "other.example, not for 127.0.0.1" in detail(), what="the reason", account=door.account)
             assert not door.registered()
 
 
@@ -130,7 +130,5 @@ def test_a_server_of_a_strange_authority_is_refused_and_the_remedy_shown(tmp_pat
             def detail() -> str:
                 return str(door.ctl("status")["accounts"]["house"]["detail"])
 
-            eventually(
-                lambda: "name the authority's certificate in tls.ca" in detail(), within_s=40, what="the remedy", account=door.account
-            )
+            eventually(lambda: "name the authority's certificate in tls.ca" in detail(), what="the remedy", account=door.account)
             assert not door.registered()

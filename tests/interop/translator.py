@@ -58,7 +58,7 @@ def translated(folder: Path, *, is_symmetric: bool = False) -> Iterator[Translat
         server = ("turnserver", "-n", "-S", "-L", SERVER, "-p", "3478", "--no-tls", "--no-dtls", "--no-cli", "-l", "stdout", "--simple-log")
         with process([*inside["out"], *server], log=folder / "stun"):
             ask = [*inside["out"], "turnutils_stunclient", "-p", "3478", SERVER]
-            eventually(lambda: _says(ask, "UDP reflexive addr"), within_s=40, what="the STUN server answers")
+            eventually(lambda: _says(ask, "UDP reflexive addr"), what="the STUN server answers")
             yield Translated(inside["door"], inside["out"])
     finally:
         for name in names.values():
@@ -77,6 +77,6 @@ def _wire(one: str, end: str, addresses: tuple[str, ...], other: str, far_end: s
 def _says(command: list[str], words: str) -> bool:
     """This client asks once, and would wait for ever."""
     try:
-        return words in subprocess.run(command, capture_output=True, text=True, check=False, timeout=3).stdout
+        return words in subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
     except subprocess.TimeoutExpired:
         return False

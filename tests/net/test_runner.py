@@ -33,7 +33,7 @@ from firmware.sip.events import (
     Unregistered,
 )
 from firmware.sip.uri import Uri
-from tests.net.loops import pause, run, run_flying, turns
+from tests.net.loops import GIVE_UP_S, pause, run, run_flying, turns
 from tests.net.scripted_agent import ScriptedAgent
 from tests.net.scripted_names import ScriptedNames
 from tests.ports import free_port
@@ -88,7 +88,7 @@ async def bench(
     await runner.start()
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     peer.bind(("127.0.0.1", 0))
-    peer.settimeout(5)
+    peer.settimeout(GIVE_UP_S)
     return Bench(runner, agent, events, trace, peer)
 
 

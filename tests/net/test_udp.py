@@ -14,7 +14,7 @@ import pytest
 from firmware.net.sockets import IP_RECVERR, SipSockets, local_host_towards, open_sockets
 from firmware.net.udp import BATCH_MAX, HOPS_MAX, UdpTransport
 from firmware.sip.events import Hop, Input, Received, SendFailed, Transport
-from tests.net.loops import run, turns
+from tests.net.loops import GIVE_UP_S, run, turns
 from tests.ports import free_port
 
 
@@ -38,7 +38,7 @@ def bench(admit: Callable[[str], bool] = lambda source: True, local_host: Callab
     news: asyncio.Queue[Input] = asyncio.Queue()
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     peer.bind(("127.0.0.1", 0))
-    peer.settimeout(5)
+    peer.settimeout(GIVE_UP_S)
     return Bench(UdpTransport(opened.udp, local_host=local_host, admit=admit, deliver=news.put_nowait), opened.port, news, peer, opened)
 
 
@@ -338,7 +338,7 @@ def test_ipv6_and_ipv4_are_heard_on_one_port() -> None:
         udp = UdpTransport(opened.udp, local_host=local_host_towards, admit=lambda source: True, deliver=news.put_nowait)
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             with socket.socket(family, socket.SOCK_DGRAM) as peer:
-                peer.settimeout(5)
+                peer.settimeout(GIVE_UP_S)
                 peer.sendto(b"hello", (host, opened.port))
                 item = await news.get()
                 assert isinstance(item, Received)

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 MESSAGES: Final = Path(__file__).resolve().parent.parent / "data" / "torture"
-LISTEN_S: Final = 1.0  # a user agent on loopback answers in milliseconds; silence is judged after this
-ALIVE_S: Final = 4.0  # for the answer to OPTIONS, which is repeated twice within
+SILENCE_S: Final = 1.0  # a user agent on loopback answers in milliseconds; where nothing is the right answer, it is believed after this
+ANSWER_S: Final = 20.0  # where an answer has to come, a machine with other work has time for it
+ALIVE_S: Final = 30.0  # for the answer to OPTIONS, which is repeated twice within
 SIP_PORT: Final = 5060
 TOGETHER_MAX: Final = 24  # on their way at a time: what a station accepts of connections
 BEHIND_S: Final = 0.1  # how long a second answer is waited for behind a final one
@@ -41,6 +42,14 @@ class Message(NamedTuple):
         head, end, body = self.data.partition(b"\r\n\r\n")
         lengths = re.findall(rb"(?im)^(?:content-length|l)[ \t]*:[ \t]*(\d+)", head)
         return not end or any(int(length) > len(body) for length in lengths)
+
+    def listen_s(self, transport: str) -> float:
+        """How long to wait for a final answer."""
+        return SILENCE_S if self.may_be_ignored(transport) else ANSWER_S
+
+    def may_be_ignored(self, transport: str) -> bool:
+        """Whether no answer at all is right."""
+        return "drop" in self.verdicts or (transport == "TCP" and self.is_cut_short)
 
     @property
     def branch(self) -> bytes:
@@ -74,7 +83,7 @@ class Outcome(NamedTuple):
     def _answer_right(self) -> bool:
         verdicts = self.message.verdicts
         if not self.statuses:
-            return "drop" in verdicts or (self.transport == "TCP" and self.message.is_cut_short)
+            return self.message.may_be_ignored(self.transport)
         if self.transport == "UDP" and self.message.name == "dblreq" and len(self.sequences) > 1:
             return False  # octets behind the body are no second request (RFC 4475 §3.1.1.8)
         final = next((status for status in self.statuses if status >= 200), None)
@@ -128,7 +137,7 @@ async def _over_udp(message: Message, source: str, host: str, port: int) -> Outc
         for own in sorted({SIP_PORT, message.via_port}, key=lambda own: own != SIP_PORT)
     ]
     opened[0].sendto(message.data, (host, port))
-    answers = await _listen(inbox, LISTEN_S, FINAL)
+    answers = await _listen(inbox, message.listen_s("UDP"), FINAL)
     alive = False
     for attempt in range(3):
         opened[0].sendto(_options("UDP", message, source, host, port, attempt), (host, port))
@@ -144,7 +153,7 @@ async def _over_udp(message: Message, source: str, host: str, port: int) -> Outc
 
 
 async def _over_tcp(message: Message, source: str, host: str, port: int) -> Outcome:
-    answers = await _exchange(message.data, source, host, port, LISTEN_S, FINAL)
+    answers = await _exchange(message.data, source, host, port, message.listen_s("TCP"), FINAL)
     alive = await _exchange(_options("TCP", message, source, host, port, 0), source, host, port, ALIVE_S, ALIVE)
     return _outcome(message, "TCP", answers, alive=any(map(_is_alive, alive)))
 

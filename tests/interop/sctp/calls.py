@@ -6,13 +6,12 @@ from pathlib import Path
 
 from tests.interop import sipp
 from tests.interop.kamailio import SECRET, kamailio
-from tests.interop.peers import eventually
+from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
 from tests.interop.test_through_kamailio import all_that_a_call_can_do, early_media_and_session_timer
 from tests.net.authority import Authority
 
 DOOR, HOME, PEER = "127.0.0.2", "127.0.0.3", "127.0.0.4"
-PATIENCE_S = 60
 TAKES_CALLS = """\
 [incoming]
 allow = ["*@*"]
@@ -36,7 +35,7 @@ SCTP = 'transports = ["sctp", "udp"]'
 def test_sipp_calls_the_door_over_sctp(tmp_path: Path) -> None:
     with station(tmp_path / "door", host=DOOR, config=TAKES_CALLS, network=SCTP) as door:
         sipp.call(tmp_path / "sipp", door.address, scenario="uac", host=PEER, calls=2, extra=("-t", "s1", "-l", "1"))
-        door.wait_for("CallEnded", room="door", times=2, within_s=PATIENCE_S)
+        door.wait_for("CallEnded", room="door", times=2)
 
 
 def test_the_door_calls_sipp_over_sctp(tmp_path: Path) -> None:
@@ -45,7 +44,7 @@ def test_the_door_calls_sipp_over_sctp(tmp_path: Path) -> None:
         station(tmp_path / "door", host=DOOR, config="", network=SCTP) as door,
     ):
         door.ctl("call", f"sip:service@{address};transport=sctp")
-        door.wait_for("Answered", within_s=PATIENCE_S)
+        door.wait_for("Answered")
         door.ctl("hangup")
         assert peer.wait(PATIENCE_S) == 0
 
@@ -67,11 +66,11 @@ def test_the_door_registers_at_kamailio_over_sctp_calls_and_is_called(tmp_path: 
             station(tmp_path / "home", host=HOME, config=other) as home,
         ):
             for each in (door, home):
-                eventually(each.registered, within_s=PATIENCE_S, what="registered", account=each.account)
+                eventually(each.registered, what="registered", account=each.account)
             for times, caller in enumerate((door, home), 1):
                 caller.ctl("call", "other")
                 for each in (door, home):
-                    each.wait_for("Answered", times=times, within_s=PATIENCE_S)
+                    each.wait_for("Answered", times=times)
                 caller.ctl("hangup")
                 for each in (door, home):
-                    each.wait_for("QualityMeasured", times=times, within_s=PATIENCE_S)
+                    each.wait_for("QualityMeasured", times=times)
