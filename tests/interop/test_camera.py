@@ -1,8 +1,9 @@
-"""The camera's picture in real calls, decoded by ffmpeg: every frame that arrives is one of the film's, to the last bit."""
+"""The camera's picture in real calls: decoded by ffmpeg, where every frame is one of the film's to the last bit, and seen by baresip."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.interop import sipp
+from tests.interop.baresip import Baresip, baresip
 from tests.interop.peers import eventually, process
 from tests.interop.station import Station, station
+from tests.interop.test_baresip import RESIDENT
 from tests.ports import free_port
 
 FILM = Path(__file__).parents[1] / "data" / "camera" / "door.h264"
@@ -115,3 +118,56 @@ def test_a_phone_sees_the_film_to_the_last_bit(tmp_path: Path, film: list[bytes]
     # No frame may be torn, whatever the machine's load: one that was would be none of the film's. A busy machine may leave some out.
     steps = [(later - earlier) % len(film) for earlier, later in pairwise(places)]
     assert steps.count(1) >= len(steps) - 3, places
+
+
+@contextlib.contextmanager
+def seeing_phone(folder: Path, encryption: str = "") -> Iterator[Baresip]:
+    """baresip with a decoder of H.264, a film of its own, and no real screen; `encryption` is its mediaenc."""
+    with baresip(
+        folder / "phone",
+        host="127.0.0.3",
+        speech=RESIDENT,
+        auto_answer=True,
+        modules=("g711", "avcodec", "fakevideo", *(("srtp",) if encryption else ())),
+        settings="video_display fakevideo,nil\nvideo_size 320x240\n",
+        parameters=f";mediaenc={encryption}" if encryption else "",
+    ) as phone:
+        yield phone
+
+
+def wait_for_picture(phone: Baresip) -> None:
+    """Until it decodes pictures of the film's size, at about the film's pace as it counts them itself."""
+    phone.wait_for("receiving with resolution 320 x 240")
+
+    def pace() -> bool:
+        return any(float(found) > 5 for found in re.findall(r"efps=[\d.]+/([\d.]+)", phone.log))
+
+    eventually(pace, within_s=SEEN_S, what="baresip decodes pictures", account=lambda: phone.log[-2000:])
+
+
+@pytest.mark.parametrize("encryption", ["", "srtp-mand"])
+@pytest.mark.matrix("baresip", "video")
+def test_a_resident_sees_who_rings(tmp_path: Path, encryption: str) -> None:
+    wish = '[call]\nmedia_encryption = "mandatory"\nkeys_in_clear = true\n' if encryption else ""
+    with seeing_phone(tmp_path, encryption) as phone, station(tmp_path / "door", host="127.0.0.2", config=CAMERA + wish) as door:
+        door.ctl("call", phone.uri)
+        assert door.wait_for("Answered")["encrypted"] is False  # its signalling is not
+        wait_for_picture(phone)
+        assert door.ctl("hangup") is not None
+        said = door.wait_for("CallMeasured")
+        assert bool(said["encryption"]) is bool(encryption)
+
+
+def test_a_resident_looks_through_the_camera_without_a_ring(tmp_path: Path) -> None:
+    takes_calls = '[incoming]\nallow = ["resident@127.0.0.3"]\nauto_answer = "always"\n'
+    with seeing_phone(tmp_path) as phone, station(tmp_path / "door", host="127.0.0.2", config=CAMERA + takes_calls) as door:
+        phone.command("dial", f"sip:door@{door.address}")
+        door.wait_for("Answered")
+        wait_for_picture(phone)
+
+
+def test_a_phone_that_can_see_hears_a_door_without_a_camera(tmp_path: Path) -> None:
+    with seeing_phone(tmp_path) as phone, station(tmp_path / "door", host="127.0.0.2", config="") as door:
+        door.ctl("call", phone.uri)
+        door.wait_for("FirstAudio")
+        assert "receiving with resolution" not in phone.log
