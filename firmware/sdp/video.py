@@ -80,8 +80,8 @@ def offered_video(local: LocalMedia, video: LocalVideo, wish: Direction) -> Medi
     level = video.picture.level()
     attributes: list[Attribute] = []
     for mode, payload_type in PAYLOAD_TYPES.items():
-        # §8.2.2: for what is sent only, profile and level say what the stream is.
-        offered = H264Format(packetization_mode=mode, profile=BASELINE, constraints=CONSTRAINED, level=level, asymmetry=True)
+        # §8.2.2: for what is sent only, profile and level say what the stream is; there is no other direction to differ from.
+        offered = H264Format(packetization_mode=mode, profile=BASELINE, constraints=CONSTRAINED, level=level)
         attributes += _format(payload_type, offered)
     attributes += [("rtcp-fb", f"* {kind_of}") for kind_of in FEEDBACK]
     attributes += [(_direction(wish).value, None), *offered_attributes(protection, profile), *_mux(local.rtcp_mux)]
@@ -232,8 +232,8 @@ def _feedback(media: MediaDescription, payload_type: int) -> list[Attribute]:
 
 
 def _bandwidths(kbps: int) -> tuple[str, ...]:
-    """With and without the headers (RFC 8866 §5.8, RFC 3890 §6.2.2)."""
-    return (f"AS:{kbps + OVERHEAD_KBPS}", f"TIAS:{kbps * 1000}")
+    """With the headers (RFC 8866 §5.8). TIAS (RFC 3890), which leaves them out, would say the same again; it is read, and not written."""
+    return (f"AS:{kbps + OVERHEAD_KBPS}",)
 
 
 def _bitrate(media: MediaDescription, stated: H264Format, picture: Picture) -> int:

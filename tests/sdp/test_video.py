@@ -51,11 +51,10 @@ def test_a_camera_offers_its_picture_below_the_sound_sendonly_and_in_both_modes(
     assert section(make_offer(LOCAL)) == [
         "m=video 4002 RTP/AVP 105 106",
         "b=AS:630",
-        "b=TIAS:600000",
         "a=rtpmap:105 H264/90000",
-        "a=fmtp:105 profile-level-id=42e016;level-asymmetry-allowed=1;packetization-mode=1",
+        "a=fmtp:105 profile-level-id=42e016;packetization-mode=1",
         "a=rtpmap:106 H264/90000",
-        "a=fmtp:106 profile-level-id=42e016;level-asymmetry-allowed=1;packetization-mode=0",
+        "a=fmtp:106 profile-level-id=42e016;packetization-mode=0",
         "a=rtcp-fb:* nack pli",
         "a=rtcp-fb:* ccm fir",
         "a=sendonly",
@@ -165,7 +164,6 @@ def test_an_offered_picture_is_answered_with_its_number_profile_and_mode() -> No
     assert section(answer) == [
         "m=video 4002 RTP/AVP 97",
         "b=AS:630",
-        "b=TIAS:600000",
         "a=rtpmap:97 H264/90000",
         "a=fmtp:97 profile-level-id=42e016;packetization-mode=1",
         "a=rtcp-fb:97 nack pli",
