@@ -16,7 +16,7 @@ from firmware.app.control.protocol import Json, Request
 from firmware.app.control.server import ControlServer
 from firmware.app.doctor import examination, machine, network
 from firmware.app.doctor.findings import Finding, Level, fail, in_words, ok, warn, worst
-from firmware.config.schema import Account, Control, Journal, Lock, Network, Reader, Settings, Target
+from firmware.config.schema import Account, Camera, Control, Journal, Lock, Network, Reader, Settings, Target
 from firmware.config.secrets import Secret
 from firmware.net import netlink
 from hw.api import HardwareError
@@ -105,6 +105,17 @@ def test_a_reader_needs_its_port(tmp_path: Path) -> None:
     (tmp_path / "serial").touch()
     found = [Reader(name="here", port=str(tmp_path / "serial"), lock="x"), Reader(name="gone", port=str(tmp_path / "none"), lock="x")]
     assert levels(machine.readers(Settings(reader=tuple(found)))) == [Level.OK, Level.FAIL]
+
+
+def test_a_camera_is_tried_with_one_picture(tmp_path: Path) -> None:
+    assert levels(machine.camera(Settings())) == []
+    film = Path(__file__).parents[1] / "data" / "camera" / "door.h264"
+    (good,) = machine.camera(Settings(camera=Camera(source="file", device=str(film))))
+    assert (good.level, good.text) == (Level.OK, "file has taken a picture of 7 kB")
+    (bad,) = machine.camera(Settings(camera=Camera(source="file", device=str(tmp_path / "none.h264"))))
+    assert bad.level is Level.FAIL
+    assert "No such file" in bad.text
+    assert bad.remedy
 
 
 def test_names_are_looked_up_once_each_and_addresses_need_none(monkeypatch: pytest.MonkeyPatch) -> None:

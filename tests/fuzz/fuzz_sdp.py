@@ -13,9 +13,11 @@ with atheris.instrument_imports(include=["firmware"]):
     from firmware.sdp.crypto import SrtpKey, Suite, crypto_lines, parse_crypto
     from firmware.sdp.description import parse
     from firmware.sdp.fingerprint import Fingerprint, parse_fingerprint
-    from firmware.sdp.offer_answer import LocalMedia, make_answer, make_offer, read_answer
+    from firmware.sdp.h264 import Picture
+    from firmware.sdp.offer_answer import LocalMedia, MediaSession, make_answer, make_offer, read_answer
     from firmware.sdp.opus import OpusParameters
     from firmware.sdp.protection import Encryption, Method, Protection
+    from firmware.sdp.video import LocalVideo
 
 from tests.fuzz.runner import run
 
@@ -26,8 +28,9 @@ PROTECTIONS = tuple(
     for wish in Encryption
     for methods in ((Method.SDES, Method.DTLS), (Method.DTLS, Method.SDES))
 )
+CAMERA = LocalVideo(rtp_port=4002, picture=Picture(640, 480, 15, 600), keys=tuple(SrtpKey(suite, bytes(suite.octets)) for suite in Suite))
 LOCALS = tuple(
-    LocalMedia(host=host, rtp_port=4000, codecs=CODECS, session_id=1, protection=protection, rtcp_mux=True)
+    LocalMedia(host=host, rtp_port=4000, codecs=CODECS, session_id=1, protection=protection, rtcp_mux=True, video=CAMERA)
     for host in ("192.0.2.1", "2001:db8::1")
     for protection in PROTECTIONS
 )
@@ -60,14 +63,27 @@ def one_input(data: bytes) -> None:
             assert session.codec.is_sound
             OpusParameters.parse(session.codec.fmtp)
             assert session.protection is not None or local.protection.encryption is not Encryption.MANDATORY
+            check_picture(session)
             again = make_offer(local, previous=answer)
             assert len(again.media) == len(answer.media)
         try:
             session = read_answer(make_offer(local), description, local)
         except RemoteProtocolError:
             continue
+        check_picture(session)
         assert 10 <= session.ptime_ms <= 60
         assert session.protection is not None or local.protection.encryption is not Encryption.MANDATORY
+
+
+def check_picture(session: MediaSession) -> None:
+    """A picture is never less protected than the sound, and never wider than the camera."""
+    video = session.video
+    if video is not None:
+        assert video.keys is not None or session.protection is None
+        assert 32 <= video.bitrate_kbps <= 600
+        assert video.packetization_mode in (0, 1)
+        assert 0 < video.remote_rtp_port <= 65_535
+        assert session.direction.sends or not video.sends
 
 
 def seeds() -> list[bytes]:

@@ -56,3 +56,4 @@ def _living(settings: Settings) -> Iterator[Finding]:
         yield from machine.readers(settings)
     if status is None or not status.get("audio_thread"):
         yield from machine.sound(settings)
+        yield from machine.camera(settings)

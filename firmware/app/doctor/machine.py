@@ -115,6 +115,26 @@ def acoustics(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def camera(settings: Settings) -> Iterator[Finding]:
+    """Take one picture, and look whether H.264 could be had as well."""
+    if settings.camera.source == "none":
+        return
+    from firmware.app.wiring.camera import camera_settings
+    from hw.build import build_camera
+
+    remedies = {
+        "rpicam": "install rpicam-apps, and see what `rpicam-hello --list-cameras` lists",
+        "v4l2": "install ffmpeg, look for the camera in `ls /dev/video*`, and let the service open it: docs/camera.md",
+        "file": "name a film of H.264 (annex B) in camera.device, with a JPEG of the same name beside it",
+    }
+    try:
+        picture = build_camera(camera_settings(settings.camera), lambda _event: None).snapshot()
+    except HardwareError as error:
+        yield fail("camera", str(error), remedies[settings.camera.source])
+    else:
+        yield ok("camera", f"{settings.camera.source} has taken a picture of {len(picture) // 1000} kB")
+
+
 def readers(settings: Settings) -> Iterator[Finding]:
     """Serial ports of card readers."""
     for reader in settings.reader:
