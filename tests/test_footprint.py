@@ -71,8 +71,9 @@ NOT_LOADED = {
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
     "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
     "ctypes", "firmware.media.ogg_opus",  # recordings in Opus
-    "firmware.app.pictures", "firmware.app.ring_pictures", "firmware.sdp.video", "firmware.sdp.h264", "firmware.media.picture_stream",
-    "firmware.config.camera", "hw.camera", "hw.camera_file", "hw.camera_commands", "hw.decode.annex_b",  # a camera
+    "firmware.app.pictures", "firmware.app.ring_pictures", "firmware.config.camera", "firmware.outlets.rtsp", "firmware.sdp.video",
+    "firmware.sdp.h264", "firmware.media.picture_stream", "firmware.media.h264_payload", "firmware.media.picture_reports",
+    "hw.camera", "hw.camera_file", "hw.camera_commands", "hw.decode.annex_b",  # a camera
 
 }  # fmt: skip
 

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Keys of the schema that name a port, and which chain they go into. A test holds that none is forgotten.
-PORT_KEYS = {"network.sip_port", "network.tls_port", "network.ws_port", "network.wss_port", "network.rtp_ports", "web.port", "mqtt.port"}
+PORT_KEYS = {
+    *("network.sip_port", "network.tls_port", "network.ws_port", "network.wss_port", "network.rtp_ports"),
+    *("web.port", "mqtt.port", "rtsp.port"),
+}
 STREAMS = ("tcp", "tls", "ws", "wss")
 WEB_PORTS = {"http": 80, "https": 443}
 FRAME = """\
@@ -136,6 +139,8 @@ def incoming(settings: Settings) -> Iterator[str]:
     yield f'udp dport {_range(settings)} accept comment "sound"'
     if settings.web.enabled and settings.web.port and not _is_loopback(settings.web.bind):
         yield f'tcp dport {settings.web.port} accept comment "web"'
+    if settings.rtsp.port and not _is_loopback(settings.rtsp.bind):
+        yield f'tcp dport {settings.rtsp.port} accept comment "camera"'
     for paging in settings.paging:
         group = group_address(paging.address)
         if paging.listen and group is not None:

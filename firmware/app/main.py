@@ -147,8 +147,8 @@ class Run:
         return server
 
     async def _outlets(self, station: Station) -> Outlets | None:
-        """Web server and MQTT, for houses that want them."""
-        if not self._settings.web.enabled and self._settings.mqtt.broker is None:
+        """Web server, MQTT and RTSP, for houses that want them."""
+        if not self._settings.web.enabled and self._settings.mqtt.broker is None and not self._settings.rtsp.port:
             return None
         from firmware.app.outlets.opened import Outlets
 

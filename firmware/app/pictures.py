@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from firmware.app.wiring.protection import fresh_key
 from firmware.errors import MediaError, RemoteProtocolError
 from firmware.ids import IdSource
-from firmware.media.picture_stream import Clocks, Identity, PictureStream, watch
+from firmware.media.picture_stream import Clocks, Identity, PictureStream, Way, watch
 from firmware.media.session import MediaPort
 from firmware.sdp.h264 import Picture
 from firmware.sdp.offer_answer import MediaSession
 from firmware.sdp.protection import Protection, SharedKeys
-from firmware.sdp.video import LocalVideo
+from firmware.sdp.video import LocalVideo, VideoSession
 from firmware.sip import events as sip
 from firmware.sip.body import media_control
 
@@ -64,6 +64,7 @@ class Pictures:
         self._is_running = False
         self._lock = threading.Lock()  # guards _waiting, which the camera's thread counts up
         self._waiting = 0
+        self._views = 0
 
     def open(self, leg: str, protection: Protection) -> LocalVideo | None:
         """What the leg's description says of the picture; None: nothing, for want of a port."""
@@ -103,6 +104,29 @@ class Pictures:
             port.close()
         self._run_or_rest()
 
+    def view(self, way: Way, payload_type: int) -> tuple[str, PictureStream]:
+        """Show pictures beside any call, over a way of its own; the name by which `stop` ends it."""
+        self._views += 1
+        name = f"view {self._views}"
+        session = VideoSession(
+            local_port=0,
+            remote_host="",
+            remote_rtp_port=0,
+            remote_rtcp_host="",
+            remote_rtcp_port=1,
+            payload_type=payload_type,
+            packetization_mode=1,
+            bitrate_kbps=self._picture.bitrate_kbps,
+            sends=True,
+        )
+        identity = self._identity(self._ids.nonce()[:16])
+        stream = self._stream(way, session, identity, None)
+        self._shown[name] = _Shown(stream, identity, lambda: None)
+        if self._is_running:
+            stream.ask_for_key()
+        self._run_or_rest()
+        return name, stream
+
     def on_event(self, event: object) -> None:
         """RFC 5168: a phone that knows no RTCP feedback asks for a key picture in an INFO."""
         match event:
@@ -126,12 +150,22 @@ class Pictures:
     def _begin(self, leg: str, call: str, session: MediaSession) -> None:
         video = session.video
         assert video is not None, "asked by whoever has one"
-        fresh = [self._ids.uint32() for _ in range(3)]
-        identity = Identity(ssrc=fresh[0], first_timestamp=fresh[1], first_sequence=fresh[2] & 0x7FFF, cname=self._name_of(call))
+        identity = self._identity(self._name_of(call))
         cipher = _cipher(video.keys, identity.ssrc)
         port = self._ports.pop(leg)
-        stream = PictureStream(
-            port,
+        stream = self._stream(port, video, identity, cipher)
+        self._shown[leg] = _Shown(stream, identity, watch(self._loop, (port.rtp_fd, port.rtcp_fd), stream))
+        if self._is_running:
+            stream.ask_for_key()  # for who comes second: the first one began with a key picture
+
+    def _identity(self, cname: str) -> Identity:
+        """Fresh random numbers (RFC 3550 §5.1); the sequence begins in the lower half (RFC 3711 §3.3.1)."""
+        ssrc, timestamp, sequence = (self._ids.uint32() for _ in range(3))
+        return Identity(ssrc=ssrc, first_timestamp=timestamp, first_sequence=sequence & 0x7FFF, cname=cname)
+
+    def _stream(self, way: Way, video: VideoSession, identity: Identity, cipher: SrtpCipher | None) -> PictureStream:
+        return PictureStream(
+            way,
             video,
             identity,
             cipher=cipher,
@@ -139,7 +173,6 @@ class Pictures:
             clocks=Clocks(self._loop.call_later),
             wants_key=self._camera.request_keyframe,
         )
-        self._shown[leg] = _Shown(stream, identity, watch(self._loop, (port.rtp_fd, port.rtcp_fd), stream))
 
     def _hide(self, leg: str) -> None:
         shown = self._shown.pop(leg, None)

@@ -91,7 +91,7 @@ class Station:
         self._ports = MediaPorts(settings, self.inbox.put, lambda: line.addresses)
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.camera = self._open_camera(settings)
-        self._pictures = self._seen_in_calls(settings, ids)
+        self.pictures = self._seen_in_calls(settings, ids)
         self._picture_rings(settings)
         self.calls = Calls(
             command=line.command,
@@ -108,7 +108,7 @@ class Station:
             rtcp_xr=True,
             ice=lambda: ice_credentials(settings),
             ice_lite=settings.network.ice != "full",
-            picture=self._pictures,
+            picture=self.pictures if settings.camera.in_calls else None,
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)
@@ -148,7 +148,7 @@ class Station:
         self.add_observer(lambda _at_s, event: taker.on_event(event))
 
     def _seen_in_calls(self, settings: Settings, ids: IdSource) -> Pictures | None:
-        if self.camera is None or not settings.camera.in_calls:
+        if self.camera is None or not (settings.camera.in_calls or settings.rtsp.port):
             return None
         from firmware.app.pictures import Pictures
         from firmware.app.wiring.camera import picture
@@ -227,8 +227,8 @@ class Station:
         self._ports.close()
         if self.pages is not None:
             self.pages.close()
-        if self._pictures is not None:
-            self._pictures.close()
+        if self.pictures is not None:
+            self.pictures.close()
         with suppress(MediaError):  # a card that hangs: the process ends, and its thread with it
             self.sound.close()
         self.board.close()

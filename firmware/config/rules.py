@@ -43,7 +43,7 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.appliance import check_appliance
 
         check_appliance(settings, report)
-    if settings.camera.source != "none":
+    if settings.camera.source != "none" or settings.rtsp.port:
         from firmware.config.camera import check_camera
 
         check_camera(settings, report)

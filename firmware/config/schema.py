@@ -15,7 +15,7 @@ from firmware.config.sections.account import Account
 from firmware.config.sections.appliance import Lan, System, Update, Wifi
 from firmware.config.sections.board import Button, Contact, Keypad, Lamp, Lock, Reader, Wiegand
 from firmware.config.sections.call import Call, Caller, Incoming
-from firmware.config.sections.camera import Camera
+from firmware.config.sections.camera import Camera, Rtsp
 from firmware.config.sections.kept import Journal, LeftMessages, Recording
 from firmware.config.sections.network import Network, Station, Tls
 from firmware.config.sections.outlets import Control, Login, Mqtt, Web, Webhook
@@ -51,6 +51,7 @@ __all__ = [
     "Profile",
     "Reader",
     "Recording",
+    "Rtsp",
     "Rule",
     "Settings",
     "Station",
@@ -92,6 +93,7 @@ class Settings(NamedTuple):
     sound: tuple[OwnSound, ...] = ()
     audio: Audio = Audio()
     camera: Camera = Camera()
+    rtsp: Rtsp = Rtsp()
     call: Call = Call()
     access: Access = Access()
     incoming: Incoming = Incoming()

@@ -46,6 +46,13 @@ def test_a_door_without_accounts_takes_calls_and_sound_and_nothing_else() -> Non
     ]
 
 
+def test_who_may_look_through_the_camera_reaches_it(tmp_path: Path) -> None:
+    looks = '[camera]\nsource = "rpicam"\n[rtsp]\nport = 8554\npassword = "long enough to be safe"\n'
+    opened = 'tcp dport 8554 accept comment "camera"'
+    assert opened in incoming(settings(tmp_path, looks))
+    assert opened not in incoming(settings(tmp_path, looks + 'bind = "127.0.0.1"\n'))
+
+
 def test_the_web_server_is_reached_unless_it_serves_this_machine_alone(tmp_path: Path) -> None:
     opened = 'tcp dport 8443 accept comment "web"'
     assert opened in incoming(settings(tmp_path, "[web]\nenabled = true\n"))

@@ -82,3 +82,25 @@ def test_only_who_shows_pictures_is_asked_for_them(tmp_path: Path) -> None:
     assert wish not in agent_settings(loaded(tmp_path, "")).info_types
     assert wish in agent_settings(loaded(tmp_path, camera('source = "rpicam"'))).info_types
     assert wish not in agent_settings(loaded(tmp_path, camera('source = "rpicam"', "in_calls = false"))).info_types
+
+
+LOOKED_THROUGH = ('source = "rpicam"', "[rtsp]", "port = 8554", 'password = "long enough to be safe"')
+
+
+def test_a_camera_may_be_looked_through(tmp_path: Path) -> None:
+    assert loaded(tmp_path, camera(*LOOKED_THROUGH)).rtsp.port == 8554
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (LOOKED_THROUGH[1:], 'rtsp.port: there is no camera to look through; name one: [camera] source = "rpicam"'),
+        (LOOKED_THROUGH[:3], "rtsp.password: nobody may look without one; add: password_file = …"),
+        ((*LOOKED_THROUGH[:3], 'password = "door"'), "rtsp.password: who overhears a viewer could guess it; give one of 12 characters"),
+        ((*LOOKED_THROUGH[:2], "port = 554", LOOKED_THROUGH[3]), "rtsp.port: the service has no right to port 554; give one from 1024 on"),
+        ((*LOOKED_THROUGH[:2], "port = 5060", LOOKED_THROUGH[3]), "rtsp.port: another service has this port already; give another: 8554"),
+        ((*LOOKED_THROUGH, 'bind = "door.lan"'), 'rtsp.bind: "door.lan" is no IP address; give an address of this machine'),
+    ],
+)
+def test_nobody_looks_through_a_camera_by_mistake(tmp_path: Path, lines: tuple[str, ...], complaint: str) -> None:
+    assert complaint in complaints(tmp_path, camera(*lines))

@@ -171,3 +171,40 @@ def test_a_phone_that_can_see_hears_a_door_without_a_camera(tmp_path: Path) -> N
         door.ctl("call", phone.uri)
         door.wait_for("FirstAudio")
         assert "receiving with resolution" not in phone.log
+
+
+def test_a_player_looks_through_the_camera_beside_any_call(tmp_path: Path, film: list[bytes]) -> None:
+    port = free_port("127.0.0.2")
+    looked_through = f'[rtsp]\nport = {port}\nbind = "127.0.0.2"\npassword = "long-enough-to-be-safe"\n'
+    shown = tmp_path / "shown.yuv"
+    with station(tmp_path / "door", host="127.0.0.2", config=CAMERA + looked_through) as door:
+
+        def player(password: str) -> list[str]:
+            source = f"rtsp://door:{password}@127.0.0.2:{port}/"
+            return [
+                *(
+                    "ffmpeg",
+                    "-v",
+                    "warning",
+                    "-nostdin",
+                    "-y",
+                    "-threads",
+                    "1",
+                    "-rtsp_transport",
+                    "tcp",
+                    "-fflags",
+                    "nobuffer",
+                    "-i",
+                    source,
+                ),
+                *("-fps_mode", "passthrough", "-frames:v", str(FRAMES), "-f", "rawvideo", "-pix_fmt", "yuv420p", str(shown)),
+            ]
+
+        refused = subprocess.run(player("wrong"), capture_output=True, text=True, check=False, timeout=SEEN_S)
+        assert "401 Unauthorized" in refused.stderr
+        played = subprocess.run(player("long-enough-to-be-safe"), capture_output=True, text=True, check=False, timeout=SEEN_S)
+        assert played.returncode == 0, played.stderr + door.account()
+        assert "looks through the camera (RTSP)" in door.log
+    places = [film.index(frame) for frame in frames(shown)]
+    steps = [(later - earlier) % len(film) for earlier, later in pairwise(places)]
+    assert steps.count(1) >= len(steps) - 3, places

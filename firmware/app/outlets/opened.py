@@ -32,6 +32,12 @@ class Outlets:
             web = WebOutlet(self._station)
             await web.start()
             self._opened.append(web)
+        if settings.rtsp.port and self._station.pictures is not None:
+            from firmware.app.outlets.rtsp import RtspOutlet
+
+            rtsp = RtspOutlet(self._station, self._station.pictures)
+            await rtsp.start()
+            self._opened.append(rtsp)
         if settings.mqtt.broker is not None:
             from firmware.app.outlets.mqtt import MqttOutlet
 

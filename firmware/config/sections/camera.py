@@ -1,4 +1,4 @@
-"""The camera: [camera]."""
+"""The camera: [camera], [rtsp]."""
 
 # Without `from __future__ import annotations`: `load` reads the types themselves (see `schema`).
 
@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Literal, NamedTuple
 
 from firmware.config.checks import between, matching
+from firmware.config.secrets import Secret
 from firmware.config.sections.values import Text
 
 is_size = matching(re.compile(r"[1-9]\d{2,3}x[1-9]\d{2,3}"), 'write width and height in pixels: "640x480"')
@@ -25,3 +26,13 @@ class Camera(NamedTuple):
     path: Text = "/var/lib/portero/pictures"  # where they are kept
     keep_days: Annotated[int, between(1, 3650, "days")] = 30
     files_max: Annotated[int, between(1, 10_000)] = 100
+
+
+class Rtsp(NamedTuple):
+    """[rtsp]: the camera beside the call, for players, recorders and phones that fetch it."""
+
+    port: Annotated[int, between(0, 65535)] = 0  # where it listens; 0: nobody may look
+    bind: str = ""  # an address of this machine; empty: all of them
+    user: Text = "door"
+    password: Secret | None = None
+    viewers_max: Annotated[int, between(1, 6)] = 2
