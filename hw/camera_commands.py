@@ -1,6 +1,6 @@
 """The programs that drive a camera: their command lines, pure. Both write H.264 (annex B) or one JPEG to their standard output.
 
-`rpicam-vid` and `rpicam-jpeg` belong to Raspberry Pi OS, which called them `libcamera-…` before 2023; the hardware of Zero 2 W, 3 and 4
+`rpicam-vid` and `rpicam-still` belong to Raspberry Pi OS, which called them `libcamera-…` before 2023; the hardware of Zero 2 W, 3 and 4
 encodes. `ffmpeg` drives USB cameras through Video4Linux and encodes with x264.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from hw.settings import CameraSettings
 
 RPICAM_VIDEO = ("rpicam-vid", "libcamera-vid")  # the first that is there
-RPICAM_STILL = ("rpicam-jpeg", "libcamera-jpeg")
+RPICAM_STILL = ("rpicam-still", "libcamera-still")  # of its kin, the one that need not wait
 FFMPEG = ("ffmpeg",)
 SLICE_BYTES = 1100  # each slice fits a datagram, so a lost one spoils a stripe, and receivers that take no fragments are served too
 JPEG_QUALITY = 85
@@ -18,7 +18,7 @@ JPEG_QUALITY = 85
 def rpicam_video(program: str, camera: CameraSettings, bitrate_kbps: int) -> tuple[str, ...]:
     """H.264 of a Raspberry Pi's camera, without end. `--inline` repeats the parameter sets before each key picture."""
     return (
-        *(program, "--camera", camera.device, "--timeout", "0", "--nopreview", "--verbose", "0"),
+        *(program, "--camera", camera.device, "--timeout", "0", "--nopreview", "--verbose=0"),
         *("--width", str(camera.width), "--height", str(camera.height), "--framerate", str(camera.fps)),
         *("--codec", "h264", "--profile", "baseline", "--level", "4", "--bitrate", str(bitrate_kbps * 1000)),
         *("--inline", "--flush", "--intra", str(key_interval(camera)), "--output", "-"),
@@ -26,10 +26,11 @@ def rpicam_video(program: str, camera: CameraSettings, bitrate_kbps: int) -> tup
 
 
 def rpicam_still(program: str, camera: CameraSettings) -> tuple[str, ...]:
-    """One JPEG, without waiting for exposure to settle longer than it must."""
+    """One JPEG, without the five seconds of preview. An option with a value of its own kind (`--verbose`) takes it after an equals sign."""
     return (
-        *(program, "--camera", camera.device, "--immediate", "--nopreview", "--verbose", "0"),
-        *("--width", str(camera.width), "--height", str(camera.height), "--quality", str(JPEG_QUALITY), "--output", "-"),
+        *(program, "--camera", camera.device, "--immediate", "--nopreview", "--verbose=0"),
+        *("--width", str(camera.width), "--height", str(camera.height), "--quality", str(JPEG_QUALITY)),
+        *("--encoding", "jpg", "--output", "-"),
     )
 
 

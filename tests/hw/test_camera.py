@@ -138,7 +138,7 @@ def test_a_program_that_is_not_there_is_a_fault_and_no_exception() -> None:
     camera.stop()
     for thread in camera_threads():
         thread.join(LIMIT_S)
-    with pytest.raises(HardwareError, match="rpicam-jpeg is missing"):
+    with pytest.raises(HardwareError, match="rpicam-still is missing"):
         camera.snapshot()
 
 
@@ -261,6 +261,6 @@ def test_each_kind_of_camera_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_programs_of_both_cameras_are_looked_for_by_name() -> None:
     assert RpicamPrograms(SETTINGS, lambda names: f"/bin/{names[0]}").video(300)[0] == "/bin/rpicam-vid"
-    assert RpicamPrograms(SETTINGS, lambda names: f"/bin/{names[0]}").still()[0] == "/bin/rpicam-jpeg"
+    assert RpicamPrograms(SETTINGS, lambda names: f"/bin/{names[0]}").still()[0] == "/bin/rpicam-still"
     usb = V4l2Programs(SETTINGS, lambda names: f"/bin/{names[0]}")
     assert {usb.video(300)[0], usb.still()[0]} == {"/bin/ffmpeg"}

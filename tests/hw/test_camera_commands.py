@@ -11,14 +11,14 @@ USB = CameraSettings(CameraKind.V4L2, device="/dev/video0", width=1280, height=7
 
 def test_a_raspberry_pi_camera_streams_baseline_with_repeated_parameter_sets_and_a_key_picture_a_second() -> None:
     assert " ".join(camera_commands.rpicam_video("/usr/bin/rpicam-vid", PI, 500)) == (
-        "/usr/bin/rpicam-vid --camera 0 --timeout 0 --nopreview --verbose 0 --width 640 --height 480 --framerate 15"
+        "/usr/bin/rpicam-vid --camera 0 --timeout 0 --nopreview --verbose=0 --width 640 --height 480 --framerate 15"
         " --codec h264 --profile baseline --level 4 --bitrate 500000 --inline --flush --intra 15 --output -"
     )
 
 
 def test_a_raspberry_pi_camera_takes_one_jpeg() -> None:
-    assert " ".join(camera_commands.rpicam_still("rpicam-jpeg", PI)) == (
-        "rpicam-jpeg --camera 0 --immediate --nopreview --verbose 0 --width 640 --height 480 --quality 85 --output -"
+    assert " ".join(camera_commands.rpicam_still("rpicam-still", PI)) == (
+        "rpicam-still --camera 0 --immediate --nopreview --verbose=0 --width 640 --height 480 --quality 85 --encoding jpg --output -"
     )
 
 
