@@ -1,6 +1,7 @@
 /* Packet loss concealment by linear prediction. A signal that stops is continued from its own past; when the packet behind the hole
  * is here already, it is continued backwards too and the hole is bridged from both sides, which is worth more than any
- * continuation.
+ * continuation. What drives the continuation is what drove the voice: the part of its last period that could not be predicted, over
+ * and over. Without it the resonances die away, and a vowel ends as a hum.
  *
  * No delay is added: the caller looks ahead only where the jitter buffer holds the next packet anyway. */
 #ifndef PM_CONCEAL_H
@@ -12,23 +13,26 @@ enum {
     PM_CONCEAL_HISTORY_MS = 30,
     PM_CONCEAL_BRIDGE_MS = 20, /* how far back the sound behind the hole is continued */
     PM_CONCEAL_MERGE_MS = 10,
+    PM_CONCEAL_PERIOD_MS = 15,                             /* the longest period of a voice; the shortest is 2.5 ms, 400 Hz */
     PM_CONCEAL_HISTORY = PM_MS_MAX(PM_CONCEAL_HISTORY_MS), /* capacities */
     PM_CONCEAL_BRIDGE = PM_MS_MAX(PM_CONCEAL_BRIDGE_MS),
-    PM_CONCEAL_MERGE = PM_MS_MAX(PM_CONCEAL_MERGE_MS)
+    PM_CONCEAL_MERGE = PM_MS_MAX(PM_CONCEAL_MERGE_MS),
+    PM_CONCEAL_PERIOD = PM_MS_MAX(PM_CONCEAL_PERIOD_MS)
 };
 
 struct pm_conceal {
     unsigned per_ms;
     bool active;
-    unsigned done;  /* samples since the loss began */
-    uint32_t noise; /* generator */
+    unsigned done; /* samples since the loss began */
     struct pm_predictor predictor;
-    float last[PM_PREDICT_ORDER]; /* of the continuation, before it fades */
+    float last[PM_PREDICT_ORDER];        /* of the continuation, before it fades */
+    float excitation[PM_CONCEAL_PERIOD]; /* one period of what was not predicted */
+    unsigned period, at;                 /* samples of it, and the next one */
 };
 
 void pm_conceal_init(struct pm_conceal *conceal, unsigned per_ms);
 
-/* Continues the signal by n samples, fading to silence within 90 ms. `end` points behind its last sample;
+/* Continues the signal by n samples, fading to silence within 140 ms. `end` points behind its last sample;
  * PM_CONCEAL_HISTORY_MS lie before it. They are read only when a loss begins. `out` may be `end`. */
 void pm_conceal_extend(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n);
 

@@ -1,31 +1,45 @@
 #include "pm_conceal.h"
+#include "pm_pitch.h"
 #include <string.h>
 
-/* Full strength over one lost packet of the usual length, silence when a syllable would be over: a voice that hums on is worse than
+/* Full strength over one lost packet of the usual length, silence when a syllable would be over: a voice that goes on is worse than
  * a pause. */
-enum { FULL_UNTIL_MS = 25, SILENT_FROM_MS = 90 };
-/* What cannot be predicted is breath and background. It comes in as noise after the first packet: before, it only blurs; later,
- * without it, the tone that remains sounds like metal and the background tears off. */
-enum { NOISE_FROM_MS = 10, NOISE_FULL_MS = 40 };
-#define NOISE_SHARE 0.5F
+enum { FULL_UNTIL_MS = 25, SILENT_FROM_MS = 140 };
+/* Of the excitation only a part comes back, and within some time: as much as is heard as a voice, and not so much that a wrong
+ * guess is heard too. */
+enum { EXCITED_FULL_MS = 10 };
+#define EXCITATION_SHARE 0.6F
+/* Where a signal repeats less than this it has no period, and the longest one repeats the least audibly. */
+#define VOICED 0.6F
+enum { PERIOD_WINDOW_MS = 10 };
 
 _Static_assert((int)PM_CONCEAL_HISTORY <= (int)PM_PREDICT_WINDOW, "the prediction holds what it learns from");
+_Static_assert(PM_CONCEAL_PERIOD_MS + PERIOD_WINDOW_MS <= PM_CONCEAL_HISTORY_MS, "the period is sought inside the history");
+_Static_assert((int)PM_PREDICT_ORDER <= (int)PM_CONCEAL_HISTORY / 2,
+               "every sample of a period has what it is predicted from before it");
 
 void pm_conceal_init(struct pm_conceal *c, unsigned per_ms) {
     memset(c, 0, sizeof *c);
     c->per_ms = per_ms;
 }
 
+/* Samples of the voice's period before `end`. */
+static unsigned period_before(const int16_t *end, unsigned per_ms) {
+    unsigned window = PERIOD_WINDOW_MS * per_ms, longest = PM_CONCEAL_PERIOD_MS * per_ms;
+    struct pm_pitch pitch = pm_pitch_find(end - window, window, 5 * per_ms / 2, longest, -1, per_ms * 1000 / PM_RATE_NARROW_HZ);
+    return pitch.correlation < VOICED ? longest : pitch.lag;
+}
+
 static void begin(struct pm_conceal *c, const int16_t *end) {
     float past[PM_CONCEAL_HISTORY];
-    unsigned n = PM_CONCEAL_HISTORY_MS * c->per_ms, order = PM_PREDICT_ORDER_MS * c->per_ms;
+    unsigned n = PM_CONCEAL_HISTORY_MS * c->per_ms, order = pm_predict_order(c->per_ms);
     for (unsigned i = 0; i < n; i++) {
         past[i] = (float)end[(int)i - (int)n];
     }
-    pm_predict_learn(&c->predictor, past, n, order);
+    c->period = period_before(end, c->per_ms);
+    pm_predict_learn(&c->predictor, past, n, order, c->excitation, c->period);
     memcpy(c->last, past + n - order, order * sizeof *c->last);
-    c->done = 0;
-    c->noise = 1;
+    c->at = c->done = 0;
     c->active = true;
 }
 
@@ -39,24 +53,21 @@ static bool is_silent(const struct pm_conceal *c) {
     return c->done >= SILENT_FROM_MS * c->per_ms;
 }
 
-/* Uniform noise of unit power, and its share now. */
-static float breath(struct pm_conceal *c) {
-    if (c->done < NOISE_FROM_MS * c->per_ms) {
-        return 0.0F;
-    }
-    c->noise = c->noise * 1664525u + 1013904223u;
-    float unit = ((float)(c->noise >> 8) / 8388608.0F - 1.0F) * 1.7320508F;
-    return unit * grown(c, NOISE_FROM_MS, NOISE_FULL_MS) * NOISE_SHARE * c->predictor.residual;
+/* The next sample of it, as strong as it is by now. */
+static float excite(struct pm_conceal *c) {
+    float next = c->excitation[c->at];
+    c->at = c->at + 1 < c->period ? c->at + 1 : 0;
+    return next * EXCITATION_SHARE * grown(c, 0, EXCITED_FULL_MS);
 }
 
 /* The next n samples of the continuation, n at most PM_CONCEAL_BRIDGE, faded. */
 static void continue_by(struct pm_conceal *c, float *out, size_t n) {
     float line[PM_PREDICT_ORDER + PM_CONCEAL_BRIDGE];
-    unsigned order = PM_PREDICT_ORDER_MS * c->per_ms;
+    unsigned order = pm_predict_order(c->per_ms);
     memcpy(line, c->last, order * sizeof *line);
     for (size_t i = 0; i < n; i++) {
         float *at = line + order + i;
-        *at = pm_predict_next(&c->predictor, at) + breath(c);
+        *at = pm_predict_next(&c->predictor, at) + excite(c);
         out[i] = *at * (1.0F - grown(c, FULL_UNTIL_MS, SILENT_FROM_MS));
         c->done++;
     }
@@ -89,11 +100,17 @@ static void continue_backwards(const struct pm_conceal *c, float *out, size_t n,
     for (unsigned i = 0; i < known; i++) {
         line[i] = (float)fresh[known - 1 - i];
     }
-    pm_predict_learn(&predictor, line, known, PM_PREDICT_ORDER_MS * c->per_ms);
+    pm_predict_learn(&predictor, line, known, pm_predict_order(c->per_ms), NULL, 0);
     for (size_t i = 0; i < n; i++) {
         line[known + i] = pm_predict_next(&predictor, line + known + i);
         out[n - 1 - i] = line[known + i];
     }
+}
+
+/* How much the sound behind the hole has of the mixture, between 0 and 1: half way from a straight line to a smooth step. Each side
+ * is surer near its own end. */
+static float share_behind(float place) {
+    return place * (0.5F + place * (1.5F - place));
 }
 
 void pm_conceal_bridge(struct pm_conceal *c, const int16_t *end, int16_t *out, size_t n, const int16_t *fresh, size_t fresh_n) {
@@ -104,7 +121,7 @@ void pm_conceal_bridge(struct pm_conceal *c, const int16_t *end, int16_t *out, s
     continue_backwards(c, back, m, fresh, fresh_n);
     int16_t *mixed = out + n - m;
     for (size_t i = 0; i < m; i++) {
-        float w = (float)(i + 1) / (float)(m + 1);
+        float w = share_behind((float)(i + 1) / (float)(m + 1));
         mixed[i] = pm_round((float)mixed[i] + w * (back[i] - (float)mixed[i]));
     }
     c->active = false;

@@ -34,7 +34,7 @@ void pm_noise_listen(struct pm_noise *n, const int16_t *end, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         past[i] = (float)end[(int)i - (int)count];
     }
-    pm_predict_learn(&predictor, past, count, PM_NOISE_ORDER);
+    pm_predict_learn(&predictor, past, count, PM_NOISE_ORDER, NULL, 0);
     memset(n->weights, 0, sizeof n->weights);
     memcpy(n->weights, predictor.weights, predictor.order * sizeof *n->weights);
     n->residual = predictor.residual;

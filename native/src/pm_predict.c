@@ -86,7 +86,7 @@ static void raise_both(float *restrict weights, float *restrict backwards, unsig
     weights[m - 1] = behind[-1] = k;
 }
 
-void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n, unsigned order) {
+void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n, unsigned order, float *missed, unsigned count) {
     struct errors errors;
     p->limit = 0.0F;
     for (unsigned i = 0; i < n; i++) {
@@ -106,6 +106,9 @@ void pm_predict_learn(struct pm_predictor *p, const float *x, unsigned n, unsign
         power *= 1.0F - k * k;
     }
     p->residual = sqrtf(power);
+    if (count > 0) {
+        memcpy(missed, errors.forward + errors.count - count, count * sizeof *missed);
+    }
 }
 
 float pm_predict_next(const struct pm_predictor *p, const float *at) {
