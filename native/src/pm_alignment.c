@@ -17,13 +17,18 @@ static const float DOUBT_ABOVE = 0.80f; /* of the best coherence: another lag th
 static const float SPOKEN = 0.05f;      /* of the mean power: a band with less than this says little */
 static const float CLEARLY_BETTER = 1.25f;
 enum {
-    DOUBT_STEPS = 4,    /* a lag that explains as much as the present one used to is the far side alone */
     CONFIRM_STEPS = 20, /* a new lag must be the best for so long, of far speech */
     LEARN_STEPS = 12    /* the averages are filled */
 };
 /* Two voices that have nothing to do with each other agree at one lag now and then, for the length of a vowel: up to 2.7 of
  * evidence in a quarter of an hour of both together. A real echo gives as much in a tenth of a second. */
 static const float EVIDENT = 3.0f;
+/* So much is no chance vowel any more, and it is there before the new lag is confirmed. */
+static const float DOUBTFUL = 2.5f;
+/* A step, of the best coherence: it sinks by half in ten seconds of far speech, since rooms change and visitors pause; and seven
+ * times as slowly while somebody clearly speaks as well, or after a long talk of both the two together would pass for the far side
+ * alone. */
+static const float SINK = 0.9993f, SINK_BOTH = 0.9999f;
 
 int pm_alignment_init(struct pm_alignment *a, uint32_t rate_hz) {
     memset(a, 0, sizeof *a);
@@ -140,8 +145,9 @@ static void follow(struct pm_alignment *a) {
     a->evidence = (same ? a->evidence : 0.0f) + a->coherence[best] - COHERENT;
     a->candidate_steps = same ? a->candidate_steps + 1 : 1;
     a->candidate = best;
-    a->doubted = a->known && a->candidate_steps >= DOUBT_STEPS && a->coherence[best] > DOUBT_ABOVE * a->reference;
-    if (a->known ? a->candidate_steps >= CONFIRM_STEPS : a->candidate_steps >= LEARN_STEPS && a->evidence >= EVIDENT) {
+    a->doubted = a->known && a->evidence >= DOUBTFUL && a->coherence[best] > DOUBT_ABOVE * a->reference;
+    unsigned steps = a->known ? CONFIRM_STEPS : LEARN_STEPS;
+    if (a->candidate_steps >= steps && a->evidence >= EVIDENT) {
         a->moves += a->known;
         a->moved = true;
         a->known = true;
@@ -156,8 +162,8 @@ static enum pm_talk judge(struct pm_alignment *a) {
         return PM_TALK_BOTH; /* nobody knows yet: hurt nobody by learning */
     }
     float now = a->coherence[a->lag];
-    /* Rises at once, sinks by half in ten seconds of far speech: rooms change, visitors pause. */
-    a->reference = now > a->reference ? a->reference + 0.2f * (now - a->reference) : a->reference * 0.9993f;
+    float sink = now < BOTH_BELOW * a->reference ? SINK_BOTH : SINK;
+    a->reference = now > a->reference ? a->reference + 0.2f * (now - a->reference) : a->reference * sink;
     float share = a->doubted ? 1.0f : (now / a->reference - BOTH_BELOW) / (ALONE_ABOVE - BOTH_BELOW);
     share = share < 0.0f ? 0.0f : share > 1.0f ? 1.0f : share;
     /* Does not sink at once: a consonant of the far side may look like somebody else for a moment. */

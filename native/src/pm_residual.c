@@ -10,10 +10,14 @@ static const float LEFT_MOST = 2.8f;     /* 12 dB */
 static const float ECHO_FLOOR = 1e-5f;   /* -50 dB of power: below any room's noise */
 static const float DECIDED =
     0.75f; /* weight of what was let through in the last step (the decision-directed rule of Ephraim and Malah) */
-static const float SPREAD = 1.7320508f; /* an evenly spread number of -1 to 1 has a third of the power */
-static const float TAIL = 0.70f;        /* of the echo's power each 10 ms: 60 dB in 0.4 s */
-static const float RISE_ALONE = 0.05f;  /* natural logarithm a step, while the far side speaks alone: 22 dB a second … */
-static const float FALL_ALONE = 0.025f; /* … so that two thirds of what is met lies below */
+static const float SPREAD = 1.7320508f;  /* an evenly spread number of -1 to 1 has a third of the power */
+static const float TAIL = 0.70f;         /* of the echo's power each 10 ms: 60 dB in 0.4 s */
+static const float RISE_ALONE = 0.05f;   /* natural logarithm a step, while the far side speaks alone: 22 dB a second … */
+static const float FALL_ALONE = 0.025f;  /* … so that two thirds of what is met lies below */
+static const float SURELY_ALONE = 0.98f; /* then it rises faster where the echo is far above what was expected … */
+static const float HURRY = 3.0f;         /* … up to so much: 66 dB a second */
+static const float AGE = 0.004f; /* a step of the far side's silence, in which clocks and doors move unheard: 1.7 dB a second … */
+static const float AGED_MOST = -1.0f;   /* … up to 4 dB below everything */
 static const float RISE_BOTH = 0.0023f; /* while both speak, nothing can be learned about the echo … */
 static const float FALL_BOTH = 0.04f;   /* … but that it is less than what is there */
 static const float TRUST_ALONE = 8.0f;  /* times the estimate is taken away when nobody else speaks … */
@@ -107,25 +111,45 @@ static void expect(struct pm_residual *r, float *window, const int16_t *samples,
     linger(echo, power, r->bins);
 }
 
-static float drawn(float left, float ratio, float rise, float fall, float most) {
+/* How fast a share is drawn: upwards, by up to `hurry` times that, and downwards. */
+struct pull {
+    float rise, hurry, fall;
+};
+
+static float drawn(float left, float ratio, const struct pull *pull, float most) {
     float away = ratio - left;
-    float step = away > 0 ? rise : -fall;
-    step *= fabsf(away) < 1.0f ? fabsf(away) : 1.0f;
-    left += step;
+    left += away > 0.0f ? pull->rise * fminf(away, pull->hurry) : pull->fall * fmaxf(away, -1.0f);
     return left < most ? left : most;
+}
+
+static float aged(float left) {
+    return left < AGED_MOST ? left + AGE : left;
+}
+
+static void age(struct pm_residual *r) {
+    for (size_t k = 0; k < r->bins; k++) {
+        r->far_left[k] = aged(r->far_left[k]);
+        r->filter_left[k] = aged(r->filter_left[k]);
+    }
 }
 
 /* Draws the shares that are left towards what this step shows. */
 static void learn(struct pm_residual *r, enum pm_talk talk, float alone, const float *error) {
-    float rise = RISE_BOTH + alone * (RISE_ALONE - RISE_BOTH), fall = FALL_BOTH + alone * (FALL_ALONE - FALL_BOTH);
-    for (size_t k = 0; k < r->bins && talk != PM_TALK_SILENCE; k++) {
+    const struct pull pull = {.rise = RISE_BOTH + alone * (RISE_ALONE - RISE_BOTH),
+                              .hurry = alone > SURELY_ALONE ? HURRY : 1.0f,
+                              .fall = FALL_BOTH + alone * (FALL_ALONE - FALL_BOTH)};
+    if (talk == PM_TALK_SILENCE) {
+        age(r);
+        return;
+    }
+    for (size_t k = 0; k < r->bins; k++) {
         if (r->far_echo[k] < 4.0f * r->noise[k] || r->far_echo[k] < 1000.0f) {
             continue; /* nothing of it could be heard */
         }
         float over_noise = error[k] - r->noise[k];
         float here = logf(over_noise > 1.0f ? over_noise : 1.0f);
-        r->far_left[k] = drawn(r->far_left[k], here - logf(r->far_echo[k]), rise, fall, LEFT_MOST);
-        r->filter_left[k] = drawn(r->filter_left[k], here - logf(r->filter_echo[k] + 1.0f), rise, fall, 0.0f);
+        r->far_left[k] = drawn(r->far_left[k], here - logf(r->far_echo[k]), &pull, LEFT_MOST);
+        r->filter_left[k] = drawn(r->filter_left[k], here - logf(r->filter_echo[k] + 1.0f), &pull, 0.0f);
     }
 }
 

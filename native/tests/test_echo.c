@@ -56,6 +56,29 @@ static void test_echo_of_whole_and_odd_periods_is_taken_away(void) {
     }
 }
 
+/* The far side's noise comes back at half its strength; from 6 s on somebody speaks over it, without end, at twice that. */
+static void test_a_long_talk_of_both_does_not_pass_for_the_far_side_alone(void) {
+    static struct pm_alignment alignment;
+    static int16_t far[80 * 5000];
+    uint32_t chance = 5, other = 9;
+    unsigned learned = 0, mistaken = 0;
+    CHECK(pm_alignment_init(&alignment, 8000) == PM_OK);
+    for (size_t at = 0; at < sizeof far / sizeof *far; at += 80) {
+        int16_t near[80];
+        for (size_t i = 0; i < 80; i++) {
+            far[at + i] = talker(&chance, at + i);
+            int echo = at + i >= ROOM_DELAY ? far[at + i - ROOM_DELAY] / 2 : 0;
+            near[i] = (int16_t)(echo + (at < 48000 ? 0 : 2 * talker(&other, at % 16000 + i)));
+        }
+        pm_alignment_step(&alignment, far + at, near);
+        learned = at < 48000 ? alignment.lag : learned;
+        mistaken += at >= 56000 && alignment.talk == PM_TALK_FAR;
+    }
+    CHECK(alignment.known && alignment.lag == learned && alignment.moves == 0);
+    CHECK(mistaken < 40); /* of 4300 steps */
+    pm_alignment_close(&alignment);
+}
+
 static void test_echo_that_is_off_leaves_every_sample(void) {
     static struct pm_echo echo;
     struct pm_echo_config config = {.rate_hz = 16000, .mode = PM_ECHO_OFF};
@@ -95,6 +118,7 @@ static void test_gain_lifts_a_quiet_visitor_and_tames_a_loud_one(void) {
 }
 
 const struct test echo_tests[] = {TEST(test_echo_of_whole_and_odd_periods_is_taken_away),
+                                  TEST(test_a_long_talk_of_both_does_not_pass_for_the_far_side_alone),
                                   TEST(test_echo_that_is_off_leaves_every_sample),
                                   TEST(test_echo_settings_out_of_range_are_refused),
                                   TEST(test_gain_lifts_a_quiet_visitor_and_tames_a_loud_one),
