@@ -2,7 +2,7 @@
 
 The microphone is the clock of the audio thread. A speaker that plays a little faster would run dry and click every few minutes, a slower
 one fall behind until a piece of sound is dropped; and either way the echo's delay would drift under the canceller. So the fill of the
-speaker's buffer is watched, and now and then a period is played one sample longer or shorter: 0.3 % for 20 ms, which nobody hears.
+speaker's buffer is watched, and now and then a period is played a sample longer or shorter: 0.6 % at most, which nobody hears.
 """
 
 from __future__ import annotations
@@ -14,25 +14,40 @@ FILL_MAX: Final = 48_000  # a second at the highest rate: no limit
 LEARN_PERIODS: Final = 100  # two seconds, in which the card finds its step; their mean is what is held from then on
 SMOOTH: Final = 1 / 50  # a second: longer than the unrest of any card's own steps
 PATIENCE_PERIODS: Final = 200  # a deviation is made good within so many; a drift of 100 ppm then stands 0.4 ms off
+MOST_A_STEP: Final = 480  # for each so many samples that may be held, one may be left out of a period: 3 of 960 at 48 kHz
 
 
 class Pace:
-    """Fed with the buffer's fill before each write; tells how many samples longer (1) or shorter (-1) that write is to be."""
+    """Fed with the buffer's fill before each write; tells how many samples longer (> 0) or shorter (< 0) that write is to be."""
 
     def __init__(self, most: int = FILL_MAX) -> None:
+        """What is held is `most` samples at most."""
         self.corrected = 0  # samples added less samples left out, since the beginning
-        self.restart(most)
-
-    def restart(self, most: int = FILL_MAX) -> None:
-        """The buffer was filled anew: its fill says nothing about what was before. What is held from now on is `most` at most."""
         self._most = most
+        self._step_max = max(1, most // MOST_A_STEP)
+        self._begin(float(most))
+
+    def _begin(self, bound: float) -> None:
+        self._bound = bound
         self._periods = 0
         self._target = 0.0
         self._mean = 0.0
         self._due = 0.0
 
+    def restart(self, most: int) -> None:
+        """The buffer ran dry and was filled anew, by chance with more than it held before: that much is held again.
+
+        By as much as `most` has grown, more is.
+        """
+        learned = self._periods > LEARN_PERIODS
+        held = self._target + most - self._most if learned else most
+        self._most = most
+        self._begin(min(held, most))
+
     def lower(self, samples: int) -> None:
         """From now on so many samples fewer are to wait: they are left out one by one."""
+        self._most -= samples
+        self._bound -= samples
         self._target -= samples
 
     def correction(self, fill: int) -> int:
@@ -40,13 +55,13 @@ class Pace:
         self._periods += 1
         if self._periods <= LEARN_PERIODS:
             self._mean += (fill - self._mean) / self._periods
-            self._target = min(self._mean, self._most)
+            self._target = min(self._mean, self._bound)
             return 0
         self._mean += (fill - self._mean) * SMOOTH
         self._due += (self._target - self._mean) / PATIENCE_PERIODS
         if abs(self._due) < 1:
             return 0
-        step = 1 if self._due > 0 else -1
+        step = max(-self._step_max, min(self._step_max, int(self._due)))
         self._due = max(-1.0, min(1.0, self._due - step))
         self.corrected += step
         return step

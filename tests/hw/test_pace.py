@@ -26,14 +26,45 @@ def test_a_speaker_with_another_clock_keeps_its_fill_for_an_hour(ppm: int, step:
     assert pace.corrected == pytest.approx(180_000 * PERIOD * ppm / 1e6, abs=64 + step)
 
 
-def test_nothing_is_corrected_while_the_fill_is_learned_nor_after_a_restart() -> None:
+def test_nothing_is_corrected_while_the_fill_is_learned() -> None:
     pace = Pace()
     assert not any(pace.correction(fill) for fill in range(LEARN_PERIODS))
     for _ in range(1000):
         pace.correction(1000)
     assert pace.corrected < 0
-    pace.restart()
-    assert not any(pace.correction(5000) for _ in range(LEARN_PERIODS + 500))
+
+
+def run_seconds(pace: Pace, fill: int, seconds: float, period_s: float = 0.02) -> int:
+    """The fill after so long, with speaker and microphone on one clock."""
+    for _ in range(round(seconds / period_s)):
+        fill += pace.correction(fill)
+    return fill
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 48_000])
+def test_what_an_underrun_left_too_much_is_gone_within_seconds(rate_hz: int) -> None:
+    ms, period = rate_hz // 1000, rate_hz // 50
+    pace = Pace(period * 3 // 2)
+    assert run_seconds(pace, 13 * ms, 5.0) == 13 * ms
+    pace.restart(period * 3 // 2 + period // 2)  # a reserve of half a period
+    assert run_seconds(pace, 40 * ms, 12.0) < 25 * ms
+
+
+def test_an_underrun_before_anything_was_learned_holds_no_more_than_it_may() -> None:
+    pace = Pace(240)
+    run_seconds(pace, 100, 1.0)
+    pace.restart(320)
+    assert 310 < run_seconds(pace, 480, 30.0) < 330
+
+
+def test_two_underruns_and_a_reserve_taken_back_hold_what_was_held_first() -> None:
+    pace = Pace(240)
+    run_seconds(pace, 100, 5.0)
+    pace.restart(320)
+    pace.lower(80)
+    run_seconds(pace, 180, 30.0)
+    pace.restart(240)
+    assert 90 < run_seconds(pace, 240, 30.0) < 110
 
 
 @pytest.mark.parametrize("by", [-1, 1])
