@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,33 +48,43 @@ thing, and says why; `·` where no test ran.
 """
 
 Cells = dict[tuple[str, str], bool]
-_cells = pytest.StashKey[Cells]()
+CELL = "matrix"  # the name under which a test's report carries "peer/feature", also from one process to another
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "matrix(peer, *features): the cells of MATRIX.md that this test proves")
-    config.stash[_cells] = {}
+    if not hasattr(config, "workerinput"):  # where the reports of all workers come together
+        config.pluginmanager.register(Writer(), "matrix")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = yield  # type: ignore[assignment]  # a wrapper's yield gives the hook's result, which the annotation cannot say
-    if report.when == "call" or report.failed:
-        cells = item.config.stash[_cells]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
         for mark in item.iter_markers("matrix"):
             peer, *features = mark.args
             assert peer in PEERS, peer
             for feature in features:
                 assert feature in FEATURES, feature
-                cells[peer, feature] = cells.get((peer, feature), True) and report.passed
-    return report  # type: ignore[return-value]  # see above
+                item.user_properties.append((CELL, f"{peer}/{feature}"))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    folder = Path(__file__).parent
-    whole = [Path(argument).resolve() for argument in session.config.args] == [folder]
-    if whole and not session.config.option.keyword and not session.config.option.collectonly:
-        MATRIX.write_text(HEAD + table(session.config.stash[_cells]))
+class Writer:
+    """Gathers what the tests' reports say, and writes the table when the whole folder has run."""
+
+    def __init__(self) -> None:
+        self._cells: Cells = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.failed:
+            for name, cell in report.user_properties:
+                if name == CELL:
+                    peer, _, feature = str(cell).partition("/")
+                    self._cells[peer, feature] = self._cells.get((peer, feature), True) and report.passed
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        folder = Path(__file__).parent
+        whole = [Path(argument).resolve() for argument in session.config.args] == [folder]
+        if whole and not session.config.option.keyword and not session.config.option.collectonly:
+            MATRIX.write_text(HEAD + table(self._cells))
 
 
 def table(cells: Cells) -> str:
