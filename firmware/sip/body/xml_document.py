@@ -7,7 +7,8 @@ bounded by the limits below. No body that RFCs 3680, 3863, 3994, 4235, 4575 and 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 from xml.parsers import expat
 
 from firmware.errors import RemoteProtocolError
@@ -19,6 +20,9 @@ ELEMENTS_MAX = 4096  # a reginfo or conference-info with a hundred entries has a
 ATTRIBUTES_MAX = 32  # of one element, RFC 3680's contact has 12
 
 Attributes = tuple[tuple[str, str], ...]
+
+T = TypeVar("T")
+_Make = Callable[[str, str, Attributes, tuple["str | T", ...], int], T]  # namespace, local name, attributes, content, line
 
 _REPLACEMENT = "\ufffd"
 
@@ -59,6 +63,33 @@ class Element(NamedTuple):
         return None if child is None else child.text.strip()
 
 
+class Mixed(NamedTuple):
+    """One element of a document in which text and elements stand side by side, in their order; `line` is where it begins.
+
+    Attributes are named as in `Element`.
+    """
+
+    namespace: str
+    name: str
+    attributes: Attributes
+    content: tuple[str | Mixed, ...]
+    line: int
+
+    def attribute(self, name: str) -> str | None:
+        """The value of an attribute without namespace, white space round it removed; None when absent."""
+        return next((value.strip() for key, value in self.attributes if key == name), None)
+
+    @property
+    def children(self) -> tuple[Mixed, ...]:
+        """The elements among the content."""
+        return tuple([part for part in self.content if not isinstance(part, str)])
+
+    @property
+    def text(self) -> str:
+        """Its own text, that of its children left out."""
+        return "".join([part for part in self.content if isinstance(part, str)])
+
+
 def given(*pairs: tuple[str, str | int | None]) -> Attributes:
     """Attributes out of the pairs that have a value."""
     return tuple([(name, str(value)) for name, value in pairs if value is not None])
@@ -92,27 +123,41 @@ def decode(body: bytes, root: str) -> Element:
 
     The text is UTF-8, or else taken for ISO 8859-1; what the XML declaration says of it does not count.
     """
+    return _document(body, root, _element)
+
+
+def decode_mixed(body: bytes, root: str) -> Mixed:
+    """The same with the order of text and elements kept, and their lines. Raises RemoteProtocolError."""
+    return _document(body, root, Mixed)
+
+
+def _element(namespace: str, name: str, attributes: Attributes, content: tuple[str | Element, ...], _line: int) -> Element:
+    text = "".join([part for part in content if isinstance(part, str)])
+    return Element(namespace, name, attributes, text, tuple([part for part in content if not isinstance(part, str)]))
+
+
+def _document(body: bytes, root: str, make: _Make[T]) -> T:
     if len(body) > BYTES_MAX:
         raise RemoteProtocolError(f"XML of {len(body)} bytes", status=513)
     try:
         body.decode()
     except UnicodeDecodeError:
         body = body.decode("latin-1").encode()
-    reader = _Reader()
+    reader = _Reader(make)
     try:
         reader.parser.Parse(body.strip(), True)  # noqa: FBT003 (expat takes no keywords; this says that the document is whole)
     except expat.ExpatError as error:
         raise RemoteProtocolError(f"not XML: {error}") from None
-    document = reader.document()
-    if document.name != root:
-        raise RemoteProtocolError(f"XML of another kind: {document.name[:40]!r} where {root!r} is meant")
+    name, document = reader.document()
+    if name != root:
+        raise RemoteProtocolError(f"XML of another kind: {name[:40]!r} where {root!r} is meant")
     return document
 
 
-class _Reader:
+class _Reader(Generic[T]):
     """Builds the tree from what expat tells; one stack of open elements, each a list of its parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: _Make[T]) -> None:
         self.parser = expat.ParserCreate("utf-8", " ")
         self.parser.buffer_text = True
         self.parser.ordered_attributes = True
@@ -120,12 +165,13 @@ class _Reader:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._characters
         self.parser.StartDoctypeDeclHandler = self._doctype
-        self._open: list[tuple[str, Attributes, list[str], list[Element]]] = []
+        self._make = make
+        self._open: list[tuple[str, Attributes, list[str | T], int]] = []
         self._count = 0
-        self._root: Element | None = None
+        self._root: tuple[str, T] | None = None
 
-    def document(self) -> Element:
-        """The outermost element."""
+    def document(self) -> tuple[str, T]:
+        """The local name of the outermost element, and that element."""
         assert self._root is not None, "expat accepts no document without an element"
         return self._root
 
@@ -133,19 +179,20 @@ class _Reader:
         self._count += 1
         if self._count > ELEMENTS_MAX or len(self._open) >= DEPTH_MAX or len(attributes) > 2 * ATTRIBUTES_MAX:
             raise RemoteProtocolError("XML too large: elements, depth or attributes", status=513)
-        self._open.append((name, tuple(zip(attributes[::2], attributes[1::2], strict=True)), [], []))
+        pairs = tuple(zip(attributes[::2], attributes[1::2], strict=True))
+        self._open.append((name, pairs, [], self.parser.CurrentLineNumber))
 
     def _characters(self, text: str) -> None:
         self._open[-1][2].append(text)
 
     def _end(self, _name: str) -> None:
-        name, attributes, texts, children = self._open.pop()
+        name, attributes, content, line = self._open.pop()
         namespace, _, local = name.rpartition(" ")
-        element = Element(namespace, local, attributes, "".join(texts), tuple(children))
+        element = self._make(namespace, local, attributes, tuple(content), line)
         if self._open:
-            self._open[-1][3].append(element)
+            self._open[-1][2].append(element)
         else:
-            self._root = element
+            self._root = local, element
 
     def _doctype(self, *_: object) -> None:
         raise RemoteProtocolError("XML with a document type declaration")
