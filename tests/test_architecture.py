@@ -74,7 +74,7 @@ THIRD_PARTY_FILES = {
     "hw/alsa.py": {"alsaaudio"},
     "hw/serial_port.py": {"serial"},
 }
-PURE = ("firmware/sip", "firmware/sdp", "firmware/stun", "firmware/ice", "firmware/door", "hw/decode")
+PURE = ("firmware/sip", "firmware/sdp", "firmware/stun", "firmware/ice", "firmware/door", "firmware/outlets/voicexml", "hw/decode")
 IMPURE_MODULES = {
     "asyncio", "socket", "time", "random", "secrets", "threading", "logging", "os", "select", "ssl", "subprocess", "queue",
     "multiprocessing", "concurrent", "signal", "sqlite3", "uuid",
