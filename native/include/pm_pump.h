@@ -83,8 +83,8 @@ int pm_pump_stream_update(struct pm_pump *pump, unsigned slot, const struct pm_s
 int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int64_t wall_ns);
 int pm_pump_stream_mute(struct pm_pump *pump, unsigned slot, bool muted);
 
-/* While hushed, what comes in is taken as ever, but the loudspeaker does not play it; a conference goes on. PM_ESTATE: no stream.
- */
+/* While hushed, what comes in is taken as ever, and is in `heard`, but the loudspeaker does not play it; a conference goes on.
+ * PM_ESTATE: no stream. */
 int pm_pump_stream_hush(struct pm_pump *pump, unsigned slot, bool hushed);
 /* What happens to the stream's packets from the next one on (enum pm_secure_state). `ops` and `context` count with PM_SECURE_OPEN
  * alone; `context` stays the caller's, who keeps it until the stream is stopped or secured anew. PM_ESTATE for a free slot. */

@@ -394,15 +394,16 @@ static void fit_volume(struct pm_pump *p, size_t n) {
 
 static void play(struct pm_pump *p, struct sounding on, int16_t *speaker, size_t n, int64_t now_ns) {
     memset(p->heard, 0, n * sizeof *p->heard);
+    memset(p->played, 0, n * sizeof *p->played);
     for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
         if (p->used[i]) {
             render_stream(p, i, n, now_ns);
+            pm_mix_add(p->heard, p->rendered[i], n);
             if (!p->streams[i].hushed) {
-                pm_mix_add(p->heard, p->rendered[i], n);
+                pm_mix_add(p->played, p->rendered[i], n);
             }
         }
     }
-    memcpy(p->played, p->heard, n * sizeof *p->played);
     add_sounds(p, on, true, 0, p->played, n);
     fit_volume(p, n);
     give(&p->speaker, &p->to_card, p->played, n);
