@@ -34,8 +34,8 @@ from firmware.door.events import (
     Stage,
 )
 from firmware.door.incoming import refused_for_press
-from firmware.door.state import Calling, Door, Idle, Leg, Offered, Step, ways
-from firmware.door.talking import talk
+from firmware.door.state import Calling, Door, Idle, Leg, Offered, Step, Talking, ways
+from firmware.door.talking import ended, talk
 
 # How a press ended when no leg was answered: the first of these that any leg came to. Busy outranks unreachable: it is news of a person.
 FAILURES = (
@@ -61,9 +61,12 @@ def pressed(door: Door, given: Press, now_s: float) -> Step:
         case Calling() as calling:
             door, effects = given_up(door, calling, EndReason.REPLACED, Outcome.REPLACED, Sound.SILENCE)
             written += effects
-        case Offered(accepted=False) as offered:
+        case Offered() as offered if not offered.accepted or offered.leg.menu:
             door, effects = refused_for_press(door, offered)
             written += effects
+        case Talking() as talking if talking.leg.menu:  # nobody talks to the visitor by it
+            door, effects = ended(door, talking, EndReason.REPLACED, now_s)
+            written += tuple(effect for effect in effects if not isinstance(effect, Play))
         case _:
             return door, (*written, _outcome(press, Outcome.IGNORED, "a call is in progress"))
     after, effects = _next_round(door, _planned(f"p{press}", plan)._replace(press=press, button=given.button), now_s)

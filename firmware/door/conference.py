@@ -33,7 +33,7 @@ from firmware.door.events import (
     Stage,
 )
 from firmware.door.state import Asked, Door, Leg, Party, Step, Talking, ways
-from firmware.door.talking import parted, typed_lost
+from firmware.door.talking import ended, parted, typed_lost
 
 PARTIES_MAX = 3  # phones beside the panel: the core mixes four streams, and a transfer of one of them needs the fourth for a moment
 
@@ -72,7 +72,7 @@ def conferred(before: Door, after: Door, effects: tuple[Effect, ...]) -> tuple[E
 
 def brought(door: Door, given: Bring, now_s: float) -> Step:
     """Call a further party into the conversation; without one, or when it is full, nothing happens."""
-    if not isinstance(door.call, Talking) or is_full(door.call):
+    if not isinstance(door.call, Talking) or door.call.leg.menu or is_full(door.call):
         return door, ()
     party = door.directory.dialled(given.target)
     if any(leg.party.name == party.name for leg in _legs(door.call)):
@@ -177,6 +177,8 @@ def party_changed(door: Door, given: PartyChanged, now_s: float) -> Step:
     seen = in_front(door.call, given.call) if isinstance(door.call, Talking) else None
     if seen is None or seen.leg.party.name == given.party:
         return door, ()
+    if seen.leg.menu:
+        return ended(door, seen, EndReason.HUNG_UP, now_s)  # it was for the one who called
     door, effects = typed_lost(door, seen, now_s)
     party = door.directory.dialled(given.party)
     party = party._replace(locks=party.locks & seen.leg.party.locks)

@@ -204,6 +204,16 @@ class Rule(NamedTuple):
 
 
 @kind
+class Menu(NamedTuple):
+    """A spoken menu that answers calls of `callers` (patterns as in `allow`). `opens`: the locks that it opens without a code, for callers
+    who may open them with one.
+    """
+
+    callers: tuple[str, ...]
+    opens: frozenset[LockName] = frozenset()
+
+
+@kind
 class Directory(NamedTuple):
     """Everything this door knows.
 
@@ -235,6 +245,7 @@ class Directory(NamedTuple):
     keypads: Mapping[str, LockName] = MappingProxyType({})
     auto_answer_for: tuple[str, ...] = ("*@*",)
     conference_for: tuple[str, ...] = ()
+    menus: Mapping[str, Menu] = MappingProxyType({})
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""
@@ -254,6 +265,10 @@ class Directory(NamedTuple):
     def may_wish(self, caller: str) -> bool:
         """Whether this caller's wish to be answered by itself is heard at all."""
         return any(_fits(caller, pattern) for pattern in self.auto_answer_for)
+
+    def menu_for(self, caller: str) -> str:
+        """The name of the first menu that answers this caller, '' when none does."""
+        return next((name for name, menu in self.menus.items() if any(_fits(caller, pattern) for pattern in menu.callers)), "")
 
     def may_enter(self, caller: str) -> bool:
         """Whether this caller may dial into a conversation that others have."""

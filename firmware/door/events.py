@@ -37,7 +37,15 @@ from firmware.door.access_events import (
     VerifyDigits as VerifyDigits,
 )
 from firmware.door.kind import kind
+from firmware.door.menu_events import (
+    MenuKey as MenuKey,
+    MenuOver as MenuOver,
+    OpenByMenu as OpenByMenu,
+    StartMenu as StartMenu,
+    StopMenu as StopMenu,
+)
 from firmware.door.records import (
+    Admitted as Admitted,
     Answered as Answered,
     BlockEnded as BlockEnded,
     CallEnded as CallEnded,
@@ -285,6 +293,8 @@ Input = (
     | Bring
     | Dismiss
     | OpenLock
+    | OpenByMenu
+    | MenuOver
     | SetLockMode
     | SetQuiet
     | Operate
@@ -327,10 +337,21 @@ class Offer(NamedTuple):
 
 @kind
 class Accept(NamedTuple):
-    """Answer an incoming call. The app tells when it is up with CallMoved ANSWERED. `by_itself`: no person has decided so."""
+    """Answer an incoming call. The app tells when it is up with CallMoved ANSWERED. `by_itself`: no person has decided so.
+
+    `apart`: it hears nothing of the panel and is not heard there, until `Admit`.
+    """
 
     call: CallName
     by_itself: bool = False
+    apart: bool = False
+
+
+@kind
+class Admit(NamedTuple):
+    """The call that was apart is connected with the panel."""
+
+    call: CallName
 
 
 @kind
@@ -445,6 +466,10 @@ Effect = (
     | End
     | Offer
     | Accept
+    | Admit
+    | StartMenu
+    | StopMenu
+    | MenuKey
     | Refuse
     | Confer
     | Unlock

@@ -37,12 +37,17 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     party = door.directory.admitted(given.caller, authenticated=given.authenticated, is_private=given.is_private)
     if party is None:
         return _turned_away(door, given, Refusal.FORBIDDEN, now_s)
+    if isinstance(door.call, Talking) and door.call.leg.menu:
+        return _turned_away(door, given, Refusal.BUSY, now_s)  # a menu is for the one who called it
     if isinstance(door.call, Talking) and may_join(door.call, given):
         return joining(door, door.call, party, given, now_s)
     if given.wants_in:
         return _dialled_in(door, given, party, now_s)
     if not isinstance(door.call, Idle):
         return _turned_away(door, given, Refusal.BUSY, now_s)
+    menu = door.directory.menu_for(given.caller)
+    if menu and not given.is_private:  # who wants no name here has no right to what is for a name
+        return _led_to_menu(door, given, Leg(call=given.call, party=party, menu=menu), now_s)
     policy = door.directory.auto_answer
     by_wish = policy is AutoAnswer.ON_REQUEST and given.wants_auto_answer and door.directory.may_wish(given.caller)
     if given.insists and not by_wish and policy is not AutoAnswer.ALWAYS:
@@ -58,6 +63,12 @@ def called(door: Door, given: IncomingCall, now_s: float) -> Step:
     if by_wish:
         door = door._replace(call=offered._replace(accept_at_s=now_s + given.answer_after_s))
     return door, (written, Offer(call=given.call))
+
+
+def _led_to_menu(door: Door, given: IncomingCall, leg: Leg, now_s: float) -> Step:
+    """A menu answers. Nothing is heard at the panel, and nothing of it: no beep."""
+    offered = Offered(leg=leg, accepted=True, until_s=now_s + door.directory.limits.ring_limit_s)
+    return door._replace(call=offered), (Record(record=_received(given)), Accept(call=given.call, by_itself=True, apart=True))
 
 
 def _dialled_in(door: Door, given: IncomingCall, party: Target, now_s: float) -> Step:
@@ -118,7 +129,7 @@ def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) ->
             return door, ()
         case Stage.ANSWERED:
             return talk(door, leg._replace(encrypted=given.encrypted), None, now_s), (
-                Record(record=Answered(call=leg.call, party=leg.party.name, encrypted=given.encrypted)),
+                Record(record=Answered(call=leg.call, party=leg.party.name, encrypted=given.encrypted, menu=leg.menu)),
             )
         case Stage.BUSY | Stage.REFUSED | Stage.NO_ANSWER | Stage.UNREACHABLE | Stage.ENDED | Stage.LOST:
             return door._replace(call=Idle()), (_over(offered, given.stage, given.detail),)

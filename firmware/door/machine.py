@@ -44,8 +44,10 @@ from firmware.door.events import (
     Light,
     LockName,
     LoginRefused,
+    MenuOver,
     MessageLeft,
     NotVerified,
+    OpenByMenu,
     OpeningRefused,
     OpenLock,
     Operate,
@@ -69,6 +71,7 @@ from firmware.door.events import (
 from firmware.door.holding import minute_came, mode_set, quiet_set, shut_again, started
 from firmware.door.incoming import called, not_taken, offer_moved, overflowed, rung_enough
 from firmware.door.keypad import card_timed_out, key_pressed, typing_timed_out
+from firmware.door.menus import menus_moved, open_wished, over
 from firmware.door.opening import chain_came, opened_by_operator
 from firmware.door.operating import operated
 from firmware.door.ruling import resumed, ruled
@@ -118,7 +121,7 @@ def handle(door: Door, given: Input, now_s: float, local: datetime | None = None
     if not isinstance(given, Start) or given.late:
         effects = _kept(door, after, effects, now_s)
     effects = conferred(door, after, effects)
-    return after, (*effects, *_lamps(door, after), *_timers(door, after))
+    return after, (*effects, *menus_moved(door, after), *_lamps(door, after), *_timers(door, after))
 
 
 def _decided(door: Door, given: Input, now_s: float) -> Step:
@@ -169,6 +172,10 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
             return dismissed(door, given, now_s)
         case OpenLock():
             return opened_by_operator(door, given, now_s)
+        case OpenByMenu():
+            return open_wished(door, given, now_s)
+        case MenuOver():
+            return over(door, given, now_s)
         case SetLockMode():
             return mode_set(door, given)
         case SetQuiet():

@@ -128,11 +128,23 @@ class Ringing(NamedTuple):
 
 @kind
 class Answered(NamedTuple):
-    """A call is up, placed or taken. `encrypted`: signalling and sound, as far as the station sees."""
+    """A call is up, placed or taken. `encrypted`: signalling and sound, as far as the station sees. `menu`: what speaks in it, '' nothing;
+    then it is apart from the panel.
+    """
 
     call: CallName
     party: str
     encrypted: bool = False
+    menu: str = ""
+
+
+@kind
+class Admitted(NamedTuple):
+    """The caller has come out of a menu, and is connected with the panel."""
+
+    call: CallName
+    party: str
+    menu: str
 
 
 @kind
@@ -351,6 +363,7 @@ DoorRecord = (
     | CallPlaced
     | Ringing
     | Answered
+    | Admitted
     | CallMeasured
     | CallReceived
     | CallEnded

@@ -52,7 +52,8 @@ RUN = "run"
 class Leg(NamedTuple):
     """One call leg, who is at its other end, and what that phone has said: that it rings, that the visitor hears it already.
 
-    `routes` are the ways to this party that have not been tried; the next is tried at `next_at_s`, or when this one fails.
+    `routes` are the ways to this party that have not been tried; the next is tried at `next_at_s`, or when this one fails. While a `menu`
+    ('' none) speaks in it, the call is apart from the panel and its digits are the menu's.
     """
 
     call: CallName
@@ -62,6 +63,7 @@ class Leg(NamedTuple):
     encrypted: bool = False
     routes: tuple[Route, ...] = ()
     next_at_s: float | None = None
+    menu: str = ""
 
 
 @kind

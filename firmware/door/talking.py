@@ -14,6 +14,8 @@ from firmware.door.events import (
     End,
     EndReason,
     Grant,
+    LockName,
+    MenuKey,
     Outcome,
     Play,
     PressEnded,
@@ -35,12 +37,14 @@ KEYS = CODE_DIGITS | {"#", "*"}  # what a telephone has; another event, such as 
 def talk(door: Door, leg: Leg, press: PressId | None, now_s: float) -> Door:
     """The door with this call up from now."""
     until_s = now_s + door.directory.limits.talk_limit_s
+    # The beep before the end is for those who talk, and a menu's caller does not hear the panel.
+    warn_at_s = None if leg.menu else max(now_s, until_s - WARNING_S)
     talking = Talking(
         leg=leg,
         press=press,
         since_s=now_s,
         until_s=until_s,
-        warn_at_s=max(now_s, until_s - WARNING_S),
+        warn_at_s=warn_at_s,
         hang_up_at_s=None,
         extensions=0,
         opened=False,
@@ -87,6 +91,10 @@ def digit_heard(door: Door, talking: Talking, given: DigitHeard, now_s: float) -
     if known is not None:
         return door._replace(call=talking._replace(pad=known)), ()
     pad = strike(talking.pad, given.digit, given.way, now_s, given.held_s)
+    if talking.leg.menu:
+        # No digit of a menu is one of a code: whoever chooses 1 has not begun to guess.
+        heard = talking._replace(pad=pad._replace(digits=""))
+        return door._replace(call=heard), (MenuKey(call=talking.leg.call, key=given.digit),)
     if given.digit in CODE_DIGITS:
         return _compared(door, talking._replace(pad=pad), now_s)
     talking = talking._replace(pad=pad._replace(digits=talking.pad.digits))
@@ -110,7 +118,7 @@ def typed_lost(door: Door, talking: Talking, now_s: float) -> Step:
 def _typed_dropped(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:
     codes = door.directory.codes
     if codes and len(talking.pad.digits) >= min(len(code.secret) for code in codes):
-        return _wrong(door, talking, now_s, sound)
+        return wrong(door, talking, now_s, sound)
     return door._replace(call=_cleared(talking)), ()
 
 
@@ -142,17 +150,17 @@ def _compared(door: Door, talking: Talking, now_s: float) -> Step:
     if len(typed) < min([*lengths, longest]):
         return door._replace(call=talking), ()
     if not talking.leg.party.locks:
-        return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
+        return refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
     lockout_s = door.guard.locked_for_s(talking.leg.party.name, now_s)
     if lockout_s > 0:
-        return _refused(door, talking, CodeFault.LOCKED_OUT, lockout_s, Sound.WRONG)
+        return refused(door, talking, CodeFault.LOCKED_OUT, lockout_s, Sound.WRONG)
     code = find(door.directory.codes, typed)
     if code is not None:
-        return _right(door, talking, code, now_s)
+        return right(door, talking, code, talking.leg.party.locks, now_s)
     if len(typed) >= longest:
         if of_users:
             return _asked(door, talking, now_s)
-        return _wrong(door, talking, now_s, Sound.WRONG)
+        return wrong(door, talking, now_s, Sound.WRONG)
     return door._replace(call=talking), ()
 
 
@@ -160,27 +168,30 @@ def _asked(door: Door, talking: Talking, now_s: float) -> Step:
     """Ask the store of users whose code this is. Such a code is complete with `#`, or with as many digits as the longest has."""
     leg = talking.leg
     if not leg.party.locks:
-        return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
+        return refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
     where = InCall(call=leg.call, party=leg.party.name, locks=leg.party.locks)
     return asked(door._replace(call=_cleared(talking)), where, talking.pad.digits, now_s)
 
 
-def _right(door: Door, talking: Talking, code: Key, now_s: float) -> Step:
+def right(door: Door, talking: Talking, code: Key, wanted: frozenset[LockName], now_s: float) -> Step:
+    """The code opens those of the `wanted` locks that are its own."""
     leg = talking.leg
-    locks = sorted(code.locks & leg.party.locks)
+    locks = sorted(code.locks & wanted)
     if not locks:
-        return _refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
+        return refused(door, talking, CodeFault.NOT_ALLOWED, 0.0, Sound.ERROR)
     after = door._replace(call=_cleared(talking), guard=door.guard.after_right(leg.party.name))
     wishes = (Unlocked(lock=lock, duration_s=0.0, grant=Grant.CODE, who=code.name, party=leg.party.name, call=leg.call) for lock in locks)
     return granted(after, wishes, now_s)
 
 
-def _wrong(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:
+def wrong(door: Door, talking: Talking, now_s: float, sound: Sound) -> Step:
+    """A code that nobody has; the party that typed it may have to wait now."""
     party = talking.leg.party.name
     guard = door.guard.after_wrong(party, door.directory.limits, now_s)
-    return _refused(door._replace(guard=guard), talking, CodeFault.WRONG, max(0.0, guard.locked_for_s(party, now_s)), sound)
+    return refused(door._replace(guard=guard), talking, CodeFault.WRONG, max(0.0, guard.locked_for_s(party, now_s)), sound)
 
 
-def _refused(door: Door, talking: Talking, fault: CodeFault, lockout_s: float, sound: Sound) -> Step:
-    refused = CodeRefused(call=talking.leg.call, party=talking.leg.party.name, fault=fault, lockout_s=lockout_s)
-    return door._replace(call=_cleared(talking)), (Record(record=refused), *(() if sound is Sound.SILENCE else (Play(sound=sound),)))
+def refused(door: Door, talking: Talking, fault: CodeFault, lockout_s: float, sound: Sound) -> Step:
+    """A code opens nothing."""
+    record = CodeRefused(call=talking.leg.call, party=talking.leg.party.name, fault=fault, lockout_s=lockout_s)
+    return door._replace(call=_cleared(talking)), (Record(record=record), *(() if sound is Sound.SILENCE else (Play(sound=sound),)))

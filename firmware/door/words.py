@@ -102,6 +102,7 @@ class Grant(Enum):
     EXIT = "request to exit"
     OPERATOR = "operator"
     RULE = "rule"
+    MENU = "menu"  # that this caller is given, and that may open without a code
 
 
 class LockMode(Enum):
