@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
+from firmware.app.beside import beside
 from firmware.app.supervise import Supervisor
 from firmware.config.schema import Settings
 from firmware.door import events as door
@@ -55,7 +54,7 @@ class Hooks:
 
         try:
             body = body_of(effect.cause, rule=effect.rule, at_s=at_s)
-            await _beside(lambda: post(self._hooks[effect.hook], body, self._user_agent))
+            await beside("webhook", lambda: post(self._hooks[effect.hook], body, self._user_agent))
         except WebhookError as error:
             self._health(effect.hook, str(error))
         else:
@@ -68,29 +67,3 @@ class Hooks:
         (self._failed.add if wrong else self._failed.discard)(hook)
         log.log(logging.WARNING if wrong else logging.INFO, "%s", wrong or f"webhook {hook} works again")
         self._tell(door.HealthChanged(part=f"webhook {hook}", working=not wrong, detail=wrong or "answers again"))
-
-
-async def _beside(work: Callable[[], None]) -> None:
-    """Do `work` on a thread of its own, for which the end of the program does not wait: a pool's threads would hold it up."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: WebhookError | None) -> None:
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        wrong: WebhookError | None = None
-        try:
-            work()
-        except WebhookError as error:
-            wrong = error
-        with suppress(RuntimeError):  # the loop is closed: the station has stopped meanwhile
-            loop.call_soon_threadsafe(settle, wrong)
-
-    threading.Thread(target=run, name="webhook", daemon=True).start()
-    await done

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from firmware.errors import MediaError
 from firmware.kind import kind
@@ -49,19 +49,28 @@ TONES: Final = {tone.name: tone for tone in (RINGBACK, BUSY, ERROR, BEEP, DOOR_O
 
 def load_prompt(path: Path, *, repeats: int = 1) -> Prompt:
     """A WAV file as a prompt: 16-bit, mono or stereo, 8 kHz or a multiple of it. Raises MediaError that names the remedy."""
+    try:
+        with path.open("rb") as file:
+            return Prompt(path.stem, read_prompt(file, str(path)), repeats)
+    except OSError as error:
+        raise MediaError(f"cannot read the prompt {path}: {error}") from error
+
+
+def read_prompt(file: IO[bytes], name: str) -> bytes:
+    """The samples of such a file at CALL_RATE_HZ; `name` is what messages call it. Raises MediaError."""
     import wave  # only doors with prompts pay for it
 
     try:
-        with wave.open(str(path), "rb") as file:
-            channels, width, rate_hz, frames = file.getparams()[:4]
+        with wave.open(file, "rb") as sound:
+            channels, width, rate_hz, frames = sound.getparams()[:4]
             if width != 2 or channels not in (1, 2) or rate_hz % CALL_RATE_HZ or not frames:
-                raise MediaError(f"{path}: want 16-bit at 8, 16, 24, 32 or 48 kHz; convert it: sox {path} -b 16 -c 1 -r 8000 out.wav")
+                raise MediaError(f"{name}: want 16-bit at 8, 16, 24, 32 or 48 kHz; convert it: sox {name} -b 16 -c 1 -r 8000 out.wav")
             if frames > PROMPT_S_MAX * rate_hz:
-                raise MediaError(f"{path} is longer than {PROMPT_S_MAX:.0f} s")
-            raw = file.readframes(frames)
-    except (OSError, EOFError, wave.Error) as error:
-        raise MediaError(f"cannot read the prompt {path}: {str(error) or 'the file is cut short'}") from error
-    return Prompt(path.stem, _at_call_rate(raw, channels * rate_hz // CALL_RATE_HZ), repeats)
+                raise MediaError(f"{name} is longer than {PROMPT_S_MAX:.0f} s")
+            raw = sound.readframes(frames)
+    except (EOFError, wave.Error) as error:
+        raise MediaError(f"cannot read the prompt {name}: {str(error) or 'the file is cut short'}") from error
+    return _at_call_rate(raw, channels * rate_hz // CALL_RATE_HZ)
 
 
 def _at_call_rate(raw: bytes, step: int) -> bytes:

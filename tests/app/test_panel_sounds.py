@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app.panel_sounds import TONES, WORDS, PanelSounds, louder
-from firmware.app.prompts.__main__ import TEXTS, VOICES
+from firmware.app.prompts.texts import TEXTS, VOICES
 from firmware.config.schema import OwnSound
 from firmware.door.events import Sound
 from firmware.media import tones
