@@ -42,7 +42,7 @@ Priority: optional
 Installed-Size: {size_kib}
 Depends: {depends}
 Recommends: ca-certificates, nftables
-Suggests: ffmpeg
+Suggests: espeak-ng, ffmpeg
 Description: SIP door intercom
  A visitor presses a button, the residents' phones ring through any SIP server or
  directly, they talk, a digit opens the door. The package carries its Python

@@ -70,6 +70,7 @@ NOT_LOADED = {
     "firmware.app.outlets", "firmware.media.certificate", "h11", "aiomqtt", "paho",  # web server and MQTT
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
     "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
+    "firmware.app.voicexml", "firmware.config.menus",  # spoken menus
     "ctypes", "firmware.media.ogg_opus",  # recordings in Opus
     "firmware.app.pictures", "firmware.app.ring_pictures", "firmware.config.camera", "firmware.outlets.rtsp", "firmware.sdp.video",
     "firmware.sdp.h264", "firmware.media.picture_stream", "firmware.media.h264_payload", "firmware.media.picture_reports",

@@ -28,6 +28,7 @@ from hw.api import HardwareError, Lamp
 log = logging.getLogger("portero.door")
 
 RelayEffect = door.Unlock | door.Hold | door.Shut | door.Block | door.Unblock
+MenuEffect = door.StartMenu | door.StopMenu | door.MenuKey
 LampGroup = tuple[tuple[Lamp, float | None], ...]  # lamps of one role, each with its blink period
 
 
@@ -38,6 +39,7 @@ class Phone(Protocol):
     def end(self, effect: door.End) -> None: ...
     def offer(self, effect: door.Offer) -> None: ...
     def accept(self, effect: door.Accept) -> None: ...
+    def admit(self, effect: door.Admit) -> None: ...
     def refuse(self, effect: door.Refuse) -> None: ...
     def confer(self, effect: door.Confer) -> None: ...
 
@@ -81,6 +83,7 @@ class DoorBridge:
         observe: Callable[[object], None],
         ask: Callable[[door.Question], object],
         send: Callable[[door.Request | door.Message], None] | None = None,
+        attend: Callable[[MenuEffect], None] | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         local: Callable[[], datetime | None] = lambda: None,
     ) -> None:
@@ -94,6 +97,7 @@ class DoorBridge:
         self._observe = observe
         self._ask = ask
         self._send = send
+        self._attend = attend
         self._clock_s = clock_s
         self._local = local
         self.busy_since_ns: int | None = None  # for the watchdog: when the arrival that is being worked off was taken
@@ -163,6 +167,11 @@ class DoorBridge:
                 self._phone.offer(effect)
             case door.Accept():
                 self._phone.accept(effect)
+            case door.Admit():
+                self._phone.admit(effect)
+            case door.StartMenu() | door.StopMenu() | door.MenuKey():
+                if self._attend is not None:
+                    self._attend(effect)
             case door.Refuse():
                 self._phone.refuse(effect)
             case door.Confer():

@@ -50,6 +50,7 @@ class CallSound(Protocol):
     def update(self, call: str, session: MediaSession, *, relatch: bool = False) -> None: ...
     def stop(self, call: str) -> None: ...
     def confer(self, *, joined: bool) -> None: ...
+    def keep_apart(self, call: str, *, apart: bool) -> None: ...
 
 
 class CallPicture(Protocol):
@@ -164,7 +165,17 @@ class Calls:
             self._end_here(leg, status=STATUS_NO_RESOURCES)
             self._moved(leg, door.Stage.LOST, str(error))
             return
+        leg.apart = effect.apart
         self._command(sip.Answer(call=leg.key, media=media, by_itself=effect.by_itself))
+
+    def admit(self, effect: door.Admit) -> None:
+        """The call is heard at the panel from now on, and the panel is heard and seen in it."""
+        leg = next((leg for leg in self._legs.values() if leg.name == effect.call and leg.streaming), None)
+        if leg is None or leg.session is None:
+            return  # it is over meanwhile, and the door is being told
+        leg.apart = False
+        self._guard_sound(leg, lambda: self._sound.keep_apart(leg.sound, apart=False))
+        self._show(leg, leg.session)
 
     def refuse(self, effect: door.Refuse) -> None:
         leg = self._legs.get(sip.CallKey(effect.call))
@@ -249,7 +260,8 @@ class Calls:
     def _transfer(self, event: sip.TransferRequested) -> None:
         """The other side wants us to talk to somebody else; who may wish that, the user agent's settings have said."""
         old = self._legs.get(event.call)
-        if old is None or not old.answered or old.ended_by_us or self._successor(old) is not None:
+        # What is apart stays with the one who was answered.
+        if old is None or not old.answered or old.ended_by_us or old.apart or self._successor(old) is not None:
             self._command(sip.RefuseTransfer(transfer=event.transfer))
             return
         if old.name in self._conference:
@@ -337,11 +349,12 @@ class Calls:
 
     def _incoming(self, event: sip.IncomingCall) -> None:
         replaced = None if event.replaces is None else self._legs.get(event.replaces)
-        if replaced is not None and replaced.answered and not replaced.ended_by_us:
+        if replaced is not None and replaced.answered and not replaced.ended_by_us and not replaced.apart:
             self._replacing(event, replaced)
             return
         joined = None if event.joins is None else self._legs.get(event.joins)
-        self._legs[event.call] = Leg(event.call, incoming=True, account=event.account)
+        leg = self._legs[event.call] = Leg(event.call, incoming=True, account=event.account)
+        leg.proved = event.asserted is not None or event.is_authenticated
         wish = event.auto_answer
         # From is written by whoever sends it; what a trusted server asserts is as good as proved (RFC 3325 §5).
         uri = (event.asserted or event.caller).uri
@@ -350,7 +363,7 @@ class Calls:
                 call=door.CallName(event.call),
                 caller=_address(uri),
                 wants_auto_answer=wish is not None,
-                authenticated=event.asserted is not None or event.is_authenticated,
+                authenticated=leg.proved,
                 joins=door.CallName("" if joined is None else joined.name),
                 answer_after_s=0.0 if wish is None else float(wish.delay_s),
                 insists=wish is not None and wish.is_required,
@@ -423,10 +436,10 @@ class Calls:
             return False  # the port was still ours, and went with the leg
         leg.streaming, leg.port = True, None
         self._show(leg, session)
-        return True
+        return not leg.apart or self._guard_sound(leg, lambda: self._sound.keep_apart(leg.sound, apart=True))
 
     def _show(self, leg: Leg, session: MediaSession) -> None:
-        if self._picture is not None:
+        if self._picture is not None and not leg.apart:
             self._picture.show(leg.key, leg.sound, session)
 
     def _guard_sound(self, leg: Leg, step: Callable[[], None]) -> bool:

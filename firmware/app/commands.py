@@ -138,7 +138,16 @@ def _check(options: argparse.Namespace) -> int:
             key = f"{problem.key}: " if problem.key else ""
             print(f"{place}: {key}{problem.wrong}. {problem.remedy[:1].upper()}{problem.remedy[1:]}.")
         return 1
-    for warning in settings.warnings:
+    warnings = list(settings.warnings)
+    if settings.menu:
+        from firmware.app.voicexml.examine import gaps_in, mistake_in
+
+        mistakes = [mistake for menu in settings.menu if (mistake := mistake_in(menu))]
+        if mistakes:
+            print("\n".join(mistakes))
+            return 1
+        warnings += [gap for menu in settings.menu for gap in gaps_in(menu)]
+    for warning in warnings:
         print(f"{options.file}: warning: {warning}")
     print(f"{options.file}: no mistakes")
     return 0

@@ -186,6 +186,10 @@ def outgoing(settings: Settings) -> Iterator[str]:
         url = urlsplit(hook.url)
         peer = Peer(url.hostname or "", url.port or WEB_PORTS[url.scheme.lower()])
         yield f'{peer.match} accept comment "webhook"'
+    remote = [menu.document for menu in settings.menu if "://" in menu.document]
+    for address in dict.fromkeys((*remote, *settings.voicexml.servers)):
+        url = urlsplit(address)
+        yield f'{Peer(url.hostname or "", url.port or WEB_PORTS[url.scheme.lower()]).match} accept comment "menus"'
     mqtt = settings.mqtt
     if mqtt.broker is not None:
         broker = Peer(mqtt.broker, mqtt.port or (8883 if mqtt.tls else 1883))

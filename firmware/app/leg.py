@@ -15,6 +15,7 @@ class Leg:
         "account",
         "address",
         "answered",
+        "apart",
         "early",
         "encrypted",
         "ended_by_us",
@@ -26,6 +27,7 @@ class Leg:
         "party",
         "port",
         "progressed",
+        "proved",
         "session",
         "sound",
         "streaming",
@@ -57,4 +59,6 @@ class Leg:
         self.answered = False
         self.progressed = False  # some phone said that it rings
         self.ended_by_us = False
+        self.apart = False  # the panel is not heard in it, nor it at the panel
+        self.proved = False  # its caller is who the call says
         self.encrypted = False  # signalling and sound

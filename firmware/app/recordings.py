@@ -36,7 +36,8 @@ class Recordings:
     def on_event(self, event: object) -> None:
         """A record of the door, or something else."""
         match event:
-            case door.Answered(call=call) if self._call is None:
+            # What a menu says to a caller is no conversation, and the panel has no part in it.
+            case door.Answered(call=call, menu="") | door.Admitted(call=call) if self._call is None:
                 self._begin(call)
             case door.CallEnded(call=call) if call == self._call:
                 self._call = None

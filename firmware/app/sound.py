@@ -125,6 +125,11 @@ class SoundSystem:
         if joined or self._engine is not None:
             self.engine.confer(joined=joined)
 
+    def keep_apart(self, call: str, *, apart: bool) -> None:
+        """While apart, the call hears nothing of the microphone, and the speaker nothing of the call."""
+        self.engine.mute(call, muted=apart)
+        self.engine.hush(call, hushed=apart)
+
     def play(self, sound: Sound) -> None:
         """Play one of the panel's own sounds, or with SILENCE none."""
         if sound is Sound.SILENCE:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware.app.bridge_door import DoorBridge, LampGroup, Panel
+from firmware.app.bridge_door import DoorBridge, LampGroup, MenuEffect, Panel
 from firmware.app.call_figures import CallFigures
 from firmware.app.calls import Calls
 from firmware.app.hooks import Hooks
@@ -50,6 +50,7 @@ from hw.api import Board, HardwareError, HardwareEvent
 if TYPE_CHECKING:  # few doors announce, or see
     from firmware.app.pages import Pages
     from firmware.app.pictures import Pictures
+    from firmware.app.voicexml.attendant import Attendant
     from hw.api import Camera
 
 log = logging.getLogger("portero.station")
@@ -120,6 +121,7 @@ class Station:
         self._presence = Presence(settings)
         self._quality = QualityReports(settings, ids.uint32, time.time)
         self.pages: Pages | None = None
+        self._attendant: Attendant | None = None
         self._keep_sound(settings)
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
@@ -175,7 +177,7 @@ class Station:
         if settings.paging:
             from firmware.app.pages import Pages
 
-            streams = lambda: [leg.sound for leg in self.calls.legs if leg.streaming]  # noqa: E731 -- asked by one object, here
+            streams = lambda: [leg.sound for leg in self.calls.legs if leg.streaming and not leg.apart]  # noqa: E731 -- asked by one object, here
             self.pages = pages = Pages(settings, self.sound, calls=streams, busy=lambda: bool(self.calls.legs))
             self.add_observer(lambda _at_s, event: pages.on_event(event))
 
@@ -202,6 +204,7 @@ class Station:
             supervisor=self.supervisor,
             observe=self.observe,
             send=self._send,
+            attend=self._attend,
             ask=self.clerk.ask,
             local=self.wall_clock.local,
         )
@@ -224,6 +227,8 @@ class Station:
         for lock in self.settings.lock:
             self.board.relay(lock.name).release()
         self.hooks.close()
+        if self._attendant is not None:
+            self._attendant.close()
         self._ports.close()
         if self.pages is not None:
             self.pages.close()
@@ -376,6 +381,14 @@ class Station:
             self.hooks.request(effect)
         else:
             self.messages.send(effect)
+
+    def _attend(self, effect: MenuEffect) -> None:
+        """Loaded by the first call that hears a menu: a second of a small board's time, while its phone is being answered."""
+        if self._attendant is None:
+            from firmware.app.voicexml.attendant import Attendant
+
+            self._attendant = Attendant(self)
+        self._attendant.obey(effect)
 
     def _account_health(self, account: str, *, working: bool, detail: str) -> None:
         """News only: an account that stays unreachable is one entry in the journal, not one a minute."""

@@ -10,6 +10,7 @@ from firmware.config.problems import Path, Report
 from firmware.config.schema import Settings
 
 TARGETS_MAX = 16  # of one button: each is a call of its own, and a house has no more phones to ring at once
+CALLER_PATTERN = r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)"
 NUMBER_AS_HOST = r"(?i:sips?):\d+(?:[;:?].*)?"
 
 

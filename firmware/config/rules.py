@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
 from firmware.config.readers import check_readers, reader_wires
-from firmware.config.references import check_host, check_parties, check_unique, parse_condition, refer
+from firmware.config.references import CALLER_PATTERN, check_host, check_parties, check_unique, parse_condition, refer
 from firmware.config.schema import Incoming, Lan, Settings, Wifi
 from firmware.config.transports import check_transports, is_address
 
 WAYS_MAX = 4  # to one target: two accounts, a direct address, and one to spare
 RTP_PORTS_MIN = 4  # the call, and one that is ending while the next begins
-CALLER_PATTERN = r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)"
 USER_PATTERN = r"[A-Za-z0-9._~!*'()&=+$,/-]*"  # of a URI, without what would have to be escaped (RFC 3261 §25.1)
 CARD_PATTERN = r"[0-9A-F]{4,32}"
 
@@ -59,6 +58,10 @@ def check_rules(settings: Settings, report: Report) -> None:
         from firmware.config.outlets import check_outlets
 
         check_outlets(settings, report)
+    if settings.menu or settings.voicexml.servers:
+        from firmware.config.menus import check_menus
+
+        check_menus(settings, report)
 
 
 def _check_names(settings: Settings, report: Report) -> None:
@@ -84,6 +87,7 @@ def _names(settings: Settings) -> dict[str, list[str]]:
         "webhook": [each.name for each in settings.webhook],
         "rule": [each.name for each in settings.rule],
         "login": [each.name for each in settings.login],
+        "menu": [each.name for each in settings.menu],
     }
 
 

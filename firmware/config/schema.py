@@ -21,6 +21,7 @@ from firmware.config.sections.network import Network, Station, Tls
 from firmware.config.sections.outlets import Control, Login, Mqtt, Web, Webhook
 from firmware.config.sections.ringing import Holiday, Profile, Rule, Step, Target
 from firmware.config.sections.sound import Audio, OwnSound, Paging
+from firmware.config.sections.voicexml import Menu, VoiceXml
 
 __all__ = [
     "Access",
@@ -44,6 +45,7 @@ __all__ = [
     "LeftMessages",
     "Lock",
     "Login",
+    "Menu",
     "Mqtt",
     "Network",
     "OwnSound",
@@ -61,6 +63,7 @@ __all__ = [
     "Tls",
     "Update",
     "Users",
+    "VoiceXml",
     "Web",
     "Webhook",
     "Wiegand",
@@ -108,6 +111,8 @@ class Settings(NamedTuple):
     web: Web = Web()
     mqtt: Mqtt = Mqtt()
     login: tuple[Login, ...] = ()
+    voicexml: VoiceXml = VoiceXml()
+    menu: tuple[Menu, ...] = ()
     system: System = System()
     update: Update = Update()
     lan: Lan = Lan()

@@ -12,7 +12,7 @@ from firmware.app.inbox import Inbox
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
 from firmware.app.wiring.directory import directory
-from firmware.config.schema import Button, Code, Contact, Lock, Rule, Settings, Target, Webhook
+from firmware.config.schema import Button, Code, Contact, Incoming, Lock, Menu, Rule, Settings, Target, Webhook
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.door.state import Calling, Door
@@ -35,7 +35,7 @@ LEG = door.CallName("p7.1")
 class Rig:
     """Everything that the bridge moves, writing into one list in the order in which it happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.happened: list[str] = []
         self.observed: list[object] = []
         self.journal_broken = False
@@ -45,7 +45,7 @@ class Rig:
         self.supervisor = Supervisor(lambda: 0.0, self.happened.append)
         lamps = {role: ((FakeLamp(role.value, self), 0.5),) for role in door.LampRole}
         self.bridge = DoorBridge(
-            Door(directory=directory(SETTINGS), next_press=7),
+            Door(directory=directory(settings), next_press=7),
             inbox=self.inbox,
             journal=self,
             phone=self,
@@ -54,6 +54,7 @@ class Rig:
             supervisor=self.supervisor,
             observe=self.observed.append,
             send=self._send,
+            attend=lambda effect: self.happened.append(repr(effect)),
             ask=lambda question: self.happened.append(f"ask {question}"),
         )
 
@@ -81,6 +82,9 @@ class Rig:
 
     def accept(self, effect: door.Accept) -> None:
         self.happened.append(f"accept {effect.call}")
+
+    def admit(self, effect: door.Admit) -> None:
+        self.happened.append(f"admit {effect.call}")
 
     def confer(self, effect: door.Confer) -> None:
         self.happened.append(f"confer {' '.join(effect.calls)}")
@@ -134,9 +138,9 @@ class FakeLamp:
         self._rig.happened.append(f"lamp {self.name} {'on' if on else 'off'}")
 
 
-def with_bridge(scenario: Callable[[Rig], Coroutine[None, None, None]]) -> None:
+def with_bridge(scenario: Callable[[Rig], Coroutine[None, None, None]], settings: Settings | None = None) -> None:
     async def run() -> None:
-        rig = Rig()
+        rig = Rig(SETTINGS if settings is None else settings)
         work = asyncio.create_task(rig.bridge.run())
         try:
             await scenario(rig)
@@ -321,3 +325,18 @@ def test_a_log_line_tells_only_what_says_something(caplog: pytest.LogCaptureFixt
     with caplog.at_level("INFO", logger="portero.door"):
         with_bridge(scenario)
     assert caplog.messages == ["ContactChanged contact=leaf active=False", "ContactChanged contact=leaf active=True late=True"]
+
+
+def test_a_menu_is_begun_given_its_keys_and_ended_as_the_door_says() -> None:
+    async def scenario(rig: Rig) -> None:
+        call = door.CallName("in")
+        rig.inbox.put(door.IncomingCall(call=call, caller="desk@pbx", wants_auto_answer=False))
+        rig.inbox.put(door.CallMoved(call=call, stage=door.Stage.ANSWERED))
+        rig.inbox.put(door.DigitHeard(call=call, digit="1", way=door.DigitWay.INFO))
+        rig.inbox.put(door.MenuOver(call=call, talks=True))
+        await rig.settle()
+        told = [each for each in rig.happened if "Menu" in each or "admit" in each]
+        assert told == ["StartMenu(call='in', menu='house')", "MenuKey(call='in', key='1')", "admit in", "StopMenu(call='in')"]
+
+    menu = Menu(name="house", document="/etc/portero/house.vxml", callers=("desk@pbx",))
+    with_bridge(scenario, SETTINGS._replace(menu=(menu,), incoming=Incoming(allow=("desk@pbx",))))

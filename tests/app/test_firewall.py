@@ -125,6 +125,18 @@ name = "house"
 url = "https://192.168.1.3/hooks"
 [update]
 url = "https://192.168.1.4:8443/door.raucb"
+[incoming]
+allow = ["anna@192.168.1.2"]
+[voicexml]
+servers = ["http://192.168.1.5:8080"]
+[[menu]]
+name = "house"
+document = "https://192.168.1.6/house.vxml"
+callers = ["anna@192.168.1.2"]
+[[menu]]
+name = "other"
+document = "/etc/portero/other.vxml"
+callers = ["anna@192.168.1.2"]
 """
 
 
@@ -136,6 +148,8 @@ def test_connections_go_to_those_whom_the_configuration_names(tmp_path: Path) ->
         'ip6 daddr 2001:db8::1 tcp dport 443 accept comment "SIP"',
         'ip daddr 192.168.1.4 tcp dport 8443 accept comment "updates"',
         'ip daddr 192.168.1.3 tcp dport 443 accept comment "webhook"',
+        'ip daddr 192.168.1.6 tcp dport 443 accept comment "menus"',
+        'ip daddr 192.168.1.5 tcp dport 8080 accept comment "menus"',
     ]
 
 

@@ -135,7 +135,8 @@ hangup_after_open_s = "nie"
         'line 31, call.hangup_after_open_s: "nie" is not known here; give a number or "never"',
         "line 32, bogus: there is no such section; known are: station, network, tls, account, target, button, step, profile, "
         "holiday, lock, code, card, lamp, contact, reader, wiegand, keypad, webhook, rule, sound, audio, camera, rtsp, call, access, "
-        "incoming, caller, group, users, journal, recording, message, paging, control, web, mqtt, login, system, update, lan, wifi",
+        "incoming, caller, group, users, journal, recording, message, paging, control, web, mqtt, login, voicexml, menu, system, update, "
+        "lan, wifi",
     ]
 
 

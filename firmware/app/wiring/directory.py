@@ -5,7 +5,7 @@ from __future__ import annotations
 from firmware.app.wiring.plans import buttons, condition, fallbacks, holidays, plans, profiles, rules
 from firmware.config.schema import Call, Settings
 from firmware.config.schema import Lock as ConfiguredLock
-from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Target, Watch
+from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Menu, Target, Watch
 from firmware.door.events import LockName, Right
 
 
@@ -58,6 +58,10 @@ def directory(settings: Settings) -> Directory:
         tampers=frozenset(each.name for each in settings.contact if each.kind == "tamper"),
         rules=rules(settings),
         chime=Chime(settings.call.chime),
+        menus={
+            each.name: Menu(callers=tuple(caller.lower() for caller in each.callers), opens=_some(each.opens, frozenset()))
+            for each in settings.menu
+        },
     )
 
 

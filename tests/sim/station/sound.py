@@ -31,6 +31,7 @@ class PaperSound:
 
     def __init__(self) -> None:
         self.is_broken = self.joined = False
+        self.apart: set[str] = set()
         self.ports: dict[int, PaperPort] = {}  # open ones, also those of streams
         self.streams: dict[str, MediaPort] = {}
         self.problems: list[str] = []
@@ -58,6 +59,9 @@ class PaperSound:
 
     def confer(self, *, joined: bool) -> None:
         self.joined = joined
+
+    def keep_apart(self, call: str, *, apart: bool) -> None:
+        self.apart = (self.apart | {call}) if apart else (self.apart - {call})
 
     def stream_at(self, port: int) -> str | None:
         """The call whose sound arrives at this port."""

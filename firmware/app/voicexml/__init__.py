@@ -1,0 +1,1 @@
+"""Spoken menus at work: documents and sounds fetched, words spoken, wishes taken to the door. The interpreter is `outlets.voicexml`."""
