@@ -162,6 +162,9 @@ route[AUTHENTICATE] {{
             sl_send_reply("403", "Not Your Account");
             exit;
         }}
+        # Who has proved to be somebody is vouched for, and nobody else (RFC 3325 §5).
+        remove_hf("P-Asserted-Identity");
+        append_hf("P-Asserted-Identity: <sip:$au@$fd>\\r\\n");
     }}
     consume_credentials();
 }}
