@@ -294,8 +294,11 @@ def _check_incoming(settings: Settings, report: Report) -> None:
         report.complain(("incoming", "only_servers"), "there is no [[account]]: nobody could call", "add one, or leave the key out")
     if "*@*" in incoming.allow and incoming.auto_answer != "never":
         report.warnings.append("incoming.allow holds *@* and auto_answer is on: anybody who reaches this station may listen at the door")
-    if incoming.may_open and not any(account.trust_identity for account in settings.account):
-        report.warnings.append("incoming.may_open is on, but no account has trust_identity: nobody vouches for callers, so no code counts")
+    proves = incoming.proof != "never" and settings.caller
+    if incoming.may_open and not proves and not any(account.trust_identity for account in settings.account):
+        report.warnings.append(
+            "incoming.may_open is on, but no account has trust_identity and no [[caller]] a password to prove: no code counts"
+        )
     if "*@*" in incoming.allow and incoming.may_open:
         report.complain(("incoming", "may_open"), "everybody may call, so everybody may try codes", "list the callers in incoming.allow")
 

@@ -84,3 +84,12 @@ def test_a_document_that_anybody_on_the_way_may_change_is_a_warning(tmp_path: Pa
 def test_servers_without_a_menu_are_a_warning(tmp_path: Path) -> None:
     (warning,) = load(written(tmp_path, HEAD + '[voicexml]\nservers = ["https://menus.example"]')).warnings
     assert "there is no [[menu]]" in warning
+
+
+def test_a_password_that_callers_prove_is_as_good_as_a_server_that_vouches(tmp_path: Path) -> None:
+    plain = HEAD.replace("trust_identity = true\n", "")
+    assert len(load(written(tmp_path, plain)).warnings) == 1
+    proving = plain.replace("may_open = true", 'may_open = true\nproof = "always"') + '[[caller]]\nname = "anna"\npassword = "a long one"\n'
+    (tmp_path / "portero.toml").write_text("")
+    (tmp_path / "portero.toml").chmod(0o600)
+    assert load(written(tmp_path, proving)).warnings == ()

@@ -360,7 +360,7 @@ def test_codes_of_callers_need_somebody_who_vouches_for_them(tmp_path: Path) -> 
     account = '[[account]]\nname = "pbx"\nuri = "sip:door@pbx.example"\ntrust_identity = true\n'
     assert loaded(tmp_path, incoming + account).warnings == ()
     (warning,) = loaded(tmp_path, incoming).warnings
-    assert "nobody vouches for callers" in warning
+    assert "no [[caller]] a password to prove" in warning
 
 
 def rule(on: str, deed: str) -> str:
