@@ -285,3 +285,59 @@ def test_nobody_stays_in_a_menu_for_ever(tmp_path: Path, monkeypatch: pytest.Mon
 
     config = wanted(tmp_path)
     in_menu(monkeypatch, config._replace(voicexml=config.voicexml._replace(session_s=0.2)), scenario)
+
+
+def test_a_phone_that_will_not_call_elsewhere_leaves_its_caller_in_the_menu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(lived: House, anna: Phone, said: Spoken) -> None:
+        await hears(lived, said, "No way: error.connection.noroute.")
+        assert lived.of(sip.TransferProgress) != [], "the phone was asked"
+        await anna.heard(sip.CallEnded)
+
+    document = menu_file(
+        tmp_path,
+        """<form><transfer name='t' dest='portero:bob'/>
+        <error>No way: <value expr='_event'/>.<exit/></error></form>""",
+    )
+    config = wanted(tmp_path, document, calls=("bob",))
+    in_menu(monkeypatch, config._replace(target=(*config.target, Target(name="bob", uri="sip:bob@127.0.0.1:9"))), scenario)
+
+
+def test_the_station_is_asked_how_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(lived: House, anna: Phone, said: Spoken) -> None:
+        await hears(lived, said, "First: well, true, none.")
+        lived.station.observe(door.HealthChanged(part="camera", working=False, detail="gone"))
+        lived.station.inbox.put(door.OpenLock(lock=door.LockName("gate"), by="test"))
+        await lived.until(door.Unlocked)
+        await anna.dial_digits("1", OUT)
+        await hears(lived, said, "Then: ill, camera, gate.")
+
+    document = menu_file(
+        tmp_path,
+        """<form><object name='a' classid='portero:status'/>
+        <field name='go' type='digits?length=1'>
+        <prompt>First: <value expr='a'/>, <value expr='a.registered'/>, <value expr="a.open + a.wrong || 'none'"/>.</prompt></field>
+        <object name='b' classid='portero:status'/>
+        <block>Then: <value expr='b'/>, <value expr='b.wrong'/>, <value expr='b.open'/>.</block></form>""",
+    )
+    config = wanted(tmp_path, document)
+    in_menu(monkeypatch, config._replace(lock=(config.lock[0]._replace(pulse_s=30.0, max_closed_s=30.0),)), scenario)
+
+
+@pytest.mark.parametrize(
+    ("element", "event"),
+    [
+        ("<object name='o' classid='portero:sing'/>", "error.unsupported.objectname"),
+        ("<object name='o' classid='portero:open'/>", "error.semantic"),
+        ("<object name='o' classid='portero:open'><param name='lock' value='attic'/></object>", "error.semantic"),
+        ("<transfer name='o' dest='portero:attic'/>", "error.connection.baddestination"),
+        ("<record name='o'/>", "error.noresource"),
+    ],
+)
+def test_what_cannot_be_done_is_an_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: str, event: str) -> None:
+    async def scenario(lived: House, _anna: Phone, said: Spoken) -> None:
+        await hears(lived, said, f"Not done: {event}.")
+
+    document = menu_file(tmp_path, f"<form>{element}<error>Not done: <value expr='_event'/>.<exit/></error></form>")
+    config = wanted(tmp_path, document)
+    config = config._replace(recording=config.recording._replace(calls="always", path=str(tmp_path / "calls")))
+    in_menu(monkeypatch, config, scenario)
