@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from firmware import kernel_file
 from firmware.door.events import HealthChanged
 
 EVERY_S: Final = 60.0
@@ -33,7 +34,7 @@ def readings(system: Path, folder: Path, ill: frozenset[str]) -> Iterator[Ill]:
     hottest = max(_celsius(system), default=0.0)
     if hottest >= (COOL_C if "temperature" in ill else HOT_C):
         yield Ill("temperature", f"the board has {hottest:.0f} °C; give it air, or shade")
-    if any(_read(alarm).strip() == "1" for alarm in _voltage_alarms(system)):
+    if any(kernel_file.read(alarm).strip() == "1" for alarm in _voltage_alarms(system)):
         yield Ill("power", "the supply's voltage drops below 4.63 V; use one for this board, and a short thick cable")
     try:
         room = os.statvfs(folder)
@@ -47,7 +48,7 @@ def readings(system: Path, folder: Path, ill: frozenset[str]) -> Iterator[Ill]:
 
 def _celsius(system: Path) -> Iterator[float]:
     for zone in sorted((system / "class/thermal").glob("thermal_zone*/temp")):
-        text = _read(zone).strip()
+        text = kernel_file.read(zone).strip()
         if text.lstrip("-").isdigit():
             yield int(text) / 1000
 
@@ -55,17 +56,8 @@ def _celsius(system: Path) -> Iterator[float]:
 def _voltage_alarms(system: Path) -> Iterator[Path]:
     """The kernel's driver of the Raspberry Pi's own detector: one bit, in hwmon's manner."""
     for name in sorted((system / "class/hwmon").glob("hwmon*/name")):
-        if _read(name).strip() == "rpi_volt":
+        if kernel_file.read(name).strip() == "rpi_volt":
             yield name.with_name("in0_lcrit_alarm")
-
-
-def _read(path: Path) -> str:
-    """A file of the kernel; empty when it cannot be read: a sensor that is away is no illness."""
-    try:
-        with path.open() as file:
-            return file.read(64)
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 class MachineWatch:

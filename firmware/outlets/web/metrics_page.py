@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from firmware import kernel_file
 from firmware.outlets.metrics import OPENMETRICS, TEXT, Counters, Family, exposition, gauge
 from firmware.outlets.seam import House, Json, part, table
 from firmware.outlets.web.message import Request, Response, problem
@@ -61,7 +62,7 @@ class MetricsPage:
         used = resource.getrusage(resource.RUSAGE_SELF)
         cpu_s = used.ru_utime + used.ru_stime
         yield Family("process_cpu_seconds", "counter", "Processor time.", (((), cpu_s),))
-        pages = _read(Path("/proc/self/statm")).split()
+        pages = kernel_file.read(Path("/proc/self/statm")).split()
         if len(pages) > 1:
             yield gauge("process_resident_memory_bytes", "Memory.", float(int(pages[1]) * PAGE_BYTES))
         yield gauge("portero_clock_seconds", "The door's own clock, since 1970.", round(time.time(), 3))
@@ -69,17 +70,8 @@ class MetricsPage:
     def _board(self) -> Iterator[Family]:
         zones = {}
         for zone in sorted((self._system / "class/thermal").glob("thermal_zone*/temp"))[:8]:
-            text = _read(zone).strip()
+            text = kernel_file.read(zone).strip()
             if text.lstrip("-").isdigit():
                 zones[zone.parent.name] = int(text) / 1000
         if zones:
             yield gauge("portero_board_temperature_celsius", "Temperature of the board.", zones, "zone")
-
-
-def _read(path: Path) -> str:
-    """A file of the kernel; empty when it cannot be read."""
-    try:
-        with path.open() as file:
-            return file.read(64)
-    except (OSError, UnicodeDecodeError):
-        return ""
