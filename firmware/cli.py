@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
 def _parsed(words: list[str]) -> int:
     from firmware.app.commands import parser
 
+    # argparse takes an option between a verb and its words for the end of the words: one that is only there or not may stand anywhere.
+    words = sorted(words, key=lambda word: word == "--no-reboot")
     options: argparse.Namespace = parser(CONFIG).parse_args(words)
     command = options.command
     code: int = command(options)

@@ -159,3 +159,12 @@ def test_a_complaint_without_a_word_is_one_all_the_same() -> None:
 
 def test_a_fresh_device_has_nothing_on_trial(device: Device) -> None:
     assert (device.ledger, device.version, device.compatible) == (Ledger(), OLD, "portero-test")
+
+
+@pytest.mark.parametrize(
+    "order", [("install", "--no-reboot", "bundle"), ("--no-reboot", "install", "bundle"), ("install", "bundle", "--no-reboot")]
+)
+def test_the_option_may_stand_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], order: tuple[str, ...]) -> None:
+    (tmp_path / "portero.toml").write_text("")
+    assert main(["update", "--config", str(tmp_path / "portero.toml"), *order]) == 1
+    assert "unrecognized" not in capsys.readouterr().err, "a machine that is no flashed device, and no mistake of the words"
