@@ -7,9 +7,9 @@
  * beyond any crystal) biases the smallest transit by 6 ms. */
 #define WINDOW_NS (800 * MS)
 /* Share of packets that shall come in time: the rest costs less as concealment than as delay. */
-#define QUANTILE 0.998F
-/* A packet's weight halves over about 5 s of 20 ms packets. */
-#define FORGET 0.9972F
+#define QUANTILE 0.999F
+/* A packet's weight halves over about 9 s of 20 ms packets: a delay that one in a hundred needs is remembered until the next. */
+#define FORGET 0.9985F
 /* The gain is folded back before a float loses its precision. */
 #define GAIN_MAX 1e12F
 /* Silence of three usual packets, ended by one this much later than jitter explains, is a stall. */

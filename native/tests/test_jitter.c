@@ -215,6 +215,23 @@ static void one_stall_is_forgotten_soon_and_repeated_ones_late(void) {
     CHECK(pm_delay_target_ms(&d) == 4.0);
 }
 
+/* In 20 s of packets in time one comes 35 ms late. */
+static void one_late_packet_is_remembered_for_seconds_and_not_for_minutes(void) {
+    static struct pm_delay d;
+    const unsigned last = 999;
+    pm_delay_init(&d, 8000);
+    for (unsigned i = 0; i < last; i++) {
+        (void)pm_delay_arrival(&d, i * 160, 20 * MS * i, 20 * MS * i);
+    }
+    CHECK(pm_delay_target_ms(&d) == 4.0);
+    for (unsigned i = last; i < last + 1500; i++) {
+        int64_t at_ns = 20 * MS * i + (i == last ? 35 * MS : 0);
+        (void)pm_delay_arrival(&d, i * 160, at_ns, at_ns);
+        CHECK(pm_delay_target_ms(&d) == 36.0 || i > last + 200);
+    }
+    CHECK(pm_delay_target_ms(&d) == 4.0);
+}
+
 static void time_in_the_socket_counts_as_delay(void) {
     static struct pm_delay d;
     pm_delay_init(&d, 8000);
@@ -282,6 +299,7 @@ const struct test jitter_tests[] = {TEST(packets_play_in_order_across_both_wraps
                                     TEST(packets_of_any_length_fit_the_timeline),
                                     TEST(late_packets_raise_the_target),
                                     TEST(one_stall_is_forgotten_soon_and_repeated_ones_late),
+                                    TEST(one_late_packet_is_remembered_for_seconds_and_not_for_minutes),
                                     TEST(time_in_the_socket_counts_as_delay),
                                     TEST(a_loss_asks_for_one_packet_of_look_ahead),
                                     TEST(a_hole_is_as_long_as_it_is),
