@@ -12,16 +12,25 @@ Address = tuple[str, int]
 
 def mapped_address(attributes: dict[int, bytes], transaction_id: bytes) -> Address | None:
     """Where the sender of a response saw us; a server of RFC 3489 says it without disguise. None when it says nothing that is right."""
-    seen = _plain(_disguised(attributes.get(XOR_MAPPED_ADDRESS, b""), transaction_id))
-    return seen or _plain(attributes.get(MAPPED_ADDRESS, b""))
+    return address_in(attributes, XOR_MAPPED_ADDRESS, transaction_id) or _plain(attributes.get(MAPPED_ADDRESS, b""))
+
+
+def address_in(attributes: dict[int, bytes], number: int, transaction_id: bytes) -> Address | None:
+    """The address in an attribute of that kind which is disguised (§14.2); None when it says nothing that is right."""
+    return _plain(_disguised(attributes.get(number, b""), transaction_id))
 
 
 def xor_mapped_address(address: Address, transaction_id: bytes) -> bytes:
-    """§14.2, as an attribute: so disguised that no address translator on the way takes the address for its own business."""
+    """§14.2, as an attribute."""
+    return xor_address(XOR_MAPPED_ADDRESS, address, transaction_id)
+
+
+def xor_address(number: int, address: Address, transaction_id: bytes) -> bytes:
+    """As an attribute of that kind: so disguised that no address translator on the way takes the address for its own business."""
     host, port = address
     octets = _octets(host.partition("%")[0])
     plain = bytes((0, 1 if len(octets) == 4 else 2)) + port.to_bytes(2, "big") + octets
-    return attribute(XOR_MAPPED_ADDRESS, _disguised(plain, transaction_id))
+    return attribute(number, _disguised(plain, transaction_id))
 
 
 def error_code(status: int) -> bytes:

@@ -73,7 +73,7 @@ def parse(data: bytes) -> Message | None:
     return Message(kind, transaction_id, attributes, integrity_at, has_fingerprint) if at == len(data) else None
 
 
-def is_authentic(data: bytes, message: Message, password: str) -> bool:
+def is_authentic(data: bytes, message: Message, password: str | bytes) -> bool:
     """Whether `data`, which was read as `message`, bears the integrity that `password` gives (§9.1.3, §14.5)."""
     at = message.integrity_at
     if at is None:
@@ -86,8 +86,11 @@ def attribute(number: int, value: bytes) -> bytes:
     return ATTRIBUTE.pack(number, len(value)) + value + bytes(-len(value) % 4)
 
 
-def message(kind: int, transaction_id: bytes, *attributes: bytes, password: str | None = None, fingerprint: bool = False) -> bytes:
-    """The octets of a message, with integrity by `password` where there is one, and with a fingerprint when asked."""
+def message(kind: int, transaction_id: bytes, *attributes: bytes, password: str | bytes | None = None, fingerprint: bool = False) -> bytes:
+    """The octets of a message, with integrity by `password` where there is one, and with a fingerprint when asked.
+
+    A short-term password is a text, what is made of a long-term one (§9.2.2) are octets.
+    """
     assert len(transaction_id) == TRANSACTION_ID_BYTES, transaction_id
     body = b"".join(attributes)
     if password is not None:
@@ -99,12 +102,13 @@ def message(kind: int, transaction_id: bytes, *attributes: bytes, password: str 
     return whole + attribute(FINGERPRINT, _fingerprint(whole))
 
 
-def _integrity(before: bytes, password: str) -> bytes:
+def _integrity(before: bytes, password: str | bytes) -> bytes:
     """§14.5: over what stands before the attribute, with the length in the header that of a message which ends with it."""
     import hmac  # brings OpenSSL: beside SIP nobody has a password
 
     length = len(before) - HEADER.size + INTEGRITY_BYTES
-    return hmac.digest(password.encode(), before[:2] + length.to_bytes(2, "big") + before[4:], "sha1")
+    key = password.encode() if isinstance(password, str) else password
+    return hmac.digest(key, before[:2] + length.to_bytes(2, "big") + before[4:], "sha1")
 
 
 def _fingerprint(before: bytes) -> bytes:
