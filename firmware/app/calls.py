@@ -424,6 +424,7 @@ class Calls:
                 ice_lite=self._ice_lite,
                 mapped=leg.port.mapped,
                 hosts=leg.port.hosts,
+                relayed=None if leg.port.relay is None else leg.port.relay.relayed,
                 video=None if self._picture is None else self._picture.open(leg.key, protection),
             )
         return leg.media

@@ -8,12 +8,13 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from firmware.app.wiring.transports import find_server
 from firmware.config.schema import Settings
-from firmware.config.transports import is_address, stun_server
 from firmware.door import events as door
 from firmware.media.session import MediaPort, open_port
 
-if TYPE_CHECKING:  # most doors ask no STUN server
+if TYPE_CHECKING:  # most doors ask no STUN or TURN server
+    from firmware.app.relay_server import RelayServer
     from firmware.media.mapping import MappedPorts
 
 log = logging.getLogger("portero.ports")
@@ -33,6 +34,7 @@ class MediaPorts:
         self._tell = tell
         self._addresses = addresses
         self._mapped: MappedPorts | None = None
+        self._relays: RelayServer | None = None
         self._search: asyncio.Task[None] | None = None
         self._silent = asyncio.Event()
 
@@ -42,6 +44,10 @@ class MediaPorts:
         if self._network.ice == "full" and not self._network.bind:
             # RFC 8445 §5.1.1.1: a candidate for each address. The port hears all of them; from which it sends, the kernel's routes say.
             port.hosts = tuple([host for host in self._addresses() if port.family == socket.AF_INET6 or ":" not in host])
+        if self._relays is not None:
+            port.relay = self._relays.take()
+            if port.relay is not None:
+                port.relay.serve(port.rtp_port)
         return port
 
     def open_picture(self) -> MediaPort:
@@ -50,18 +56,24 @@ class MediaPorts:
         return open_port(self._network.bind, range(first, last + 1), dscp=DSCP_PICTURE)
 
     def start(self) -> None:
-        """Keep ports ready, if there is a server to ask."""
+        """Keep ports ready, and addresses on a server, if there is one to ask."""
         if self._network.stun:
             from firmware.media.mapping import MappedPorts
 
             self._mapped = MappedPorts(self._open, ready=most_at_once(self._settings), heard=self._heard)
             self._search = asyncio.get_running_loop().create_task(self._find(self._mapped))
+        if self._settings.turn.server:
+            from firmware.app.relay_server import RelayServer
+
+            self._relays = RelayServer(self._settings, self._tell, ready=most_at_once(self._settings))
 
     def close(self) -> None:
         if self._search is not None:
             self._search.cancel()
         if self._mapped is not None:
             self._mapped.close()
+        if self._relays is not None:
+            self._relays.close()
 
     def _open(self) -> MediaPort:
         first, last = self._network.rtp_ports
@@ -81,36 +93,16 @@ class MediaPorts:
 
     async def _find(self, mapped: MappedPorts) -> None:
         """Where the server is; again and again, as long as none answers."""
-        found = stun_server(self._network.stun)
-        assert found is not None, "the configuration was checked"
-        host, port = found
         while True:
-            addresses = (host,) if is_address(host) else await self._look_up(host)
-            usable = [address for address in addresses if self._is_usable(address)]
-            if usable:
-                # Translators are an affair of IPv4; where there is none of its addresses IPv6 has firewalls at least.
-                mapped.start((min(usable, key=lambda address: ":" in address), port))
+            found = await find_server(self._settings, self._network.stun)
+            if found is not None:
+                mapped.start(found)
                 await self._silent.wait()
             else:
                 self._silent.set()
-                self._tell(door.HealthChanged(part="stun", working=False, detail=f"the STUN server {host} has no address that we can use"))
+                name = self._network.stun
+                self._tell(door.HealthChanged(part="stun", working=False, detail=f"the STUN server {name} has no address that we can use"))
             await asyncio.sleep(LOOK_UP_AGAIN_S)
-
-    async def _look_up(self, host: str) -> tuple[str, ...]:
-        from firmware.app.wiring.transports import name_servers
-        from firmware.net.names import LookupFailed
-        from firmware.net.system_names import SystemNames
-
-        try:
-            return await SystemNames(name_servers(self._settings)).addresses(host)
-        except LookupFailed as error:
-            log.warning("the STUN server %s: %s", host, error)
-            return ()
-
-    def _is_usable(self, address: str) -> bool:
-        """A port that is bound to one address has its family."""
-        bind = self._network.bind
-        return not bind or (":" in bind) == (":" in address)
 
 
 def most_at_once(settings: Settings) -> int:

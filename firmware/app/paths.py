@@ -121,6 +121,7 @@ class _Full(_Path):
             transaction_id=lambda: os.urandom(12),
             tie_breaker=lambda: int.from_bytes(os.urandom(8), "big"),
             chance=SystemIds().fraction,
+            relay=self.port.relay,
         )
         self._agent.start(self._loop.time())
         self._carry_out()

@@ -17,7 +17,7 @@ from firmware.config.sections.board import Button, Contact, Keypad, Lamp, Lock, 
 from firmware.config.sections.call import Call, Caller, Incoming
 from firmware.config.sections.camera import Camera, Rtsp
 from firmware.config.sections.kept import Journal, LeftMessages, Recording
-from firmware.config.sections.network import Network, Station, Tls
+from firmware.config.sections.network import Network, Station, Tls, Turn
 from firmware.config.sections.outlets import Control, Login, Mqtt, Web, Webhook
 from firmware.config.sections.ringing import Holiday, Profile, Rule, Step, Target
 from firmware.config.sections.sound import Audio, OwnSound, Paging
@@ -61,6 +61,7 @@ __all__ = [
     "System",
     "Target",
     "Tls",
+    "Turn",
     "Update",
     "Users",
     "VoiceXml",
@@ -76,6 +77,7 @@ class Settings(NamedTuple):
 
     station: Station = Station()
     network: Network = Network()
+    turn: Turn = Turn()
     tls: Tls = Tls()
     account: tuple[Account, ...] = ()
     target: tuple[Target, ...] = ()

@@ -69,6 +69,15 @@ def _check_ways(settings: Settings, report: Report) -> None:
         report.complain(("network", "stun"), f'"{network.stun}" is no server', 'write "stun.example" or "stun.example:3478"')
     if network.ice == "full" and not network.rtcp_mux:
         report.complain(("network", "ice"), '"full" needs one port for sound and reports', "write rtcp_mux = true")
+    turn = settings.turn
+    if not turn.server:
+        return
+    if stun_server(turn.server) is None:
+        report.complain(("turn", "server"), f'"{turn.server}" is no server', 'write "turn.example" or "turn.example:3478"')
+    if network.ice != "full":
+        report.complain(("turn", "server"), "only a door that looks for ways takes one through a relay", 'write network.ice = "full"')
+    if turn.username is None or turn.password is None:
+        report.complain(("turn", "server"), "no server passes sound on for strangers", "add: username = … and password = …")
 
 
 def _check_ports(settings: Settings, report: Report) -> None:

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 from firmware.ice.check import FORBIDDEN, PEER_PRIORITY, ROLE_CONFLICT, Check, read_check, request, role_conflict, success
 from firmware.ice.consent import Consent
-from firmware.ice.pair import Pair, PairState, pair_priority
+from firmware.ice.pair import Pair, PairState, Relay, pair_priority
+from firmware.sdp.address import is_private
 from firmware.sdp.ice import Candidate, IceSession, Kind
 from firmware.stun.attributes import Address, mapped_address, status_of
 from firmware.stun.message import BINDING_ERROR, BINDING_SUCCESS, Message, is_authentic, parse
@@ -74,7 +75,13 @@ class IceAgent:
     """The five verbs of a machine without input and output: start, receive, handle_timer, next_deadline, take_effects."""
 
     def __init__(
-        self, session: IceSession, *, transaction_id: Callable[[], bytes], tie_breaker: Callable[[], int], chance: Callable[[], float]
+        self,
+        session: IceSession,
+        *,
+        transaction_id: Callable[[], bytes],
+        tie_breaker: Callable[[], int],
+        chance: Callable[[], float],
+        relay: Relay | None = None,
     ) -> None:
         """`transaction_id` gives 12 random octets, `tie_breaker` 64 random bits, `chance` a number in [0, 1)."""
         self._session = session
@@ -82,14 +89,14 @@ class IceAgent:
         self._new_tie_breaker = tie_breaker
         self._chance = chance
         self._tie_breaker = tie_breaker()
+        self._relay = relay
         self._pairs: list[Pair] = []
-        foundations: set[str] = set()
-        for remote in session.remote:
-            if self._base(remote.host) is None:
-                continue
+        foundations: set[tuple[str, str]] = set()
+        for pair in (*self._direct_pairs(), *self._relayed_pairs()):
             # §6.1.2.6: of those that the network would treat alike, the best is checked first.
-            self._pairs.append(Pair(remote, PairState.FROZEN if remote.foundation in foundations else PairState.WAITING))
-            foundations.add(remote.foundation)
+            pair.state = PairState.FROZEN if pair.foundation in foundations else PairState.WAITING
+            self._pairs.append(pair)
+            foundations.add(pair.foundation)
         self._triggered: deque[tuple[Pair, bool]] = deque()
         self._tries: dict[bytes, _Try] = {}
         self._next_check_s = 0.0
@@ -162,6 +169,33 @@ class IceAgent:
             elif check:
                 self._send(check, source)
         self.handle_timer(now)
+
+    # --- ways ---------------------------------------------------------------------------------------------------------------
+
+    def _direct_pairs(self) -> list[Pair]:
+        pairs = [Pair(remote, PairState.WAITING, self._base(remote.host)) for remote in self._session.remote]
+        return [pair for pair in pairs if pair.local is not None]
+
+    def _relayed_pairs(self) -> list[Pair]:
+        """Through the relay to whatever it may reach: what is private there is another network than what is private to the other side."""
+        local = self._relayed_candidate()
+        if local is None or self._relay is None:
+            return []
+        pairs: list[Pair] = []
+        for remote in self._session.remote:
+            if (":" in remote.host) != (":" in local.host) or (is_private(remote.host) and not is_private(local.host)):
+                continue
+            entrance = self._relay.entrance((remote.host, remote.port))
+            if entrance is not None and len(self._session.remote) + len(pairs) < PAIRS_MAX:
+                pairs.append(Pair(remote, PairState.WAITING, local, entrance))
+        return pairs
+
+    def _relayed_candidate(self) -> Candidate | None:
+        return next((each for each in self._session.local if each.kind is Kind.RELAYED), None)
+
+    def _behind(self, source: Address) -> Address:
+        """Who has sent what came from `source`."""
+        return (None if self._relay is None else self._relay.peer(source)) or source
 
     # --- checks of ours -----------------------------------------------------------------------------------------------------
 
@@ -256,7 +290,7 @@ class IceAgent:
         pair = each.pair
         pair.state = PairState.SUCCEEDED
         for other in self._pairs:
-            if other.state is PairState.FROZEN and other.remote.foundation == pair.remote.foundation:
+            if other.state is PairState.FROZEN and other.foundation == pair.foundation:
                 other.state = PairState.WAITING  # §7.2.5.3.3
         if self._nominate_at_s is None:
             self._nominate_at_s = now + PATIENCE_S
@@ -273,7 +307,7 @@ class IceAgent:
                 self._send(role_conflict(check, self._session), source)
                 return
             self._change_role(is_controlling=larger)
-        self._send(success(check, source, self._session), source)
+        self._send(success(check, self._behind(source), self._session), source)
         pair = next((each for each in self._pairs if each.address == source), None) or self._discover(check, source)
         if pair is None:
             return
@@ -289,7 +323,9 @@ class IceAgent:
         if len(self._pairs) >= PAIRS_MAX:
             return None
         foundation = f"discovered-{len(self._pairs)}"  # like no other
-        pair = Pair(Candidate(Kind.PEER_REFLEXIVE, *source, check.priority, foundation), PairState.WAITING)
+        seen = self._behind(source)
+        local = self._base(seen[0]) if seen == source else self._relayed_candidate()
+        pair = Pair(Candidate(Kind.PEER_REFLEXIVE, *seen, check.priority, foundation), PairState.WAITING, local, source)
         self._pairs.append(pair)
         self._has_failed = False
         return pair
@@ -346,13 +382,13 @@ class IceAgent:
         self._nominating = None
 
     def _priority(self, pair: Pair) -> int:
-        base = self._base(pair.remote.host)
-        rank = PEER_PRIORITY if base is None else base.priority
+        rank = PEER_PRIORITY if pair.local is None else pair.local.priority
         return pair_priority(rank, pair.remote.priority, is_controlling=self._session.is_controlling)
 
     def _base(self, remote: str) -> Candidate | None:
         """Our best candidate of the family of `remote`; None: we have none, as far as we know."""
-        return next((each for each in self._session.local if (":" in each.host) == (":" in remote)), None)
+        own = [each for each in self._session.local if each.kind is not Kind.RELAYED]
+        return next((each for each in own if (":" in each.host) == (":" in remote)), None)
 
     def _send(self, datagram: bytes, to: Address) -> None:
         self._effects.append(Send(datagram, to))

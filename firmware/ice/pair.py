@@ -8,9 +8,27 @@ other side, the kernel's routes say. A pair with another one of our addresses, o
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Protocol
 
 from firmware.sdp.ice import Candidate
 from firmware.stun.attributes import Address
+
+
+class Relay(Protocol):
+    """An address of ours on a server (RFC 8656), through which the other side may be reached when nothing else leads there."""
+
+    @property
+    def relayed(self) -> Address | None:
+        """That address, None when it is there no more."""
+        ...
+
+    def entrance(self, peer: Address) -> Address | None:
+        """Where the port sends what shall reach `peer` through the relay, and from where it comes; None when it does not lead there."""
+        ...
+
+    def peer(self, source: Address) -> Address | None:
+        """Who is behind an entrance; None when `source` is none."""
+        ...
 
 
 class PairState(Enum):
@@ -24,18 +42,24 @@ class PairState(Enum):
 
 
 class Pair:
-    """While checks run. `nominated`: the controlling side wants the sound to go this way."""
+    """While checks run. `local` is a relayed candidate when the way leads through the relay, and `address` then its entrance.
 
-    __slots__ = ("nominated", "remote", "state")
+    `nominated`: the controlling side wants the sound to go this way.
+    """
 
-    def __init__(self, remote: Candidate, state: PairState) -> None:
+    __slots__ = ("address", "local", "nominated", "remote", "state")
+
+    def __init__(self, remote: Candidate, state: PairState, local: Candidate | None, address: Address | None = None) -> None:
         self.remote = remote
         self.state = state
+        self.local = local
+        self.address = address or (remote.host, remote.port)
         self.nominated = False
 
     @property
-    def address(self) -> Address:
-        return self.remote.host, self.remote.port
+    def foundation(self) -> tuple[str, str]:
+        """§6.1.2.6: of both ends."""
+        return "" if self.local is None else self.local.foundation, self.remote.foundation
 
     @property
     def is_open(self) -> bool:

@@ -10,9 +10,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from firmware.errors import MediaError
+
+if TYPE_CHECKING:  # most doors have none
+    from firmware.media.relay import Relay
 
 SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
 DSCP_EXPEDITED: Final = 46  # EF: conversational sound (RFC 4594 §4.1, RFC 3246)
@@ -33,6 +36,7 @@ class MediaPort:
         self.rtp_port: int = rtp.getsockname()[1]
         self.family: socket.AddressFamily = rtp.family
         self.mapped: tuple[str, int] | None = None  # where a STUN server sees the RTP port, None: nobody has asked, or nobody answered
+        self.relay: Relay | None = None  # an address on a server that passes on what is sent there; it goes with the port
         self.hosts: tuple[str, ...] = ()  # addresses of this machine under which the port is reached as well
         self._keeper: Callable[[], None] | None = None
 
@@ -82,6 +86,8 @@ class MediaPort:
     def close(self) -> None:
         """Give both ports back. Allowed in any state."""
         self.hand_over()
+        if self.relay is not None:
+            self.relay.close()
         self._rtp.close()
         if self._rtcp is not None:
             self._rtcp.close()

@@ -130,14 +130,18 @@ def candidates_of(media: MediaDescription) -> tuple[Candidate, ...]:
     return tuple(sorted(found.values(), key=lambda candidate: -candidate.priority)[:CANDIDATES_MAX])
 
 
-def local_candidates(host: str, port: int, mapped: tuple[str, int] | None, others: tuple[str, ...] = ()) -> tuple[Candidate, ...]:
-    """Ours: the port under `host`, which our description states, and under `others`, and where a STUN server sees it if that is elsewhere
-    (RFC 8445 §5.1.3: no redundant ones)."""
+def local_candidates(
+    host: str, port: int, mapped: tuple[str, int] | None, others: tuple[str, ...] = (), relayed: tuple[str, int] | None = None
+) -> tuple[Candidate, ...]:
+    """Ours: the port under `host`, which our description states, and under `others`; where a STUN server sees it if that is elsewhere
+    (RFC 8445 §5.1.3: no redundant ones); and what a TURN server passes on."""
     hosts = (host, *_alternating([other for other in dict.fromkeys(others) if other != host], first_ipv6=":" not in host))[:HOSTS_MAX]
     own = [Candidate(Kind.HOST, each, port, priority(Kind.HOST, place), str(place + 1)) for place, each in enumerate(hosts)]
-    if mapped is None or mapped in [(each.host, each.port) for each in own]:
-        return tuple(own)
-    return *own, Candidate(Kind.SERVER_REFLEXIVE, *mapped, priority(Kind.SERVER_REFLEXIVE), str(len(own) + 1))
+    if mapped is not None and mapped not in [(each.host, each.port) for each in own]:
+        own.append(Candidate(Kind.SERVER_REFLEXIVE, *mapped, priority(Kind.SERVER_REFLEXIVE), str(len(own) + 1)))
+    if relayed is not None:
+        own.append(Candidate(Kind.RELAYED, *relayed, priority(Kind.RELAYED), str(len(own) + 1)))
+    return tuple(own)
 
 
 def _alternating(hosts: list[str], *, first_ipv6: bool) -> list[str]:

@@ -73,6 +73,7 @@ class LocalMedia(NamedTuple):
     ice_lite: bool = True  # only answer them; a full agent offers ICE and checks by itself
     mapped: tuple[str, int] | None = None
     states_mapped: bool = False
+    relayed: tuple[str, int] | None = None  # an address of ours on a TURN server (RFC 8656)
     hosts: tuple[str, ...] = ()  # further addresses of ours, of either family, under which `rtp_port` is reached as well
     rtcp_xr: bool = False  # take and send the VoIP metrics of RFC 3611, where the other side does
     video: LocalVideo | None = None  # what the camera sends; None: there is none
@@ -328,7 +329,7 @@ def _candidates(local: LocalMedia) -> tuple[Candidate, ...]:
     """A lite agent has none but its own (RFC 8445 §5.2): the address of the description, which somebody may have to reach from afar."""
     if local.ice_lite:
         return local_candidates(*local.stated, None)
-    return local_candidates(local.host, local.rtp_port, local.reflexive, local.hosts)
+    return local_candidates(local.host, local.rtp_port, local.reflexive, local.hosts, local.relayed)
 
 
 def _ice_reply(local: LocalMedia, offer: SessionDescription, media: MediaDescription, session: IceSession | None) -> tuple[Attribute, ...]:

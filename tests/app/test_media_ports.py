@@ -9,11 +9,14 @@ from typing import Literal
 import pytest
 
 from firmware.app.media_ports import LOOK_UP_AGAIN_S, MediaPorts, most_at_once
-from firmware.config.schema import Button, Settings, Step
+from firmware.config.schema import Button, Settings, Step, Turn
+from firmware.config.secrets import Secret
 from firmware.door import events as door
 from tests.media.test_mapping import OUTSIDE, Server
+from tests.media.test_relay import Server as RelayServer
 from tests.net.loops import pause, run_flying, turns
 from tests.ports import TRIED
+from tests.stun.turn_server import RELAYED
 
 NETWORK = Settings().network._replace(bind="127.0.0.1", rtp_ports=(TRIED.start, TRIED.stop - 1))
 
@@ -78,6 +81,62 @@ def test_a_name_without_a_usable_address_is_told() -> None:
         assert [(each.part, each.working) for each in told if isinstance(each, door.HealthChanged)] == [("stun", False)]
         ports.open().close()
         ports.close()
+        await turns(5)
+
+    run_flying(story())
+
+
+def test_a_port_comes_with_an_address_on_the_relay_and_gives_it_back() -> None:
+    async def story() -> None:
+        told: list[door.Input] = []
+        server = RelayServer()
+        server.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))
+        host, number = server.transport.get_extra_info("sockname")
+        turn = Turn(f"{host}:{number}", "door", Secret("open sesame"))
+        ports = MediaPorts(Settings(network=NETWORK._replace(ice="full"), turn=turn), told.append)
+        ports.start()
+        first = ports.open()
+        assert first.relay is None  # no call waits for the server
+        await pause(1)
+        port = ports.open()
+        assert port.relay is not None
+        assert port.relay.relayed == RELAYED
+        entrance = port.relay.entrance(("203.0.113.9", 4000))
+        assert entrance is not None
+        assert entrance[0] == "127.0.0.1"
+        server.turn.held_s = -1
+        port.close()
+        while server.turn.held_s != 0:
+            await turns()
+        assert told == []  # all is well
+        first.close()
+        ports.close()
+        await pause(1)
+        server.transport.close()
+        await turns(5)
+
+    run_flying(story())
+
+
+def test_a_relay_that_does_not_know_us_is_told_and_calls_go_without() -> None:
+    async def story() -> None:
+        told: list[door.Input] = []
+        server = RelayServer()
+        server.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))
+        host, number = server.transport.get_extra_info("sockname")
+        turn = Turn(f"{host}:{number}", "door", Secret("wrong"))
+        ports = MediaPorts(Settings(network=NETWORK._replace(ice="full"), turn=turn), told.append)
+        ports.start()
+        await pause(1)
+        (health,) = told
+        assert isinstance(health, door.HealthChanged)
+        assert (health.part, health.working) == ("turn", False)
+        assert "the password is not right" in health.detail
+        port = ports.open()
+        assert port.relay is None
+        port.close()
+        ports.close()
+        server.transport.close()
         await turns(5)
 
     run_flying(story())

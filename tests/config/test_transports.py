@@ -79,6 +79,9 @@ def test_all_transports_can_be_switched_on_at_once(tmp_path: Path) -> None:
     assert settings.tls.certificate == "/etc/portero/door.pem"
 
 
+TURN = '[network]\nice = "full"\n[turn]\nusername = "door"\npassword = "secret"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -87,6 +90,15 @@ def test_all_transports_can_be_switched_on_at_once(tmp_path: Path) -> None:
         ('[network]\ntransports = ["udp", "udp"]', "network.transports: a transport stands twice"),
         ('[network]\nstun = "a b"', 'network.stun: "a b" is no server; write "stun.example" or "stun.example:3478"'),
         ('[network]\nstun = "stun.example:70000"', 'network.stun: "stun.example:70000" is no server'),
+        (TURN + 'server = "a b"', 'turn.server: "a b" is no server; write "turn.example" or "turn.example:3478"'),
+        (
+            '[turn]\nserver = "turn.example"\nusername = "door"\npassword = "secret"',
+            'turn.server: only a door that looks for ways takes one through a relay; write network.ice = "full"',
+        ),
+        (
+            '[network]\nice = "full"\n[turn]\nserver = "turn.example"\nusername = "door"',
+            "turn.server: no server passes sound on for strangers; add: username = … and password = …",
+        ),
         ('[network]\nice = "full"\nrtcp_mux = false', 'network.ice: "full" needs one port for sound and reports; write rtcp_mux = true'),
         ('[network]\ndns = ["dns.example"]', 'network.dns[1]: "dns.example" is no address'),
         ('[network]\ndns = ["1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5"]', "network.dns: there are 5 name servers; keep to 4"),

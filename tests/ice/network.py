@@ -9,6 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 from firmware.ice.agent import Effect, IceAgent, NoConsent, NoWay, Send, Use
+from firmware.ice.pair import Relay
 from firmware.sdp.ice import Candidate, IceCredentials, IceSession, Kind, local_candidates
 from firmware.stun.attributes import Address
 
@@ -124,9 +125,15 @@ def sessions(
     )
 
 
-def agent_of(session: IceSession, seed: int) -> IceAgent:
+def agent_of(session: IceSession, seed: int, relay: Relay | None = None) -> IceAgent:
     chance = random.Random(seed)
-    return IceAgent(session, transaction_id=lambda: chance.randbytes(12), tie_breaker=lambda: chance.getrandbits(64), chance=chance.random)
+    return IceAgent(
+        session,
+        transaction_id=lambda: chance.randbytes(12),
+        tie_breaker=lambda: chance.getrandbits(64),
+        chance=chance.random,
+        relay=relay,
+    )
 
 
 def side_of(address: Address, agent: IceAgent) -> Side:

@@ -13,7 +13,7 @@ from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, BUTTON, HEARD, RESIDENT, VISITOR, heard_at_door
 from tests.interop.test_encryption import CALLS_IN, OPEN, resident, sound
-from tests.interop.translator import DOOR, OUTER, PHONE, SERVER, translated
+from tests.interop.translator import DOOR, OUTER, PASSWORD, PHONE, SERVER, USER, translated
 
 FULL = 'ice = "full"\n'
 TALK_S = 8  # speech is compared over four of these seconds, from the second on
@@ -85,5 +85,37 @@ def test_a_door_behind_a_translator_is_heard_outside_and_hears(tmp_path: Path, i
                     each.process.terminate()
                     each.process.wait(PATIENCE_S)
                 assert found in next((line for line in phone.log.splitlines() if "sound goes to" in line), "")
+    assert likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
+    assert heard_at_door(RESIDENT, tmp_path) > HEARD
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of the network belong to root")
+@pytest.mark.parametrize("phone_does", ["off", "mandatory"])
+def test_where_no_other_way_leads_to_the_phone_a_relay_passes_the_sound_on(tmp_path: Path, phone_does: str) -> None:
+    """coturn between; `mandatory`: the handshake of DTLS takes the same way."""
+    speaks = ("--microphone", str(RESIDENT), "--speaker", str(tmp_path / "phone.wav"))
+    visitor = ("--microphone", str(VISITOR), "--speaker", str(tmp_path / "speaker.wav"))
+    encrypted = f'[call]\nmedia_encryption = "{phone_does}"\nkey_exchange = ["dtls"]\n'
+    with translated(tmp_path / "net", is_symmetric=True, relays=True) as net:
+        takes = AS_RECORDED + encrypted + f'[incoming]\nallow = ["*@{DOOR}"]\nauto_answer = "always"\n'
+        with station(tmp_path / "phone", host=PHONE, config=takes, network=FULL, arguments=speaks, inside=net.outside) as phone:
+            net.cut(PHONE, but_for=phone.sip_port)
+            server = f'[turn]\nserver = "{SERVER}"\nusername = "{USER}"\npassword = "{PASSWORD}"\n'
+            config = AS_RECORDED + encrypted + BUTTON.format(target=f"sip:anna@{phone.address}") + server
+            with station(tmp_path / "door", host=DOOR, config=config, network=FULL, arguments=visitor, inside=net.door) as door:
+                eventually(lambda: f"the TURN server {SERVER} gives addresses" in door.log, what="an address on the relay")
+                door.ctl("sim", "press", "bell")
+                door.wait_for("Answered")
+                phone.wait_for("FirstAudio")
+                door.wait_for("FirstAudio")
+                time.sleep(TALK_S)
+                door.ctl("hangup")
+                quality = door.wait_for("QualityMeasured", final=True)["quality"]
+                phone.wait_for("QualityMeasured", final=True)
+                for each in (door, phone):
+                    each.process.terminate()
+                    each.process.wait(40)
+                assert f"sound goes to {SERVER} port" in phone.log
+    print(f"through the relay: jitter {quality['jitter_ms']:.1f} ms, buffer {quality['buffer_ms_mean']:.0f} ms")
     assert likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
     assert heard_at_door(RESIDENT, tmp_path) > HEARD

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.interop.peers import eventually, process
 
 DOOR, OUTER, SERVER, PHONE = "192.168.1.5", "203.0.113.10", "203.0.113.1", "203.0.113.2"
+USER, PASSWORD = "door", "m5kq0vtz8rwx"
 RULES = """\
 table ip translator {{
   chain out {{ type nat hook postrouting priority 100; oifname "wan" masquerade {how}; }}
@@ -33,6 +34,12 @@ class Translated:
 
     door: tuple[str, ...]
     outside: tuple[str, ...]
+    box: tuple[str, ...]
+
+    def cut(self, host: str, *, but_for: int) -> None:
+        """Let no UDP pass from the door to `host` any more, but to that port."""
+        rule = f"insert rule ip translator pass iifname lan ip daddr {host} udp dport != {but_for} drop"
+        run(*self.box, "nft", *rule.split())
 
 
 def run(*command: str, text: str = "") -> None:
@@ -41,8 +48,9 @@ def run(*command: str, text: str = "") -> None:
 
 
 @contextlib.contextmanager
-def translated(folder: Path, *, is_symmetric: bool = False) -> Iterator[Translated]:
-    """The three, and the STUN server. `is_symmetric`: another port for each other side, as the worst of translators do."""
+def translated(folder: Path, *, is_symmetric: bool = False, relays: bool = False) -> Iterator[Translated]:
+    """The three, and the STUN server. `is_symmetric`: another port for each other side, as the worst of translators do. `relays`: the
+    server gives addresses to USER as well (TURN)."""
     names = {part: f"portero-{part}-{os.getpid()}" for part in ("door", "box", "out")}
     inside = {part: ("ip", "netns", "exec", name) for part, name in names.items()}
     try:
@@ -55,11 +63,12 @@ def translated(folder: Path, *, is_symmetric: bool = False) -> Iterator[Translat
         run(*inside["box"], "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
         run(*inside["box"], "nft", "-f", "-", text=RULES.format(how="fully-random" if is_symmetric else ""))
         folder.mkdir(parents=True, exist_ok=True)
-        server = ("turnserver", "-n", "-S", "-L", SERVER, "-p", "3478", "--no-tls", "--no-dtls", "--no-cli", "-l", "stdout", "--simple-log")
-        with process([*inside["out"], *server], log=folder / "stun"):
+        kind = ("--lt-cred-mech", "-r", "house", "-u", f"{USER}:{PASSWORD}", "-E", SERVER) if relays else ("-S",)
+        server = ("turnserver", "-n", "-L", SERVER, "-p", "3478", "--no-tls", "--no-dtls", "--no-cli", "-l", "stdout", "--simple-log")
+        with process([*inside["out"], *server, *kind], log=folder / "stun"):
             ask = [*inside["out"], "turnutils_stunclient", "-p", "3478", SERVER]
             eventually(lambda: _says(ask, "UDP reflexive addr"), what="the STUN server answers")
-            yield Translated(inside["door"], inside["out"])
+            yield Translated(inside["door"], inside["out"], inside["box"])
     finally:
         for name in names.values():
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)

@@ -191,3 +191,10 @@ def test_an_ipv6_candidate_is_written_as_the_system_writes_it() -> None:
     _, session = make_answer(offer, FULL)
     assert session.ice is not None
     assert session.ice.remote[1].host == "2001:db8::1"
+
+
+def test_an_address_on_a_relay_is_the_last_of_our_candidates() -> None:
+    lines = wire(make_offer(FULL._replace(relayed=("203.0.113.200", 50_000))))
+    assert [line for line in lines if "candidate" in line][-1] == (
+        "a=candidate:3 1 UDP 16777215 203.0.113.200 50000 typ relay raddr 192.168.1.5 rport 4000"
+    )

@@ -1,10 +1,11 @@
-"""Who this door is, and how packets leave and reach it: [station], [network], [tls]."""
+"""Who this door is, and how packets leave and reach it: [station], [network], [turn], [tls]."""
 
 # Without `from __future__ import annotations`: `load` reads the types themselves (see `schema`).
 
 from typing import Annotated, Literal, NamedTuple
 
 from firmware.config.checks import between, is_port
+from firmware.config.secrets import Secret
 from firmware.config.sections.values import Text
 
 
@@ -33,6 +34,14 @@ class Network(NamedTuple):
     stun: str = ""  # "stun.example" or with a port: tells under which address a translator (NAT) shows the door; empty: nobody is asked
     dscp_sip: Annotated[int, between(0, 63)] = 24  # CS3, RFC 4594 §4.1
     dscp_rtp: Annotated[int, between(0, 63)] = 46  # EF, RFC 4594 §4.1
+
+
+class Turn(NamedTuple):
+    """[turn]: a server that passes sound on where `network.ice = "full"` finds no other way (RFC 8656)."""
+
+    server: str = ""  # "turn.example" or with a port; empty: none
+    username: Text | None = None
+    password: Secret | None = None
 
 
 class Tls(NamedTuple):

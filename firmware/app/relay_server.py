@@ -1,0 +1,70 @@
+"""The TURN server of the house: where it is, whether it gives addresses, and a few of these kept ready (RFC 8656)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from firmware.app.wiring.transports import find_server
+from firmware.config.schema import Settings
+from firmware.door import events as door
+from firmware.media.relay import Relay, Relays
+from firmware.stun.turn import Login
+
+log = logging.getLogger("portero.ports")
+
+LOOK_UP_AGAIN_S: Final = 60.0  # a name that had no address
+READY_MAX: Final = 2  # the server counts what it gives; of more phones that ring at once the others have all ways but this
+
+
+class RelayServer:
+    """Belongs to the event loop. `tell` learns whether the server gives addresses."""
+
+    def __init__(self, settings: Settings, tell: Callable[[door.Input], None], *, ready: int) -> None:
+        turn = settings.turn
+        assert turn.username is not None, "the configuration was checked"
+        assert turn.password is not None, "the configuration was checked"
+        self._settings = settings
+        self._network = settings.network
+        self._tell = tell
+        self._login = Login(turn.username, turn.password.reveal())
+        self._server = ("", 0)
+        self._is_troubled = False
+        self._relays = Relays(self._open, ready=min(ready, READY_MAX), heard=self._heard)
+        self._search = asyncio.get_running_loop().create_task(self._find())
+
+    def take(self) -> Relay | None:
+        """One for a call's port, None while there is none."""
+        return self._relays.take()
+
+    def close(self) -> None:
+        self._search.cancel()
+        self._relays.close()
+
+    def _open(self, told: Callable[[Relay, str], None]) -> Relay:
+        return Relay(self._login, self._server, bind_host=self._network.bind, dscp=self._network.dscp_rtp, told=told)
+
+    def _heard(self, why: str) -> None:
+        name = self._settings.turn.server
+        if why:
+            self._is_troubled = True
+            detail = f"the TURN server {name} gives no address ({why}): where no other way is found, calls have no sound"
+            self._tell(door.HealthChanged(part="turn", working=False, detail=detail))
+        elif self._is_troubled:
+            self._is_troubled = False
+            self._tell(door.HealthChanged(part="turn", working=True, detail="gives addresses again"))
+        else:
+            log.info("the TURN server %s gives addresses", name)
+
+    async def _find(self) -> None:
+        """Where it is; again and again, as long as its name has no address."""
+        while True:
+            found = await find_server(self._settings, self._settings.turn.server)
+            if found is not None:
+                self._server = found
+                self._relays.start()
+                return
+            self._heard("its name has no address that we can use")
+            await asyncio.sleep(LOOK_UP_AGAIN_S)
