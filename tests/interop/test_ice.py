@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from firmware.ice.consent import CONSENT_S
 from tests.interop.hearing import likeness
 from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
@@ -49,6 +51,31 @@ def test_two_full_agents_agree_on_a_way(tmp_path: Path, phone_does: str, *, door
         assert "sound goes to 127.0.0." in door.log  # this baresip checks from whatever address the kernel gives it
         assert likeness(VISITOR, phone.heard(), from_s=2) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD
+
+
+def test_a_phone_that_goes_on_answering_keeps_the_call_and_one_that_is_gone_loses_it(tmp_path: Path) -> None:
+    """baresip answers the questions of RFC 7675 as checks; stopped in the middle of the call, it answers none."""
+    with resident(tmp_path, "", ice=True) as phone:
+        patient = '[call]\nsilence_limit_s = 600\nmedia_encryption = "off"\n'
+        config = CALLS_IN + BUTTON.format(target=phone.uri) + patient
+        with station(tmp_path / "door", host="127.0.0.2", config=config, network=FULL, arguments=sound(tmp_path)) as door:
+            door.ctl("sim", "press", "bell")
+            door.wait_for("Ringing")
+            phone.command("accept")
+            door.wait_for("FirstAudio")
+            time.sleep(CONSENT_S + 5)
+            assert door.ctl("status")["call"]["state"] == "talking"
+            os.kill(phone.pid, signal.SIGSTOP)
+            try:
+                gone_s = time.monotonic()
+                measured = door.wait_for("CallMeasured", within_s=2 * CONSENT_S + PATIENCE_S)
+                print(f"the call ended {time.monotonic() - gone_s:.0f} s after the phone was gone")
+                assert measured["consent_lost"]
+                ended = door.wait_for("CallEnded", room="door")
+                assert ended["reason"] == "lost"
+                assert not [entry for entry in door.events.seen if entry["event"] == "Unlocked"]
+            finally:
+                os.kill(phone.pid, signal.SIGCONT)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of the network belong to root")

@@ -7,9 +7,11 @@ import socket
 from collections.abc import Callable, Coroutine
 
 from firmware.media.relay import RETRY_S, Relay, Relays
+from firmware.media.session import open_port
 from firmware.stun.attributes import Address
 from firmware.stun.turn import Login
 from tests.net.loops import pause, run_flying, turns
+from tests.ports import TRIED
 from tests.stun.turn_server import LOGIN, RELAYED, TurnServer
 
 FAR = ("203.0.113.9", 4000)
@@ -102,6 +104,28 @@ def test_what_is_sent_to_an_entrance_reaches_the_far_side_and_back() -> None:
         house.server.from_peer(FAR, b"back")
         assert await house.heard() == (b"back", entrance)
         relay.close()
+
+    story(main)
+
+
+def test_a_port_that_hears_every_address_and_both_families_is_served_as_well() -> None:
+    async def main(house: House) -> None:
+        port = open_port("", TRIED)
+        relay = port.relay = house.relay()
+        await until(lambda: house.told)
+        relay.serve(port.rtp_port)
+        entrance = relay.entrance(FAR)
+        assert entrance is not None
+        await until(lambda: house.server.turn.channels)
+        await turns(5)
+        port.send(b"sound", entrance)
+        await until(lambda: house.server.turn.passed_on)
+        house.server.from_peer(FAR, b"back")
+        while (received := port.receive()) is None:
+            await turns()
+        assert received == (b"back", entrance)
+        port.close()
+        await until(lambda: house.server.turn.held_s == 0)
 
     story(main)
 
