@@ -19,6 +19,8 @@ class PaperPort(MediaPort):
         self.rtp_port = next(PORTS)
         self.family = socket.AF_INET
         self.mapped = None
+        self.relay = None
+        self.hosts = ()
         self._ports = ports
         ports[self.rtp_port] = self
 
