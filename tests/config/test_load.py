@@ -133,10 +133,7 @@ hangup_after_open_s = "nie"
         'line 28, code[all].locks[1]: there is no lock "dor"; perhaps door is meant',
         'line 30, call.second_press: "hangup" is not known here; give "ignore" or "hang_up"',
         'line 31, call.hangup_after_open_s: "nie" is not known here; give a number or "never"',
-        "line 32, bogus: there is no such section; known are: station, network, tls, account, target, button, step, profile, "
-        "holiday, lock, code, card, lamp, contact, reader, wiegand, keypad, webhook, rule, sound, audio, camera, rtsp, call, access, "
-        "incoming, caller, group, users, journal, recording, message, paging, control, web, mqtt, login, voicexml, menu, system, update, "
-        "lan, wifi",
+        f"line 32, bogus: there is no such section; known are: {', '.join(name for name in Settings._fields if name != 'warnings')}",
     ]
 
 
