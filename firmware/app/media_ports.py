@@ -65,7 +65,7 @@ class MediaPorts:
         if self._settings.turn.server:
             from firmware.app.relay_server import RelayServer
 
-            self._relays = RelayServer(self._settings, self._tell, ready=most_at_once(self._settings))
+            self._relays = RelayServer(self._settings, self._tell, self._addresses, ready=most_at_once(self._settings))
 
     def close(self) -> None:
         if self._search is not None:

@@ -16,19 +16,23 @@ from firmware.stun.turn import Login
 log = logging.getLogger("portero.ports")
 
 LOOK_UP_AGAIN_S: Final = 60.0  # a name that had no address
+LOOK_AGAIN_S: Final = 15.0  # for other addresses of this machine: as often as a STUN server is asked
 READY_MAX: Final = 2  # the server counts what it gives; of more phones that ring at once the others have all ways but this
 
 
 class RelayServer:
     """Belongs to the event loop. `tell` learns whether the server gives addresses."""
 
-    def __init__(self, settings: Settings, tell: Callable[[door.Input], None], *, ready: int) -> None:
+    def __init__(
+        self, settings: Settings, tell: Callable[[door.Input], None], addresses: Callable[[], tuple[str, ...]], *, ready: int
+    ) -> None:
         turn = settings.turn
         assert turn.username is not None, "the configuration was checked"
         assert turn.password is not None, "the configuration was checked"
         self._settings = settings
         self._network = settings.network
         self._tell = tell
+        self._addresses = addresses
         self._login = Login(turn.username, turn.password.reveal())
         self._server = ("", 0)
         self._is_troubled = False
@@ -59,12 +63,14 @@ class RelayServer:
             log.info("the TURN server %s gives addresses", name)
 
     async def _find(self) -> None:
-        """Where it is; again and again, as long as its name has no address."""
-        while True:
-            found = await find_server(self._settings, self._settings.turn.server)
-            if found is not None:
-                self._server = found
-                self._relays.start()
-                return
+        """Where it is; again and again, as long as its name has no address. Then whether we are still where we were."""
+        while (found := await find_server(self._settings, self._settings.turn.server)) is None:
             self._heard("its name has no address that we can use")
             await asyncio.sleep(LOOK_UP_AGAIN_S)
+        self._server, known = found, self._addresses()
+        self._relays.start()
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            if known != (now := self._addresses()):
+                known = now
+                self._relays.renew()

@@ -190,9 +190,17 @@ class Relays:
             asyncio.get_running_loop().call_soon(self._fill)
         return known
 
+    def renew(self) -> None:
+        """This machine has other addresses: what is kept ready may be bound to one that is gone."""
+        self._let_go()
+        self._fill()
+
     def close(self) -> None:
         """Give back what was kept ready; what was taken belongs to its call."""
         self._is_open = False
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
         ready, self._ready = self._ready, []

@@ -9,9 +9,11 @@ from typing import Literal
 import pytest
 
 from firmware.app.media_ports import LOOK_UP_AGAIN_S, MediaPorts, most_at_once
+from firmware.app.relay_server import LOOK_AGAIN_S
 from firmware.config.schema import Button, Settings, Step, Turn
 from firmware.config.secrets import Secret
 from firmware.door import events as door
+from firmware.stun.turn import ALLOCATE
 from tests.media.test_mapping import OUTSIDE, Server
 from tests.media.test_relay import Server as RelayServer
 from tests.net.loops import pause, run_flying, turns
@@ -110,6 +112,29 @@ def test_a_port_comes_with_an_address_on_the_relay_and_gives_it_back() -> None:
             await turns()
         assert told == []  # all is well
         first.close()
+        ports.close()
+        await pause(1)
+        server.transport.close()
+        await turns(5)
+
+    run_flying(story())
+
+
+def test_a_machine_that_has_moved_gets_new_addresses_on_the_relay() -> None:
+    async def story() -> None:
+        ours = ["192.0.2.7"]
+        server = RelayServer()
+        server.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))
+        host, number = server.transport.get_extra_info("sockname")
+        turn = Turn(f"{host}:{number}", "door", Secret("open sesame"))
+        ports = MediaPorts(Settings(network=NETWORK._replace(ice="full"), turn=turn), lambda _input: None, lambda: tuple(ours))
+        ports.start()
+        await pause(60)
+        allocated = server.turn.asked.count(ALLOCATE)
+        assert allocated == 2  # the challenge, and the address
+        ours[:] = ["198.51.100.7"]
+        await pause(LOOK_AGAIN_S + 1)
+        assert server.turn.asked.count(ALLOCATE) == 2 * allocated
         ports.close()
         await pause(1)
         server.transport.close()
