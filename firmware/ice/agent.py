@@ -28,6 +28,7 @@ RTO_S: Final = 0.5  # §14.3: the least time to the first repetition
 REQUESTS_MAX: Final = 7  # RFC 8489 §6.2.1: a check is sent so often, each time after twice the time; the last one 31.5 s after the first
 PATIENCE_S: Final = 0.4  # once one way works: how long better ones may still be found before it is taken (§8.1.1)
 PAIRS_MAX: Final = 32  # twice what a description may name: the rest is what checks reveal (peer-reflexive candidates)
+RELAYED_MAX: Final = 8  # of them through a relay, to the best candidates: room is left for what checks reveal
 TRIES_MAX: Final = 96  # three for each pair: its own, a triggered one, a nomination
 
 
@@ -185,8 +186,8 @@ class IceAgent:
         for remote in self._session.remote:
             if (":" in remote.host) != (":" in local.host) or (is_private(remote.host) and not is_private(local.host)):
                 continue
-            entrance = self._relay.entrance((remote.host, remote.port))
-            if entrance is not None and len(self._session.remote) + len(pairs) < PAIRS_MAX:
+            entrance = self._relay.entrance((remote.host, remote.port)) if len(pairs) < RELAYED_MAX else None
+            if entrance is not None:
                 pairs.append(Pair(remote, PairState.WAITING, local, entrance))
         return pairs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware.ice.agent import Effect, Send
+from firmware.ice.agent import PAIRS_MAX, RELAYED_MAX, Effect, Send
 from firmware.ice.pair import PairState
 from firmware.sdp.ice import Candidate, Kind, local_candidates
 from firmware.stun.attributes import Address, mapped_address
@@ -138,3 +138,11 @@ def test_what_is_private_to_the_other_side_is_not_looked_for_through_the_relay()
 def test_the_same_candidate_by_two_ways_is_two_foundations() -> None:
     talk, _ = relayed_talk(host(PHONE), cut=True)
     assert [pair.state for pair in talk.agents[DOOR]._pairs] == [PairState.WAITING, PairState.WAITING]
+
+
+def test_not_every_one_of_many_candidates_is_looked_for_through_the_relay() -> None:
+    many = tuple(Candidate(Kind.HOST, "203.0.113.9", 4000 + n, 2_000_000 - n, str(n)) for n in range(16))
+    talk, _ = relayed_talk(many, cut=True)
+    kinds = [pair.local.kind for pair in talk.agents[DOOR]._pairs if pair.local is not None]
+    assert (kinds.count(Kind.HOST), kinds.count(Kind.RELAYED)) == (16, RELAYED_MAX)
+    assert len(kinds) < PAIRS_MAX
