@@ -184,6 +184,19 @@ def test_the_response_goes_to_the_source_and_not_to_maddr() -> None:
     assert [hop.host for hop in wire.hops] == [PEER]
 
 
+def test_a_response_whose_via_was_rewritten_on_its_way_is_taken_and_one_of_another_branch_is_not() -> None:
+    """A deviation from §18.1.2, for translators that read SIP; what proves the response to be ours is its branch (§17.1.3)."""
+    wire = Wire()
+    wire.command(invite())
+    placed = wire.request("INVITE")
+    rewritten = placed.with_header("Via", str(placed.via).replace(OURS, "203.0.113.10"))
+    foreign = placed.with_header("Via", str(placed.via).replace(placed.via.branch or "", "z9hG4bKother"))
+    wire.reply(486, foreign)
+    assert not wire.told(CallEnded)
+    wire.reply(486, rewritten)
+    assert [end.status for end in wire.told(CallEnded)] == [486]
+
+
 def test_no_registration_is_sent_while_another_is_open() -> None:
     """§10.2: "UAs MUST NOT send a new registration … until they have received a final response" or "the previous … has timed out"."""
     wire = Wire(AgentSettings(accounts=(account(),)))

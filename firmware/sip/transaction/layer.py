@@ -277,7 +277,11 @@ class TransactionLayer:
         return transaction
 
     def receive_response(self, response: Response, source: Hop, now_s: float) -> bool:
-        """Give a response to its transaction; False when there is none (§17.1.3: stray)."""
+        """Give a response to its transaction; False when there is none (§17.1.3: stray).
+
+        Deviation: §18.1.2 would have a response dropped whose Via names another host than we wrote. Translators that read SIP put theirs
+        there and forget to put ours back; that it is ours, its branch proves, whose 80 random bits nobody guesses.
+        """
         transaction = self._clients.get(client_key(response))
         if transaction is None:
             return False
