@@ -23,7 +23,8 @@ from firmware.sip.usage.addressing import first_hop, own_address, preloaded_rout
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog import Dialog, as_callee, as_caller
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.refer import FOLLOW_S_MAX, PACKAGE, Referral, Wish, asked_of, may_steer, report_of, wish_of
+from firmware.sip.usage.refer import PACKAGE, Referral, Wish, asked_of, may_steer, wish_of
+from firmware.sip.usage.referrer import FOLLOW_S_MAX, report_of
 from firmware.sip.usage.session import Session
 
 ASKED_MAX = 4  # REFERs of ours at once: each is an operator's
