@@ -1,12 +1,14 @@
-"""What the doctor says of a web server into which nobody, machines alone, or people may come."""
+"""What the doctor says of a web server into which nobody, machines alone, or people may come, and of menus that cannot be heard."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from firmware.app.doctor.findings import Level
-from firmware.app.doctor.outlets import web
-from firmware.config.schema import Login, Settings, Web
+from firmware.app.doctor.outlets import menus, web
+from firmware.config.schema import Login, Menu, Settings, Web
 from firmware.config.secrets import Secret
 from firmware.outlets.logins import new_token, password_proof
 
@@ -31,3 +33,16 @@ def test_damaged_logins_fail(tmp_path: Path) -> None:
     (tmp_path / "logins").write_text("nonsense")
     ((level, text),) = found(Settings(web=Web(enabled=True, logins=str(tmp_path / "logins"))))
     assert (level, "is damaged" in text) == (Level.FAIL, True)
+
+
+def test_menus_are_read_and_somebody_must_speak_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = tmp_path / "good.vxml"
+    good.write_text("<vxml version='2.1'><form/></vxml>")
+    settings = Settings(menu=(Menu(name="good", document=str(good), callers=("*@pbx",)),))
+    (tmp_path / "espeak-ng").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert list(menus(Settings())) == []
+    assert [(each.level, each.text) for each in menus(settings)] == [(Level.OK, "1 can be read and spoken")]
+    good.write_text("<vxml/>")
+    (tmp_path / "espeak-ng").unlink()
+    assert [each.level for each in menus(settings)] == [Level.FAIL, Level.WARN]

@@ -40,6 +40,7 @@ def findings(config: Path) -> Iterator[Finding]:
     yield from network.addresses()
     yield from network.names(settings)
     yield from outlets.web(settings)
+    yield from outlets.menus(settings)
     yield from _living(settings)
 
 

@@ -1,4 +1,4 @@
-"""What the doctor looks at of the web server: whether anybody may come in, and whether its own certificate is there."""
+"""What the doctor looks at of the web server, whether anybody may come in, and of spoken menus, whether they can be read and spoken."""
 
 from __future__ import annotations
 
@@ -27,3 +27,19 @@ def web(settings: Settings) -> Iterator[Finding]:
         yield ok("web", f"{len(logins)} tokens for the API; nobody has a password, so the page is shut")
     else:
         yield ok("web", f"{people} may use the page, {len(logins) - people} tokens the API")
+
+
+def menus(settings: Settings) -> Iterator[Finding]:
+    """Nothing where there are none. A document on a server is left to the call that wants it."""
+    if not settings.menu:
+        return
+    from shutil import which
+
+    from firmware.app.voicexml.examine import mistake_in
+
+    mistakes = [mistake for menu in settings.menu if (mistake := mistake_in(menu))]
+    yield from (fail("menus", mistake, "see docs/voicexml.md") for mistake in mistakes)
+    if which("espeak-ng") is None:
+        yield warn("menus", "espeak-ng is not installed: of menus nothing but <audio> is heard", "apt-get install espeak-ng")
+    elif not mistakes:
+        yield ok("menus", f"{len(settings.menu)} can be read and spoken")
