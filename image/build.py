@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from image import debian, disk, initramfs, keys, sbom, system
+from image import boards, debian, disk, initramfs, keys, sbom, system
 from image.places import OUT, ROOT, cache_folder, run, source_epoch, version
 from image.targets import ARCHITECTURES
 
@@ -74,6 +74,7 @@ def boot_partition(work: Path, kernel: str, ramdisk: bytes, opened: disk.Verity)
     (slot / "initrd").write_bytes(ramdisk)
     (slot / "boot.env").write_text(f"args={COMMAND_LINE} portero.disk={disk.DISK_ID:08x} portero.verity={opened}\n")
     (slot / "version").write_text(f"{version()}\n")
+    boards.check(fat)
     system.epoch_times(fat)
 
 
