@@ -151,11 +151,11 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
 	@$(BIN)/python -m tests.bench.echo
 
-# In this order on one board: a day of the door, then what goes wrong on a wall.
+# In this order on one board: a day of the door, what goes wrong on a wall, other systems for it.
 EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py
 UPDATED := tests/appliance/test_update.py
 BOOTED := tests/appliance/test_boot_script.py
-.PHONY: boot deb image bundle emulate emulate-update reproduce appliance sbom cve
+.PHONY: boot deb image bundle emulate emulate-door reproduce appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.package $(ARCH)
@@ -175,15 +175,15 @@ bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make 
 	@$(BIN)/python -m image.build --unless-built
 	@$(BIN)/python -m image.bundle
 
-emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, and what goes wrong on a wall (root)
+emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, what goes wrong on a wall, updates (root)
+	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
+	@$(BIN)/python -m image.build --unless-built
+	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED) $(UPDATED)
+
+emulate-door: apt-all $(VENV)/.dev ## the first part of it, without updates (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
 	@$(BIN)/python -m image.build --unless-built
 	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED)
-
-emulate-update: apt-all $(VENV)/.dev ## updates of the flashed door on the emulated board: kept, refused, cut off, given back; and the button inside (root)
-	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
-	@$(BIN)/python -m image.build --unless-built
-	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(UPDATED)
 
 reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in two places, and compare (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))

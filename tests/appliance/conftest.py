@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from image.places import OUT
+from tests.appliance.bundles import Bundles
 from tests.appliance.figures import Figures
-from tests.appliance.wall import BOOT_S, KEPT, Wall, wall
+from tests.appliance.wall import BOOT_S, KEPT, Wall, image, wall
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +28,19 @@ def figures() -> Iterator[Figures]:
 
 
 @pytest.fixture(scope="session")
-def door(figures: Figures) -> Iterator[Wall]:
+def made() -> Iterator[Bundles]:
+    """What the door is updated with."""
+    with tempfile.TemporaryDirectory(prefix="portero-bundles-") as folder:
+        bundles = Bundles(image(), Path(folder))
+        yield bundles
+        bundles.close()
+
+
+@pytest.fixture(scope="session")
+def door(request: pytest.FixtureRequest, figures: Figures) -> Iterator[Wall]:
     """The door, flashed, configured by one file, and registered."""
+    if any("made" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("made")  # begins now, beside everything else
     with wall() as one:
         begun = time.monotonic()
         one.board.wait_console("registered for", BOOT_S)

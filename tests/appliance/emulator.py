@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from image.disk import ALIGN_MIB, MIB
+from image.disk import ALIGN_MIB, BOOT_MIB, MIB, SLOT_MIB
 from image.places import run
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
@@ -101,11 +101,15 @@ class Lines:
 
 
 class Resets:
-    """Puts the buttons at rest after each new start of the guest: QEMU takes the lines low there, a board's pull-ups hold them high."""
+    """Puts the buttons at rest after each new start of the guest: QEMU takes the lines low there, a board's pull-ups hold them high.
+
+    `bites`: how often the board's watchdog had to start it anew.
+    """
 
     def __init__(self, path: Path, lines: Lines) -> None:
         self._qmp = Qmp(path)
         self._lines = lines
+        self.bites = 0
         self._thread = threading.Thread(target=self._watch, name="resets")
         self._thread.start()
 
@@ -119,6 +123,7 @@ class Resets:
             for event in self._qmp.events():
                 if event == "RESET":
                     self._lines.rest()
+                self.bites += event == "WATCHDOG"
 
 
 class Board:
@@ -136,6 +141,12 @@ class Board:
         """The GPIO lines of the board that runs."""
         assert self._lines is not None, "the board is off"
         return self._lines
+
+    @property
+    def watchdog_bites(self) -> int:
+        """How often the watchdog has started the board anew since its power came on."""
+        assert self._resets is not None, "the board is off"
+        return self._resets.bites
 
     @property
     def console(self) -> Path:
@@ -194,13 +205,18 @@ class Board:
         finally:
             qmp.close()
 
-    def wait_console(self, text: str, limit_s: float) -> None:
-        """Until `text` stands on the console. Raises AssertionError with its end when it does not."""
+    def said(self, text: str) -> int:
+        """How often `text` stands on the console."""
+        return self.console.read_text(errors="replace").count(text) if self.console.exists() else 0
+
+    def wait_console(self, text: str, limit_s: float, *, times: int = 1) -> None:
+        """Until `text` stands on the console so many times. Raises AssertionError with its end when it does not."""
         until = time.monotonic() + limit_s
-        while text not in (said := self.console.read_text(errors="replace") if self.console.exists() else ""):
-            assert time.monotonic() < until, f"{text!r} did not come within {limit_s} s; the console ends:\n{said[-8000:]}"
+        while self.said(text) < times:
+            end = self.console.read_text(errors="replace")[-8000:] if self.console.exists() else ""
+            assert time.monotonic() < until, f"{text!r} did not come within {limit_s} s; the console ends:\n{end}"
             assert self._process is not None
-            assert self._process.poll() is None, f"QEMU has ended:\n{said[-8000:]}"
+            assert self._process.poll() is None, f"QEMU has ended:\n{end}"
             time.sleep(0.2)
 
     def cut(self) -> None:
@@ -290,6 +306,12 @@ def read(card: Path, name: str, folder: Path) -> str:
     target.unlink(missing_ok=True)
     run("mcopy", "-n", "-i", f"{card}@@{ALIGN_MIB * MIB}", f"::{name}", target)
     return target.read_text()
+
+
+def erase_data(card: Path) -> None:
+    """What a worn-out card may do at last: every block of the data partition reads as zeros."""
+    start = (ALIGN_MIB + BOOT_MIB + 2 * SLOT_MIB) * MIB
+    run("fallocate", "--punch-hole", "--offset", str(start), "--length", str(card.stat().st_size - start), card)
 
 
 def installed() -> bool:
