@@ -76,7 +76,8 @@ class TimerQueue:
     """Running timers in order of time; equal times fire in the order in which they were set.
 
     Bounded by its owners: each sets a fixed number of names, and their tables have limits. Cleared entries stay in the
-    heap until they surface or until they outnumber the running ones, so that every operation is O(log n).
+    heap until they surface or until they outnumber the running ones, so that every operation is O(log n); they hold no owner, or a call
+    that has ended would stay in memory until the longest of its timers would have come.
 
     A patient timer only tidies up. It goes with whatever wakes the program next and wakes it by itself only `PATIENCE_S` late:
     an idle device sleeps through the ends of its finished transactions. Beyond `PATIENT_MAX` of them there is no patience.
@@ -86,6 +87,7 @@ class TimerQueue:
         self._strict: list[Entry] = []
         self._patient: list[Entry] = []
         self._running: dict[tuple[TimerOwner, str], int] = {}
+        self._owners: dict[int, tuple[TimerOwner, str]] = {}  # of the running ones, by serial number
         self._serial = 0
 
     def __len__(self) -> int:
@@ -93,17 +95,24 @@ class TimerQueue:
 
     def set(self, owner: TimerOwner, name: str, at_s: float, *, patient: bool = False) -> None:
         """Start or replace the owner's timer `name`."""
-        self._serial += 1
-        self._running[owner, name] = self._serial
+        self._serial = serial = self._serial + 1
+        timer = (owner, name)
+        replaced = self._running.get(timer)
+        if replaced is not None:
+            del self._owners[replaced]
+        self._running[timer] = serial
+        self._owners[serial] = timer
         heap = self._patient if patient else self._strict
-        heappush(heap, (at_s, self._serial, owner, name))
+        heappush(heap, (at_s, serial))
         if len(heap) > 64 + 2 * len(self._running):
-            heap[:] = [entry for entry in heap if self._is_running(entry)]
+            heap[:] = [entry for entry in heap if entry[1] in self._owners]
             heapify(heap)
 
     def clear(self, owner: TimerOwner, name: str) -> None:
         """Stop the timer if it runs."""
-        self._running.pop((owner, name), None)
+        serial = self._running.pop((owner, name), None)
+        if serial is not None:
+            del self._owners[serial]
 
     def is_set(self, owner: TimerOwner, name: str) -> bool:
         """Whether the timer runs."""
@@ -126,17 +135,15 @@ class TimerQueue:
             at_s = self._first(heap)
             if at_s is None or at_s > now_s:
                 return None
-        _, _, owner, name = heappop(heap)
-        del self._running[owner, name]
-        return owner, name
+        _, serial = heappop(heap)
+        timer = self._owners.pop(serial)
+        del self._running[timer]
+        return timer
 
     def _first(self, heap: list[Entry]) -> float | None:
-        while heap and not self._is_running(heap[0]):
+        while heap and heap[0][1] not in self._owners:
             heappop(heap)
         return heap[0][0] if heap else None
 
-    def _is_running(self, entry: Entry) -> bool:
-        return self._running.get((entry[2], entry[3])) == entry[1]
 
-
-Entry = tuple[float, int, TimerOwner, str]  # due at, serial number, owner, name
+Entry = tuple[float, int]  # due at, serial number

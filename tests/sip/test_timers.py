@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,19 @@ def test_timers_that_are_set_and_cleared_all_day_do_not_pile_up() -> None:
     for turn in range(10_000):
         queue.set(owner, "x", 1e6 + turn)
     assert len(queue._strict) < 100
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_who_has_cleared_or_replaced_his_timers_is_not_held_by_them(again: bool) -> None:
+    queue, owner = TimerQueue(), Owner()
+    queue.set(owner, "x", 1e6)
+    if again:
+        queue.set(owner, "x", 2e6)
+    queue.clear(owner, "x")
+    held = weakref.ref(owner)
+    del owner
+    assert held() is None
+    assert queue.next_deadline() is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 100), st.booleans(), st.booleans())))
