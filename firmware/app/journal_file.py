@@ -21,6 +21,7 @@ from firmware.errors import JournalError
 SCHEMA_VERSION = 2
 BUSY_LIMIT_S = 1.0  # another process (a backup, a reader) may hold the file so long
 WAL_PAGES_MAX = 256  # about 1 MB of log between checkpoints: little wear, short recovery
+CACHE_KIB = 256  # pages held in memory: rows are added at the end; SQLite's own 2 MB would fill with pages that nobody asks for
 
 # A record row holds the record as JSON. Presses stand in a table of their own, so that the file itself refuses a second outcome. `kept`
 # holds what must outlive the process and is no history. There is no index: each would cost every transaction one more page.
@@ -73,6 +74,7 @@ def connected(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
