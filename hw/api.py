@@ -11,6 +11,7 @@ close to the edge as possible.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 
@@ -147,6 +148,13 @@ class Lamp(Protocol):
         ...
 
 
+class Half(Enum):
+    """One direction of a sound card, and what is missing without it."""
+
+    MICROPHONE = "plays, but has no microphone: who speaks at the door is not heard"
+    SPEAKER = "listens, but has no speaker: nothing is heard at the door"
+
+
 class SoundFormat(NamedTuple):
     """What an opened sound card really does: signed 16-bit native-endian mono."""
 
@@ -174,12 +182,13 @@ class SoundCounters(NamedTuple):
 class SoundCard(Protocol):
     """Microphone and speaker of the panel, used by the audio thread alone.
 
-    `read` is the audio clock: it blocks until one period has been captured. When the card is unplugged the driver paces by the
-    monotonic clock, returns silence, reports a `DeviceFault` once, and finds the card again by name: a call goes on.
+    `read` is the audio clock: it blocks until one period has been captured, or without a microphone until the speaker has played one.
+    When the card is unplugged the driver paces by the monotonic clock, returns silence, reports a `DeviceFault` once, and finds the card
+    again by name: a call goes on. So it does with the half of a card; the fault then says which half is missing.
     """
 
     def open(self) -> SoundFormat:
-        """Open capture and playback. Raises HardwareError when the card was never there."""
+        """Open capture and playback, or the one that is there. Raises HardwareError when neither is."""
         ...
 
     def read(self) -> bytes:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hw.api import DeviceFault, HardwareError, Sink, SoundCounters, SoundFormat
+from hw.api import DeviceFault, Half, HardwareError, Sink, SoundCounters, SoundFormat
 from hw.microphone import Microphone, Silence
 from hw.settings import SoundSettings
 
@@ -44,8 +44,8 @@ class SimulatedSound:
         self._sleep = sleep
         self._sink: Sink | None = None
         self._opened = False
-        self._plugged = True
-        self._working = True
+        self._there = frozenset(Half)
+        self._noticed = frozenset(Half)
         self._next_ns = 0
         self._wav: wave.Wave_write | None = None
         self._heard: deque[bytes] = deque(maxlen=HEARD_S_MAX * 1000 // settings.period_ms)
@@ -62,28 +62,28 @@ class SimulatedSound:
         return self._opened
 
     def open(self) -> SoundFormat:
-        if not self._plugged:
+        if not self._there:
             raise HardwareError(f"sound card {self._settings.device} (simulated): not plugged in")
         if not self._opened:
             self._microphone.open(self._format.rate_hz)
             self._open_wav()
             self._next_ns = self._now_ns() + self._period_ns
-            self._working = self._opened = True
+            self._opened = True
         return self._format
 
     def read(self) -> bytes:
         assert self._opened, "read before open"
         self._pace()
-        if self._working != self._plugged:
+        if self._noticed != self._there:
             self._notice()
-        if not self._plugged:
+        if Half.MICROPHONE not in self._there:
             return bytes(self._format.period_bytes)
         return self._microphone.read(self._format.period_samples)
 
     def write(self, period: bytes) -> None:
         assert self._opened, "write before open"
         assert len(period) == self._format.period_bytes, f"a period is {self._format.period_bytes} bytes"
-        if not self._plugged:
+        if Half.SPEAKER not in self._there:
             return
         if self._short_writes_due:
             self._short_writes_due -= 1
@@ -105,12 +105,13 @@ class SimulatedSound:
         """What the speaker was given last, up to `HEARD_S_MAX`."""
         return b"".join(self._heard)
 
-    def unplug(self) -> None:
-        """Pull the card. A stream that is open goes on with silence."""
-        self._plugged = False
+    def unplug(self, *halves: Half) -> None:
+        """Pull the card, or one half of it. A stream that is open goes on, with silence in that direction."""
+        self._there -= frozenset(halves or Half)
 
     def plug_in(self) -> None:
-        self._plugged = True
+        """All of it."""
+        self._there = frozenset(Half)
 
     def shorten_writes(self, count: int) -> None:
         """The next `count` writes are accepted in two parts; nothing is lost, they are counted."""
@@ -128,11 +129,13 @@ class SimulatedSound:
         self._next_ns += self._period_ns
 
     def _notice(self) -> None:
-        self._working = self._plugged
-        self._reopens += self._working
-        detail = f"sound card {self._settings.device} (simulated) " + ("works again" if self._working else "was unplugged")
+        self._reopens += not self._noticed
+        self._noticed = self._there
+        missing = [half.value for half in Half if half not in self._there]
+        what = "works again" if not missing else missing[0] if self._there else "was unplugged"
+        detail = f"sound card {self._settings.device} (simulated) {what}"
         if self._sink is not None:
-            self._sink(DeviceFault(device="sound", working=self._working, detail=detail, at_ns=self._now_ns()))
+            self._sink(DeviceFault(device="sound", working=not missing, detail=detail, at_ns=self._now_ns()))
 
     def _open_wav(self) -> None:
         if self._speaker_wav is None:

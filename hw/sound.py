@@ -3,6 +3,9 @@
 While the card is gone, `read` keeps the audio clock by the monotonic clock and returns silence, and once a second the card is looked
 for again by its name. That happens on the audio thread itself: pyalsaaudio holds the interpreter lock while it opens a device, so a
 thread of its own would spare nobody the wait, and who has lost his microphone and speaker does not hear it.
+
+While one half lacks (`hw.duplex`), that half is looked for: after a second, and ever more seldom, because the other half is heard and
+each search may cost it a click.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from hw.api import DeviceFault, HardwareError, Sink, SoundCounters, SoundFormat
+from hw.api import DeviceFault, Half, HardwareError, Sink, SoundCounters, SoundFormat
+from hw.duplex import Lack
 from hw.settings import SoundSettings
 
 SEARCH_NS = 1_000_000_000
+SEARCH_NS_MAX = 32_000_000_000  # for a half: many panels have no microphone at all, and never will
 LATE_PERIODS_MAX = 8  # after a longer pause (a slow search, a stopped process) silence starts afresh instead of catching up in a burst
 
 
@@ -22,21 +27,26 @@ class Duplex(Protocol):
     """An open card as `hw.alsa` makes it: methods raise HardwareError when it is gone."""
 
     format: SoundFormat
-    overruns: int
-    underruns: int
-    short_writes: int
+    lack: Lack | None
 
+    @property
+    def overruns(self) -> int: ...
+    @property
+    def underruns(self) -> int: ...
+    @property
+    def short_writes(self) -> int: ...
     @property
     def reserve_ms(self) -> float: ...
     def read(self) -> bytes: ...
     def write(self, period: bytes) -> None: ...
+    def mend(self) -> None: ...
     def close(self) -> None: ...
 
 
 class OpenDuplex(Protocol):
-    """Opens the card, at exactly `rate_hz` when given. Raises HardwareError."""
+    """Opens the card, at exactly `rate_hz` when given; with `speaker_leads` the speaker first. Raises HardwareError."""
 
-    def __call__(self, settings: SoundSettings, *, rate_hz: int | None = None) -> Duplex: ...
+    def __call__(self, settings: SoundSettings, *, rate_hz: int | None = None, speaker_leads: bool = False) -> Duplex: ...
 
 
 class _Gone:
@@ -67,6 +77,10 @@ class HealingSound:
         self._card: Duplex | _Gone | None = None
         self._reopens = self._overruns = self._underruns = self._short_writes = 0
         self._reserve_ms = settings.reserve_ms  # what the last call needed, the next one begins with
+        self._speaker_leads = False  # the last call ended without a microphone: the next does not wait for it
+        self._search_ns = 0  # when to look for the half that lacks …
+        self._patience_ns = SEARCH_NS  # … and how long to wait after that
+        self._told: Half | bool = False  # what is wrong, as it was told last: one half, or all
 
     def attach(self, sink: Sink) -> None:
         """Name who hears of faults."""
@@ -75,8 +89,12 @@ class HealingSound:
     def open(self) -> SoundFormat:
         if self._format is None or self._card is None:
             self._reopens = self._overruns = self._underruns = self._short_writes = 0
-            self._card = self._open_duplex(self._wanted())
-            self._format = self._card.format
+            try:
+                self._hold(self._open_duplex(self._wanted(), speaker_leads=self._speaker_leads))
+            except HardwareError:
+                self._told = True  # who opens the card tells it; that it works again is told here
+                raise
+        assert self._format is not None
         return self._format
 
     def read(self) -> bytes:
@@ -88,6 +106,8 @@ class HealingSound:
             case None:
                 raise AssertionError("read after close")
             case card:
+                if card.lack is not None:
+                    self._mend(card)
                 try:
                     return card.read()
                 except HardwareError as error:
@@ -100,10 +120,14 @@ class HealingSound:
         assert card is not None, "write after close"
         if isinstance(card, _Gone):
             return
+        lack = card.lack
         try:
             card.write(period)
         except HardwareError as error:
             self._lose(card, error)
+            return
+        if card.lack is lack:  # both halves have been asked since: a card that was pulled is not told half by half
+            self._tell_of(lack)
 
     def close(self) -> None:
         card, self._card = self._card, None
@@ -124,18 +148,33 @@ class HealingSound:
     def _wanted(self) -> SoundSettings:
         return self._settings._replace(reserve_ms=self._reserve_ms)
 
+    def _hold(self, card: Duplex) -> None:
+        self._card, self._format = card, card.format
+        # A microphone that the last call had lost joins at once, if it is there.
+        self._search_ns = self._now_ns() + (0 if self._speaker_leads else SEARCH_NS)
+        self._patience_ns = SEARCH_NS
+
+    def _mend(self, card: Duplex) -> None:
+        """Look for the half that lacks, when it is due."""
+        now_ns = self._now_ns()
+        if now_ns >= self._search_ns:
+            card.mend()
+            self._search_ns = now_ns + self._patience_ns
+            self._patience_ns = min(SEARCH_NS_MAX, 2 * self._patience_ns)
+
     def _lose(self, card: Duplex, error: HardwareError) -> _Gone:
         self._shut(card)
         gone = _Gone(self._now_ns())
         self._card = gone
-        self._tell(working=False, detail=f"sound card {self._settings.device} was lost: {error}")
+        self._tell(wrong=True, detail=f"was lost: {error}")
         return gone
 
     def _shut(self, card: Duplex) -> None:
         self._overruns += card.overruns
         self._underruns += card.underruns
         self._short_writes += card.short_writes
-        self._reserve_ms = card.reserve_ms
+        if card.lack is None or card.lack.half is not Half.SPEAKER:
+            self._reserve_ms = card.reserve_ms
         card.close()
 
     def _silence(self, gone: _Gone, fmt: SoundFormat) -> bytes:
@@ -154,13 +193,24 @@ class HealingSound:
     def _search(self, gone: _Gone, fmt: SoundFormat) -> None:
         try:
             # At the rate of before: the caller's converters are set up for it.
-            self._card = self._open_duplex(self._wanted(), rate_hz=fmt.rate_hz)
+            self._hold(self._open_duplex(self._wanted(), rate_hz=fmt.rate_hz, speaker_leads=self._speaker_leads))
         except HardwareError:
             gone.search_ns = self._now_ns() + SEARCH_NS
             return
         self._reopens += 1
-        self._tell(working=True, detail=f"sound card {self._settings.device} works again")
 
-    def _tell(self, *, working: bool, detail: str) -> None:
+    def _tell_of(self, lack: Lack | None) -> None:
+        self._speaker_leads = lack is not None and lack.half is Half.MICROPHONE
+        if lack is None:
+            self._tell(wrong=False, detail="works again")
+        else:
+            self._tell(wrong=lack.half, detail=f"{lack.half.value} ({lack.why})")
+
+    def _tell(self, *, wrong: Half | bool, detail: str) -> None:
+        """What is wrong now; once."""
+        if wrong == self._told:
+            return
+        self._told = wrong
         if self._sink is not None:
-            self._sink(DeviceFault(device="sound", working=working, detail=detail, at_ns=self._now_ns()))
+            detail = f"sound card {self._settings.device} {detail}"
+            self._sink(DeviceFault(device="sound", working=wrong is False, detail=detail, at_ns=self._now_ns()))

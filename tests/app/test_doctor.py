@@ -19,7 +19,8 @@ from firmware.app.doctor.findings import Finding, Level, fail, in_words, ok, war
 from firmware.config.schema import Account, Camera, Control, Journal, Lock, Network, Reader, Settings, Target
 from firmware.config.secrets import Secret
 from firmware.net import netlink
-from hw.api import HardwareError
+from hw.api import Half, HardwareError
+from hw.duplex import Lack
 from tests.ports import free_port
 
 TODAY_S = 1_900_000_000.0
@@ -99,6 +100,20 @@ def test_a_card_that_is_not_there_is_said_in_its_drivers_words(monkeypatch: pyte
     monkeypatch.setattr("hw.alsa.open_duplex", none)
     finding = next(machine.sound(Settings()))
     assert (finding.level, finding.text) == (Level.FAIL, "sound card USB: not found")
+
+
+def test_a_card_that_lacks_a_half_is_a_warning_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf:
+        lack = Lack(Half.MICROPHONE, "microphone: No such device")
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    monkeypatch.setattr("hw.alsa.open_duplex", lambda _settings: Deaf())
+    finding = next(machine.sound(Settings()))
+    assert finding.level is Level.WARN
+    assert "plays, but has no microphone" in finding.text
+    assert "capture_device" in finding.remedy
 
 
 def test_a_reader_needs_its_port(tmp_path: Path) -> None:

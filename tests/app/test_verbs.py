@@ -183,6 +183,10 @@ def test_the_hands_of_a_simulated_door(tmp_path: Path) -> None:
         history = field(relay, "history")
         assert isinstance(history, list)
         assert [field(edge, "closed") for edge in history] == [True, False]
+        for half in ("no-microphone", "no-speaker"):
+            field(await ask(lived, "sim", "sound", half), "open")
+        assert await refused(lived, "sim", "sound", "nonsense") == "bad_argument"
+        await ask(lived, "sim", "sound", "plug-in")
         await ask(lived, "sim", "sound", "unplug")
         await ask(lived, "sim", "sound", "plug-in")
 

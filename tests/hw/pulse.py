@@ -1,7 +1,7 @@
 """A sound card for machines without one: a private headless PulseAudio with two null sinks, seen through ALSA.
 
-What is played to the ALSA device `door` goes to the sink `spk`; what is played to the sink `mic` is what `door` captures. ALSA's own `null`
-and `file` devices are not paced by any clock; null sinks are.
+What is played to the ALSA device `door` goes to the sink `spk`; what is played to the sink `mic` is what `door` captures. `door_deaf` has
+the speaker alone, `door_dumb` the microphone. ALSA's own `null` and `file` devices are not paced by any clock; null sinks are.
 """
 
 from __future__ import annotations
@@ -122,6 +122,8 @@ class Pulse:
         return f"""</usr/share/alsa/alsa.conf>
 pcm.door_speaker {{ type pulse server "{server}" device spk }}
 pcm.door_microphone {{ type pulse server "{server}" device mic.monitor }}
+pcm.door_deaf {{ type asym playback.pcm door_speaker }}
+pcm.door_dumb {{ type asym capture.pcm door_microphone }}
 pcm.door {{ type asym playback.pcm door_speaker capture.pcm door_microphone }}
 pcm.!default {{ type asym playback.pcm door_speaker capture.pcm door_microphone }}
 """

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from hw import alsa
-from hw.api import HardwareError
+from hw import alsa, capture
+from hw.api import Half, HardwareError
+from hw.duplex import Duplex, Lack
 from hw.settings import SoundSettings
 
 CAPTURE, PLAYBACK, S16, S32 = 1, 0, 2, 10
@@ -31,6 +32,7 @@ class World:
     channels: int = 1
     playback_channels: int = 1
     hw_format: int = S16
+    plugs: bool = True
     cards: dict[str, tuple[str, str]] = field(default_factory=lambda: {"Device": ("USB PnP Sound Device", "C-Media USB PnP at usb-1.4")})
     broken: set[int] = field(default_factory=set)
     opened: list[tuple[int, str, int]] = field(default_factory=list)
@@ -48,7 +50,7 @@ class FakePcm:
         if kind in world.broken:
             raise ALSAAudioError(f"Device or resource busy [{device}]")
         rates = world.playback_rates if kind == PLAYBACK and world.playback_rates is not None else world.rates
-        plug = not device.startswith("hw:")
+        plug = world.plugs and not device.startswith("hw:")
         self.kind, self.device, self.periodsize, self.periods = kind, device, periodsize, periods
         self.rate = rate if plug else min(rates, key=lambda hz: abs(hz - rate))
         self.channels = 1 if plug else world.playback_channels if kind == PLAYBACK else world.channels
@@ -171,9 +173,8 @@ def test_a_card_without_16_bit_is_opened_through_the_plug_layer(world: World) ->
     assert world.opened[-1] == (PLAYBACK, "plughw:CARD=Device", 16_000)
 
 
-def test_a_device_that_cannot_do_it_at_all_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alsa, "_plugged", lambda name: name)
-    world.hw_format = S32
+def test_a_device_that_cannot_do_it_at_all_says_so(world: World) -> None:
+    world.hw_format, world.plugs = S32, False
     with pytest.raises(HardwareError, match="do not run together"):
         alsa.open_duplex(settings())
     assert all(pcm.closed for pcm in world.pcms)
@@ -208,15 +209,65 @@ def test_a_microphone_on_another_card_is_opened_there(world: World) -> None:
     assert world.opened == [(CAPTURE, "hw:CARD=Mic", 16_000), (PLAYBACK, "hw:CARD=Device", 16_000)]
 
 
-@pytest.mark.parametrize(("kind", "which"), [(CAPTURE, "microphone"), (PLAYBACK, "speaker")])
-def test_a_busy_device_is_named_and_nothing_stays_open(world: World, kind: int, which: str) -> None:
+@pytest.mark.parametrize(("kind", "half"), [(CAPTURE, Half.MICROPHONE), (PLAYBACK, Half.SPEAKER)])
+def test_the_half_of_a_card_is_opened_and_says_which_one_lacks_and_why(world: World, kind: int, half: Half) -> None:
     world.broken.add(kind)
-    with pytest.raises(HardwareError, match=f"{which} hw:CARD=Device cannot be opened: Device or resource busy"):
+    duplex = alsa.open_duplex(settings())
+    why = f"{half.name.lower()} hw:CARD=Device cannot be opened: Device or resource busy [hw:CARD=Device]"
+    assert duplex.lack == Lack(half, why)
+    assert [pcm.kind for pcm in world.pcms] == [PLAYBACK if kind == CAPTURE else CAPTURE]
+    duplex.close()
+    assert world.pcms[0].closed
+
+
+def test_the_half_that_is_there_decides_over_the_rate(world: World) -> None:
+    world.broken.add(CAPTURE)
+    world.rates, world.playback_rates = (16_000,), (44_100, 48_000)
+    assert alsa.open_duplex(settings()).format.rate_hz == 48_000
+
+
+def test_a_card_of_which_neither_half_can_be_opened_cannot_be(world: World) -> None:
+    world.broken = {CAPTURE, PLAYBACK}
+    with pytest.raises(HardwareError, match="microphone hw:CARD=Device cannot be opened"):
         alsa.open_duplex(settings())
-    assert all(pcm.closed for pcm in world.pcms)
 
 
-def opened(world: World) -> tuple[alsa.Duplex, FakePcm, FakePcm]:
+def test_a_microphone_that_is_doubted_is_not_opened_before_it_is_asked_to_join(world: World) -> None:
+    duplex = alsa.open_duplex(settings(), speaker_leads=True)
+    assert [pcm.kind for pcm in world.pcms] == [PLAYBACK]
+    assert duplex.lack == Lack(Half.MICROPHONE, "microphone: it gave no sound the last time")
+    duplex.mend()
+    assert world.opened[-1] == (CAPTURE, "hw:CARD=Device", 16_000)
+
+
+def test_who_doubts_the_microphone_of_a_card_without_a_speaker_gets_the_microphone(world: World) -> None:
+    world.broken.add(PLAYBACK)
+    duplex = alsa.open_duplex(settings(), speaker_leads=True)
+    assert duplex.lack is not None
+    assert duplex.lack.half is Half.SPEAKER
+
+
+@pytest.mark.parametrize("kind", [CAPTURE, PLAYBACK])
+def test_a_half_that_is_found_again_is_opened_in_the_format_of_the_other_if_need_be_through_the_plug_layer(world: World, kind: int) -> None:
+    world.broken.add(kind)
+    duplex = alsa.open_duplex(settings())
+    world.broken.clear()
+    world.rates = world.playback_rates = (48_000,)
+    duplex.mend()
+    assert world.opened[-2:] == [(kind, "hw:CARD=Device", 16_000), (kind, "plughw:CARD=Device", 16_000)]
+
+
+def test_a_half_that_does_not_run_as_the_other_goes_on_lacking(world: World) -> None:
+    world.broken.add(CAPTURE)
+    duplex = alsa.open_duplex(settings())
+    world.broken.clear()
+    world.rates, world.plugs = (48_000,), False
+    duplex.mend()
+    assert duplex.lack == Lack(Half.MICROPHONE, "microphone: it does not run as the other half does")
+    assert all(pcm.closed for pcm in world.pcms if pcm.kind == CAPTURE)
+
+
+def opened(world: World) -> tuple[Duplex, FakePcm, FakePcm]:
     duplex = alsa.open_duplex(settings())
     return duplex, world.pcm(CAPTURE, "hw:CARD=Device"), world.pcm(PLAYBACK, "hw:CARD=Device")
 
@@ -284,12 +335,11 @@ def test_a_card_that_ran_dry_is_opened_with_more_room_the_next_time(world: World
     assert world.pcms[1].written == [bytes(2 * 640 + 3 * 320)]
 
 
-def test_a_card_that_is_gone_raises_from_either_side(world: World) -> None:
+def test_a_card_that_is_gone_raises_when_its_second_half_is_asked(world: World) -> None:
     duplex, microphone, speaker = opened(world)
     microphone.reads = [ALSAAudioError("No such device")]
     speaker.room = [ALSAAudioError("No such device")]
-    with pytest.raises(HardwareError, match="microphone: No such device"):
-        duplex.read()
+    assert duplex.read() == bytes(640)
     with pytest.raises(HardwareError, match="speaker: No such device"):
         duplex.write(period(1))
     duplex.close()
@@ -297,15 +347,15 @@ def test_a_card_that_is_gone_raises_from_either_side(world: World) -> None:
     assert speaker.closed
 
 
-def test_a_poll_that_fails_is_a_card_that_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poll_that_fails_is_a_microphone_that_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     duplex, microphone, _ = opened(world)
 
     def dead(_descriptors: list[tuple[int, int]]) -> int:
         raise ALSAAudioError("No such device")
 
     monkeypatch.setattr(microphone, "polldescriptors_revents", dead)
-    with pytest.raises(HardwareError, match="No such device"):
-        duplex.read()
+    assert duplex.read() == bytes(640)
+    assert duplex.lack == Lack(Half.MICROPHONE, "microphone: No such device")
 
 
 def test_a_dead_device_that_cannot_even_be_closed_does_not_keep_the_other_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,29 +372,30 @@ def test_a_dead_device_that_cannot_even_be_closed_does_not_keep_the_other_open(w
     assert speaker.closed
 
 
-def test_a_hang_up_on_the_descriptor_is_a_card_that_is_gone(world: World) -> None:
+def test_a_hang_up_on_the_descriptor_is_a_microphone_that_is_gone(world: World) -> None:
     duplex, microphone, _ = opened(world)
     microphone.events = select.POLLHUP
-    with pytest.raises(HardwareError, match="the device is gone"):
-        duplex.read()
+    assert duplex.read() == bytes(640)
+    assert duplex.lack == Lack(Half.MICROPHONE, "microphone: the device is gone")
 
 
 def test_a_microphone_that_falls_silent_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     duplex, microphone, _ = opened(world)
-    monkeypatch.setattr(alsa, "STALL_MS", 1)
+    monkeypatch.setattr(capture, "STALL_MS", 1)
     microphone.drain()
-    with pytest.raises(HardwareError, match="no sound"):
-        duplex.read()
+    assert duplex.read() == bytes(640)
+    assert duplex.lack == Lack(Half.MICROPHONE, "microphone: no sound has come for 1 ms")
+    assert microphone.closed
 
 
-def test_a_speaker_that_dies_while_it_is_primed_leaves_nothing_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_speaker_that_dies_while_it_is_primed_is_closed_and_lacks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def dead(_self: FakePcm, _data: bytes) -> int:
         raise ALSAAudioError("No such device")
 
     monkeypatch.setattr(FakePcm, "write", dead)
-    with pytest.raises(HardwareError, match="speaker"):
-        alsa.open_duplex(settings())
-    assert all(pcm.closed for pcm in world.pcms)
+    duplex = alsa.open_duplex(settings())
+    assert duplex.lack == Lack(Half.SPEAKER, "speaker: No such device")
+    assert [pcm.closed for pcm in world.pcms] == [False, True]
 
 
 def test_a_speaker_that_falls_behind_gets_shorter_periods_and_a_fast_one_longer(world: World) -> None:

@@ -36,7 +36,7 @@ from hw.alsa import open_duplex
 from hw.settings import SoundSettings
 from hw.sound import HealingSound
 events = []
-sound = HealingSound(SoundSettings(device="door", rate_hz={rate_hz}), open_duplex)
+sound = HealingSound(SoundSettings(device="{device}", rate_hz={rate_hz}), open_duplex)
 sound.attach(events.append)
 fmt = sound.open()
 def say(**words): print(json.dumps(words), flush=True)
@@ -55,9 +55,9 @@ sound.close()
 class Station:
     """The driver in a process whose ALSA sees only the private PulseAudio."""
 
-    def __init__(self, pulse: Pulse, script: str, *, rate_hz: int = 16_000) -> None:
+    def __init__(self, pulse: Pulse, script: str, *, rate_hz: int = 16_000, device: str = "door") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", STATION.format(script=script, rate_hz=rate_hz)],
+            [sys.executable, "-c", STATION.format(script=script, rate_hz=rate_hz, device=device)],
             cwd=ROOT,
             env={**os.environ, **pulse.environment},
             stdin=subprocess.PIPE,
@@ -134,3 +134,71 @@ run(10); say(faults=[event.working for event in events], reopens=sound.counters(
     station.go_on()
     assert station.hear() == {"faults": [False, True], "reopens": 1}
     station.end()
+
+
+def test_a_card_without_a_microphone_plays_on_at_the_speakers_own_pace(pulse: Pulse, tmp_path: Path) -> None:
+    recording = tmp_path / "speaker.raw"
+    recorder = pulse.record_speaker(recording)
+    script = "silent = not any(b''.join(run(60, 1234))); say(silent=silent, told=[event.detail for event in events])"
+    station = Station(pulse, script, device="door_deaf")
+    try:
+        heard = station.hear()
+        station.end()
+    finally:
+        recorder.terminate()
+        recorder.wait(10)
+    assert heard["silent"]
+    assert "has no microphone" in str(heard["told"])
+    samples = memoryview(recording.read_bytes()).cast("h").tolist()
+    # Paced by nothing, all would be written at once and most of it fall out of the buffer.
+    assert samples.count(1234) >= 45 * 320
+
+
+def test_a_card_without_a_speaker_goes_on_listening(pulse: Pulse) -> None:
+    script = """
+for _ in range(500):
+    if any(run(1)[0]): break
+say(heard=max(array("h", b"".join(run(5)))), told=[event.detail for event in events])
+"""
+    station = Station(pulse, script, device="door_dumb")
+    player = pulse.play_to_microphone((4321).to_bytes(2, "little") * 16_000 * 20)
+    try:
+        heard = station.hear()
+        station.end()
+    finally:
+        player.terminate()
+        player.wait(10)
+    assert heard["heard"] == 4321
+    assert "has no speaker" in str(heard["told"])
+
+
+def test_a_microphone_that_goes_in_mid_call_and_comes_back_leaves_the_speaker_playing(pulse: Pulse, tmp_path: Path) -> None:
+    script = """
+run(10); say(); sys.stdin.readline()
+while not events: run(1, 1234)
+say(told=events[-1].detail); sys.stdin.readline()
+for _ in range(1000):
+    if events[-1].working: break
+    run(1, 1234)
+run(10, 1234); say(told=[event.detail for event in events])
+"""
+    (tmp_path / "other").mkdir()
+    other = Pulse(tmp_path / "other")
+    with pulse.alsa_config.open("a") as config:
+        config.write(f'pcm.far {{ type pulse server "{other.environment["PULSE_SERVER"]}" device mic.monitor }}\n')
+    other.start()
+    try:
+        station = Station(pulse, script, device='door_deaf", capture_device="far')
+        station.hear()
+        other.stop()
+        station.go_on()
+        assert "has no microphone" in str(station.hear()["told"])
+        other.start()
+        station.go_on()
+        told = station.hear()["told"]
+        assert isinstance(told, list)
+        assert "has no microphone" in told[0]
+        assert told[-1] == "sound card door_deaf works again"
+        station.end()
+    finally:
+        other.stop()

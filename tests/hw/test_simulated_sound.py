@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hw.api import DeviceFault, HardwareError, HardwareEvent
+from hw.api import DeviceFault, Half, HardwareError, HardwareEvent
 from hw.microphone import Tone
 from hw.settings import SoundSettings
 from hw.simulated_sound import HEARD_S_MAX, SimulatedSound
@@ -109,6 +109,27 @@ def test_a_pulled_card_is_silent_told_once_and_back_when_plugged_in() -> None:
     assert bench.now_ns == 4 * 20 * MS
     assert [event.working for event in bench.events if isinstance(event, DeviceFault)] == [False, True]
     assert bench.sound.counters().reopens == 1
+
+
+@pytest.mark.parametrize(
+    ("half", "heard", "told"),
+    [
+        (Half.MICROPHONE, PERIOD, "plays, but has no microphone: who speaks at the door is not heard"),
+        (Half.SPEAKER, b"", "listens, but has no speaker: nothing is heard at the door"),
+    ],
+)
+def test_a_half_of_the_card_that_is_missing_leaves_the_other_working(half: Half, heard: bytes, told: str) -> None:
+    bench = Bench()
+    bench.sound.unplug(half)
+    bench.sound.open()
+    assert any(bench.sound.read()) is (half is Half.SPEAKER)
+    bench.sound.write(PERIOD)
+    assert bench.sound.heard() == heard
+    bench.sound.plug_in()
+    assert any(bench.sound.read() + bench.sound.read())
+    faults = [(event.working, event.detail) for event in bench.events if isinstance(event, DeviceFault)]
+    card = "sound card default (simulated)"
+    assert faults == [(False, f"{card} {told}"), (True, f"{card} works again")]
 
 
 def test_a_card_that_is_not_plugged_in_cannot_be_opened() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hw.api import DeviceFault, HardwareError, HardwareEvent, SoundFormat
+from hw.api import DeviceFault, Half, HardwareError, HardwareEvent, SoundFormat
+from hw.duplex import Lack
 from hw.settings import SoundSettings
 from hw.sound import HealingSound
 
@@ -19,6 +20,8 @@ class Card:
 
     def __init__(self, bench: Bench) -> None:
         self.format = FORMAT
+        self.lack: Lack | None = None
+        self.searches = 0
         self.overruns, self.underruns, self.short_writes = 1, 2, 3
         self.reserve_ms = 0.0
         self.bench = bench
@@ -33,6 +36,9 @@ class Card:
     def write(self, period: bytes) -> None:
         self._check()
         self.played.append(period)
+
+    def mend(self) -> None:
+        self.searches += 1
 
     def close(self) -> None:
         self.closed = True
@@ -49,19 +55,34 @@ class Bench:
         self.now_ns = 0
         self.plugged = True
         self.opened: list[int | None] = []
+        self.speaker_led: list[bool] = []
+        self.reserved_ms: list[float] = []
         self.card = Card(self)
         self.slow_ns = 0
+        self.lack: Lack | None = None
         self.faults: list[HardwareEvent] = []
         self.sound = HealingSound(SoundSettings(), self.open, now_ns=lambda: self.now_ns, sleep=self.sleep)
         self.sound.attach(self.faults.append)
 
-    def open(self, settings: SoundSettings, *, rate_hz: int | None = None) -> Card:
+    def open(self, settings: SoundSettings, *, rate_hz: int | None = None, speaker_leads: bool = False) -> Card:
         self.opened.append(rate_hz)
+        self.speaker_led.append(speaker_leads)
+        self.reserved_ms.append(settings.reserve_ms)
         self.now_ns += self.slow_ns
         if not self.plugged:
             raise HardwareError("not there")
         self.card = Card(self)
+        self.card.lack = self.lack
         return self.card
+
+    def run(self, periods: int) -> None:
+        """So many periods of sound."""
+        for _ in range(periods):
+            self.sound.read()
+            self.sound.write(LOUD)
+
+    def told(self) -> list[tuple[bool, str]]:
+        return [(fault.working, fault.detail) for fault in self.faults if isinstance(fault, DeviceFault)]
 
     def sleep(self, duration_s: float) -> None:
         self.now_ns += round(duration_s * 1e9)
@@ -120,6 +141,7 @@ def test_a_card_that_comes_back_is_found_within_a_second_at_the_old_rate() -> No
     for _ in range(51):
         bench.sound.read()
     assert bench.sound.read() == LOUD
+    bench.sound.write(LOUD)
     assert bench.card is not lost
     assert [fault.working for fault in bench.faults if isinstance(fault, DeviceFault)] == [False, True]
     counters = bench.sound.counters()
@@ -162,3 +184,69 @@ def test_a_period_of_the_wrong_size_is_our_own_mistake() -> None:
     bench.sound.open()
     with pytest.raises(AssertionError, match="640"):
         bench.sound.write(b"\x00" * 638)
+
+
+WITHOUT_MICROPHONE = "sound card default plays, but has no microphone: who speaks at the door is not heard (broken)"
+
+
+def test_the_half_that_lacks_is_told_once_and_looked_for_ever_more_seldom() -> None:
+    bench = Bench()
+    bench.lack = Lack(Half.MICROPHONE, "broken")
+    bench.sound.open()
+    bench.run(50 * 15)
+    assert bench.told() == [(False, WITHOUT_MICROPHONE)]
+    assert bench.card.searches == 4  # after one second, one more, two more, four more; the next after eight
+
+
+def test_a_half_that_joins_again_is_told() -> None:
+    bench = Bench()
+    bench.sound.open()
+    bench.run(1)
+    bench.card.lack = Lack(Half.SPEAKER, "pulled")
+    bench.run(2)
+    bench.card.lack = None
+    bench.run(2)
+    lost = "sound card default listens, but has no speaker: nothing is heard at the door (pulled)"
+    assert bench.told() == [(False, lost), (True, "sound card default works again")]
+
+
+def test_a_call_after_one_that_had_no_microphone_does_not_wait_for_it_and_does_not_tell_again() -> None:
+    bench = Bench()
+    bench.lack = Lack(Half.MICROPHONE, "broken")
+    for _ in range(2):
+        bench.sound.open()
+        bench.run(1)
+        bench.sound.close()
+    assert bench.speaker_led == [False, True]
+    assert bench.card.searches == 1  # at once: it may have been repaired
+    assert bench.told() == [(False, WITHOUT_MICROPHONE)]
+    bench.lack = None
+    for _ in range(2):
+        bench.sound.open()
+        bench.run(1)
+        bench.sound.close()
+    assert bench.speaker_led[-2:] == [True, False]
+    assert bench.told()[1:] == [(True, "sound card default works again")]
+
+
+def test_a_card_that_could_not_be_opened_is_told_to_work_again_by_the_next_call() -> None:
+    bench = Bench()
+    bench.plugged = False
+    with pytest.raises(HardwareError):
+        bench.sound.open()
+    bench.plugged = True
+    bench.sound.open()
+    bench.run(1)
+    assert bench.told() == [(True, "sound card default works again")]
+
+
+def test_a_call_without_a_speaker_forgets_nothing_of_what_the_speaker_needed() -> None:
+    bench = Bench()
+    bench.sound.open()
+    bench.card.reserve_ms = 20.0
+    bench.sound.close()
+    bench.lack = Lack(Half.SPEAKER, "pulled")
+    bench.sound.open()
+    bench.sound.close()
+    bench.sound.open()
+    assert bench.reserved_ms == [0.0, 20.0, 20.0]

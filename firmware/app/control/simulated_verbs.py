@@ -8,6 +8,7 @@ from collections.abc import Callable
 from firmware.app.control.protocol import ControlError, Json
 from firmware.app.control.verbs import Verb
 from firmware.app.station import Station
+from hw.api import Half
 from hw.simulated import SimulatedBoard
 
 FINGER_S = 0.2  # how long a visitor presses
@@ -29,7 +30,7 @@ def simulated_verbs(board: SimulatedBoard) -> dict[str, Verb]:
         "key": ("KEYPAD KEYS", 2, lambda args: _keys(board, args[0], args[1])),
         "relay": ("LOCK", 1, lambda args: _relay(board, args[0])),
         "lamp": ("LAMP", 1, lambda args: {"on": board.lamp(args[0]).on}),
-        "sound": ("unplug|plug-in|state", 1, lambda args: _sound(board, args[0])),
+        "sound": ("unplug|no-microphone|no-speaker|plug-in|state", 1, lambda args: _sound(board, args[0])),
     }
 
     async def run(_station: Station, args: tuple[str, ...]) -> Json:
@@ -85,10 +86,14 @@ def _sound(board: SimulatedBoard, word: str) -> Json:
     match word:
         case "unplug":
             board.sound.unplug()
+        case "no-microphone":
+            board.sound.unplug(Half.MICROPHONE)
+        case "no-speaker":
+            board.sound.unplug(Half.SPEAKER)
         case "plug-in":
             board.sound.plug_in()
         case "state":
             pass
         case _:
-            raise ControlError("bad_argument", "give unplug, plug-in or state")
+            raise ControlError("bad_argument", "give unplug, no-microphone, no-speaker, plug-in or state")
     return {"open": board.sound.is_open}

@@ -91,7 +91,11 @@ def sound(settings: Settings) -> Iterator[Finding]:
     except HardwareError as error:
         yield fail("sound", str(error), "list cards with `aplay -l`, and put a piece of the name into `device` of [audio]")
     else:
-        yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz")
+        if card.lack is None:
+            yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz")
+        else:
+            remedy = "a microphone on another card is `capture_device` of [audio]; `arecord -l` and `aplay -l` list what there is"
+            yield warn("sound", f"{settings.audio.device} {card.lack.half.value} ({card.lack.why})", remedy)
         card.close()
     yield from acoustics(settings)
 
