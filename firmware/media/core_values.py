@@ -228,6 +228,8 @@ class StreamStats(NamedTuple):
     remote_loss_fraction: float | None
     remote_packets_lost: int | None
     remote_jitter_ms: float | None
+    remote_burst_ratio: float
+    """How much the losses that its reports tell come in runs (ITU-T G.107); 1 while that cannot be told."""
     last_packet_ns: int
     heard: bool
     latched: bool

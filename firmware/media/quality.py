@@ -19,6 +19,7 @@ R_DEFAULT: Final = 93.2  # G.107 §7.7: every parameter at its default, no loss,
 DELAY_FREE_MS: Final = 100.0  # G.107 §7.4: Idd is zero up to this one-way delay
 MOS_FLOOR: Final = 1.0  # G.107 Annex B
 MOS_CEILING: Final = 4.5
+BURST_RATIO_MAX: Final = 8.0  # G.107 table 3: what the model was made for; as in the core
 
 # Robustness to random loss (Bpl) and the codec's own impairment (Ie): G.113 Appendix I, with packet loss concealment. This scale ends at
 # telephone quality: wide-band codecs, which are concealed alike, reach its end and no more.
@@ -40,7 +41,8 @@ class QualityRecord(NamedTuple):
     """How one call's sound went; a snapshot while it runs, final when the stream has stopped.
 
     Delays and durations in milliseconds. `mos_heard` estimates what our side heard, `mos_sent` what the other side heard of us by its own
-    reports (None until one arrived). `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
+    reports (None until one arrived), whose losses count as they came: each by itself, or in bursts.
+    `round_trip_ms` None: no report has closed the loop yet (RFC 3550 §6.4.1).
     `late_periods` began half a period late or more, the worst of them by `late_ms_max`.
     `card_ms`: how much waits in the speaker at that moment. Bursts and gaps of loss are those of RFC 3611 §4.7.2, `burst_ratio` is G.107's.
     `packets_refused`: encrypted ones that were forged or replayed.
@@ -147,7 +149,7 @@ def measured(
         remote_jitter_ms=stats.remote_jitter_ms,
         mouth_to_ear_ms=mouth_to_ear_ms,
         mos_heard=mos(session.codec.name, _unheard_percent(stats, session.ptime_ms), mouth_to_ear_ms, stats.burst_ratio),
-        mos_sent=_mos_sent(session, stats, mouth_to_ear_ms),
+        mos_sent=_mos_sent(session, stats, voip[1], mouth_to_ear_ms),
         drift_ppm=drift_ppm(stats),
         encryption="" if session.protection is None else str(session.protection),
         echo=echo,
@@ -161,9 +163,28 @@ def _remote_percent(stats: StreamStats) -> float | None:
     return None if stats.remote_packets_lost is None else percent(max(0, stats.remote_packets_lost), stats.packets_sent)
 
 
-def _mos_sent(session: MediaSession, stats: StreamStats, mouth_to_ear_ms: float) -> float | None:
+def _mos_sent(session: MediaSession, stats: StreamStats, there: VoipMetrics | None, mouth_to_ear_ms: float) -> float | None:
+    """What the other side heard of us: by its extended report when there is one, else by what its ordinary reports count."""
+    if there is not None:
+        unheard = min(100.0, there.loss_percent + there.discard_percent)
+        return mos(session.codec.name, unheard, mouth_to_ear_ms, burst_ratio(there))
     lost_percent = _remote_percent(stats)
-    return None if lost_percent is None else mos(session.codec.name, lost_percent, mouth_to_ear_ms)
+    return None if lost_percent is None else mos(session.codec.name, lost_percent, mouth_to_ear_ms, stats.remote_burst_ratio)
+
+
+def burst_ratio(told: VoipMetrics) -> float:
+    """BurstR of G.107 (§7.5) from the bursts and gaps of a report (RFC 3611 §4.7.2).
+
+    A burst is taken to lose its share of packets by chance, and so is a gap: then a packet after a lost one is lost with a probability
+    that both give, weighed by their losses. Of the chain of two states that has this probability BurstR is taken.
+    """
+    weights = ((told.burst_ms, told.burst_loss_percent / 100), (told.gap_ms, told.gap_loss_percent / 100))
+    whole_ms = told.burst_ms + told.gap_ms
+    losses_ms = sum(length_ms * share for length_ms, share in weights)
+    if not 0 < losses_ms < whole_ms:
+        return 1.0
+    again = sum(length_ms * share**2 for length_ms, share in weights) / losses_ms
+    return BURST_RATIO_MAX if again >= 1 else min(BURST_RATIO_MAX, max(1.0, (1 - losses_ms / whole_ms) / (1 - again)))
 
 
 def _curve(history: DelayHistory) -> tuple[tuple[float, ...], float]:

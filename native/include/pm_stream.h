@@ -11,6 +11,7 @@
 #include "pm_red.h"
 #include "pm_rtcp.h"
 #include "pm_secure.h"
+#include "pm_series.h"
 #include "pm_source.h"
 #include "pm_xr.h"
 
@@ -42,6 +43,7 @@ struct pm_report {
     bool rtt_known, remote_known;
     double rtt_ms, remote_loss_fraction, remote_jitter_ms;
     int32_t remote_packets_lost;
+    struct pm_series remote_losses;
     struct pm_judgement judgement; /* of what we hear, for extended reports */
     bool remote_voip_known;
     struct pm_voip_metrics remote_voip; /* how the peer hears us */

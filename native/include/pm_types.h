@@ -250,10 +250,11 @@ struct pm_stream_stats {
     uint64_t reports_received;
     bool rtt_known;
     double rtt_ms;
-    bool remote_report_known; /* the three below come from the peer's last report about us */
+    bool remote_report_known; /* the first three below come from the peer's last report about us */
     double remote_loss_fraction;
     int32_t remote_packets_lost;
     double remote_jitter_ms;
+    double remote_burst_ratio; /* of all its reports so far; see pm_series */
     /* state */
     int64_t last_packet_ns; /* CLOCK_MONOTONIC; the stream's start when nothing came yet */
     bool heard;             /* at least one valid packet */

@@ -43,6 +43,7 @@ static void read_block(struct pm_stream *s, const struct pm_rtcp_block *block, i
     r->remote_known = true;
     r->remote_loss_fraction = block->fraction_lost / 256.0;
     r->remote_packets_lost = block->packets_lost;
+    pm_series_add(&r->remote_losses, block->highest_sequence, block->packets_lost);
     r->remote_jitter_ms = block->jitter * 1000.0 / s->codec->clock_rate_hz;
     if (block->fraction_lost >= LOSS_WORTH_COPIES) {
         s->copy.wanted_until_ns = now_ns + COPIES_NS;

@@ -202,6 +202,7 @@ void pm_stream_stats(const struct pm_stream *s, struct pm_stream_stats *t) {
     t->remote_loss_fraction = s->report.remote_loss_fraction;
     t->remote_packets_lost = s->report.remote_packets_lost;
     t->remote_jitter_ms = s->report.remote_jitter_ms;
+    t->remote_burst_ratio = pm_series_burst_ratio(&s->report.remote_losses);
     t->last_packet_ns = s->last_packet_ns;
     t->heard = s->has_source;
     t->latched = s->latch.moved;

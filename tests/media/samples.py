@@ -15,7 +15,8 @@ NOTHING_COUNTED = StreamStats(
     samples_removed=0, samples_inserted=0,
     delay_ms=0.0, delay_target_ms=0.0, buffered_ms=0.0,
     packets_sent=0, octets_sent=0, send_errors=0, digits_sent=0, reports_sent=0, reports_received=0, rtt_ms=None,
-    remote_loss_fraction=None, remote_packets_lost=None, remote_jitter_ms=None, last_packet_ns=0, heard=False, latched=False,
+    remote_loss_fraction=None, remote_packets_lost=None, remote_jitter_ms=None,
+    remote_burst_ratio=1.0, last_packet_ns=0, heard=False, latched=False,
     remote_rtp=None,
 )  # fmt: skip
 

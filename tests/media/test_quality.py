@@ -12,6 +12,7 @@ from firmware.media.quality import (
     MOS_CEILING,
     MOS_FLOOR,
     DelayHistory,
+    burst_ratio,
     delay_impairment,
     drift_ppm,
     echo_return_loss_db,
@@ -142,6 +143,46 @@ def test_losses_in_runs_count_more_than_each_by_itself_and_the_cards_reserve_is_
     assert (record.burst_ratio, record.card_ms, record.mouth_to_ear_ms) == (2.5, 30.0, 50.0)
     assert record.mos_heard == pytest.approx(mos("PCMU", 3.0, 50.0, burst_ratio=2.5))
     assert record.mos_heard < mos("PCMU", 3.0, 50.0)
+
+
+def test_what_the_other_side_heard_is_scored_by_its_extended_report_with_its_bursts() -> None:
+    there = NOTHING_HEARD._replace(
+        loss_percent=1.5, discard_percent=0.5, burst_ms=500, burst_loss_percent=40.0, gap_ms=9500, gap_loss_percent=0.0
+    )
+    counted = NOTHING_COUNTED._replace(packets_sent=1000, remote_packets_lost=900, remote_burst_ratio=8.0)
+    record = measured(
+        "c1", session(), counted, DelayHistory(100), (NOTHING_HEARD, there),
+        ssrc=7, duration_ms=20_000, card_ms=20.0, late_periods=0, overruns=0, underruns=0,
+    )  # fmt: skip
+    # In the burst every lost packet is followed by a lost one in two of five cases: 0.98 / 0.6.
+    assert burst_ratio(there) == pytest.approx(0.98 / 0.6)
+    assert record.mos_sent == pytest.approx(mos("PCMU", 2.0, record.mouth_to_ear_ms, 0.98 / 0.6))
+
+
+def test_without_an_extended_report_the_series_of_ordinary_ones_tells_of_bursts() -> None:
+    counted = NOTHING_COUNTED._replace(packets_sent=1000, remote_packets_lost=30, remote_burst_ratio=2.5)
+    record = measured(
+        "c1", session(), counted, DelayHistory(100), (NOTHING_HEARD, None),
+        ssrc=7, duration_ms=20_000, card_ms=20.0, late_periods=0, overruns=0, underruns=0,
+    )  # fmt: skip
+    assert record.mos_sent == pytest.approx(mos("PCMU", 3.0, record.mouth_to_ear_ms, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("burst", "gap", "ratio"),
+    [
+        ((0, 0.0), (0, 0.0), 1.0),  # nothing was measured
+        ((0, 0.0), (10_000, 0.0), 1.0),
+        ((0, 0.0), (10_000, 5.0), 1.0),  # by chance
+        ((10_000, 30.0), (0, 0.0), 1.0),
+        ((1000, 100.0), (9000, 0.0), 8.0),  # one long hole
+        ((500, 100.0), (0, 100.0), 1.0),  # nothing was heard at all
+        ((2000, 50.0), (8000, 2.0), pytest.approx((1 - 0.116) / (1 - (1000 * 0.5 + 160 * 0.02) / 1160))),
+    ],
+)
+def test_bursts_and_gaps_give_the_burst_ratio(burst: tuple[int, float], gap: tuple[int, float], ratio: float) -> None:
+    told = NOTHING_HEARD._replace(burst_ms=burst[0], burst_loss_percent=burst[1], gap_ms=gap[0], gap_loss_percent=gap[1])
+    assert burst_ratio(told) == ratio
 
 
 @pytest.mark.parametrize(("heard", "remote"), [(True, 9), (False, None)])
