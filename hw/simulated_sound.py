@@ -36,6 +36,7 @@ class SimulatedSound:
         sleep: Callable[[float], None] | None = time.sleep,
     ) -> None:
         self._format = SoundFormat(rate_hz=settings.rate_hz, period_samples=settings.rate_hz * settings.period_ms // 1000)
+        self._period_bytes = self._format.period_bytes
         self._period_ns = settings.period_ms * 1_000_000
         self._settings = settings
         self._microphone: Microphone = microphone or Silence()
@@ -82,7 +83,7 @@ class SimulatedSound:
 
     def write(self, period: bytes) -> None:
         assert self._opened, "write before open"
-        assert len(period) == self._format.period_bytes, f"a period is {self._format.period_bytes} bytes"
+        assert len(period) == self._period_bytes, f"a period is {self._period_bytes} bytes"
         if Half.SPEAKER not in self._there:
             return
         if self._short_writes_due:

@@ -84,6 +84,7 @@ __all__ = [
 _ffi: Any = _pm.ffi
 _lib: Any = _pm.lib
 _MCL_CURRENT, _MCL_ONFAULT = 1, 4  # sys/mman.h, the same on every architecture that boards have
+_from_buffer: Any = _ffi.from_buffer
 _SAMPLES: Final[Any] = _ffi.typeof("int16_t[]")
 _uncleared: Final[Any] = _ffi.new_allocator(should_clear_after_alloc=False)  # of pages that nobody touches no memory is taken
 
@@ -177,22 +178,23 @@ class Pump:
         self._apart: Any = None
         # Made once: the path of a period is paid fifty times a second.
         self._speaker_view = _ffi.buffer(self._speaker)
+        # Looked up once, for what runs fifty times a second finds nothing in the processor's caches.
+        self._run = _lib.pm_pump_period
+        self.waiting = 0
         self._period_out = (self._speaker, self._heard, self._said, self._tap_capacity, self._result)
 
     def period(self, now_ns: int, wall_ns: int, microphone: bytes) -> bytes:
-        """Run one period: `microphone` is one period of the card, and so is the result, for the speaker. ValueError for another length."""
+        """Run one period: `microphone` is one period of the card, and so is the result, for the speaker. ValueError for another length.
+
+        Afterwards `waiting` says how many events and datagrams this period has left to be fetched.
+        """
         if len(microphone) != self._period_bytes:
             raise ValueError(f"a period has {self._period_bytes} bytes, not {len(microphone)}")
-        status = _lib.pm_pump_period(self._pump, now_ns, wall_ns, _ffi.from_buffer(_SAMPLES, microphone), *self._period_out)
-        if status < 0:
-            check(status, "period")
+        self.waiting = waiting = self._run(self._pump, now_ns, wall_ns, _from_buffer(_SAMPLES, microphone), *self._period_out)
+        if waiting < 0:
+            check(waiting, "period")
         speaker: bytes = self._speaker_view[:]
         return speaker
-
-    def events_pending(self) -> int:
-        """How many events the last period left to be fetched."""
-        pending: int = self._result.events
-        return pending
 
     def events(self) -> list[PumpEvent]:
         """Fetch and forget every pending event, oldest first."""
@@ -201,7 +203,6 @@ class Pump:
             for e in self._events[0:count]:
                 digit = e.digit.decode("ascii").rstrip("\0")
                 found.append(PumpEvent(EventKind(e.kind), Slot(e.stream), e.at_ns, e.value, digit, e.in_band))
-        self._result.events = 0
         return found
 
     def heard(self) -> bytes:

@@ -112,8 +112,8 @@ class Desk:
 
         This is the path whose cost is paid fifty times a second: names are bound once, and nothing is made that can be avoided.
         """
-        read, write, period, events_pending = self._card.read, self._card.write, self._pump.period, self._pump.events_pending
-        apart_pending = self._pump.apart_pending
+        pump = self._pump
+        read, write, period = self._card.read, self._card.write, pump.period
         monotonic_ns, wall_ns = time.monotonic_ns, time.time_ns
         idle_periods = until_sample = 0
         last_ns = 0
@@ -123,10 +123,8 @@ class Desk:
             microphone = read()
             self.last_period_ns = now_ns = monotonic_ns()
             write(period(now_ns, wall_ns(), microphone))
-            if events_pending():
-                self._report(self._pump.events())
-            if apart_pending():
-                self._keep_apart(self._pump.apart())
+            if pump.waiting:
+                self._fetch()
             if self._recorder is not None:
                 self._record()
             if now_ns - last_ns > self._late_ns and last_ns:
@@ -137,6 +135,11 @@ class Desk:
                 until_sample = self._sample_every
                 self._sample()
             idle_periods = 0 if self._streams or self._playing or self._records_alone else idle_periods + 1
+
+    def _fetch(self) -> None:
+        self._report(self._pump.events())
+        if self._pump.apart_pending():
+            self._keep_apart(self._pump.apart())
 
     def _judge(self, quality: QualityRecord, slot: Slot) -> None:
         """Let the next extended report say how we hear the other side."""

@@ -112,7 +112,8 @@ int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t cou
 void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
 
 /* One period: `microphone` and `speaker` hold config.period_samples each. `heard` and `said`, both or neither, receive the far and
- * the near side at the tap's rate; PM_EARG when `tap_capacity` is too small for them. */
+ * the near side at the tap's rate; PM_EARG when `tap_capacity` is too small for them. Returns how many events and datagrams wait
+ * for pm_pump_events and pm_pump_apart. */
 int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker,
                    int16_t *heard, int16_t *said, size_t tap_capacity, struct pm_period_result *result);
 

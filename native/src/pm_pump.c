@@ -472,5 +472,5 @@ int pm_pump_period(struct pm_pump *p, int64_t now_ns, int64_t wall_ns, const int
                                         .apart = p->apart.count,
                                         .tap_samples = heard != NULL ? (uint32_t)tap_n : 0,
                                         .mix_rate_hz = p->mix_rate_hz};
-    return PM_OK;
+    return (int)(p->events.count + p->apart.count);
 }

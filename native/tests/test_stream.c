@@ -250,10 +250,10 @@ static void run_pumps(uint32_t rate_hz, uint32_t period_samples, struct pm_paylo
     uint32_t mix_hz = pm_codec_find(codec.codec)->rate_hz;
     for (int64_t k = 1; k <= 100; k++) {
         int64_t now_ns = k * 1000000000 * (int64_t)period_samples / rate_hz;
-        CHECK(pm_pump_period(&near_pump, now_ns, now_ns, microphone, speaker, heard, said, PM_RENDER_MAX, &result) == PM_OK);
+        CHECK(pm_pump_period(&near_pump, now_ns, now_ns, microphone, speaker, heard, said, PM_RENDER_MAX, &result) >= 0);
         tap_samples += result.tap_samples;
         CHECK(result.mix_rate_hz == mix_hz);
-        CHECK(pm_pump_period(&far_pump, now_ns, now_ns, microphone, speaker, NULL, NULL, 0, &result) == PM_OK);
+        CHECK(pm_pump_period(&far_pump, now_ns, now_ns, microphone, speaker, NULL, NULL, 0, &result) >= 0);
         for (unsigned i = 0; i < period_samples; i++) {
             peak = abs(speaker[i]) > peak ? abs(speaker[i]) : peak;
         }
@@ -312,13 +312,13 @@ static void sounds_play_once_and_say_that_they_are_done(void) {
     }
     CHECK(pm_pump_init(&near_pump, &c) == PM_OK);
     CHECK(pm_pump_play_prompt(&near_pump, prompt, 200, 8000, 1, true, 0) == PM_OK);
-    CHECK(pm_pump_period(&near_pump, 1, 1, microphone, speaker, NULL, NULL, 0, &result) == PM_OK && result.events == 0);
+    CHECK(pm_pump_period(&near_pump, 1, 1, microphone, speaker, NULL, NULL, 0, &result) == 0);
     CHECK(speaker[0] == 100 && speaker[159] == 100);
     CHECK(pm_pump_play_tone(&near_pump, &beep, 1, 1, false, 1) == PM_OK);
-    CHECK(pm_pump_period(&near_pump, 2, 2, microphone, speaker, NULL, NULL, 0, &result) == PM_OK && result.events == 1);
+    CHECK(pm_pump_period(&near_pump, 2, 2, microphone, speaker, NULL, NULL, 0, &result) == 1);
     CHECK(speaker[39] == 100 && speaker[40] == 0); /* the tone goes to a stream only */
     CHECK(pm_pump_events(&near_pump, e, 4) == 1 && e[0].kind == PM_EVENT_SOUND_DONE && e[0].value == PM_SOUND_PROMPT);
-    CHECK(pm_pump_period(&near_pump, 3, 3, microphone, speaker, NULL, NULL, 0, &result) == PM_OK && result.events == 1);
+    CHECK(pm_pump_period(&near_pump, 3, 3, microphone, speaker, NULL, NULL, 0, &result) == 1);
     CHECK(pm_pump_events(&near_pump, e, 4) == 1 && e[0].value == PM_SOUND_TONE);
     pm_pump_close(&near_pump);
 }

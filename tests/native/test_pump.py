@@ -72,7 +72,7 @@ class Party:
 
     def period(self, k: int, microphone: bytes = SILENCE) -> None:
         self.heard += self.pump.period(k * PERIOD_NS, WALL_NS + k * PERIOD_NS, microphone)
-        if self.pump.events_pending():
+        if self.pump.waiting:
             self.events += self.pump.events()
 
     def kinds(self) -> list[EventKind]:
