@@ -45,6 +45,7 @@ struct pm_alignment {
     bool known;
     unsigned candidate, candidate_steps;
     float evidence;        /* for the candidate: what it explained beyond chance, summed over its steps */
+    unsigned idle_steps;   /* since the far side has spoken at any lag, saturating */
     unsigned active_steps; /* of far speech since the start, saturating */
     enum pm_talk talk;
     bool moved;   /* the lag changed in this step */

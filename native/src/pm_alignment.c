@@ -17,6 +17,7 @@ static const float DOUBT_ABOVE = 0.80f; /* of the best coherence: another lag th
 static const float SPOKEN = 0.05f;      /* of the mean power: a band with less than this says little */
 static const float CLEARLY_BETTER = 1.25f;
 enum {
+    REST_STEPS = 45,    /* the averages have forgotten 99 parts of 100 */
     CONFIRM_STEPS = 20, /* a new lag must be the best for so long, of far speech */
     LEARN_STEPS = 12    /* the averages are filled */
 };
@@ -122,6 +123,20 @@ static void correlate(struct pm_alignment *a, const struct pm_bands *near) {
     }
 }
 
+/* When the far side has been silent for as long as the lags reach and the averages remember, there is nothing to compare. */
+static bool rests(struct pm_alignment *a) {
+    bool speaks = false;
+    for (unsigned lag = 0; lag < PM_LAGS; lag++) {
+        speaks = speaks || a->active[lag];
+    }
+    a->idle_steps = speaks ? 0 : a->idle_steps + (a->idle_steps <= REST_STEPS);
+    if (a->idle_steps == REST_STEPS) {
+        memset(a->cross, 0, sizeof a->cross);
+        memset(a->coherence, 0, sizeof a->coherence);
+    }
+    return a->idle_steps >= REST_STEPS;
+}
+
 static unsigned best_lag(const struct pm_alignment *a) {
     unsigned best = 0;
     for (unsigned lag = 1; lag < PM_LAGS; lag++) {
@@ -181,7 +196,11 @@ void pm_alignment_step(struct pm_alignment *a, const int16_t *far, const int16_t
     compared(a, a->near, &bands);
     a->moved = a->doubted = false;
     bool active = a->active[row_of(a, a->known ? a->lag : 4)];
-    correlate(a, &bands);
+    if (rests(a)) {
+        (void)average(a->near_power, &bands);
+    } else {
+        correlate(a, &bands);
+    }
     if (!active) {
         a->talk = PM_TALK_SILENCE;
         a->alone = 0.0f;
