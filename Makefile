@@ -112,7 +112,7 @@ kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the sto
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, linphone, PulseAudio; writes tests/interop/MATRIX.md
 	$(call install-missing,$(SCTP_PACKAGES))
 	$(call say,interoperability with real peers)
-	@$(BIN)/python -m pytest -q tests/interop
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout=900 tests/interop
 
 interop-sctp: apt-all $(VENV)/.dev ## calls over SCTP alone, in a guest whose kernel has it
 	$(call install-missing,$(SCTP_PACKAGES))

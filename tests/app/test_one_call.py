@@ -30,7 +30,7 @@ def steps(output: bytes) -> list[str]:
 def test_an_answered_call_prints_its_steps_and_keeps_what_was_heard(tmp_path: Path) -> None:
     async def scenario() -> tuple[int | None, list[str]]:
         async with phones("anna") as (anna,):
-            command = await portero_call(anna.uri, "--seconds", "0.2", "--record", str(tmp_path / "heard.wav"))
+            command = await portero_call(anna.uri, "--seconds", "1", "--record", str(tmp_path / "heard.wav"))
             await anna.heard(sip.IncomingCall)
             anna.answer()
             await anna.heard(sip.CallEnded)

@@ -6,8 +6,11 @@ when the whole folder ran; a cell without a test says so, and no row is left out
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,7 @@ CELL = "matrix"  # the name under which a test's report carries "peer/feature", 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "matrix(peer, *features): the cells of MATRIX.md that this test proves")
+    config.addinivalue_line("markers", "alone: no other test of this folder runs at that time, in whatever process")
     if not hasattr(config, "workerinput"):  # where the reports of all workers come together
         config.pluginmanager.register(Writer(), "matrix")
 
@@ -65,6 +69,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for feature in features:
                 assert feature in FEATURES, feature
                 item.user_properties.append((CELL, f"{peer}/{feature}"))
+
+
+@pytest.fixture(autouse=True)
+def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests of several processes run side by side, but for those that want the machine alone; who waits for it is not overtaken."""
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    run = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()
+    alone = request.node.get_closest_marker("alone") is not None
+    with (run / "door").open("w") as door, (run / "room").open("w") as inside:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(inside, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 class Writer:

@@ -74,6 +74,7 @@ def refused(door: Station) -> int:
     return len(rows) + sum(int(row["unrecorded"]) for row in rows)
 
 
+@pytest.mark.alone
 @pytest.mark.matrix("SIPp", "call in")
 def test_a_call_goes_on_unharmed_under_fifty_incoming_calls(tmp_path: Path) -> None:
     with baresip(tmp_path / "phone", host="127.0.0.3", speech=RESIDENT, auto_answer=True) as phone:

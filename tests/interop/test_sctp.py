@@ -29,6 +29,7 @@ socket = "{folder}/control.sock"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="Debian has user-mode-linux for amd64 alone")
+@pytest.mark.alone
 @pytest.mark.timeout(LIMIT_S + 30)
 @pytest.mark.matrix("Kamailio, SCTP", *ALL)
 def test_all_that_a_call_can_do_goes_over_sctp_where_the_kernel_has_it() -> None:
