@@ -19,6 +19,11 @@ USER, PASSWORD = "door", "m5kq0vtz8rwx"
 RULES = """\
 table ip translator {{
   chain out {{ type nat hook postrouting priority 100; oifname "wan" masquerade {how}; }}
+  chain own {{
+    # What nobody inside has asked for leaves no trace: else it would hold the very port that the answer to it should leave by.
+    type filter hook input priority 0; policy accept;
+    iifname "wan" drop
+  }}
   chain pass {{
     type filter hook forward priority 0; policy drop;
     iifname "lan" accept
