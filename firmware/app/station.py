@@ -351,6 +351,8 @@ class Station:
         try:
             self.sound.warm_up()
             self._protections.warm_up()
+            if self.settings.menu:
+                self._with_attendant()  # a second of a small board's time, which no caller shall wait for
         except MediaError as error:
             self.inbox.put(door.HealthChanged(part="sound", working=False, detail=str(error)))
 
@@ -383,12 +385,14 @@ class Station:
             self.messages.send(effect)
 
     def _attend(self, effect: MenuEffect) -> None:
-        """Loaded by the first call that hears a menu: a second of a small board's time, while its phone is being answered."""
+        self._with_attendant().obey(effect)
+
+    def _with_attendant(self) -> Attendant:
         if self._attendant is None:
             from firmware.app.voicexml.attendant import Attendant
 
             self._attendant = Attendant(self)
-        self._attendant.obey(effect)
+        return self._attendant
 
     def _account_health(self, account: str, *, working: bool, detail: str) -> None:
         """News only: an account that stays unreachable is one entry in the journal, not one a minute."""
