@@ -23,11 +23,10 @@ export PORTERO_UPDATE_CERT := $(or $(CERT),$(PORTERO_UPDATE_CERT))
 export PORTERO_UPDATE_KEY := $(or $(KEY),$(PORTERO_UPDATE_KEY))
 # A kernel with SCTP for machines whose own has none; Debian has it for amd64 alone.
 SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux)
-NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c)
+NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c native/srtp/*.c native/dtls/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
-NATIVE_SOURCES += $(wildcard)
 
 .PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
 
@@ -67,7 +66,7 @@ demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/d
 test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, torture messages, boot loader, interop
 	@$(MAKE) --no-print-directory check coverage sim torture boot interop
 
-check: lint types unit native-check ## the inner loop, under a minute
+check: lint types unit native-check ## the inner loop, a minute or two
 
 lint: $(VENV)/.dev
 	$(call say,ruff)
