@@ -21,8 +21,8 @@ ARCH    ?=
 export PORTERO_UPDATE_CA := $(or $(CA),$(PORTERO_UPDATE_CA))
 export PORTERO_UPDATE_CERT := $(or $(CERT),$(PORTERO_UPDATE_CERT))
 export PORTERO_UPDATE_KEY := $(or $(KEY),$(PORTERO_UPDATE_KEY))
-# A kernel with SCTP for machines whose own has none; Debian has it for amd64 alone.
-SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux)
+# A kernel with SCTP for machines whose own has none, and what loads its modules; Debian has it for amd64 alone.
+SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux kmod)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c native/srtp/*.c native/dtls/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
