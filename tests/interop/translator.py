@@ -1,6 +1,8 @@
 """A door behind an address translator: three namespaces of the network, joined by wires, and a STUN server of Debian's outside.
 
 door 192.168.1.5 -- 192.168.1.1 translator 203.0.113.10 -- 203.0.113.1, 203.0.113.2 outside
+
+Each namespace lives as long as a process in it. Those with names, which `ip netns` keeps, want mounts, and so a root that is a mount point.
 """
 
 from __future__ import annotations
@@ -56,36 +58,43 @@ def run(*command: str, text: str = "") -> None:
 def translated(folder: Path, *, is_symmetric: bool = False, relays: bool = False) -> Iterator[Translated]:
     """The three, and the STUN server. `is_symmetric`: another port for each other side, as the worst of translators do. `relays`: the
     server gives addresses to USER as well (TURN)."""
-    names = {part: f"portero-{part}-{os.getpid()}" for part in ("door", "box", "out")}
-    inside = {part: ("ip", "netns", "exec", name) for part, name in names.items()}
-    try:
-        for name in names.values():
-            run("ip", "netns", "add", name)
-            run("ip", "-n", name, "link", "set", "lo", "up")
-        _wire(names["door"], "eth", (f"{DOOR}/24",), names["box"], "lan", "192.168.1.1/24")
-        _wire(names["out"], "eth", (f"{SERVER}/24", f"{PHONE}/24"), names["box"], "wan", f"{OUTER}/24")
-        run("ip", "-n", names["door"], "route", "add", "default", "via", "192.168.1.1")
-        run(*inside["box"], "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
-        run(*inside["box"], "nft", "-f", "-", text=RULES.format(how="fully-random" if is_symmetric else ""))
+    with contextlib.ExitStack() as held:
         folder.mkdir(parents=True, exist_ok=True)
+        door, box, out = (held.enter_context(_namespace(folder / name)) for name in ("door", "box", "out"))
+        _wire(door, "eth", (f"{DOOR}/24",), box, "lan", "192.168.1.1/24")
+        _wire(out, "eth", (f"{SERVER}/24", f"{PHONE}/24"), box, "wan", f"{OUTER}/24")
+        run(*_in(door), "ip", "route", "add", "default", "via", "192.168.1.1")
+        run(*_in(box), "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+        run(*_in(box), "nft", "-f", "-", text=RULES.format(how="fully-random" if is_symmetric else ""))
         kind = ("--lt-cred-mech", "-r", "house", "-u", f"{USER}:{PASSWORD}", "-E", SERVER) if relays else ("-S",)
         server = ("turnserver", "-n", "-L", SERVER, "-p", "3478", "--no-tls", "--no-dtls", "--no-cli", "-l", "stdout", "--simple-log")
-        with process([*inside["out"], *server, *kind], log=folder / "stun"):
-            ask = [*inside["out"], "turnutils_stunclient", "-p", "3478", SERVER]
-            eventually(lambda: _says(ask, "UDP reflexive addr"), what="the STUN server answers")
-            yield Translated(inside["door"], inside["out"], inside["box"])
-    finally:
-        for name in names.values():
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+        held.enter_context(process([*_in(out), *server, *kind], log=folder / "stun"))
+        ask = [*_in(out), "turnutils_stunclient", "-p", "3478", SERVER]
+        eventually(lambda: _says(ask, "UDP reflexive addr"), what="the STUN server answers")
+        yield Translated(_in(door), _in(out), _in(box))
 
 
-def _wire(one: str, end: str, addresses: tuple[str, ...], other: str, far_end: str, far_address: str) -> None:
-    run("ip", "-n", one, "link", "add", end, "type", "veth", "peer", "name", far_end, "netns", other)
+@contextlib.contextmanager
+def _namespace(log: Path) -> Iterator[int]:
+    """One with its loopback up; the process that keeps it."""
+    with process(["unshare", "--net", "sleep", "infinity"], log=log) as keeper:
+        ours = os.readlink("/proc/self/ns/net")
+        eventually(lambda: os.readlink(f"/proc/{keeper.pid}/ns/net") != ours, what="a namespace of its own", account=log.read_text)
+        run(*_in(keeper.pid), "ip", "link", "set", "lo", "up")
+        yield keeper.pid
+
+
+def _in(keeper: int) -> tuple[str, ...]:
+    return ("nsenter", f"--net=/proc/{keeper}/ns/net")
+
+
+def _wire(one: int, end: str, addresses: tuple[str, ...], other: int, far_end: str, far_address: str) -> None:
+    run(*_in(one), "ip", "link", "add", end, "type", "veth", "peer", "name", far_end, "netns", str(other))
     for address in addresses:
-        run("ip", "-n", one, "addr", "add", address, "dev", end)
-    run("ip", "-n", other, "addr", "add", far_address, "dev", far_end)
-    run("ip", "-n", one, "link", "set", end, "up")
-    run("ip", "-n", other, "link", "set", far_end, "up")
+        run(*_in(one), "ip", "addr", "add", address, "dev", end)
+    run(*_in(other), "ip", "addr", "add", far_address, "dev", far_end)
+    run(*_in(one), "ip", "link", "set", end, "up")
+    run(*_in(other), "ip", "link", "set", far_end, "up")
 
 
 def _says(command: list[str], words: str) -> bool:
