@@ -97,7 +97,7 @@ class Session:
 
     def start(self, url: str) -> None:
         """Load the first document, and begin."""
-        self._work("wait", self._started(url))
+        self._work("wait", lambda: self._started(url))
 
     def receive(self, given: Input) -> None:
         """Something has happened."""
@@ -130,7 +130,7 @@ class Session:
     def _obey_one(self, effect: Effect) -> None:
         match effect:
             case Speak(number=number, utterances=utterances):
-                self._work("speak", self._spoken(number, utterances))
+                self._work("speak", lambda: self._spoken(number, utterances))
             case Hush():
                 self._give_up("speak")
                 self._platform.hush()
@@ -140,18 +140,18 @@ class Session:
             case ClearTimer():
                 self._give_up_timer()
             case Fetch():
-                self._work("wait", self._answered(self._fetched(effect)))
+                self._work("wait", lambda: self._answered(self._fetched(effect)))
             case Ask(classid=classid, params=params):
-                self._work("wait", self._answered(self._platform.ask(classid, dict(params))))
+                self._work("wait", lambda: self._answered(self._platform.ask(classid, dict(params))))
             case Record():
                 self._enough.clear()
                 self._records = True
-                recorded = self._platform.record(effect.name, effect.seconds_max, beep=effect.beep, enough=self._enough)
-                self._work("wait", self._answered(recorded))
+                record, heard = self._platform.record, self._enough
+                self._work("wait", lambda: self._answered(record(effect.name, effect.seconds_max, beep=effect.beep, enough=heard)))
             case EndRecord():
                 self._enough.set()
             case Connect(dest=dest, is_bridge=is_bridge):
-                self._work("wait", self._answered(self._connected(dest, is_bridge=is_bridge)))
+                self._work("wait", lambda: self._answered(self._connected(dest, is_bridge=is_bridge)))
             case Note(text=text):
                 log.info("menu %s: %s", self._name, text)
             case End():
@@ -205,17 +205,16 @@ class Session:
             self._give_up("speak")
             self.receive(HungUp())
 
-    def _work(self, kind: str, work: Awaitable[None]) -> None:
+    def _work(self, kind: str, begin: Callable[[], Awaitable[None]]) -> None:
+        """One of a kind at a time. What is given up before its task has had a turn never begins."""
         if self._ended:
-            if asyncio.iscoroutine(work):
-                work.close()
             return
         before = self._works.pop(kind, None)
         if before is not None and before is not asyncio.current_task():
             before.cancel()
 
         async def run() -> object:
-            return await self._run(work)
+            return await self._run(begin())
 
         task = self._works[kind] = self._loop.create_task(run())
         task.add_done_callback(lambda done: self._forget(kind, done))
