@@ -6,8 +6,9 @@
  *
  * Jitter, what differs from packet to packet, goes into a histogram that forgets within seconds and gives a quantile.
  *
- * Stalls, when nothing comes for long and then all at once, are one event however many packets waited. They are remembered by
- * height and time: a single one shortly, since it may never come again, and stalls that recur for long, since they will. */
+ * Stalls, when nothing comes for long and then all at once, or nobody fetches what came, are one event however many packets waited.
+ * They are remembered by height and time: a single one shortly, since it may never come again, and stalls that recur for long,
+ * since they will. */
 #ifndef PM_DELAY_H
 #define PM_DELAY_H
 
@@ -33,7 +34,8 @@ struct pm_delay_stall {
 struct pm_delay {
     uint32_t clock_rate_hz;
     bool begun;
-    bool stalled; /* packets of a stall are coming in */
+    bool stalled;       /* packets of a stall are coming in */
+    int64_t drained_ns; /* when the latest packet was taken from its socket */
     uint32_t last_timestamp;
     int64_t media_units;       /* unwrapped timestamp */
     int64_t origin_ns;         /* arrival of the first packet: keeps differences small */

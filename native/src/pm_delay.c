@@ -15,6 +15,8 @@
 /* Silence of three usual packets, ended by one this much later than jitter explains, is a stall. */
 #define STALL_SILENCE_NS (60 * MS)
 #define STALL_ABOVE_MS 10.0
+/* A packet that lies so long in its socket waits for a machine that did something else, not for the card's next period. */
+#define UNFETCHED_NS (40 * MS)
 /* Packets that waited in one queue follow each other faster than any sender speaks. */
 #define BACK_TO_BACK_NS (8 * MS)
 /* A stall without another within LONE is forgotten after it, and sooner when it was so long that it hardly is the radio's habit;
@@ -92,16 +94,17 @@ static void count(struct pm_delay *delay, int64_t relative_ns) {
 }
 
 /* Whether this packet waited in a stall; its first packet is remembered. */
-static bool is_stalled(struct pm_delay *delay, int64_t relative_ns, int64_t arrival_ns) {
+static bool is_stalled(struct pm_delay *delay, int64_t relative_ns, int64_t arrival_ns, int64_t drained_ns) {
     int64_t silence_ns = arrival_ns - delay->latest_arrival_ns;
+    bool together = drained_ns == delay->drained_ns;
     double relative_ms = (double)relative_ns / 1e6;
     bool late = relative_ms > delay->jitter_ms + STALL_ABOVE_MS;
-    if (late && silence_ns >= STALL_SILENCE_NS) {
+    if (late && (silence_ns >= STALL_SILENCE_NS || (!together && drained_ns - arrival_ns >= UNFETCHED_NS))) {
         memmove(delay->stalls + 1, delay->stalls, (PM_DELAY_STALLS - 1) * sizeof *delay->stalls);
         delay->stalls[0] = (struct pm_delay_stall){.at_ns = arrival_ns, .height_ms = (float)relative_ms};
         delay->stalled = true;
     } else {
-        delay->stalled = delay->stalled && silence_ns < BACK_TO_BACK_NS;
+        delay->stalled = delay->stalled && (silence_ns < BACK_TO_BACK_NS || together);
     }
     return delay->stalled && late;
 }
@@ -133,9 +136,10 @@ int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arr
     struct pm_delay_window now = {.base_ns = arrival_ns - delay->origin_ns - media_ns, .wait_ns = drained_ns - arrival_ns};
     struct pm_delay_window recent = roll_windows(delay, now, arrival_ns);
     int64_t relative_ns = now.base_ns - recent.base_ns + now.wait_ns;
-    if (!is_stalled(delay, relative_ns, arrival_ns)) {
+    if (!is_stalled(delay, relative_ns, arrival_ns, drained_ns)) {
         count(delay, relative_ns);
     }
+    delay->drained_ns = drained_ns;
     delay->latest_arrival_ns = arrival_ns > delay->latest_arrival_ns ? arrival_ns : delay->latest_arrival_ns;
     double stall = stall_ms(delay, arrival_ns);
     delay->wait_ms = (double)recent.wait_ns / 1e6;

@@ -241,6 +241,20 @@ static void time_in_the_socket_counts_as_delay(void) {
     CHECK(pm_delay_target_ms(&d) == 20.0 && pm_delay_wait_ms(&d) == 17.0);
 }
 
+/* The audio thread was held up for 80 ms once: what came meanwhile is fetched at one instant. */
+static void packets_that_nobody_fetched_are_one_event_that_is_soon_forgotten(void) {
+    static struct pm_delay d;
+    const unsigned held_up = 500;
+    pm_delay_init(&d, 8000);
+    for (unsigned i = 0; i < held_up + 250; i++) {
+        bool waits = i >= held_up && i < held_up + 4;
+        int64_t at_ns = 20 * MS * i;
+        (void)pm_delay_arrival(&d, i * 160, at_ns, waits ? 20 * MS * (held_up + 4) : at_ns);
+        CHECK(!waits || pm_delay_target_ms(&d) >= 80.0);
+    }
+    CHECK(pm_delay_target_ms(&d) == 4.0);
+}
+
 static void a_loss_asks_for_one_packet_of_look_ahead(void) {
     begin();
     unsigned n = play_first();
@@ -301,6 +315,7 @@ const struct test jitter_tests[] = {TEST(packets_play_in_order_across_both_wraps
                                     TEST(one_stall_is_forgotten_soon_and_repeated_ones_late),
                                     TEST(one_late_packet_is_remembered_for_seconds_and_not_for_minutes),
                                     TEST(time_in_the_socket_counts_as_delay),
+                                    TEST(packets_that_nobody_fetched_are_one_event_that_is_soon_forgotten),
                                     TEST(a_loss_asks_for_one_packet_of_look_ahead),
                                     TEST(a_hole_is_as_long_as_it_is),
                                     TEST(a_packet_out_of_range_is_the_callers_error),
