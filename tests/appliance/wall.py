@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,7 @@ CODE = "583216"
 PULSE_S = 3
 BOOT_S = 600.0  # a busy machine emulates slowly; the wait ends with the event
 STEP_S = 120.0
+ASK_S = 15
 CARD_RATE_HZ = 48_000
 SOUND = "alsa,id=sound,out.dev=door_speaker,in.dev=door_microphone"
 CONFIG = """\
@@ -81,6 +83,8 @@ class Wall:
             "StrictHostKeyChecking=no",
             "LogLevel=ERROR",
             f"ConnectTimeout={int(limit_s)}",
+            "ServerAliveInterval=10",  # a board that starts anew does not say goodbye, one that is busy takes its time
+            "ServerAliveCountMax=3",
         )
         options = [word for each in settings for word in ("-o", each)]
         words = ("ssh", "-i", str(self._key), *options, f"root@{DOOR}", command)
@@ -90,12 +94,13 @@ class Wall:
         return done.stdout
 
     def until(self, what: str, limit_s: float, command: str) -> float:
-        """Ask again and again on the door until `command` succeeds; how long it took, in seconds."""
+        """Until `command` succeeds on the door, which asks itself again and again: its firewall takes ten logins a minute. The seconds."""
         begun = time.monotonic()
+        asking = f"timeout {ASK_S} sh -c {shlex.quote(f'until {command}; do sleep 1; done')}"
         while True:
             said = ""
             try:
-                self.shell(command, limit_s=30)
+                self.shell(asking, limit_s=2 * ASK_S)
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 said = str(error)
             if not said:
