@@ -27,13 +27,15 @@ WantedBy=multi-user.target
 """
 
 
-def base(suite: str, libraries: tuple[tuple[str, ...], ...]) -> Path:
+def base(suite: str, libraries: tuple[tuple[str, ...], ...], architecture: str) -> Path:
     """A tar file with a minimal Debian and the libraries, of each group whichever the release has; made once."""
-    file = cache_folder("chroot") / f"{suite}-{hashlib.sha256(repr((PACKAGES, libraries)).encode()).hexdigest()[:12]}.tar"
+    name = f"{suite}-{architecture}-{hashlib.sha256(repr((PACKAGES, libraries)).encode()).hexdigest()[:12]}.tar"
+    file = cache_folder("chroot") / name
     if not file.exists():
         half = file.with_suffix(".half.tar")
         either = [f"--include=?or({','.join(f'?exact-name({name})' for name in names)})" for names in libraries]
-        run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={PACKAGES}", *either, suite, half, MIRROR)
+        how = ("--quiet", "--mode=root", "--variant=minbase", f"--architectures={architecture}", f"--include={PACKAGES}")
+        run("mmdebstrap", *how, *either, suite, half, MIRROR)
         half.rename(file)
     return file
 
@@ -45,9 +47,9 @@ def libraries(deb: Path) -> tuple[tuple[str, ...], ...]:
 
 
 def unpack(suite: str, deb: Path, folder: Path) -> Path:
-    """A fresh root that has what the package depends on."""
+    """A fresh root of the package's architecture that has what the package depends on."""
     folder.mkdir(parents=True)
-    run("tar", "-xf", base(suite, libraries(deb)), "-C", folder)
+    run("tar", "-xf", base(suite, libraries(deb), run("dpkg-deb", "-f", deb, "Architecture").strip()), "-C", folder)
     return folder
 
 
