@@ -151,7 +151,7 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 	@$(BIN)/python -m tests.bench.echo
 
 # In this order on one board: a day of the door, what goes wrong on a wall, other systems for it.
-EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py
+EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py tests/appliance/test_raspberry_pi.py
 UPDATED := tests/appliance/test_update.py
 BOOTED := tests/appliance/test_boot_script.py
 .PHONY: boot deb image bundle emulate emulate-door reproduce appliance sbom cve
