@@ -72,7 +72,7 @@ def test_the_package_installs_and_each_of_its_modules_loads(suite: str, deb: Pat
         shutil.copyfile(deb, root / "portero.deb")
         for name, text in (("trial.toml", CONFIG), ("trial.sh", INSTALL), ("imports.py", IMPORTS)):
             (root / name).write_text(text)
-        inside = ("unshare", "--net", "--mount", "--pid", "--fork", f"--root={root}", "--mount-proc", "/bin/sh", "-ex", "/trial.sh")
+        inside = ("unshare", "--net", "--mount", "--pid", "--kill-child", f"--root={root}", "--mount-proc", "/bin/sh", "-ex", "/trial.sh")
         done = subprocess.run(inside, capture_output=True, text=True, timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stdout + done.stderr
         assert set(MODULES) <= {line.removeprefix("imported ") for line in done.stdout.splitlines()}, done.stdout
