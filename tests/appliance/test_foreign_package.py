@@ -67,6 +67,8 @@ def deb(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_the_package_installs_and_each_of_its_modules_loads(suite: str, deb: Path, tmp_path: Path) -> None:
+    if suite == "trixie" and "armhf" in deb.name:
+        pytest.skip("apt of Debian 13 breaks off under the emulated armhf of QEMU 7.2")
     root = unpack(suite, deb, tmp_path / "root")
     try:
         shutil.copyfile(deb, root / "portero.deb")
