@@ -8,13 +8,11 @@ from firmware.sip.agent import AgentSettings
 from firmware.sip.body import sipfrag
 from firmware.sip.events import (
     AcceptTransfer,
-    AttendedTransfer,
     CallAnswered,
     CallEnded,
     CallKey,
     EndCause,
     HangUp,
-    Invite,
     RefuseTransfer,
     Transfer,
     TransferProgress,
@@ -24,6 +22,7 @@ from firmware.sip.message import Request
 from firmware.sip.settings import ReferPolicy
 from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.uri import Uri
+from firmware.sip.usage.session import REPORT_S_MAX
 from tests.sip.wire import ANSWER, BOB, CALL, MAIN, PEER, Wire, account, invite, media
 
 ANYONE = AgentSettings(refer=ReferPolicy.CALL)
@@ -38,10 +37,14 @@ def answered(settings: AgentSettings = ANYONE) -> Wire:
     return wire
 
 
+def first_ack(wire: Wire) -> Request:
+    """That of the call in which they asked."""
+    return next(message for message in wire.sent if isinstance(message, Request) and message.method == "ACK")
+
+
 def refer(wire: Wire, target: str = CAROL, *, cseq: int = 1, headers: str = "") -> Request:
     lines = f"Refer-To: <{target}>\r\nReferred-By: <sip:bob@{PEER}>\r\n{headers}"
-    first = next(message for message in wire.sent if isinstance(message, Request) and message.method == "ACK")
-    return wire.within("REFER", first, cseq=cseq, headers=lines, we_called=True)
+    return wire.within("REFER", first_ack(wire), cseq=cseq, headers=lines, we_called=True)
 
 
 def accept(wire: Wire, call: CallKey = NEXT) -> None:
@@ -128,6 +131,71 @@ def test_a_transferor_that_hangs_up_at_once_is_still_told() -> None:
     wire.reply(200, wire.request("INVITE"), tag="carol", body=ANSWER)
     assert notifies(wire)[-1][0] == 200
     assert [event.call for event in wire.told(CallAnswered)] == [CALL, NEXT]
+
+
+def done(*, first_report_is_answered: bool) -> Wire:
+    """The target has answered, and the program ends the old call in the same moment."""
+    wire = answered()
+    refer(wire)
+    accept(wire)
+    if first_report_is_answered:
+        confirm(wire)
+    wire.reply(200, wire.request("INVITE"), tag="carol", body=ANSWER)
+    wire.command(HangUp(call=CALL))
+    return wire
+
+
+def byes(wire: Wire) -> int:
+    return sum(isinstance(message, Request) and message.method == "BYE" for message in wire.sent)
+
+
+def test_a_bye_waits_for_the_report_of_success() -> None:
+    wire = done(first_report_is_answered=True)
+    assert notifies(wire)[-1][0] == 200
+    assert byes(wire) == 0
+    assert [end.call for end in wire.told(CallEnded)] == [CALL]
+    confirm(wire)
+    assert byes(wire) == 1
+    assert wire.request("BYE").cseq.number > wire.request("NOTIFY").cseq.number
+
+
+def test_success_is_reported_although_the_first_report_is_still_unanswered() -> None:
+    wire = done(first_report_is_answered=False)
+    confirm(wire)
+    assert (notifies(wire)[-1][0], byes(wire)) == (200, 0)
+    confirm(wire)
+    assert byes(wire) == 1
+    assert wire.agent.census()["transfers"] == 0
+
+
+def test_a_bye_does_not_wait_for_ever_for_whoever_does_not_answer() -> None:
+    wire = done(first_report_is_answered=True)
+    wire.advance(REPORT_S_MAX - 0.1)
+    assert byes(wire) == 0
+    wire.advance(0.2)
+    assert byes(wire) == 1
+    wire.reply(200, wire.request("BYE"))
+    wire.advance(TRANSACTION_LIFE_S)
+    assert (byes(wire), wire.agent.census()["transfers"]) == (1, 0)
+
+
+def test_whoever_hears_of_success_and_hangs_up_spares_us_the_bye() -> None:
+    wire = done(first_report_is_answered=True)
+    wire.within("BYE", first_ack(wire), cseq=2, we_called=True)
+    confirm(wire)
+    wire.advance(REPORT_S_MAX)
+    assert byes(wire) == 0
+    assert [end.call for end in wire.told(CallEnded)] == [CALL]
+
+
+def test_meanwhile_the_call_is_over_for_both() -> None:
+    wire = done(first_report_is_answered=True)
+    wire.within("INVITE", first_ack(wire), cseq=2, we_called=True)
+    wire.command(HangUp(call=CALL))
+    wire.command(Transfer(call=CALL, target=BOB))
+    assert wire.take()[-1] == "491 INVITE"
+    assert [(progress.status, progress.is_done) for progress in wire.told(TransferProgress)] == [(500, True)]
+    assert len(wire.told(CallEnded)) == 1
 
 
 def test_nothing_is_reported_after_our_own_bye() -> None:
@@ -252,209 +320,3 @@ def test_a_refer_by_somebody_with_whom_we_do_not_talk_is_refused() -> None:
     wire.incoming("REFER", headers=f"Refer-To: <{CAROL}>\r\n")
     assert wire.response().status == 403
     assert not wire.told(TransferRequested)
-
-
-# --- we ask
-
-
-def report(wire: Wire, status: int, state: str, *, cseq: int, event: str = "refer") -> None:
-    body = sipfrag.encode(status)
-    headers = f"Event: {event}\r\nSubscription-State: {state}\r\nContent-Type: message/sipfrag;version=2.0\r\n"
-    first = next(message for message in wire.sent if isinstance(message, Request) and message.method == "ACK")
-    wire.within("NOTIFY", first, cseq=cseq, body=body, headers=headers, we_called=True)
-
-
-def steps(wire: Wire) -> list[tuple[int, bool]]:
-    return [(step.status, step.is_done) for step in wire.told(TransferProgress)]
-
-
-def test_a_blind_transfer_names_the_target_and_us() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    sent = wire.request("REFER")
-    assert (sent.get("Refer-To"), sent.get("Referred-By")) == (f"<{CAROL}>", "<sip:door@192.0.2.1>")
-    assert sent.contacts
-    assert sent.get("Refer-Sub") is None
-
-
-def test_its_progress_is_told_until_it_is_final() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    report(wire, 100, "active;expires=60", cseq=1)
-    report(wire, 180, "active;expires=60", cseq=2)
-    report(wire, 200, "terminated;reason=noresource", cseq=3)
-    assert steps(wire) == [(202, False), (100, False), (180, False), (200, True)]
-    report(wire, 200, "terminated;reason=noresource", cseq=4)
-    assert wire.response().status == 481  # nobody waits for it any more
-    wire.command(HangUp(call=CALL))
-    wire.reply(200)
-    wire.settle()
-    assert not any(wire.agent.census().values())
-
-
-def test_a_report_may_come_before_the_202() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    report(wire, 100, "active", cseq=1)
-    wire.reply(202, wire.request("REFER"))
-    assert steps(wire) == [(100, False), (202, False)]
-
-
-@pytest.mark.parametrize("status", [403, 603, 405])
-def test_a_refused_transfer_is_told_and_the_call_goes_on(status: int) -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(status, wire.request("REFER"))
-    assert steps(wire) == [(status, True)]
-    assert not wire.told(CallEnded)
-
-
-def test_reports_that_stop_without_an_outcome() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    report(wire, 100, "terminated;reason=giveup", cseq=1)
-    assert steps(wire) == [(202, False), (480, True)]
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    wire.advance(181)
-    assert steps(wire) == [(202, False), (408, True)]
-
-
-def test_a_call_that_we_end_first_ends_the_waiting() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    wire.command(HangUp(call=CALL))
-    assert steps(wire) == [(202, False), (487, True)]
-    assert type(wire.events[-1]) is CallEnded
-
-
-def test_the_last_report_may_come_after_the_bye_of_whoever_did_as_we_asked() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
-    assert wire.told(CallEnded)
-    assert steps(wire) == [(202, False)]
-    report(wire, 200, "terminated;reason=noresource", cseq=2)
-    assert wire.response().status == 200
-    assert steps(wire)[-1] == (200, True)
-    wire.settle()
-    assert wire.agent.is_idle
-
-
-def left(wire: Wire) -> None:
-    """The peer hangs up."""
-    wire.within("BYE", wire.request("ACK"), cseq=1, we_called=True)
-
-
-def test_the_last_report_is_awaited_as_long_as_its_sender_repeats_it() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    left(wire)
-    wire.advance(TRANSACTION_LIFE_S - 0.5)  # RFC 3261 §17.1.2.2: timer F of the NOTIFY
-    report(wire, 200, "terminated;reason=noresource", cseq=2)
-    assert steps(wire) == [(202, False), (200, True)]
-    wire.settle()
-    assert wire.agent.is_idle
-
-
-def test_reports_are_awaited_until_the_subscription_ends() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    report(wire, 100, "active;expires=60", cseq=1)
-    wire.within("BYE", wire.request("ACK"), cseq=2, we_called=True)
-    wire.advance(50)  # the target rings
-    report(wire, 180, "active;expires=60", cseq=3)
-    wire.advance(9)
-    report(wire, 200, "terminated;reason=noresource", cseq=4)
-    assert steps(wire) == [(202, False), (100, False), (180, False), (200, True)]
-    wire.settle()
-    assert wire.agent.is_idle
-
-
-@pytest.mark.parametrize(("state", "patience_s"), [("active", 32), ("active;expires=10", 32), ("active;expires=86400", 180)])
-def test_without_a_last_report_after_the_bye_the_transfer_is_given_up(state: str, patience_s: float) -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    report(wire, 100, state, cseq=1)
-    wire.within("BYE", wire.request("ACK"), cseq=2, we_called=True)
-    wire.advance(patience_s - 0.1)
-    assert steps(wire) == [(202, False), (100, False)]
-    wire.advance(0.2)
-    assert steps(wire)[-1] == (487, True)
-    wire.settle()
-    assert wire.agent.is_idle
-
-
-def test_the_answer_to_refer_may_come_after_the_bye() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    left(wire)
-    assert steps(wire) == []
-    wire.reply(202, wire.request("REFER"))
-    report(wire, 200, "terminated;reason=noresource", cseq=2)
-    assert steps(wire) == [(202, False), (200, True)]
-    wire.settle()
-    assert wire.agent.is_idle
-
-
-@pytest.mark.parametrize("answer", [487, None])
-def test_a_refer_that_the_bye_overtook_ends_with_its_own_outcome(answer: int | None) -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    left(wire)
-    if answer is not None:
-        wire.reply(answer, wire.request("REFER"))  # RFC 3261 §15.1.2
-    wire.settle()
-    assert steps(wire) == [(answer or 408, True)]
-    assert wire.agent.is_idle
-
-
-def test_a_transfer_without_reports_is_done_with_its_202() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL), follow=False))
-    assert wire.request("REFER").get("Refer-Sub") == "false"
-    wire.reply(202, wire.request("REFER"), Refer_Sub="false")
-    assert steps(wire) == [(202, True)]
-
-
-def test_a_body_that_nobody_can_read_is_no_end() -> None:
-    wire = answered()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    wire.reply(202, wire.request("REFER"))
-    headers = "Event: refer\r\nSubscription-State: active\r\nContent-Type: message/sipfrag\r\n"
-    wire.within("NOTIFY", wire.request("ACK"), cseq=1, body=b"\x00", headers=headers, we_called=True)
-    assert wire.response().status == 200
-    assert steps(wire) == [(202, False), (100, False)]
-
-
-def test_an_attended_transfer_names_the_other_dialog_from_the_targets_side() -> None:
-    wire = answered()
-    wire.command(Invite(call=NEXT, target=BOB, account=None, media=media(4100, 2)))
-    wire.reply(200, wire.request("INVITE"), tag="carol", body=ANSWER, Contact=f"<{CAROL}>")
-    other = wire.request("ACK")
-    wire.command(AttendedTransfer(call=CALL, other=NEXT))
-    target = Uri.parse((wire.request("REFER").get("Refer-To") or "").strip("<>"))
-    assert (target.user, target.host) == ("carol", "192.0.2.33")
-    assert target.header("replaces") == f"{other.call_id};to-tag=carol;from-tag={other.from_.tag}"
-
-
-@pytest.mark.parametrize("other", [CALL, CallKey("nobody")])
-def test_an_attended_transfer_to_nobody_is_not_sent(other: CallKey) -> None:
-    wire = answered()
-    wire.command(AttendedTransfer(call=CALL, other=other))
-    assert steps(wire) == [(500, True)]
-    assert wire.take() == ["INVITE", "ACK"]
-
-
-def test_a_transfer_of_a_call_that_is_not_answered_is_told_at_once() -> None:
-    wire = Wire()
-    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
-    assert steps(wire) == [(500, True)]

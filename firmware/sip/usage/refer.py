@@ -114,7 +114,7 @@ class ReferHolder(Protocol):
         """Headers of a target refresh request, and of its response."""
         ...
 
-    def referral_ended(self) -> None:
+    def referral_ended(self, now_s: float) -> None:
         """Nothing is reported any more."""
         ...
 
@@ -196,6 +196,11 @@ class Transfers:
         """Whether a report on a transfer that we asked for is still to come."""
         return any(not asked.is_done for asked in self._asked)
 
+    @property
+    def is_reporting(self) -> bool:
+        """Whether the outcome of a transfer that they asked for is known here, and not yet there."""
+        return any(transfer.session is self._session and transfer.is_concluding for transfer in self._session.endpoint.transfers.values())
+
     def close(self, now_s: float, *, by_peer: bool) -> None:
         """The call has ended: nothing is told about it any more, but the last report of whoever hung up after a transfer."""
         for asked in self._asked:
@@ -235,6 +240,7 @@ class Referral:
         # RFC 3515 §2.4.6: the reports of a second REFER in a dialog bear the number of its CSeq.
         self._event = Event(PACKAGE, () if is_first else (("id", str(request.cseq.number)),))
         self._is_decided = False
+        self.is_concluding = False  # the outcome is known, and its report not yet answered
         self._sending: DialogRequest | None = None
         self._next: tuple[int, str] | None = None  # what to report when the report on its way is done; newer replaces older
         self.key = TransferKey(self._endpoint.next_serial())
@@ -253,7 +259,7 @@ class Referral:
         if self._wants_reports:
             self._report(200, "OK", now_s)
         else:
-            self._end()
+            self._end(now_s)
 
     def _accepted_headers(self) -> Headers:
         # RFC 4488 §4: without reports the response says so.
@@ -269,7 +275,7 @@ class Referral:
         if self._wants_reports:
             self._report(100, "Trying", now_s)
         else:
-            self._end()
+            self._end(now_s)
         account = None if self.session.knowledge is None else self.session.knowledge.account.name
         return Invite(
             call=command.call,
@@ -286,7 +292,7 @@ class Referral:
         """The program does not want to, or did not say."""
         if not self._is_decided:
             self._decide(status, (), now_s)
-            self._end()
+            self._end(now_s)
 
     def session_ended(self, now_s: float) -> None:
         """The call in which the wish came is over. A transfer that is under way goes on: that is how blind ones end (RFC 5589 §6)."""
@@ -316,8 +322,9 @@ class Referral:
         if self._endpoint.transfers.get(self.key) is not self:
             return
         if self.session.has_said_bye:
-            self._end()  # nothing new follows our own BYE in its dialog (RFC 3261 §12.2.2: its number would make a repeated BYE stale)
+            self._end(now_s)  # nothing new follows our own BYE in its dialog (RFC 3261 §12.2.2: its number would make a repeated BYE stale)
             return
+        self.is_concluding = status >= 200
         if self._sending is not None:
             self._next = (status, text)
             return
@@ -343,7 +350,7 @@ class Referral:
         waiting, self._next = self._next, None
         if is_last or answer >= 300:
             # RFC 6665 §4.2.2: a NOTIFY that fails ends the subscription.
-            self._end()
+            self._end(now_s)
         elif waiting is not None:
             self._report(*waiting, now_s)
 
@@ -354,6 +361,6 @@ class Referral:
         to_tag = self.session.dialog.local.tag if request.to_tag is None else None
         self._transaction.respond(make_response(request, status, to_tag=to_tag, headers=headers), now_s)
 
-    def _end(self) -> None:
+    def _end(self, now_s: float) -> None:
         self._endpoint.transfers.pop(self.key, None)
-        self.session.referral_ended()
+        self.session.referral_ended(now_s)

@@ -99,7 +99,7 @@ class StandingRefer:
         """Headers of a NOTIFY and of the response."""
         return session_headers(self.endpoint, hop, self.knowledge)
 
-    def referral_ended(self) -> None:
+    def referral_ended(self, now_s: float) -> None:
         """Nothing is reported any more."""
         if self.endpoint.dialogs.get(self.dialog.id) is self:
             del self.endpoint.dialogs[self.dialog.id]

@@ -65,7 +65,7 @@ class Asked:
             # RFC 3515 §2.4.4: who is asked sets how long the subscription lives; RFC 6665 §4.1.3: each report may say it anew.
             self._until_s = now_s + min(state.expires_s, FOLLOW_S_MAX)
         status, text, is_done = report_of(body, state)
-        self._tell(status, text, is_done=is_done)
+        self._tell(status, text, now_s, is_done=is_done)
 
     def session_ended(self, now_s: float, *, by_peer: bool) -> None:
         """The call has ended."""
@@ -82,7 +82,7 @@ class Asked:
             if not self._request.is_done:
                 return
         self._request.conclude()
-        self._tell(487, "the call ended first", is_done=True)
+        self._tell(487, "the call ended first", now_s, is_done=True)
 
     def _await_last(self, now_s: float) -> None:
         # A report of before the BYE, or the first one (RFC 6665 §4.1.2.4: timer N), is repeated for 64*T1; further ones may come until the
@@ -93,7 +93,7 @@ class Asked:
         """No final report ever came."""
         assert name == "silent", name
         status, text = (487, "the call ended first") if self._is_last else (408, "no report on the transfer")
-        self._tell(status, text, is_done=True)
+        self._tell(status, text, now_s, is_done=True)
 
     def _headers(self, hop: Hop) -> Headers:
         self._number = self._session.dialog.local_cseq + 1
@@ -110,7 +110,7 @@ class Asked:
             return
         response = self._request.response
         if status >= 300 or response is None:
-            self._tell(status, text, is_done=True)
+            self._tell(status, text, now_s, is_done=True)
             self._session.lose(status, text, now_s)
             return
         # RFC 4488 §4: reports stay away only when the response says Refer-Sub: false as well.
@@ -121,13 +121,13 @@ class Asked:
                 self._await_last(now_s)
             else:
                 self._session.endpoint.timers.set(self, "silent", now_s + FOLLOW_S_MAX)
-        self._tell(status, text, is_done=is_silent)
+        self._tell(status, text, now_s, is_done=is_silent)
 
-    def _tell(self, status: int, text: str, *, is_done: bool) -> None:
+    def _tell(self, status: int, text: str, now_s: float, *, is_done: bool) -> None:
         session = self._session
         if is_done:
             self.is_done = True
             session.endpoint.timers.clear(self, "silent")
         session.endpoint.emit(TransferProgress(call=session.key, status=status, text=text, is_done=is_done))
         if is_done and self._is_last:
-            session.referral_ended()
+            session.referral_ended(now_s)

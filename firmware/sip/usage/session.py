@@ -35,9 +35,21 @@ from firmware.sip.usage.refer import Transfers
 from firmware.sip.usage.refresh import Refresh, choose, stated, too_small
 from firmware.sip.usage.reinvite import Reinvitation, answer_reinvite
 from firmware.sip.usage.server_request import entered
-from firmware.sip.usage.session_state import OVER, STABLE, Answering, Colliding, Leaving, Offering, Over, Stable, State
+from firmware.sip.usage.session_state import (
+    OVER,
+    STABLE,
+    Answering,
+    Colliding,
+    Leaving,
+    Offering,
+    Over,
+    Reporting,
+    Stable,
+    State,
+)
 from firmware.sip.usage.update import Updating, answer_update
 
+REPORT_S_MAX = 4.0  # how long BYE waits for the answer to a last report: it was sent four times by then (T1 to T2, RFC 3261 §17.1.2.2)
 WISHES_MAX = 4  # hold, resume, hold … pressed faster than the network answers; more would only be out of date
 
 
@@ -66,7 +78,7 @@ class Session:
     @property
     def is_over(self) -> bool:
         """Whether the call has ended, as far as the program is concerned."""
-        return isinstance(self._state, (Over, Leaving))
+        return isinstance(self._state, (Over, Leaving, Reporting))
 
     def next_dialog(self) -> Dialog:
         """The dialog with a fresh sequence number, for the request about to be composed."""
@@ -133,10 +145,15 @@ class Session:
         else:
             self.endpoint.emit(RequestDone(call=self.key, method="UPDATE", status=500))
 
-    def referral_ended(self) -> None:
+    def referral_ended(self, now_s: float) -> None:
         """A transfer is reported on no more; the dialog goes when both are over."""
-        if isinstance(self._state, Over):
-            self._over()
+        match self._state:
+            case Over():
+                self._over()
+            case Reporting(reason=reason) if not self.transfers.is_reporting:
+                self._bye(reason, now_s)
+            case _:
+                pass
 
     def adopt(self, updating: Updating) -> None:
         """An UPDATE that was begun before the answer goes on here."""
@@ -150,16 +167,16 @@ class Session:
     def end(self, cause: EndCause, status: int, text: str, now_s: float, reason: Reason | None = None) -> None:
         """End the call from our side and tell the program why."""
         match self._state:
-            case Over() | Leaving():
+            case Over() | Leaving() | Reporting():
                 return
             case Answering(acceptance=acceptance, first=True):
                 # §15: the callee must not send BYE until it has the ACK, or the 2xx has timed out.
                 self._state = Leaving(acceptance, reason)
             case Answering(acceptance=acceptance):
                 acceptance.stop()
-                self._bye(reason, now_s)
+                self._leave(reason, now_s)
             case Stable() | Offering() | Colliding():
-                self._bye(reason, now_s)
+                self._leave(reason, now_s)
         self._tell_ended(cause, status, text, now_s)
 
     # --- what the other side sends
@@ -220,6 +237,8 @@ class Session:
         match self._state:
             case Over():
                 return
+            case Reporting():
+                pass
             case Leaving(acceptance=acceptance):
                 acceptance.stop()
             case Answering(acceptance=acceptance):
@@ -243,7 +262,7 @@ class Session:
             transaction.respond(small, now_s)
             return
         match self._state:
-            case Offering() | Leaving() | Over():
+            case Offering() | Leaving() | Reporting() | Over():
                 # §14.2: while our own INVITE is in progress in this dialog, theirs is answered 491.
                 transaction.respond(make_response(request, 491), now_s)
                 return
@@ -363,10 +382,16 @@ class Session:
             self._become_stable(now_s)
 
     def handle_timer(self, name: str, now_s: float) -> None:
-        """The random wait after a collision is over."""
-        assert name == "collision", name
-        if isinstance(self._state, Colliding):
-            self._offer(self._state.task, now_s)
+        """The random wait after a collision is over, or that for the answer to a last report."""
+        match self._state:
+            case Colliding(task=task):
+                assert name == "collision", name
+                self._offer(task, now_s)
+            case Reporting(reason=reason):
+                assert name == "report", name
+                self._bye(reason, now_s)
+            case _:
+                pass
 
     def _become_stable(self, now_s: float) -> None:
         if isinstance(self._state, (Answering, Stable)):
@@ -383,6 +408,15 @@ class Session:
         # §12.2.1.2: 481 or 408 to a request inside the dialog: the other side has lost it, so we end it.
         self.end(EndCause.TIMEOUT if status == 408 else EndCause.REMOTE, status, text, now_s)
         return True
+
+    def _leave(self, reason: Reason | None, now_s: float) -> None:
+        """BYE, at once or after the last report of a transfer."""
+        if not self.transfers.is_reporting:
+            self._bye(reason, now_s)
+            return
+        self._conclude()
+        self._state = Reporting(reason)
+        self.endpoint.timers.set(self, "report", now_s + REPORT_S_MAX)
 
     def _bye(self, reason: Reason | None, now_s: float) -> None:
         self.has_said_bye = True
@@ -402,6 +436,7 @@ class Session:
         self._state = OVER
         self.refresher.stop()
         self.endpoint.timers.clear(self, "collision")
+        self.endpoint.timers.clear(self, "report")
 
     def _over(self) -> None:
         self._conclude()

@@ -4,6 +4,7 @@ Answering(our 200 waits for its ACK) --ACK--> Stable <--> Offering(our re-INVITE
                                                 ^ |            | 491
                                                 | +--> Answering   Colliding(random wait) --> Offering
 any --BYE either way--> Over                            Leaving(hung up before the ACK) --ACK--> Over
+any --hung up--> Reporting(a transfer's outcome is on its way) --its answer--> Over
 """
 
 from __future__ import annotations
@@ -47,9 +48,16 @@ class Leaving(NamedTuple):
     reason: Reason | None
 
 
+class Reporting(NamedTuple):
+    """Hung up while the outcome of a transfer that they asked for is on its way: BYE may not overtake it, or it would be out of order
+    (RFC 3261 §12.2.2) and its reader never know (RFC 5589 §6.1: it is the success that ends the old call)."""
+
+    reason: Reason | None
+
+
 class Over(NamedTuple):
     """BYE was sent or received."""
 
 
-State = Stable | Offering | Answering | Colliding | Leaving | Over
+State = Stable | Offering | Answering | Colliding | Leaving | Reporting | Over
 STABLE, OVER = Stable(), Over()
