@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from firmware.errors import RemoteProtocolError
-from firmware.listening import stop_listening
+from firmware.listening import Listener, Survive
 from firmware.outlets.rtsp.conversation import Answer, Conversation, Deed, Playing
 from firmware.outlets.rtsp.message import Frame, Request, framed, response, take
 
@@ -20,12 +20,6 @@ READ_BYTES: Final = 8192
 TALK_S_MAX: Final = 15.0  # from the connection to PLAY
 WAITING_BYTES_MAX: Final = 256 * 1024  # three seconds of pictures: who is further behind has lost the way, and connects anew
 FRAMES_MAX: Final = 16  # reports of the viewer that wait to be read
-
-
-class Survive(Protocol):
-    """Awaits a step of ours, and notes it when it fails by a fault of ours."""
-
-    def __call__(self, what: str, step: Awaitable[None], /) -> Awaitable[bool]: ...
 
 
 class Viewing(Protocol):
@@ -85,40 +79,27 @@ class RtspServer:
         self._view = view
         self._admit = admit
         self._survive = survive
-        self._server: asyncio.Server | None = None
-        self._clients: dict[asyncio.Task[bool], asyncio.StreamWriter] = {}
+        self._listener = Listener(CONNECTIONS_MAX)
 
     @property
     def port(self) -> int:
-        assert self._server is not None, "the server was not started"
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
 
     async def start(self, host: str, port: int) -> None:
         """Begin to listen at `host` ('': every address). Raises OSError when the port is taken."""
-        self._server = await asyncio.start_server(self._accept, host or None, port, limit=READ_BYTES, backlog=CONNECTIONS_MAX)
+        await self._listener.start(self._accept, host, port, read_bytes=READ_BYTES)
 
     async def close(self) -> None:
-        """Stop listening, and drop every viewer."""
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        await stop_listening((server,))
-        clients = tuple(self._clients)
-        for task in clients:
-            task.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
-        await asyncio.sleep(0)
+        """Stop listening, and drop every client."""
+        await self._listener.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
-        if not peer or len(self._clients) >= CONNECTIONS_MAX or not self._admit(str(peer[0])):
+        if not peer or self._listener.is_full or not self._admit(str(peer[0])):
             writer.transport.abort()
             return
         viewer = _Viewer(self._talk(), self._view, writer, str(peer[0]))
-        task = asyncio.ensure_future(self._survive("rtsp", viewer.run(reader)))
-        self._clients[task] = writer
-        task.add_done_callback(lambda ended: self._clients.pop(ended).transport.abort())
+        self._listener.keep(self._survive("rtsp", viewer.run(reader)), writer)
 
 
 class _Viewer:

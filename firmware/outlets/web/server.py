@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from firmware.listening import stop_listening
+from firmware.listening import Listener, Survive
 from firmware.outlets.web.exchange import BadRequestError, Exchange
 from firmware.outlets.web.message import EventStream, Request, Response, problem
 
@@ -53,12 +53,6 @@ class Wire(Protocol):
     def end(self) -> bytes: ...
 
 
-class Survive(Protocol):
-    """Awaits a step of ours, and notes it when it fails by a fault of ours."""
-
-    def __call__(self, what: str, step: Awaitable[None], /) -> Awaitable[bool]: ...
-
-
 class WebServer:
     """Listens, and carries requests to `answer`. Belongs to the event loop."""
 
@@ -69,48 +63,32 @@ class WebServer:
         self.streams = 0
         self._wires = wires
         self._survive = survive
-        self._server: asyncio.Server | None = None
-        self._clients: dict[asyncio.Task[bool], asyncio.StreamWriter] = {}
+        self._listener = Listener(CONNECTIONS_MAX)
         self._sources: Counter[str] = Counter()
 
     @property
     def port(self) -> int:
-        assert self._server is not None, "the server was not started"
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
 
     async def start(self, host: str, port: int) -> None:
         """Begin to listen at `host` ('': every address). Raises OSError when the port is taken."""
-        self._server = await asyncio.start_server(self._accept, host or None, port, limit=WAITING_BYTES_MAX, backlog=CONNECTIONS_MAX)
+        await self._listener.start(self._accept, host, port, read_bytes=WAITING_BYTES_MAX)
 
     async def close(self) -> None:
         """Stop listening, and drop every client."""
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        await stop_listening((server,))
-        clients = dict(self._clients)
-        for task in clients:
-            task.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
-        for writer in clients.values():
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        await self._listener.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
         source = str(peer[0]) if peer else ""
-        if not peer or len(self._clients) >= CONNECTIONS_MAX or self._sources[source] >= PER_SOURCE_MAX:
+        if not peer or self._listener.is_full or self._sources[source] >= PER_SOURCE_MAX:
             writer.transport.abort()
             return
         self._sources[source] += 1
         conversation = _Conversation(self, reader, writer, self._wires(), source)
-        task = asyncio.ensure_future(self._survive("web", conversation.run()))
-        self._clients[task] = writer
-        task.add_done_callback(lambda ended: self._ended(ended, source))
+        self._listener.keep(self._survive("web", conversation.run()), writer, lambda: self._gone(source))
 
-    def _ended(self, task: asyncio.Task[bool], source: str) -> None:
-        self._clients.pop(task).transport.abort()
+    def _gone(self, source: str) -> None:
         self._sources[source] -= 1
         if not self._sources[source]:
             del self._sources[source]
