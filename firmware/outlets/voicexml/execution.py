@@ -100,11 +100,14 @@ class Executor:
             raise Thrown(SEMANTIC, f"more than {UTTERANCES_MAX} pieces or {WORDS_MAX} characters wait to be spoken")
 
     def resolved(self, url: str) -> str:
-        """An address as seen from the document (RFC 3986 §5). Raises Thrown for what is none."""
+        """An address as seen from the document (RFC 3986 §5). Raises Thrown for what is none, and for a file where a server sent it."""
         try:
-            return urljoin(self.url, url)
+            found = urljoin(self.url, url)
         except ValueError as error:
             raise Thrown(BAD_FETCH, f"{url[:80]!r} is no address: {error}") from None
+        if found.lower().startswith("file:") and not self.url.lower().startswith("file:"):
+            raise Thrown(BAD_FETCH, f"{url[:80]!r}: the document of a server reads no file")
+        return found
 
     def take_queue(self) -> Utterances:
         """What waits to be played; it waits no more."""

@@ -257,6 +257,14 @@ def test_a_condition_decides_about_a_catch_as_well() -> None:
         ("<link next='#a'/><form><block/></form>", "error.unsupported.link: line 2: <link> is not known here"),
         ("<form><script/><block/></form>", "error.unsupported.script: line 2: <script> is not known here"),
         ("<form><block><prompt><enumerate/></prompt></block></form>", "error.unsupported.enumerate: line 2: <enumerate> is not known here"),
+        (
+            "<form><block><audio src='file:///etc/portero/door.wav'/></block></form>",
+            "error.badfetch: 'file:///etc/portero/door.wav': the document of a server reads no file",
+        ),
+        (
+            "<form><block><goto next='FILE:menu.vxml'/></block></form>",
+            "error.badfetch: 'FILE:menu.vxml': the document of a server reads no file",
+        ),
         ("<form><block><audio src='http://[x'/></block></form>", "error.badfetch: 'http://[x' is no address: Invalid IPv6 URL"),
     ],
 )
