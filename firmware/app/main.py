@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from firmware.app import logs
 from firmware.app.line import SipLine
 from firmware.app.notify import Notifier, watchdog_interval_s
+from firmware.app.orphans import end_orphans
 from firmware.app.signals import Signals, hold_reload
 from firmware.config.load import load
 from firmware.config.schema import Settings
@@ -208,6 +209,7 @@ def run(options: RunOptions) -> int:
     """Run the daemon until it is told to stop; the exit code. Returns EXIT_CONFIG when the configuration has mistakes."""
     hold_reload()
     logs.set_up(os.environ, level=options.log_level)
+    end_orphans()
     try:
         settings = load(options.config)
     except PorteroError as error:

@@ -1,0 +1,71 @@
+"""Programs that a life of the daemon leaves behind when it begins anew.
+
+A reload replaces the program inside of its process (`execv`). The threads that wait for other programs, a camera's or a voice's, are gone
+at once, while those programs stay children of the process: nobody would hear of their end, which leaves zombies, and one that does not
+heed its end would keep the camera from the life that follows. So each life begins by ending them; nothing of its own runs by then.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+log: Final = logging.getLogger("portero")
+
+CHILDREN: Final = Path("/proc/thread-self/children")  # proc(5); of a process with this one thread they are all
+END_S: Final = 1.0  # how long a program may take to end before it is killed, as in its own life
+LOOK_S: Final = 0.01
+
+
+def end_orphans() -> int:
+    """End and reap every child of this process; how many there were. To be called before this life has threads or children of its own.
+
+    Waits twice END_S at most: one that not even SIGKILL ends hangs in a driver, and is left to the kernel.
+    """
+    ended = 0
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        ended += _reaped()
+        if not _has_children():
+            break
+        for pid in _living():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        until_s = time.monotonic() + END_S
+        while _has_children() and time.monotonic() < until_s:
+            time.sleep(LOOK_S)
+            ended += _reaped()
+    if ended:
+        log.info("programs that the life before left behind, and that are ended: %d", ended)
+    return ended
+
+
+def _reaped() -> int:
+    """How many have ended by now."""
+    count = 0
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            count += 1
+    return count
+
+
+def _has_children() -> bool:
+    """Asked of the kernel without taking anything away (waitid(2))."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _living() -> tuple[int, ...]:
+    """The children by number; none where this kernel does not tell (CONFIG_PROC_CHILDREN)."""
+    try:
+        return tuple(int(pid) for pid in CHILDREN.read_text().split())
+    except OSError as error:
+        log.warning("programs of the life before go on by themselves: %s", error)
+        return ()
