@@ -8,13 +8,15 @@ From, To, Call-ID, CSeq, Max-Forwards, Contact, Route, Record-Route) raise Remot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, Self, TypeVar, overload
 
 from firmware.errors import LocalProtocolError, RemoteProtocolError
 from firmware.sip import grammar
 from firmware.sip.header_lines import Headers
-from firmware.sip.headers import DELTA_SECONDS_MAX, LIST_HEADERS, CSeq, NameAddr, Via, canonical
+from firmware.sip.headers import COMPACT, DELTA_SECONDS_MAX, LIST_HEADERS, CSeq, NameAddr, Via, canonical
+
+DATAGRAM_BYTES_MAX = 1300  # RFC 3261 §18.1.1: "if the request is within 200 bytes of the path MTU, or larger than 1300 bytes"
 
 _T_co = TypeVar("_T_co", covariant=True)
 _Value = TypeVar("_Value", Via, NameAddr)
@@ -275,10 +277,17 @@ class HeaderFields:
     # --- bytes
 
     def to_bytes(self) -> bytes:
-        """The message as it goes on the wire, Content-Length computed and last. Raises LocalProtocolError when a value holds CR or LF."""
+        """The message as it goes on the wire, Content-Length computed and last. Raises LocalProtocolError when a value holds CR or LF.
+
+        §7.3.3: header names have an abbreviated form for "when messages would otherwise become too large"; it is taken then, and only then.
+        """
+        written = self._written({})
+        return written if len(written) <= DATAGRAM_BYTES_MAX else self._written(COMPACT)
+
+    def _written(self, forms: Mapping[str, str]) -> bytes:
         lines = [self._line()]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        lines += [f"{forms.get(name, name)}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"{forms.get('Content-Length', 'Content-Length')}: {len(self.body)}\r\n\r\n")
         text = "\r\n".join(lines)
         # No value may end its line: that would let whoever chose it add headers of his own.
         if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:

@@ -34,6 +34,7 @@ _COMPACT = (
 )
 CANONICAL: dict[str, str] = {form: name for name in _NAMES.split() for form in (name, name.lower())}
 CANONICAL |= dict([pair.split("=") for pair in _COMPACT.split()])
+COMPACT: dict[str, str] = {name: form for form, name in [pair.split("=") for pair in _COMPACT.split()]}
 
 # Headers whose value is a comma list (RFC 3261 §7.3.1, §20). Authentication headers hold commas but are none.
 _LISTS = (

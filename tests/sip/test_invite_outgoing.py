@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from firmware.sip.agent import AgentSettings
-from firmware.sip.events import CallAnswered, CallEnded, CallProgress, EndCause, HangUp, Hop, MediaAgreed, Reason, Transport
+from firmware.sip.events import CallAnswered, CallEnded, CallKey, CallProgress, EndCause, HangUp, Hold, Hop, MediaAgreed, Reason, Transport
+from firmware.sip.fields import DATAGRAM_BYTES_MAX
 from firmware.sip.uri import Uri
+from firmware.sip.usage.large_requests import SILENT_S
 from tests.sip.wire import ANSWER, BOB, CALL, HOP, MAIN, NO_COMMON, OURS, PEER, Wire, account, invite
 
 ELSEWHERE = Reason(protocol="SIP", cause=200, text="Call completed elsewhere")
@@ -405,6 +407,45 @@ def test_it_goes_over_udp_after_all_when_tcp_is_refused(wire: Wire) -> None:
 def test_it_goes_over_udp_when_there_is_no_tcp(wire: Wire) -> None:
     wire.command(invite(large()))
     assert [hop.transport for hop in wire.hops] == [Transport.UDP]
+
+
+@pytest.mark.parametrize(("padding", "short_names", "short_offer"), [(250, False, False), (270, True, False), (310, True, True)])
+def test_a_request_that_is_a_little_too_large_is_written_shorter_and_stays_on_udp(
+    wire: Wire, padding: int, *, short_names: bool, short_offer: bool
+) -> None:
+    wire.tcp = (TCP,)
+    wire.command(invite(Uri.parse("sip:bob@192.0.2.9;padding=" + "x" * padding)))
+    assert [hop.transport for hop in wire.hops] == [Transport.UDP]
+    sent = wire.request()
+    assert len(sent.to_bytes()) <= DATAGRAM_BYTES_MAX
+    assert (b"\r\ni: " in sent.to_bytes()) is short_names  # RFC 3261 §7.3.3
+    assert (b"a=rtpmap:8 " not in sent.body) is short_offer
+    wire.reply(200, body=ANSWER)
+    (agreed,) = wire.told(MediaAgreed)
+    assert agreed.session.remote_rtp_port == 7000
+
+
+def test_what_began_short_goes_on_so(wire: Wire) -> None:
+    wire.command(invite(Uri.parse("sip:bob@192.0.2.9;padding=" + "x" * 310)))
+    wire.reply(200, body=ANSWER, Contact=f"<sip:bob@{PEER}>")
+    wire.command(Hold(call=CALL))
+    assert len(wire.request("INVITE").to_bytes()) < DATAGRAM_BYTES_MAX
+    assert b"a=rtpmap:8 " not in wire.request("INVITE").body
+
+
+def test_a_phone_that_says_nothing_over_tcp_keeps_a_visitor_waiting_for_two_seconds_once(wire: Wire) -> None:
+    wire.tcp = (TCP, TCP._replace(host="192.0.2.10"))
+    wire.command(invite(large()))
+    wire.advance(1.9)
+    assert [hop.transport for hop in wire.hops] == [Transport.TCP]
+    wire.advance(0.2)
+    assert [hop.transport for hop in wire.hops] == [Transport.TCP, Transport.UDP]
+    wire.command(invite(large())._replace(call=CallKey("second")))
+    assert [hop.transport for hop in wire.hops][2:] == [Transport.UDP]
+    wire.advance(SILENT_S)
+    wire.hops.clear()
+    wire.command(invite(large())._replace(call=CallKey("third")))
+    assert [hop.transport for hop in wire.hops] == [Transport.TCP]
 
 
 def test_an_outbound_proxy_is_the_next_hop_and_the_first_route() -> None:

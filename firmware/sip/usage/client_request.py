@@ -9,12 +9,14 @@ The user composes the request anew for each attempt, with a new sequence number 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from firmware.kind import kind
 from firmware.sdp.offer_answer import NoCommonMedia
 from firmware.sip.events import Hop, QueryId, Transport
+from firmware.sip.fields import DATAGRAM_BYTES_MAX
 from firmware.sip.header_lines import Headers
 from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response
@@ -26,9 +28,9 @@ from firmware.sip.uri import Uri
 from firmware.sip.usage.credentials import answer_challenge, learn_nonce, standing_credentials
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 
-UDP_REQUEST_BYTES_MAX = 1300  # RFC 3261 §18.1.1: "if the request is within 200 bytes of the path MTU, or larger than 1300 bytes"
 HOPS_MAX = 8  # tried for one request: at 32 s each a user has long gone
 HOP_PATIENCE_S = 4.0  # how long a hop may stay silent while there is another: a server says 100 within 0.2 s (§17.2.1), and people wait
+TCP_PATIENCE_S = 2.0  # how long one may that is asked for the size of a request alone: the second SYN goes after 1 s (RFC 6298 §2)
 CHALLENGES_MAX = 3  # 401 by the server after 407 by the proxy, once more for a stale nonce
 
 
@@ -87,8 +89,16 @@ class Cancelling(Enum):
 class ClientRequest:
     """The request; begin it with `begin`. The user is told of exactly one outcome, unless it calls `abandon`."""
 
-    def __init__(self, endpoint: Endpoint, user: RequestUser, knowledge: AccountKnowledge | None, *, is_proven: bool = True) -> None:
-        """`is_proven`: see TransactionLayer.request."""
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        user: RequestUser,
+        knowledge: AccountKnowledge | None,
+        *,
+        is_proven: bool = True,
+        shorten: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_proven`: see TransactionLayer.request. `shorten` lets the user compose in fewer octets; False when it cannot."""
         self._endpoint = endpoint
         self._user = user
         self._knowledge = knowledge
@@ -104,6 +114,7 @@ class ClientRequest:
         self._has_moved = False  # to the account's other proxy
         self._is_last = False
         self._is_proven = is_proven
+        self._shorten = shorten
 
     @property
     def is_done(self) -> bool:
@@ -246,6 +257,12 @@ class ClientRequest:
         if isinstance(self._state, Trying) and self._may_retry:
             transaction = self._state.transaction
             transaction.abandon()
+            if self._is_large and transaction.hop.transport is Transport.TCP:
+                # §18.1.1: UDP is next, and not the other addresses of a peer that is silent over TCP.
+                over_udp = tuple(hop for hop in self._state.hops_left if hop.transport is Transport.UDP)
+                self._state = self._state._replace(hops_left=over_udp)
+                for hop in over_udp:
+                    self._endpoint.without_tcp.note(hop, now_s)
             self.receive_failure(transaction, Failure.TIMEOUT, now_s)
 
     def _other_edge(self, transaction: ClientTransaction) -> Uri | None:
@@ -265,6 +282,31 @@ class ClientRequest:
             self._finish()
             self._user.receive_none(488, str(error), now_s)
             return
+        request = self._addressed(request, hop)
+        if hop.transport is Transport.UDP and not self._is_large and len(request.to_bytes()) > DATAGRAM_BYTES_MAX:
+            if self._shorten():
+                self._try(hops, now_s)
+                return
+            # §18.1.1: such a request must go over a congestion controlled transport.
+            self._is_large = True
+            if not endpoint.without_tcp.has(hop, now_s):
+                self._state = Locating(endpoint.locate(self._uri, self, now_s, Transport.TCP), hops)
+                return
+        if endpoint.layer.is_full:
+            self._finish()
+            self._user.receive_none(503, "too many requests at once", now_s)
+            return
+        transaction = endpoint.layer.request(request, hop, self, now_s, is_proven=self._is_proven)
+        self._state = Trying(transaction, tuple(rest))
+        patience_s = HOP_PATIENCE_S if rest or self._other_edge(transaction) is not None else self._patience_s
+        if self._is_large and rest and hop.transport is Transport.TCP:
+            patience_s = TCP_PATIENCE_S
+        if patience_s is not None:
+            endpoint.timers.set(self, "silent", now_s + patience_s)
+
+    def _addressed(self, request: Request, hop: Hop) -> Request:
+        """With the credentials that are known to be wanted, and where the response shall come (§8.1.1.7)."""
+        endpoint = self._endpoint
         if self._knowledge is not None and (self._is_standing or not self._credentials):
             self._credentials = standing_credentials(endpoint.ids, self._knowledge, request, self._uri, hop)
             self._is_standing = bool(self._credentials)
@@ -274,22 +316,7 @@ class ClientRequest:
         if hop.transport is Transport.TLS and endpoint.settings.proves_itself:
             # RFC 5923 §8.1: "alias" asks the other side to send its requests over this connection as well.
             params = (*params, ("alias", None))
-        via = Via(hop.transport.value, hop.local_host, hop.local_port, params)
-        request = request.prepending("Via", str(via))
-        if hop.transport is Transport.UDP and not self._is_large and len(request.to_bytes()) > UDP_REQUEST_BYTES_MAX:
-            # §18.1.1: such a request must go over a congestion controlled transport.
-            self._is_large = True
-            self._state = Locating(endpoint.locate(self._uri, self, now_s, Transport.TCP), hops)
-            return
-        if endpoint.layer.is_full:
-            self._finish()
-            self._user.receive_none(503, "too many requests at once", now_s)
-            return
-        transaction = endpoint.layer.request(request, hop, self, now_s, is_proven=self._is_proven)
-        self._state = Trying(transaction, tuple(rest))
-        patience_s = HOP_PATIENCE_S if rest or self._other_edge(transaction) is not None else self._patience_s
-        if patience_s is not None:
-            endpoint.timers.set(self, "silent", now_s + patience_s)
+        return request.prepending("Via", str(Via(hop.transport.value, hop.local_host, hop.local_port, params)))
 
     def _try_again(self, state: Trying, response: Response, source: Hop, now_s: float) -> bool:
         hop = state.transaction.hop

@@ -16,6 +16,7 @@ from firmware.sip.transaction.layer import ServerTransaction, ServerUser, Transa
 from firmware.sip.transaction.matching import ServerKey
 from firmware.sip.uri import Uri
 from firmware.sip.usage.dialog import Dialog, DialogId
+from firmware.sip.usage.large_requests import WithoutTcp
 
 if TYPE_CHECKING:
     from firmware.sip.usage.refer import Referral
@@ -124,6 +125,7 @@ class Endpoint:
         self.calls: dict[CallKey, Leg] = {}
         self.focus: tuple[CallKey, ...] = ()  # calls that are one conference of ours; the program says which
         self.unanswered: dict[ServerKey, Cancellable] = {}
+        self.without_tcp = WithoutTcp()
         self._effects: list[Effect] = []
         self._queries: dict[QueryId, LocateUser] = {}
         self.transfers: dict[TransferKey, Referral] = {}

@@ -12,6 +12,7 @@ from firmware.errors import RemoteProtocolError
 from firmware.ids import IdSource
 from firmware.kind import kind
 from firmware.sdp.address import is_private
+from firmware.sdp.brief import brief
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
 from firmware.sdp.ice import IceCredentials
@@ -77,6 +78,7 @@ class Negotiation:
         self._is_secure = False  # whether the last description of ours went over encrypted signalling
         self._previous: SessionDescription | None = None  # the last description that we sent, offer or answer
         self._offer: SessionDescription | None = None  # ours, while it is not answered
+        self._is_brief = False  # the same for the whole call: equal versions of a description must be equal (RFC 3264 §8)
         self._offered = self.wish
         self._offered_local = local  # as offered, address included
         self._agreed_local = local  # as it was when something was agreed
@@ -99,6 +101,11 @@ class Negotiation:
         """Our wish with another side of ours; None: as it is."""
         return self.wish if media is None else self.wish._replace(local=media)
 
+    def shorten(self) -> bool:
+        """Offer in few octets from now on; False when that is done already."""
+        was, self._is_brief = self._is_brief, True
+        return not was
+
     def offer(self, wish: Wish, standpoint: Standpoint) -> bytes:
         """Our offer, with the address of `standpoint` where the media names none. It replaces an unanswered one.
 
@@ -112,7 +119,7 @@ class Negotiation:
         offer = make_offer(self._offered_local, direction=wish.direction, previous=self._previous)
         self._offer = self._previous = offer
         self._offered = wish
-        return offer.to_bytes()
+        return (brief(offer) if self._is_brief else offer).to_bytes()
 
     def withdraw(self) -> None:
         """The offer was refused: what was agreed before goes on (RFC 3261 §14.1)."""

@@ -71,7 +71,7 @@ class OutgoingCall:
         self._phase = Phase.CALLING
         self._negotiation = Negotiation(command.media, endpoint.ids)
         self._targets = Targets(command.target, endpoint.settings.redirects_max, endpoint.settings.targets_max)
-        self._request = ClientRequest(endpoint, self, knowledge)
+        self._request = ClientRequest(endpoint, self, knowledge, shorten=self._negotiation.shorten)
         self._call_id = endpoint.ids.call_id()
         self._tag = endpoint.ids.tag()
         self._uri = command.target
@@ -247,7 +247,7 @@ class OutgoingCall:
         self._uri = uri
         self._negotiation.withdraw()
         self._leave_early()
-        self._request = ClientRequest(self._endpoint, self, self._knowledge)
+        self._request = ClientRequest(self._endpoint, self, self._knowledge, shorten=self._negotiation.shorten)
         self._request.begin(first_hop(uri, self._knowledge), now_s)
 
     # --- answers

@@ -26,7 +26,7 @@ class Reinvitation:
     def __init__(self, session: Session, task: Task) -> None:
         self._session = session
         self._task = task
-        self._request = ClientRequest(session.endpoint, self, session.knowledge)
+        self._request = ClientRequest(session.endpoint, self, session.knowledge, shorten=session.negotiation.shorten)
         self._ack: Acknowledgement | None = None
 
     def begin(self, now_s: float) -> None:
