@@ -1,21 +1,16 @@
 """Keeping one account registered (RFC 3261 §10): refresh, refusal, back-off, and the way back after an outage.
 
-Idle --Register--> Registering --200--> Bound --refresh due, registrar lost--> Registering
-                      |   ^
-                      v   | retry due, sign of life, network changed
-                    Waiting                       any --Unregister--> Removing --> Idle
+Its states are those of `registration_state`; what an answer says is read in `registrar_answer`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from firmware.errors import RemoteProtocolError
-from firmware.kind import kind
 from firmware.sip.events import FlowId, Hop, Registered, RegistrationFailed
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
-from firmware.sip.outbound import flow_timer_s, instance, pub_gruu, service_routes, temp_gruu, with_instance
+from firmware.sip.outbound import flow_timer_s, with_instance
 from firmware.sip.uri import Uri
 from firmware.sip.usage.addressing import common_headers, registered_uri, route_over
 from firmware.sip.usage.backoff import QUICK_RETRY_MAX_S, Backoff
@@ -24,61 +19,21 @@ from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.keepalive import KeepAlive
 from firmware.sip.usage.knocking import Knocking
 from firmware.sip.usage.liveness import Liveness
+from firmware.sip.usage.registrar_answer import (
+    EXPIRES_MAX_S,
+    granted_s,
+    keeps_flows,
+    learn_address,
+    learn_ways,
+    refusal_text,
+    wanted_patience_s,
+)
+from firmware.sip.usage.registration_state import IDLE, Bound, Idle, Registering, Removing, State, Waiting
 
 REFRESH_FRACTION = 0.75  # of the granted time: leaves a quarter of it to get over an outage before calls stop coming in
 REFUSED_RETRY_S = 300.0  # after a wrong password: slow enough for the guards that ban addresses after five failures in ten minutes
-RETRY_AFTER_MAX_S = 300.0  # a registrar may ask for patience, but not take the door out of service for a day
 SILENCE_MAX_S = 4.0  # how long a registrar is waited for while another could be asked, so that a backup has us within 5 s
-EXPIRES_MAX_S = 86_400  # nobody needs to be asked less often than daily
 ADJUSTMENTS_MAX = 4  # 423, 3xx and changes of our public address in a row
-
-_ADVICE = {
-    401: "wrong user name or password",
-    407: "wrong user name or password",
-    403: "the registrar forbids this account; check user name, password and domain",
-    404: "the registrar does not know this address; check user name and domain",
-    416: "the registrar does not understand this address; check the domain",
-    423: "the registrar wants a longer registration time than can be asked for",
-}
-
-
-@kind
-class Idle(NamedTuple):
-    """Not wanted."""
-
-
-@kind
-class Registering(NamedTuple):
-    """REGISTER is on its way."""
-
-    request: ClientRequest
-
-
-@kind
-class Bound(NamedTuple):
-    """Registered over this hop."""
-
-    hop: Hop
-    flow: FlowId | None
-
-
-@kind
-class Waiting(NamedTuple):
-    """Failed; the timer `retry` runs. `is_refused`: only a human can help."""
-
-    since_s: float
-    is_refused: bool
-
-
-@kind
-class Removing(NamedTuple):
-    """The REGISTER that removes our binding is on its way."""
-
-    request: ClientRequest
-
-
-State = Idle | Registering | Bound | Waiting | Removing
-IDLE = Idle()
 
 
 class Keeper(Protocol):
@@ -323,17 +278,18 @@ class Registration:
         self._contact = self._composed
         self._backoff.reset()
         self._state = Bound(source, source.flow)
-        self._are_flows_kept = self._asks_flows and "outbound" in [tag.lower() for tag in response.get_all("Require")]
-        if not self._are_flows_kept and self._learned_address(response, source) and self._adjust():
+        self._are_flows_kept = self._asks_flows and keeps_flows(response)
+        if not self._are_flows_kept and learn_address(self._knowledge, response, source) and self._adjust():
             # RFC 3581 §9: the registrar sees us under another address; calls must be sent there.
             self._send(now_s)
             return
         self._adjustments = 0
         self._untried = self._account.backups
-        self._learn_ways(response)
-        granted_s = self._granted_s(response)
+        self._knowledge.registrar = self._registrar
+        learn_ways(self._knowledge, response, self._contact, self._endpoint.settings.instance)
+        expires_s = granted_s(response, self._contact, self._expires_s)
         jitter = 1 - 0.1 * self._endpoint.ids.fraction()
-        self._endpoint.timers.set(self, "refresh", now_s + max(1.0, granted_s * REFRESH_FRACTION * jitter))
+        self._endpoint.timers.set(self, "refresh", now_s + max(1.0, expires_s * REFRESH_FRACTION * jitter))
         self._keepalive.start(
             source,
             now_s,
@@ -343,47 +299,8 @@ class Registration:
             is_outbound=self._are_flows_kept,
         )
         self._liveness.watch(source, now_s, lists_us=any(contact.uri.equivalent(self._contact) for contact in response.contacts))
-        news = Registered(account=self._account.name, contact=self._contact, expires_s=granted_s, gruu=self._knowledge.gruu)
+        news = Registered(account=self._account.name, contact=self._contact, expires_s=expires_s, gruu=self._knowledge.gruu)
         self._keeper.flow_bound(self, news, now_s)
-
-    def _granted_s(self, response: Response) -> int:
-        """§10.2.4: the time in the `expires` of our own Contact, else in Expires, else what we asked for."""
-        for contact in response.contacts:
-            text = contact.param("expires") or ""
-            if (
-                self._contact is not None
-                and contact.uri.equivalent(self._contact)
-                and text.isascii()
-                and text.isdecimal()
-                and len(text) < 10
-            ):
-                return min(int(text), EXPIRES_MAX_S)
-        return min(self._expires_s if response.expires is None else response.expires, EXPIRES_MAX_S)
-
-    def _learn_ways(self, response: Response) -> None:
-        """How the registrar wants to be used from now on: itself, its Service-Route (RFC 3608 §5), our GRUU (RFC 5627 §4.2)."""
-        knowledge = self._knowledge
-        knowledge.registrar = self._registrar
-        try:
-            knowledge.service_routes = service_routes(response)
-        except RemoteProtocolError:
-            knowledge.service_routes = ()
-        own = [contact for contact in response.contacts if self._contact is not None and contact.uri.equivalent(self._contact)]
-        same = [contact for contact in own if instance(contact) == self._endpoint.settings.instance]
-        knowledge.gruu = pub_gruu(same[0]) if same and self._account.wants_gruu else None
-        knowledge.temporary_gruu = temp_gruu(same[0]) if same and self._account.wants_gruu else None
-
-    def _learned_address(self, response: Response, source: Hop) -> bool:
-        """Note under which address the registrar sees us (RFC 3581); True when that differs from what we told it."""
-        via = response.via
-        if source.transport.reliable or not via.rport:
-            return False
-        seen = (via.received or via.host, via.rport)
-        public = None if seen == (via.host, source.local_port) else seen
-        if public == self._knowledge.public:
-            return False
-        self._knowledge.public = public
-        return True
 
     def _adjusted(self, response: Response, now_s: float) -> bool:
         """Whether the answer only asks for another request, which has then been sent."""
@@ -415,16 +332,11 @@ class Registration:
         return self._adjustments <= ADJUSTMENTS_MAX
 
     def _refused(self, response: Response, now_s: float) -> None:
-        status = response.status
-        advice = _ADVICE.get(status)
-        text = f"{status} {response.reason}" if advice is None else f"{status} {response.reason}: {advice}"
-        asked = response.get("Retry-After") or ""
-        seconds = asked.partition(";")[0].partition("(")[0].strip()
+        status, text, asked_s = response.status, refusal_text(response), wanted_patience_s(response)
         if status >= 500 and self._sent_to_backup(now_s):
             return
-        if seconds.isascii() and seconds.isdecimal() and len(seconds) < 10:
-            # §20.33: the registrar says when to come back.
-            self._wait(status, text, min(float(seconds), RETRY_AFTER_MAX_S), now_s, is_refused=False)
+        if asked_s is not None:
+            self._wait(status, text, asked_s, now_s, is_refused=False)
         elif status >= 500:
             retry_s = self._backoff.next_s(now_s, is_carried=self._keeper.is_carried(self))
             self._wait(status, text, retry_s, now_s, is_refused=False)
