@@ -217,6 +217,19 @@ def test_retry_after_is_obeyed() -> None:
     assert [event.retry_in_s for event in wire.told(RegistrationFailed)] == [20.0]
 
 
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_registrar_that_wants_to_be_asked_again_at_once_is_asked_ever_slower(status: int) -> None:
+    wire = registering()
+    gaps_s = []
+    for _ in range(3):
+        wire.reply(status, wire.request("REGISTER"), Retry_After="0")
+        (failed,) = wire.told(RegistrationFailed)[-1:]
+        assert failed.retry_in_s is not None
+        gaps_s.append(failed.retry_in_s)
+        wire.advance(failed.retry_in_s + 0.1)
+    assert all(gap_s >= least_s for gap_s, least_s in zip(gaps_s, (0.75, 1.5, 3.0), strict=True))
+
+
 def test_unregister_removes_our_contact_and_says_so() -> None:
     wire = registered()
     wire.command(Unregister(account=MAIN))

@@ -335,11 +335,10 @@ class Registration:
         status, text, asked_s = response.status, refusal_text(response), wanted_patience_s(response)
         if status >= 500 and self._sent_to_backup(now_s):
             return
-        if asked_s is not None:
-            self._wait(status, text, asked_s, now_s, is_refused=False)
-        elif status >= 500:
-            retry_s = self._backoff.next_s(now_s, is_carried=self._keeper.is_carried(self))
-            self._wait(status, text, retry_s, now_s, is_refused=False)
+        if asked_s is not None or status >= 500:
+            # Who asks for no patience at all, again and again, gets ours.
+            own_s = self._backoff.next_s(now_s, is_carried=self._keeper.is_carried(self))
+            self._wait(status, text, max(asked_s or 0.0, own_s), now_s, is_refused=False)
         else:
             self._wait(status, text, REFUSED_RETRY_S, now_s, is_refused=True)
 
