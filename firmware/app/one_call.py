@@ -14,7 +14,8 @@ from firmware.app.calls import Calls
 from firmware.app.line import SipLine
 from firmware.app.sound import SoundSystem
 from firmware.app.wiring.board import board_settings
-from firmware.app.wiring.protection import Protections, ice_credentials
+from firmware.app.wiring.call_media import call_media
+from firmware.app.wiring.protection import Protections
 from firmware.config.load import load
 from firmware.config.schema import Settings
 from firmware.door import events as door
@@ -80,16 +81,14 @@ class _OneCall:
         self._calls = Calls(
             command=line.command,
             tell=self._told,
-            sound=sound,
-            open_port=lambda: open_port(self._settings.network.bind, range(first, last + 1), dscp=self._settings.network.dscp_rtp),
-            codecs=codec_list(("opus", "G722", "PCMA", "PCMU")),
-            ptime_ms=20,
-            session_id=ids.uint32,
-            protection=Protections(self._settings, sound.keyings.fingerprint),
-            rtcp_mux=self._settings.network.rtcp_mux,
-            rtcp_xr=True,
-            ice=lambda: ice_credentials(self._settings),
-            ice_lite=self._settings.network.ice != "full",
+            media=call_media(
+                self._settings,
+                sound=sound,
+                open_port=lambda: open_port(self._settings.network.bind, range(first, last + 1), dscp=self._settings.network.dscp_rtp),
+                codecs=codec_list(("opus", "G722", "PCMA", "PCMU")),
+                ids=ids,
+                protections=Protections(self._settings, sound.keyings.fingerprint),
+            ),
         )
         await line.start()
         for number in (signal.SIGINT, signal.SIGTERM):

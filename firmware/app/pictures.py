@@ -41,7 +41,7 @@ class _Shown(NamedTuple):
 
 
 class Pictures:
-    """Belongs to the event loop. Implements `app.calls.CallPicture`."""
+    """Belongs to the event loop. Implements `app.leg_media.CallPicture`."""
 
     def __init__(
         self,

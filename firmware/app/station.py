@@ -34,8 +34,9 @@ from firmware.app.users.clerk import Clerk
 from firmware.app.wall_clock import WallClock
 from firmware.app.watchdog import Vital, audio_vital, task_vital
 from firmware.app.wiring.accounts import listed_addresses, listed_uris
+from firmware.app.wiring.call_media import call_media
 from firmware.app.wiring.directory import directory, groups
-from firmware.app.wiring.protection import Protections, ice_credentials
+from firmware.app.wiring.protection import Protections
 from firmware.config.schema import Settings
 from firmware.door import events as door
 from firmware.door.state import Door
@@ -97,19 +98,17 @@ class Station:
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
-            sound=self.sound,
-            open_port=self._ports.open,
-            codecs=codec_list(audio.codecs, redundancy=audio.redundancy, comfort_noise=audio.comfort_noise),
-            ptime_ms=20,
-            session_id=ids.uint32,
+            media=call_media(
+                settings,
+                sound=self.sound,
+                open_port=self._ports.open,
+                codecs=codec_list(audio.codecs, redundancy=audio.redundancy, comfort_noise=audio.comfort_noise),
+                ids=ids,
+                protections=self._protections,
+                picture=self.pictures if settings.camera.in_calls else None,
+            ),
             listed=listed_addresses(settings),
             targets=listed_uris(settings),
-            protection=self._protections,
-            rtcp_mux=settings.network.rtcp_mux,
-            rtcp_xr=True,
-            ice=lambda: ice_credentials(settings),
-            ice_lite=settings.network.ice != "full",
-            picture=self.pictures if settings.camera.in_calls else None,
         )
         self.wall_clock = WallClock(settings.station.timezone)
         self.hooks = Hooks(settings, self.inbox.put, self.supervisor)

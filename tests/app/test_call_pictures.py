@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from firmware.app.calls import Calls
 from firmware.door import events as door
-from firmware.sdp.codec import PCMA
 from firmware.sdp.h264 import Picture
 from firmware.sdp.offer_answer import MediaSession
 from firmware.sdp.protection import Protection
@@ -21,6 +19,10 @@ class FakePicture:
     def __init__(self) -> None:
         self.steps: list[tuple[str, str]] = []
 
+    @property
+    def shown(self) -> list[str]:
+        return [what for step, what in self.steps if step == "show"]
+
     def open(self, leg: str, protection: Protection) -> LocalVideo | None:
         self.steps.append(("open", leg))
         return VIDEO
@@ -33,18 +35,8 @@ class FakePicture:
 
 
 def seeing() -> tuple[Rig, FakePicture]:
-    rig, picture = Rig(), FakePicture()
-    rig.calls = Calls(
-        command=rig.commands.append,
-        tell=rig.told.append,
-        sound=rig.sound,
-        open_port=rig._open,
-        codecs=(PCMA,),
-        ptime_ms=20,
-        session_id=lambda: 7,
-        picture=picture,
-    )
-    return rig, picture
+    picture = FakePicture()
+    return Rig(picture), picture
 
 
 def test_the_picture_is_offered_shown_with_the_sound_and_stopped_with_it() -> None:
@@ -69,7 +61,7 @@ def test_of_several_phones_only_the_one_that_is_heard_sees() -> None:
     rig.ring("p1.2")
     rig.agree("p1.1", early=True)
     rig.agree("p1.2", early=True)
-    assert [step for step in picture.steps if step[0] == "show"] == [("show", "p1.1 as p1.1")]
+    assert picture.shown == ["p1.1 as p1.1"]
     for call in ("p1.1", "p1.2"):
         rig.end(call, sip.EndCause.REMOTE)
     assert rig.all_closed()
@@ -80,6 +72,6 @@ def test_a_leg_whose_sound_cannot_be_had_shows_nothing() -> None:
     rig.sound.deaf = {"p1.1"}
     rig.ring()
     rig.agree("p1.1", early=False)
-    assert [step for step in picture.steps if step[0] == "show"] == []
+    assert picture.shown == []
     assert picture.steps[-1] == ("stop", "p1.1")
     assert session().video is None

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from firmware.app.calls import CallPicture, Calls
+from firmware.app.calls import Calls
+from firmware.app.leg_media import CallPicture, LegMedia
 from firmware.door import events as door
 from firmware.errors import MediaError
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec import PCMA, TELEPHONE_EVENT
 from firmware.sdp.direction import Direction
 from firmware.sdp.offer_answer import MediaSession
-from firmware.sdp.protection import Protection
 from firmware.sip import events as sip
 from firmware.sip.auto_answer import AutoAnswer
 from firmware.sip.diversion import Diversion
 from firmware.sip.headers import NameAddr
-from firmware.sip.names import TransferKey
 from firmware.sip.notices import CallOrdered
 from firmware.sip.uri import Uri
 from tests.ports import TRIED
@@ -65,12 +64,14 @@ class Rig:
         self.calls = Calls(
             command=self.commands.append,
             tell=self.told.append,
-            sound=self.sound,
-            open_port=self._open,
-            codecs=(PCMA, TELEPHONE_EVENT),
-            ptime_ms=20,
-            session_id=lambda: 7,
-            picture=picture,
+            media=LegMedia(
+                sound=self.sound,
+                open_port=self._open,
+                codecs=(PCMA, TELEPHONE_EVENT),
+                ptime_ms=20,
+                session_id=lambda: 7,
+                picture=picture,
+            ),
         )
 
     def _open(self) -> MediaPort:
@@ -390,53 +391,3 @@ def test_the_operators_call_is_the_answered_one(rig: Rig) -> None:
     assert current() == "p1.1"
     rig.answer("p1.2")
     assert current() == "p1.2"
-
-
-class FakePicture:
-    """Notes who sees."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def open(self, _leg: str, _protection: Protection) -> None:
-        return None
-
-    def show(self, leg: str, _call: str, _session: MediaSession) -> None:
-        self.seen.append(leg)
-
-    def stop(self, _leg: str) -> None:
-        return
-
-
-def apart(rig: Rig) -> None:
-    """A call that is answered apart from the panel."""
-    rig.incoming()
-    rig.calls.accept(door.Accept(call=door.CallName("in-1"), by_itself=True, apart=True))
-    rig.agree("in-1", early=False)
-    rig.answer("in-1")
-
-
-def test_a_call_that_is_apart_hears_and_sees_nothing_of_the_panel_until_it_is_admitted() -> None:
-    picture = FakePicture()
-    rig = Rig(picture)
-    apart(rig)
-    assert (rig.sound.apart, picture.seen) == ({"in-1"}, [])
-    rig.agree("in-1", early=False)  # it negotiates anew
-    assert picture.seen == []
-    rig.calls.admit(door.Admit(call=door.CallName("in-1")))
-    assert (rig.sound.apart, picture.seen) == (set(), ["in-1"])
-    rig.end("in-1", sip.EndCause.REMOTE)
-    rig.calls.admit(door.Admit(call=door.CallName("in-1")))  # both at once
-    assert rig.all_closed()
-
-
-def test_a_call_that_is_apart_is_not_handed_on(rig: Rig) -> None:
-    apart(rig)
-    transfer, target = TransferKey(7), Uri.parse("sip:eve@x")
-    rig.hear(sip.TransferRequested(call=sip.CallKey("in-1"), transfer=transfer, target=target, referred_by=None, takes_over=False))
-    assert rig.commands[-1] == sip.RefuseTransfer(transfer=transfer)
-    called = Uri.parse("sip:door@x")
-    key, old = sip.CallKey("in-2"), sip.CallKey("in-1")
-    rig.hear(sip.IncomingCall(call=key, caller=REMOTE, called=called, source=HOP, account=None, has_offer=True, replaces=old))
-    assert [each.call for each in rig.told if isinstance(each, door.IncomingCall)] == ["in-1", "in-2"], "a call of its own"
-    rig.end("in-1", sip.EndCause.REMOTE)

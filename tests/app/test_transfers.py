@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from firmware.app.calls import Calls
+from firmware.app.leg_media import LegMedia
 from firmware.door import events as door
 from firmware.sip import events as sip
 from firmware.sip.headers import NameAddr
@@ -27,11 +28,13 @@ class Moving(Rig):
         self.calls = Calls(
             command=self.commands.append,
             tell=self.told.append,
-            sound=self.sound,
-            open_port=self._open,
-            codecs=(),
-            ptime_ms=20,
-            session_id=lambda: 7,
+            media=LegMedia(
+                sound=self.sound,
+                open_port=self._open,
+                codecs=(),
+                ptime_ms=20,
+                session_id=lambda: 7,
+            ),
             listed={"bob@phone.example": "bob"},
             targets={"sip:Bob@Phone.Example": "bob"},
         )

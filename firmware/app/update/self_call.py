@@ -20,6 +20,7 @@ from typing import Final, Literal, NamedTuple
 from firmware.app.calls import Calls
 from firmware.app.control.client import ask
 from firmware.app.control.protocol import ControlError
+from firmware.app.leg_media import LegMedia
 from firmware.app.line import SipLine
 from firmware.app.sound import SoundSystem
 from firmware.app.wiring.protection import Protections, ice_credentials
@@ -125,13 +126,15 @@ class _Phone:
         self._calls = Calls(
             command=self.line.command,
             tell=self._told,
-            sound=self._sound,
-            open_port=lambda: open_port(settings.network.bind, range(first, last + 1)),
-            codecs=codec_list(settings.audio.codecs),
-            ptime_ms=20,
-            session_id=ids.uint32,
-            protection=Protections(settings, self._sound.keyings.fingerprint),
-            ice=lambda: ice_credentials(settings),
+            media=LegMedia(
+                sound=self._sound,
+                open_port=lambda: open_port(settings.network.bind, range(first, last + 1)),
+                codecs=codec_list(settings.audio.codecs),
+                ptime_ms=20,
+                session_id=ids.uint32,
+                protection=Protections(settings, self._sound.keyings.fingerprint),
+                ice=lambda: ice_credentials(settings),
+            ),
         )
 
     async def start(self) -> None:

@@ -14,6 +14,7 @@ from firmware.app.bridge_door import DoorBridge, Panel
 from firmware.app.calls import Calls
 from firmware.app.inbox import Inbox
 from firmware.app.last_run import found_late, left_in
+from firmware.app.leg_media import LegMedia
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
 from firmware.app.wall_clock import WallClock
@@ -106,11 +107,13 @@ class Life:
         self.calls = Calls(
             command=self._command,
             tell=self.inbox.put,
-            sound=self.sound,
-            open_port=self.sound.open_port,
-            codecs=(PCMA, PCMU, TELEPHONE_EVENT),
-            ptime_ms=20,
-            session_id=ids.uint32,
+            media=LegMedia(
+                sound=self.sound,
+                open_port=self.sound.open_port,
+                codecs=(PCMA, PCMU, TELEPHONE_EVENT),
+                ptime_ms=20,
+                session_id=ids.uint32,
+            ),
         )
         users = site.settings.users
         self.clerk = MortalClerk(Path(users.path), Path(users.key), groups=groups(site.settings), clock=site.wall_s, tell=self.inbox.put)
