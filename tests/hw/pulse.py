@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -75,17 +76,16 @@ class Pulse:
 
     def play_to_microphone(self, pcm: bytes) -> subprocess.Popen[bytes]:
         """Let the microphone hear these samples (s16le, this card's rate, mono); the process ends with them."""
-        player = subprocess.Popen(
-            ["pacat", "--playback", "--device=mic", *self._raw()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **self.environment},
-        )
-        assert player.stdin is not None
-        player.stdin.write(pcm)
-        player.stdin.close()
-        return player
+        with tempfile.TemporaryFile() as samples:  # a pipe would take them no faster than they are played
+            samples.write(pcm)
+            samples.seek(0)
+            return subprocess.Popen(
+                ["pacat", "--playback", "--device=mic", *self._raw()],
+                stdin=samples,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
+            )
 
     def record_speaker(self, path: Path) -> subprocess.Popen[bytes]:
         """Write what the speaker plays to `path` (s16le, mono) until the process is terminated; returns when it has begun."""
