@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -93,9 +94,16 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Whatever the file imports, calls, defines and catches: all that the tests here ask about. Each file is read once."""
+    kinds = ast.Import | ast.ImportFrom | ast.Call | ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler
+    return tuple(node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, kinds))
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Every module that the file imports, with its line; also inside functions and under TYPE_CHECKING."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -135,7 +143,7 @@ def test_a_pure_room_touches_no_clock_socket_thread_or_chance(path: Path) -> Non
     modules = [f"line {line}: {name}" for line, name in imports(path) if name.split(".")[0] in IMPURE_MODULES]
     calls = [
         f"line {node.lineno}: {ast.unparse(node.func)}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in IMPURE_CALLS
     ]
     assert modules + calls == []
@@ -157,7 +165,7 @@ def test_functions_stay_within_their_size() -> None:
     long = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in sources("firmware", "hw", "native", "image")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
     }
     assert long == {}
@@ -171,7 +179,7 @@ def test_broad_except_lives_in_the_supervisor_alone() -> None:
     broad = {
         str(path.relative_to(ROOT))
         for path in sources("firmware", "hw")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
     }
     assert broad <= {"firmware/app/supervise.py"}
