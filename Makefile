@@ -26,6 +26,10 @@ SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/nu
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c native/srtp/*.c native/dtls/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
+# Tests start hundreds of interpreters: each would compile the whole program anew, as pytest would its tests.
+unexport PYTHONDONTWRITEBYTECODE
+# One more than there are cores: some tests wait for real processes and for sound at its own pace.
+WORKERS := $(shell echo $$(($$(nproc) + 1)))
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
 .PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
@@ -78,7 +82,7 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(call say,unit tests)
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests --ignore=tests/interop --ignore=tests/appliance --ignore=tests/sim
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests --ignore=tests/interop --ignore=tests/appliance --ignore=tests/sim
 
 coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken by a test of their own
 	$(call say,branches of the door and of the decoders)
@@ -87,7 +91,7 @@ coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken 
 
 native-check: $(VENV)/.dev
 	$(call say,media core: gcc and clang$(,) sanitizers)
-	@$(MAKE) --no-print-directory -s -C native check test
+	@$(MAKE) --no-print-directory -s -C native -j $(shell nproc) check
 
 sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
 	$(call say,simulator)
