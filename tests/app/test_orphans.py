@@ -48,7 +48,7 @@ LIVES = """
 import os, subprocess, sys
 from firmware.app.orphans import end_orphans
 if len(sys.argv) == 1:
-    subprocess.Popen(["true"])
+    short = subprocess.Popen(["true"])  # by a name: one that is forgotten is reaped by the next that begins
     stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM; echo; while :; do sleep 0.1; done"], stdout=subprocess.PIPE)
     stubborn.stdout.readline()
     os.execv(sys.executable, [*sys.orig_argv, "again"])
