@@ -149,10 +149,10 @@ bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay
 	@$(BIN)/python -m tests.bench.audio.virtual && $(BIN)/python -m tests.bench.audio.real
 	@$(MAKE) --no-print-directory -s -C native bench-playout
 
-bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated rooms; table, JSON and picture in out/bench
+bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated rooms (ROOMS="0 1": which); table, JSON and picture in out/bench
 	$(call install-missing,$(AUDIO_PACKAGES))
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
-	@$(BIN)/python -m tests.bench.echo
+	@$(BIN)/python -m tests.bench.echo $(ROOMS)
 
 # In this order on one board: a day of the door, what goes wrong on a wall, other systems for it.
 EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py tests/appliance/test_raspberry_pi.py

@@ -96,6 +96,7 @@ class Scene:
 
     `bend` 0 is a perfect loudspeaker, 1 one that is driven to its limit. `moved_at_s`: then the door leaf opens and the path changes.
     `jumped_at_s`: then the card repairs an underrun and the delay grows by `jump_ms`.
+    `music`: the far side plays it instead of speaking, as a phone on hold does.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Scene:
     moved_at_s: float | None = None
     jumped_at_s: float | None = None
     jump_ms: float = 20.0
+    music: bool = False
     seed: int = 7
 
 
