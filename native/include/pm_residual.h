@@ -29,9 +29,8 @@ struct pm_residual {
     float noise_power; /* mean square of the room's noise, a sample */
 };
 
-/* PM_EARG: a rate other than 8 or 16 kHz; PM_ESYSTEM: no memory. */
+/* PM_EARG: a rate other than 8 or 16 kHz. */
 int pm_residual_init(struct pm_residual *residual, uint32_t rate_hz, bool suppresses_noise);
-void pm_residual_close(struct pm_residual *residual);
 /* Forgets what was learned about the path: everything is left again. */
 void pm_residual_distrust(struct pm_residual *residual);
 /* One frame: `error` is the microphone after the filter, `predicted` what the filter took away, `far` the loudspeaker at the path's

@@ -6,7 +6,7 @@ enum { FIRST_BIN = 300 / 25 };
 
 _Static_assert(PM_LAG_BANDS % PM_LANES == 0, "bands are compared in whole lanes");
 
-static const float FORGET = 0.10f; /* of the averages: ten steps, a tenth of a second */
+static const float FORGET = 0.19f; /* of the averages, a hop: five of them, a tenth of a second */
 static const float ACTIVE_POWER =
     120000.f; /* a bin's mean power at about -52 dB below full scale in the band: far speech, no line noise */
 static const float COHERENT = 0.22f;    /* less is met by chance: the mean over some ten independent averages */
@@ -41,10 +41,6 @@ int pm_alignment_init(struct pm_alignment *a, uint32_t rate_hz) {
     return pm_spectrum_init(&a->spectrum, 4 * a->frame);
 }
 
-void pm_alignment_close(struct pm_alignment *a) {
-    pm_spectrum_close(&a->spectrum);
-}
-
 static void slide(float *window, const int16_t *samples, size_t frame) {
     memmove(window, window + frame, 3 * frame * sizeof *window);
     for (size_t i = 0; i < frame; i++) {
@@ -53,11 +49,11 @@ static void slide(float *window, const int16_t *samples, size_t frame) {
 }
 
 static void compared(struct pm_alignment *a, const float *window, struct pm_bands *bands) {
-    struct pm_bin bins[PM_BINS_MAX];
-    pm_spectrum_of(&a->spectrum, window, bins);
+    struct pm_bins bins;
+    pm_spectrum_of(&a->spectrum, window, &bins);
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        bands->re[k] = bins[FIRST_BIN + k * a->stride].re;
-        bands->im[k] = bins[FIRST_BIN + k * a->stride].im;
+        bands->re[k] = bins.re[FIRST_BIN + k * a->stride];
+        bands->im[k] = bins.im[FIRST_BIN + k * a->stride];
     }
 }
 
@@ -73,25 +69,30 @@ static float average(float *power, const struct pm_bands *bands) {
     return pm_lanes_sum(sums);
 }
 
+/* The newest row that is at least `lag` steps old. */
 static unsigned row_of(const struct pm_alignment *a, unsigned lag) {
-    return (a->newest + PM_LAGS - lag) % PM_LAGS;
+    return (a->step + PM_LAGS - lag) % PM_LAGS / PM_LAG_HOP;
 }
 
-/* Takes the far side's spectrum, which stands in the newest row, into the averages; tells whether it speaks. */
-static void remember(struct pm_alignment *a) {
-    float *share = a->share[a->newest], mean = 0.0f, weights = 1e-6f;
-    float sum = average(a->far_power, &a->spectra[a->newest]);
-    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        mean += a->far_power[k] / (float)PM_LAG_BANDS;
+/* Takes the far side's spectrum, which stands in `row`, into the averages; tells whether it speaks. */
+static void remember(struct pm_alignment *a, unsigned row) {
+    float *share = a->share[row];
+    pm_lanes means = {0}, weights = {0};
+    float sum = average(a->far_power, &a->spectra[row]);
+    for (size_t k = 0; k < PM_LAG_BANDS; k += PM_LANES) {
+        means += pm_lanes_load(a->far_power + k);
     }
-    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        share[k] = 1.0f / (a->far_power[k] + SPOKEN * mean + 1.0f); /* a weight of far_power times this, over far_power */
-        weights += share[k] * a->far_power[k];
+    float spoken = SPOKEN * pm_lanes_sum(means) / (float)PM_LAG_BANDS + 1.0f;
+    for (size_t k = 0; k < PM_LAG_BANDS; k += PM_LANES) {
+        pm_lanes power = pm_lanes_load(a->far_power + k), weight = 1.0f / (power + spoken);
+        pm_lanes_store(share + k, weight); /* a weight of far_power times this, over far_power */
+        weights += weight * power;
     }
-    for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        share[k] /= weights;
+    float whole = 1.0f / (pm_lanes_sum(weights) + 1e-6f);
+    for (size_t k = 0; k < PM_LAG_BANDS; k += PM_LANES) {
+        pm_lanes_store(share + k, whole * pm_lanes_load(share + k));
     }
-    a->active[a->newest] = sum > ACTIVE_POWER * (float)(PM_LAG_BANDS * (a->frame / 80));
+    a->active[row] = sum > ACTIVE_POWER * (float)(PM_LAG_BANDS * (a->frame / 80));
 }
 
 /* One more step into the cross-spectrum of one lag; its coherence. `near_inverse`: one over the averaged power of each band. */
@@ -111,13 +112,13 @@ static float coherence(struct pm_bands *cross, const struct pm_bands *far, const
     return pm_lanes_sum(sums);
 }
 
-static void correlate(struct pm_alignment *a, const struct pm_bands *near) {
+/* The lags whose turn it is: those that are whole hops behind a row. */
+static void correlate(struct pm_alignment *a, const struct pm_bands *near, const float *near_power) {
     float near_inverse[PM_LAG_BANDS];
-    (void)average(a->near_power, near);
     for (size_t k = 0; k < PM_LAG_BANDS; k++) {
-        near_inverse[k] = 1.0f / (a->near_power[k] + 1.0f);
+        near_inverse[k] = 1.0f / (near_power[k] + 1.0f);
     }
-    for (unsigned lag = 0; lag < PM_LAGS; lag++) {
+    for (unsigned lag = a->step % PM_LAG_HOP; lag < PM_LAGS; lag += PM_LAG_HOP) {
         unsigned row = row_of(a, lag);
         a->coherence[lag] = coherence(&a->cross[lag], &a->spectra[row], a->share[row], near, near_inverse);
     }
@@ -126,8 +127,8 @@ static void correlate(struct pm_alignment *a, const struct pm_bands *near) {
 /* When the far side has been silent for as long as the lags reach and the averages remember, there is nothing to compare. */
 static bool rests(struct pm_alignment *a) {
     bool speaks = false;
-    for (unsigned lag = 0; lag < PM_LAGS; lag++) {
-        speaks = speaks || a->active[lag];
+    for (unsigned row = 0; row < PM_LAG_ROWS; row++) {
+        speaks = speaks || a->active[row];
     }
     a->idle_steps = speaks ? 0 : a->idle_steps + (a->idle_steps <= REST_STEPS);
     if (a->idle_steps == REST_STEPS) {
@@ -188,19 +189,21 @@ static enum pm_talk judge(struct pm_alignment *a) {
 
 void pm_alignment_step(struct pm_alignment *a, const int16_t *far, const int16_t *near) {
     struct pm_bands bands;
+    float *near_power = a->near_power[a->step % PM_LAG_HOP];
     slide(a->far, far, a->frame);
     slide(a->near, near, a->frame);
-    a->newest = (a->newest + 1) % PM_LAGS;
-    compared(a, a->far, &a->spectra[a->newest]);
-    remember(a);
+    if (a->step % PM_LAG_HOP == 0) {
+        compared(a, a->far, &a->spectra[row_of(a, 0)]);
+        remember(a, row_of(a, 0));
+    }
     compared(a, a->near, &bands);
+    (void)average(near_power, &bands);
     a->moved = a->doubted = false;
     bool active = a->active[row_of(a, a->known ? a->lag : 4)];
-    if (rests(a)) {
-        (void)average(a->near_power, &bands);
-    } else {
-        correlate(a, &bands);
+    if (!rests(a)) {
+        correlate(a, &bands, near_power);
     }
+    a->step = (a->step + 1) % PM_LAGS;
     if (!active) {
         a->talk = PM_TALK_SILENCE;
         a->alone = 0.0f;

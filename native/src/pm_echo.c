@@ -55,8 +55,6 @@ void pm_echo_close(struct pm_echo *e) {
         speex_echo_state_destroy(e->filter);
         e->filter = NULL;
     }
-    pm_alignment_close(&e->alignment);
-    pm_residual_close(&e->residual);
     e->ready = false;
 }
 

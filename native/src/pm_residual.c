@@ -1,4 +1,5 @@
 #include "pm_residual.h"
+#include "pm_exponent.h"
 #include "pm_lanes.h"
 #include <math.h>
 #include <string.h>
@@ -41,10 +42,6 @@ int pm_residual_init(struct pm_residual *r, uint32_t rate_hz, bool suppresses_no
     return pm_spectrum_init(&r->spectrum, 2 * r->frame);
 }
 
-void pm_residual_close(struct pm_residual *r) {
-    pm_spectrum_close(&r->spectrum);
-}
-
 void pm_residual_distrust(struct pm_residual *r) {
     for (size_t k = 0; k < r->bins; k++) {
         r->far_left[k] = LEFT_AT_FIRST;
@@ -60,13 +57,15 @@ static void slide(float *window, const int16_t *samples, size_t frame) {
 }
 
 /* Powers, smoothed over three bins: what is learned for one bin holds for its neighbours. */
-static void powers(const struct pm_bin *bins, size_t n, float *out) {
-    float before = pm_power(bins[0]), here = before;
+static void powers(const struct pm_bins *bins, size_t n, float *out) {
+    float power[PM_RESIDUAL_BINS_MAX + 2];
     for (size_t k = 0; k < n; k++) {
-        float after = k + 1 < n ? pm_power(bins[k + 1]) : here;
-        out[k] = 0.25f * before + 0.5f * here + 0.25f * after;
-        before = here;
-        here = after;
+        power[k + 1] = bins->re[k] * bins->re[k] + bins->im[k] * bins->im[k];
+    }
+    power[0] = power[1];
+    power[n + 1] = power[n];
+    for (size_t k = 0; k < n; k++) {
+        out[k] = 0.25f * (power[k] + power[k + 2]) + 0.5f * power[k + 1];
     }
 }
 
@@ -101,12 +100,12 @@ static void linger(float *echo, const float *power, size_t bins) {
 
 /* The echo's power that is to be expected from one more frame of what it comes from. */
 static void expect(struct pm_residual *r, float *window, const int16_t *samples, float *echo) {
-    struct pm_bin bins[PM_BINS_MAX];
+    struct pm_bins bins;
     float power[PM_RESIDUAL_BINS_MAX] = {0};
     slide(window, samples, r->frame);
     if (pm_dot(window, window, (unsigned)(2 * r->frame)) > 0.0f) { /* silence has no spectrum */
-        pm_spectrum_of(&r->spectrum, window, bins);
-        powers(bins, r->bins, power);
+        pm_spectrum_of(&r->spectrum, window, &bins);
+        powers(&bins, r->bins, power);
     }
     linger(echo, power, r->bins);
 }
@@ -116,10 +115,12 @@ struct pull {
     float rise, hurry, fall;
 };
 
-static float drawn(float left, float ratio, const struct pull *pull, float most) {
+static inline float drawn(float left, float ratio, struct pull pull, float most) {
     float away = ratio - left;
-    left += away > 0.0f ? pull->rise * fminf(away, pull->hurry) : pull->fall * fmaxf(away, -1.0f);
-    return left < most ? left : most;
+    float up = away < pull.hurry ? away : pull.hurry, down = away > -1.0f ? away : -1.0f;
+    float risen = left + pull.rise * up, fallen = left + pull.fall * down;
+    float moved = away > 0.0f ? risen : fallen;
+    return moved < most ? moved : most;
 }
 
 static float aged(float left) {
@@ -134,7 +135,7 @@ static void age(struct pm_residual *r) {
 }
 
 /* Draws the shares that are left towards what this step shows. */
-static void learn(struct pm_residual *r, enum pm_talk talk, float alone, const float *error) {
+static void learn(struct pm_residual *restrict r, enum pm_talk talk, float alone, const float *restrict error) {
     const struct pull pull = {.rise = RISE_BOTH + alone * (RISE_ALONE - RISE_BOTH),
                               .hurry = alone > SURELY_ALONE ? HURRY : 1.0f,
                               .fall = FALL_BOTH + alone * (FALL_ALONE - FALL_BOTH)};
@@ -143,13 +144,14 @@ static void learn(struct pm_residual *r, enum pm_talk talk, float alone, const f
         return;
     }
     for (size_t k = 0; k < r->bins; k++) {
-        if (r->far_echo[k] < 4.0f * r->noise[k] || r->far_echo[k] < 1000.0f) {
-            continue; /* nothing of it could be heard */
-        }
+        float floor = 4.0f * r->noise[k] > 1000.0f ? 4.0f * r->noise[k] : 1000.0f; /* below it nothing of the echo could be heard */
         float over_noise = error[k] - r->noise[k];
-        float here = logf(over_noise > 1.0f ? over_noise : 1.0f);
-        r->far_left[k] = drawn(r->far_left[k], here - logf(r->far_echo[k]), &pull, LEFT_MOST);
-        r->filter_left[k] = drawn(r->filter_left[k], here - logf(r->filter_echo[k] + 1.0f), &pull, 0.0f);
+        float here = pm_log(over_noise > 1.0f ? over_noise : 1.0f);
+        float far = r->far_left[k], filter = r->filter_left[k];
+        float far_now = drawn(far, here - pm_log(r->far_echo[k] + 1.0f), pull, LEFT_MOST);
+        float filter_now = drawn(filter, here - pm_log(r->filter_echo[k] + 1.0f), pull, 0.0f);
+        r->far_left[k] = r->far_echo[k] < floor ? far : far_now;
+        r->filter_left[k] = r->far_echo[k] < floor ? filter : filter_now;
     }
 }
 
@@ -158,27 +160,35 @@ static float by_chance(uint32_t *state) {
     return (float)(int32_t)*state / 2147483648.0f;
 }
 
-static void shape(struct pm_residual *r, float alone, struct pm_bin *bins) {
+/* The gain of each bin, and the power below which nothing may sink. */
+static void weigh(struct pm_residual *restrict r, float alone, const struct pm_bins *restrict bins, float *restrict gains,
+                  float *restrict kept) {
     float trust = TRUST_BOTH + alone * (TRUST_ALONE - TRUST_BOTH);
-    float noise_left = r->suppresses_noise ? NOISE_LEFT : 1.0f;
+    float noise_left = r->suppresses_noise ? NOISE_LEFT : 1.0f, noise_taken = r->suppresses_noise ? 1.0f : 0.0f;
     for (size_t k = 0; k < r->bins; k++) {
-        float power = pm_power(bins[k]) + 1.0f;
-        float from_far = expf(r->far_left[k]) * r->far_echo[k], from_filter = expf(r->filter_left[k]) * r->filter_echo[k];
+        float power = bins->re[k] * bins->re[k] + bins->im[k] * bins->im[k] + 1.0f;
+        float from_far = pm_exp(r->far_left[k]) * r->far_echo[k], from_filter = pm_exp(r->filter_left[k]) * r->filter_echo[k];
         float echo = trust * (from_far > from_filter ? from_far : from_filter);
-        float unwanted = echo + (r->suppresses_noise ? r->noise[k] : 0.0f) + 1.0f;
-        float now = power / unwanted - 1.0f;
-        float prior = DECIDED * r->speech[k] / unwanted + (1.0f - DECIDED) * (now > 0.0f ? now : 0.0f);
-        float gain = prior / (1.0f + prior);
-        float kept = noise_left * r->noise[k] + ECHO_FLOOR * echo; /* the power below which nothing may sink */
-        r->speech[k] = gain * gain * power;
-        if (r->speech[k] < kept) {
+        float unwanted = 1.0f / (echo + noise_taken * r->noise[k] + 1.0f);
+        float now = power * unwanted - 1.0f;
+        float prior = DECIDED * r->speech[k] * unwanted + (1.0f - DECIDED) * (now > 0.0f ? now : 0.0f);
+        gains[k] = prior / (1.0f + prior);
+        kept[k] = noise_left * r->noise[k] + ECHO_FLOOR * echo;
+        r->speech[k] = gains[k] * gains[k] * power;
+    }
+}
+
+static void shape(struct pm_residual *r, float alone, struct pm_bins *bins) {
+    float gains[PM_RESIDUAL_BINS_MAX], kept[PM_RESIDUAL_BINS_MAX];
+    weigh(r, alone, bins, gains, kept);
+    for (size_t k = 0; k < r->bins; k++) {
+        bins->re[k] *= gains[k];
+        bins->im[k] *= gains[k];
+        if (r->speech[k] < kept[k]) {
             /* The room's own noise in place of what was there. */
-            float level = sqrtf(kept / 2.0f) * SPREAD;
-            bins[k].re = gain * bins[k].re + level * by_chance(&r->chance);
-            bins[k].im = gain * bins[k].im + level * by_chance(&r->chance);
-        } else {
-            bins[k].re *= gain;
-            bins[k].im *= gain;
+            float level = sqrtf(kept[k] / 2.0f) * SPREAD;
+            bins->re[k] += level * by_chance(&r->chance);
+            bins->im[k] += level * by_chance(&r->chance);
         }
     }
 }
@@ -189,17 +199,17 @@ static int16_t clipped(float value) {
 
 void pm_residual_step(struct pm_residual *r, enum pm_talk talk, float alone, const int16_t *error, const int16_t *predicted,
                       const int16_t *far, int16_t *out) {
-    struct pm_bin bins[PM_BINS_MAX];
+    struct pm_bins bins;
     float power[PM_RESIDUAL_BINS_MAX], sound[PM_RESIDUAL_WINDOW_MAX];
     slide(r->error, error, r->frame);
     expect(r, r->far, far, r->far_echo);
     expect(r, r->predicted, predicted, r->filter_echo);
-    pm_spectrum_of(&r->spectrum, r->error, bins);
-    powers(bins, r->bins, power);
+    pm_spectrum_of(&r->spectrum, r->error, &bins);
+    powers(&bins, r->bins, power);
     follow_noise(r, talk, power);
     learn(r, talk, alone, power);
-    shape(r, alone, bins);
-    pm_spectrum_sound(&r->spectrum, bins, sound);
+    shape(r, alone, &bins);
+    pm_spectrum_sound(&r->spectrum, &bins, sound);
     for (size_t i = 0; i < r->frame; i++) {
         out[i] = clipped(r->overlap[i] + sound[i]);
         r->overlap[i] = sound[r->frame + i];
