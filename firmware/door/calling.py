@@ -12,6 +12,7 @@ from typing import assert_never
 from firmware.door.directory import Chime, Plan, Route, Target
 from firmware.door.events import (
     Answered,
+    ButtonName,
     CallEnded,
     CallMoved,
     CallName,
@@ -36,6 +37,7 @@ from firmware.door.events import (
 from firmware.door.incoming import refused_for_press
 from firmware.door.state import Calling, Door, Idle, Leg, Offered, Step, Talking, ways
 from firmware.door.talking import ended, talk
+from firmware.door.visit import begun
 
 # How a press ended when no leg was answered: the first of these that any leg came to. Busy outranks unreachable: it is news of a person.
 FAILURES = (
@@ -49,6 +51,8 @@ DEPUTY_AFTER = frozenset({Stage.BUSY, Stage.NO_ANSWER, Stage.UNREACHABLE, Stage.
 def pressed(door: Door, given: Press, now_s: float) -> Step:
     """A visitor pressed. Written down first; then it rings, unless somebody talks already or the same button rings."""
     press = PressId(door.next_press)
+    if given.button in door.directory.menu_buttons:
+        return _asked_for_menu(door, given, now_s)
     plan = door.directory.buttons[given.button]
     door = door._replace(next_press=press + 1)
     written: tuple[Effect, ...] = (Record(record=Pressed(press=press, button=given.button)),)
@@ -71,6 +75,26 @@ def pressed(door: Door, given: Press, now_s: float) -> Step:
             return door, (*written, _outcome(press, Outcome.IGNORED, "a call is in progress"))
     after, effects = _next_round(door, _planned(f"p{press}", plan)._replace(press=press, button=given.button), now_s)
     return after, written + effects
+
+
+def _asked_for_menu(door: Door, given: Press, now_s: float) -> Step:
+    """The button begins a menu, from the start again where one speaks already; beside a call it does nothing."""
+    press = PressId(door.next_press)
+    door = door._replace(next_press=press + 1)
+    written = Record(record=Pressed(press=press, button=given.button))
+    if not isinstance(door.call, Idle):
+        return door, (written, _outcome(press, Outcome.IGNORED, "a call is in progress"))
+    after, effects = begun(door, door.directory.menu_buttons[given.button], now_s)
+    return after, (written, _outcome(press, Outcome.MENU if after.visit is not door.visit else Outcome.IGNORED), *effects)
+
+
+def rung(door: Door, button: ButtonName, plan: Plan, now_s: float) -> Step:
+    """Somebody is to be rung whom a visitor has chosen in a menu; there is no call. Written down as a press of a button of that name."""
+    assert isinstance(door.call, Idle), "a menu speaks beside no call"
+    press = PressId(door.next_press)
+    calling = _planned(f"p{press}", plan)._replace(press=press, button=button)
+    after, effects = _next_round(door._replace(next_press=press + 1), calling, now_s)
+    return after, (Record(record=Pressed(press=press, button=button)), *effects)
 
 
 def _second_press(door: Door, calling: Calling, press: PressId) -> Step:

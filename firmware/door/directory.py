@@ -176,6 +176,7 @@ class Limits(NamedTuple):
     lockout_s: float  # the first; doubles with each further wrong code
     lockout_max_s: float
     fallback_after_s: float = 5.0  # a way that shows no sign of ringing for so long is helped by the next one
+    menu_silence_s: float = 60.0  # a visitor who types nothing for so long has left the menu
 
 
 @kind
@@ -205,12 +206,15 @@ class Rule(NamedTuple):
 
 @kind
 class Menu(NamedTuple):
-    """A spoken menu that answers calls of `callers` (patterns as in `allow`). `opens`: the locks that it opens without a code, for callers
-    who may open them with one.
+    """A spoken menu that answers calls of `callers` (patterns as in `allow`), and visitors at a `keypad` ('' none).
+
+    `opens`: the locks that it opens without a code, for callers who may open them with one. `rings`: whom a visitor may have rung.
     """
 
     callers: tuple[str, ...]
     opens: frozenset[LockName] = frozenset()
+    keypad: str = ""
+    rings: frozenset[str] = frozenset()
 
 
 @kind
@@ -246,6 +250,7 @@ class Directory(NamedTuple):
     auto_answer_for: tuple[str, ...] = ("*@*",)
     conference_for: tuple[str, ...] = ()
     menus: Mapping[str, Menu] = MappingProxyType({})
+    menu_buttons: Mapping[ButtonName, str] = MappingProxyType({})  # those that begin a menu, by its name, and ring nobody
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""

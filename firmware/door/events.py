@@ -73,6 +73,7 @@ from firmware.door.inputs import (
     TimerFired as TimerFired,
 )
 from firmware.door.menu_events import (
+    MenuBegun as MenuBegun,
     MenuKey as MenuKey,
     MenuOver as MenuOver,
     OpenByMenu as OpenByMenu,

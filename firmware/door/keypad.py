@@ -1,4 +1,4 @@
-"""A keypad: digits, then `#`. `*` clears, and so does a pause."""
+"""A keypad: digits, then `#`. `*` clears, and so does a pause. `#` before any digit begins the menu of the keypad, if it has one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from firmware.door.events import Effect, KeyPressed, LockName, Play, Sound
 from firmware.door.opening import sounded
 from firmware.door.state import Door, Step
 from firmware.door.verifying import asked
+from firmware.door.visit import begun, lock_of, menu_at, typed
 
 
 def key_pressed(door: Door, given: KeyPressed, now_s: float) -> Step:
     """One key. A key that no keypad has means nothing; one of long ago ends what was typed: whoever typed may be gone."""
+    if door.visit is not None and door.visit.keypad == given.keypad:
+        return typed(door, door.visit, given, now_s)
     if given.late:
         return door._replace(asking=door.asking.without_typed(given.keypad)), ()
-    known = door.directory
-    lock = known.keypads[given.keypad] if given.keypad in known.keypads else known.readers[given.keypad]
-    typed = door.asking.typed.get(given.keypad)
-    digits = "" if typed is None else typed.digits
+    lock = lock_of(door, given.keypad)
+    entry = door.asking.typed.get(given.keypad)
+    digits = "" if entry is None else entry.digits
     if given.key in CODE_DIGITS:
         until_s = now_s + door.directory.limits.digit_limit_s
         entry = Typed(digits=(digits + given.key)[:TYPED_MAX], until_s=until_s)
@@ -27,7 +29,8 @@ def key_pressed(door: Door, given: KeyPressed, now_s: float) -> Step:
     cleared = door._replace(asking=door.asking.without_typed(given.keypad))
     if given.key == "*":
         return cleared._replace(asking=cleared.asking.without_shown(lock)), ()
-    return _finished(cleared, given.keypad, lock, digits, now_s)
+    menu = "" if digits or lock in door.asking.shown else menu_at(door, given.keypad)
+    return begun(cleared, menu, now_s) if menu else _finished(cleared, given.keypad, lock, digits, now_s)
 
 
 def _finished(door: Door, keypad: str, lock: LockName, digits: str, now_s: float) -> Step:

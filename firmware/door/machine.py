@@ -91,6 +91,7 @@ from firmware.door.state import (
     RUN,
     STANDING,
     TALK,
+    VISIT,
     WARNING,
     Calling,
     Door,
@@ -103,6 +104,7 @@ from firmware.door.state import (
 )
 from firmware.door.talking import digit_heard, ended, typed_dropped, warned
 from firmware.door.verifying import ask_given_up, spent, verified
+from firmware.door.visit import gone, settled
 
 ACCOUNT_PART = "account"  # the health of an account is told as that of the part "account NAME"
 CALL_TIMERS = frozenset({RING, ROUTE, OFFER, TALK, WARNING, HANG_UP, DIGITS, ASKED, ACCEPT})
@@ -117,7 +119,7 @@ def handle(door: Door, given: Input, now_s: float, local: datetime | None = None
     """
     after, effects = _decided(door._replace(local=local), given, now_s)
     after, effects = ruled(after, effects, now_s)
-    after = _noted(door, after, effects, now_s)
+    after = _noted(door, settled(after, effects), effects, now_s)
     if not isinstance(given, Start) or given.late:
         effects = _kept(door, after, effects, now_s)
     effects = conferred(door, after, effects)
@@ -255,6 +257,8 @@ def _standing_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
         return minute_came(door, now_s)
     if key == BLOCK:
         return block_ended(door, now_s)
+    if key == VISIT:
+        return gone(door)
     assert key == REFUSED, f"no such timer: {key}"
     return door._replace(refused_until_s=None), ()
 

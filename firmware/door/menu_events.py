@@ -1,4 +1,7 @@
-"""What crosses the border for menus: which one speaks in which call and its caller's keys out, what it wishes in."""
+"""What crosses the border for menus: which one speaks in which call and its caller's keys out, what it wishes in.
+
+A visitor who hears one at the panel has a name of the same kind as a call, and is in none.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from firmware.door.words import CallName, LockName
 
 @kind
 class OpenByMenu(NamedTuple):
-    """The caller in front of a menu wants a lock opened, with the digits of a code or without any ('').
+    """The caller in front of a menu wants a lock opened, with the digits of a code or without any (''); a visitor, with those of a PIN.
 
-    With a code the lock may be '': whatever the code opens.
+    With digits the lock may be '': whatever they open.
     """
 
     call: CallName
@@ -30,10 +33,14 @@ class OpenByMenu(NamedTuple):
 
 @kind
 class MenuOver(NamedTuple):
-    """A menu has said its last word. `talks`: its caller wants to be connected with the panel; else the call ends."""
+    """A menu has said its last word. `talks`: its caller wants to be connected with the panel; else the call ends.
+
+    `rings` names the target that a visitor wants to be rung; '' nobody.
+    """
 
     call: CallName
     talks: bool
+    rings: str = ""
 
 
 # --- Effects ---------------------------------------------------------------------------------------------------------------
@@ -41,10 +48,14 @@ class MenuOver(NamedTuple):
 
 @kind
 class StartMenu(NamedTuple):
-    """The menu of this name speaks in the call, until it has told `MenuOver` or `StopMenu` comes."""
+    """The menu of this name speaks in the call, until it has told `MenuOver` or `StopMenu` comes.
+
+    `keypad`: that of a visitor, to whom it speaks at the panel; '' for a caller.
+    """
 
     call: CallName
     menu: str
+    keypad: str = ""
 
 
 @kind
@@ -60,3 +71,15 @@ class MenuKey(NamedTuple):
 
     call: CallName
     key: str
+
+
+# --- Records ---------------------------------------------------------------------------------------------------------------
+
+
+@kind
+class MenuBegun(NamedTuple):
+    """A menu speaks with a visitor, whose keys are those of this keypad. `call` is the visitor's name; there is no call."""
+
+    call: CallName
+    menu: str
+    keypad: str

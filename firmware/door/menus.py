@@ -1,4 +1,4 @@
-"""Menus that speak with a caller in place of the panel: who gets one, what it may open, how it ends.
+"""Menus that speak with a caller in place of the panel, or with a visitor: who gets one, what it may open, how it ends.
 
 What a menu says is no business of the door. It hands over the caller's keys, and decides whatever the menu wishes as if the caller had
 typed it in a call: by the locks of this party, with the same codes, the same lock-out, the same records. Without a code a menu opens only
@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 from firmware.door.access import find
 from firmware.door.asking import InCall
+from firmware.door.calling import rung
 from firmware.door.conference import in_front
+from firmware.door.directory import Round
 from firmware.door.events import (
     Admit,
     Admitted,
+    ButtonName,
     CallName,
     CodeFault,
     Effect,
@@ -30,20 +33,26 @@ from firmware.door.events import (
     Unlocked,
 )
 from firmware.door.opening import granted
-from firmware.door.state import Door, Step, Talking
+from firmware.door.state import Door, Step, Talking, Visit
 from firmware.door.talking import WARNING_S, ended, refused, right, wrong
 from firmware.door.verifying import asked
+from firmware.door.visit import pin_given
 
 
 def menus_moved(before: Door, after: Door) -> Iterator[Effect]:
     """Say which menu begins, and which is over. It follows from the state, so that none can be forgotten with its call."""
     was, now = _speaking(before), _speaking(after)
-    yield from (StopMenu(call=call) for call in was if call not in now)
-    yield from (StartMenu(call=call, menu=menu) for call, menu in now.items() if call not in was)
+    yield from (StopMenu(call=start.call) for start in was - now)
+    yield from now - was
 
 
-def _speaking(door: Door) -> dict[CallName, str]:
-    return {door.call.leg.call: door.call.leg.menu} if isinstance(door.call, Talking) and door.call.leg.menu else {}
+def _speaking(door: Door) -> frozenset[StartMenu]:
+    """What began the menu that speaks; one at most, for there is no visit beside a call."""
+    if door.visit is not None:
+        return frozenset({StartMenu(call=door.visit.call, menu=door.visit.menu, keypad=door.visit.keypad)})
+    if isinstance(door.call, Talking) and door.call.leg.menu:
+        return frozenset({StartMenu(call=door.call.leg.call, menu=door.call.leg.menu)})
+    return frozenset()
 
 
 def _attended(door: Door, call: CallName) -> Talking | None:
@@ -53,7 +62,9 @@ def _attended(door: Door, call: CallName) -> Talking | None:
 
 
 def open_wished(door: Door, given: OpenByMenu, now_s: float) -> Step:
-    """A caller's wish. Sounds are the menu's to make: what is refused is not heard at the panel."""
+    """A caller's wish. Sounds are the menu's to make: what is refused is not heard at the panel. A visitor has nothing but a PIN."""
+    if door.visit is not None and door.visit.call == given.call:
+        return pin_given(door, door.visit, given, now_s)
     talking = _attended(door, given.call)
     if talking is None:
         return door, ()
@@ -79,6 +90,8 @@ def open_wished(door: Door, given: OpenByMenu, now_s: float) -> Step:
 
 def over(door: Door, given: MenuOver, now_s: float) -> Step:
     """The call ends, or becomes a talk like any other; the beep tells whoever stands at the panel that somebody listens."""
+    if door.visit is not None and door.visit.call == given.call:
+        return _visit_over(door, door.visit, given, now_s)
     talking = _attended(door, given.call)
     if talking is None:
         return door, ()
@@ -89,3 +102,11 @@ def over(door: Door, given: MenuOver, now_s: float) -> Step:
     connected = talking._replace(leg=talking.leg._replace(menu=""), until_s=until_s, warn_at_s=warn_at_s)
     written = Record(record=Admitted(call=given.call, party=talking.leg.party.name, menu=talking.leg.menu))
     return door._replace(call=connected), (written, Admit(call=given.call), Play(sound=Sound.BEEP))
+
+
+def _visit_over(door: Door, visit: Visit, given: MenuOver, now_s: float) -> Step:
+    """The visitor has heard enough, or has chosen somebody: that is a press of a button with the menu's name."""
+    left = door._replace(visit=None)
+    if given.rings not in door.directory.menus[visit.menu].rings:
+        return left, ()
+    return rung(left, ButtonName(visit.menu), (Round(targets=(door.directory.targets[given.rings],)),), now_s)

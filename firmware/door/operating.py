@@ -9,6 +9,7 @@ from firmware.door.events import EndReason, Outcome, Refusal, Sound, Verb
 from firmware.door.incoming import accepted, not_taken
 from firmware.door.state import Calling, Door, Idle, Offered, Step, Talking
 from firmware.door.talking import ended
+from firmware.door.visit import gone
 
 
 def operated(door: Door, verb: Verb, now_s: float) -> Step:
@@ -28,6 +29,6 @@ def operated(door: Door, verb: Verb, now_s: float) -> Step:
         case Talking() as talking:
             return ended(door, talking, EndReason.STOPPED if stop else EndReason.HUNG_UP, now_s)
         case Idle():
-            return door, ()
+            return gone(door)  # of a visitor in front of a menu there is no call to end
         case never:
             assert_never(never)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from firmware.door.access_events import CardHeldBy, DuressUsed, UsersChanged
 from firmware.door.kind import kind
+from firmware.door.menu_events import MenuBegun
 from firmware.door.words import (
     ButtonName,
     CallName,
@@ -364,6 +365,7 @@ DoorRecord = (
     | Ringing
     | Answered
     | Admitted
+    | MenuBegun
     | CallMeasured
     | CallReceived
     | CallEnded

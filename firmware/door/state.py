@@ -39,6 +39,7 @@ HANG_UP = TimerKey("hang-up")
 DIGITS = TimerKey("digits")
 ASKED = TimerKey("asked")
 ROUTE = TimerKey("route")
+VISIT = TimerKey("visit")
 MINUTE = TimerKey("minute")
 BLOCK = TimerKey("block")
 REFUSED = TimerKey("refused")
@@ -144,6 +145,16 @@ class Talking(NamedTuple):
         return (Party(leg=self.leg, pad=self.pad, since_s=self.since_s), *self.others)
 
 
+@kind
+class Visit(NamedTuple):
+    """A visitor in front of a menu, in no call; `call` is what the menu calls them. Over at `until_s` unless a key of `keypad` comes."""
+
+    call: CallName
+    menu: str
+    keypad: str
+    until_s: float
+
+
 CallState = Idle | Calling | Offered | Talking
 
 
@@ -192,6 +203,9 @@ class Door(NamedTuple):
     standing: Mapping[str, float] = MappingProxyType({})
     blocked_until_s: float | None = None
     refused_until_s: float | None = None
+    visit: Visit | None = None
+    next_visit: int = 1
+    begun_at_s: tuple[float, ...] = ()  # when visitors began menus, in the last minute
     quiet: frozenset[str] = frozenset()
     down: frozenset[str] = frozenset()  # accounts that do not work
     active: frozenset[str] = frozenset()  # profiles, at the last look
@@ -235,7 +249,13 @@ def _standing_deadlines(door: Door) -> dict[TimerKey, float]:
         if limit_s is not None:
             found[TimerKey(f"{STANDING}:{name}")] = since_s + limit_s
     found |= {TimerKey(f"{RUN}:{run.number}"): run.at_s for run in door.running}
-    for key, at_s in ((MINUTE, door.look_at_s), (BLOCK, door.blocked_until_s), (REFUSED, door.refused_until_s)):
+    visit_until_s = None if door.visit is None else door.visit.until_s
+    for key, at_s in (
+        (MINUTE, door.look_at_s),
+        (BLOCK, door.blocked_until_s),
+        (REFUSED, door.refused_until_s),
+        (VISIT, visit_until_s),
+    ):
         if at_s is not None:
             found[key] = at_s
     return found | door.asking.deadlines()

@@ -56,6 +56,7 @@ class Outcome(Enum):
     REPLACED = "replaced"  # another button was pressed while ringing
     HUNG_UP = "hung up"  # this press was the second one, which ended the ringing of the first
     IGNORED = "ignored"  # a call was in progress
+    MENU = "menu"  # the button is there for a spoken menu, which has begun
     INTERRUPTED = "interrupted"  # the program ended or crashed first
 
 

@@ -336,7 +336,7 @@ def test_a_menu_is_begun_given_its_keys_and_ended_as_the_door_says() -> None:
         rig.inbox.put(door.MenuOver(call=call, talks=True))
         await rig.settle()
         told = [each for each in rig.happened if "Menu" in each or "admit" in each]
-        assert told == ["StartMenu(call='in', menu='house')", "MenuKey(call='in', key='1')", "admit in", "StopMenu(call='in')"]
+        assert told == ["StartMenu(call='in', menu='house', keypad='')", "MenuKey(call='in', key='1')", "admit in", "StopMenu(call='in')"]
 
     menu = Menu(name="house", document="/etc/portero/house.vxml", callers=("desk@pbx",))
     with_bridge(scenario, SETTINGS._replace(menu=(menu,), incoming=Incoming(allow=("desk@pbx",))))
