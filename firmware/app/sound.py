@@ -146,6 +146,11 @@ class SoundSystem:
         for each in wanted:
             engine.play(each)
 
+    def stop_prompt(self, name: str) -> None:
+        """As `Engine.stop_prompt`."""
+        if self._engine is not None:
+            self._engine.stop_prompt(name)
+
     def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
         """Record what is said and heard while a stream runs, `alone` also without one; None ends it. Raises MediaError."""
         if recorder is not None or self._engine is not None:

@@ -1,4 +1,4 @@
-"""Checks of spoken menus: where their documents are, who hears them, what they may open and call."""
+"""Checks of spoken menus: where their documents are, who hears them, what they may open, call and ring."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from pathlib import Path as FilePath
 
 from firmware.config.problems import Path, Report
-from firmware.config.references import CALLER_PATTERN, refer
+from firmware.config.references import CALLER_PATTERN, check_unique, refer
 from firmware.config.schema import Menu, Settings
 
 MENUS_MAX = 16
+WITH_KEYS = ("keypad", "wiegand_bridge")  # readers that have keys, or may
 ORIGIN_PATTERN = re.compile(r"https?://[^\s/?#@]+", re.IGNORECASE)
 ADDRESS_PATTERN = re.compile(rf"({ORIGIN_PATTERN.pattern})(?:[/?]\S*)?", re.IGNORECASE)
 
@@ -28,7 +29,11 @@ def check_menus(settings: Settings, report: Report) -> None:
     for index, menu in enumerate(settings.menu):
         _check_document(menu, ("menu", index, "document"), report)
         _check_callers(settings, menu, ("menu", index, "callers"), report)
+        if menu.keypad is not None:
+            _check_keypad(settings, menu, ("menu", index), report)
         _check_rights(settings, menu, ("menu", index), report)
+    keypads = ((("menu", index, "keypad"), menu.keypad) for index, menu in enumerate(settings.menu) if menu.keypad is not None)
+    check_unique(report, keypads, "this keypad")
 
 
 def _check_document(menu: Menu, path: Path, report: Report) -> None:
@@ -44,7 +49,10 @@ def _check_document(menu: Menu, path: Path, report: Report) -> None:
 
 def _check_callers(settings: Settings, menu: Menu, path: Path, report: Report) -> None:
     if not menu.callers:
-        report.complain(path, "nobody hears this menu", 'name callers: "anna@pbx.example"; * stands for any user or any host')
+        if menu.keypad is None:
+            remedy = 'name callers: "anna@pbx.example", * stands for any user or any host; or the keypad of a panel'
+            report.complain(path, "nobody hears this menu", remedy)
+        return
     for number, caller in enumerate(menu.callers):
         if not re.fullmatch(CALLER_PATTERN, caller):
             report.complain((*path, number), f'"{caller}" is no caller', 'write "user@host"; * stands for any user or any host')
@@ -52,10 +60,20 @@ def _check_callers(settings: Settings, menu: Menu, path: Path, report: Report) -
         report.complain(path, "nobody may call this door", "list the callers in incoming.allow as well")
 
 
+def _check_keypad(settings: Settings, menu: Menu, path: Path, report: Report) -> None:
+    readers = [reader.name for reader in settings.reader if reader.kind in WITH_KEYS]
+    keypads = [*(keypad.name for keypad in settings.keypad), *readers, *(reader.name for reader in settings.wiegand)]
+    refer(report, (*path, "keypad"), menu.keypad or "", keypads, "keypad")
+    if menu.name in {button.name for button in settings.button}:
+        report.complain((*path, "name"), f'"{menu.name}" is a button as well', "give another: who is chosen in a menu is rung in its name")
+
+
 def _check_rights(settings: Settings, menu: Menu, path: Path, report: Report) -> None:
     for number, lock in enumerate(menu.opens):
         refer(report, (*path, "opens", number), lock, [each.name for each in settings.lock], "lock")
     for number, target in enumerate(menu.calls):
         refer(report, (*path, "calls", number), target, [each.name for each in settings.target], "target")
-    if menu.opens and not settings.incoming.may_open:
+    if menu.opens and not menu.callers:
+        report.complain((*path, "opens"), "visitors open nothing without a PIN", "leave the key out; the document may ask for a PIN")
+    elif menu.opens and not settings.incoming.may_open:
         report.complain((*path, "opens"), "no call from outside opens anything", "add may_open = true to [incoming], or leave the key out")

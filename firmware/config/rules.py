@@ -9,7 +9,7 @@ from firmware.config.codes import weakness
 from firmware.config.problems import Path, Report
 from firmware.config.readers import check_readers, reader_wires
 from firmware.config.references import CALLER_PATTERN, check_host, check_parties, check_unique, parse_condition, refer
-from firmware.config.schema import Incoming, Lan, Settings, Wifi
+from firmware.config.schema import Button, Incoming, Lan, Settings, Wifi
 from firmware.config.transports import check_transports, is_address
 
 WAYS_MAX = 4  # to one target: two accounts, a direct address, and one to spare
@@ -179,10 +179,18 @@ def _check_buttons(settings: Settings, report: Report) -> None:
         report.warnings.append("there is no [[button]]: nobody can ring")
     for index, button in enumerate(settings.button):
         path: Path = ("button", index)
-        if button.plan is None:
+        if button.menu is not None:
+            _check_menu_button(settings, report, path, button)
+        elif button.plan is None:
             check_parties(settings, report, (*path, "targets"), button.targets)
         elif button.targets:
             report.complain((*path, "plan"), "the button has targets as well", "keep one of them; a plan names its targets in its steps")
+
+
+def _check_menu_button(settings: Settings, report: Report, path: Path, button: Button) -> None:
+    if button.plan is not None or button.targets:
+        report.complain((*path, "menu"), "the button rings somebody as well", "keep one of them; whom a menu rings stands in its calls")
+    refer(report, (*path, "menu"), button.menu or "", [menu.name for menu in settings.menu if menu.keypad is not None], "menu")
 
 
 def _check_locks(settings: Settings, report: Report) -> None:

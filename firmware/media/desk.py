@@ -303,6 +303,12 @@ class Desk:
             self._pump.stop_sound(player)
         self._playing.clear()
 
+    def stop_prompt(self, name: str) -> None:
+        """Silence the prompt of this name, and nothing that has taken its place."""
+        if self._playing.get(Player.PROMPT) == name:
+            self._pump.stop_sound(Player.PROMPT)
+            del self._playing[Player.PROMPT]
+
     def record(self, recorder: Listener | None, *, alone: bool = False) -> None:
         """Record what is said and heard from now on while a stream runs, or with `alone` in any case; None ends it."""
         if self._recorder is not None:
@@ -317,9 +323,7 @@ class Desk:
 
     def end_probe(self, name: str, listener: Listener) -> None:
         """End what is left of a probe: its sound and its listener, nobody else's."""
-        if self._playing.get(Player.PROMPT) == name:
-            self._pump.stop_sound(Player.PROMPT)
-            del self._playing[Player.PROMPT]
+        self.stop_prompt(name)
         if self._recorder is listener:
             self.record(None)
 

@@ -156,6 +156,11 @@ class Engine:
         if self.running:
             self._submit(lambda desk: desk.stop_playing())
 
+    def stop_prompt(self, name: str) -> None:
+        """Silence the prompt of this name, and nothing that has taken its place. Allowed when nothing plays."""
+        if self.running:
+            self._submit(lambda desk: desk.stop_prompt(name))
+
     def record(self, recorder: Recorder | None, *, alone: bool = False) -> None:
         """Record what is said and heard while a stream runs; None finishes the running recording. Call it after `start`.
 

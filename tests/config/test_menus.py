@@ -32,6 +32,27 @@ name = "house"
 document = "/etc/portero/house.vxml"
 callers = ["anna@pbx"]
 """
+PAD = (
+    HEAD
+    + """[[keypad]]
+name = "pad"
+gpio_rows = [1, 2, 3, 4]
+gpio_columns = [6, 7, 8]
+lock = "gate"
+[[reader]]
+name = "cards"
+port = "/dev/ttyUSB0"
+lock = "gate"
+"""
+)
+AT_PAD = """[[menu]]
+name = "flats"
+document = "/etc/portero/flats.vxml"
+"""
+INFO = """[[button]]
+name = "info"
+menu = "flats"
+"""
 
 
 def written(folder: Path, text: str) -> Path:
@@ -53,9 +74,28 @@ def test_a_menu_opens_and_calls_nothing_unless_it_is_written(tmp_path: Path) -> 
     assert settings.warnings == ()
 
 
+def test_a_menu_for_visitors_needs_nobody_who_may_call(tmp_path: Path) -> None:
+    text = PAD.replace('allow = ["*@pbx"]', "").replace("may_open = true", "")
+    settings = load(written(tmp_path, text + INFO + AT_PAD + 'keypad = "pad"\ncalls = ["anna"]'))
+    assert settings.menu[0] == Menu(name="flats", document="/etc/portero/flats.vxml", keypad="pad", calls=("anna",))
+    assert (settings.button[1].menu, settings.button[1].targets) == ("flats", ())
+    assert settings.warnings == ()
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
+        (PAD + AT_PAD + 'keypad = "pat"', 'menu[flats].keypad: there is no keypad "pat"'),
+        (PAD + AT_PAD + 'keypad = "cards"', 'menu[flats].keypad: there is no keypad "cards"'),
+        (PAD + AT_PAD + 'keypad = "pad"\nopens = ["gate"]', "menu[flats].opens: visitors open nothing without a PIN"),
+        (PAD + AT_PAD + 'keypad = "pad"\ncalls = ["ana"]', 'menu[flats].calls[1]: there is no target "ana"'),
+        (PAD + AT_PAD.replace("flats", "bell") + 'keypad = "pad"', 'menu[bell].name: "bell" is a button as well'),
+        (
+            PAD + AT_PAD + 'keypad = "pad"\n' + MENU + 'keypad = "pad"',
+            "menu[house].keypad: this keypad is used already, in menu[flats].keypad on line 29",
+        ),
+        (PAD + INFO + MENU, 'button[info].menu: there is no menu "flats"'),
+        (PAD + INFO + 'targets = ["anna"]\n' + AT_PAD + 'keypad = "pad"', "button[info].menu: the button rings somebody as well"),
         (HEAD + MENU + 'opens = ["gat"]', 'menu[house].opens[1]: there is no lock "gat"'),
         (HEAD + MENU + 'calls = ["ana"]', 'menu[house].calls[1]: there is no target "ana"'),
         (HEAD + MENU.replace('"anna@pbx"', '"anna"'), 'menu[house].callers[1]: "anna" is no caller'),

@@ -1,10 +1,10 @@
-"""The attendant: begins a menu when the door says so, hands it the caller's keys, and tells the door when it is over."""
+"""The attendant: begins a menu when the door says so, hands it the keys of caller or visitor, and tells the door when it is over."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,9 @@ from firmware.app.bridge_door import MenuEffect
 from firmware.app.voicexml.documents import Library
 from firmware.app.voicexml.platform import CallPlatform
 from firmware.app.voicexml.session import Session
+from firmware.app.voicexml.visitor import VisitorPlatform
 from firmware.app.voicexml.voice import Voice
+from firmware.config.schema import Menu
 from firmware.door import events as door
 from firmware.outlets.voicexml.expression import Value
 from firmware.outlets.voicexml.signals import KeyHeard
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger("portero.voicexml")
 
-PARTING_S: Final = 10.0  # how long a document may still submit after its caller has gone
+PARTING_S: Final = 10.0  # how long a document may still submit after its caller or visitor has gone
 
 
 class Attendant:
@@ -59,20 +61,26 @@ class Attendant:
     def _start(self, effect: door.StartMenu) -> None:
         call, menu = effect.call, self._menus[effect.menu]
         library = self._libraries[menu.name]
-        platform = CallPlatform(self._station, menu, call, library, self._voice)
+        platform = self._platform(effect, menu, library)
         session: dict[str, Value] = {
-            "connection.remote.uri": f"sip:{platform.caller}",
+            "connection.remote.uri": f"sip:{platform.caller}" if platform.caller else "",
             "connection.local.uri": self._station.settings.station.name,
-            "connection.protocol.name": "sip",
-            "connection.protocol.version": "2.0",
+            "connection.protocol.name": "" if effect.keypad else "sip",
+            "connection.protocol.version": "" if effect.keypad else "2.0",
             "portero.menu": menu.name,
+            "portero.keypad": effect.keypad,
             "portero.proved": platform.is_proved,
         }
-        log.info("call %s hears the menu %s", call, menu.name)
-        begun = Session(menu.name, session, platform, self._survive, lambda talks: self._over(call, talks=talks, then=platform.then))
+        log.info("%s hears the menu %s", f"a visitor at keypad {effect.keypad}" if effect.keypad else f"call {call}", menu.name)
+        begun = Session(menu.name, session, platform, self._survive, lambda talks: self._over(call, platform, talks=talks))
         self._sessions[call] = begun
         self._limit(call, self._station.settings.voicexml.session_s)
         begun.start(library.start)
+
+    def _platform(self, effect: door.StartMenu, menu: Menu, library: Library) -> CallPlatform | VisitorPlatform:
+        if effect.keypad:
+            return VisitorPlatform(self._station, menu, effect, library, self._voice)
+        return CallPlatform(self._station, menu, effect.call, library, self._voice)
 
     async def _survive(self, work: Awaitable[None]) -> bool:
         # A document that a house got wrong must not cost it its door.
@@ -85,12 +93,13 @@ class Attendant:
         self._limits[call] = self._station.loop.call_later(seconds, self._too_long, call)
 
     def _too_long(self, call: door.CallName) -> None:
-        log.warning("call %s was in its menu for too long", call)
-        self._over(call, talks=False)
-
-    def _over(self, call: door.CallName, *, talks: bool, then: Sequence[door.Input] = ()) -> None:
+        log.warning("%s was in its menu for too long", call)
         self._forget(call)
-        for given in (door.MenuOver(call=call, talks=talks), *then):
+        self._station.inbox.put(door.MenuOver(call=call, talks=False))
+
+    def _over(self, call: door.CallName, platform: CallPlatform | VisitorPlatform, *, talks: bool) -> None:
+        self._forget(call)
+        for given in (door.MenuOver(call=call, talks=talks, rings=platform.rings), *platform.then):
             self._station.inbox.put(given)
 
     def _forget(self, call: str) -> None:

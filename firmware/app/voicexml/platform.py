@@ -10,22 +10,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Final
 
 from firmware.app.beside import beside
 from firmware.app.voicexml.documents import Library, Wanted
 from firmware.app.voicexml.keeping import keep
+from firmware.app.voicexml.opening import DECIDED_S_MAX, wish
 from firmware.app.voicexml.voice import Voice, silence
 from firmware.app.wiring.accounts import listed_addresses
-from firmware.config.schema import Menu
+from firmware.config.schema import Menu, Settings, Target
 from firmware.door import events as door
 from firmware.door.state import leg_in_talk
 from firmware.errors import MediaError
 from firmware.media.events import SoundEnded
 from firmware.media.tones import BEEP, CALL_RATE_HZ, Prompt
 from firmware.outlets.voicexml import faults
-from firmware.outlets.voicexml.expression import Value, as_text, truth
+from firmware.outlets.voicexml.expression import Value, truth
 from firmware.outlets.voicexml.faults import Thrown
 from firmware.outlets.voicexml.signals import Done, Fetch, Utterances
 from firmware.sip import events as sip
@@ -35,11 +35,9 @@ if TYPE_CHECKING:
     from firmware.app.leg import Leg
     from firmware.app.station import Station
 
-DECIDED_S_MAX: Final = 10.0  # the store of users may take five
 MOVED_S_MAX: Final = 60.0  # the target rings, and a person decides
 FIRST_S: Final = 0.3  # before the first word: the way of the sound may not be open yet
 LATE_S: Final = 1.0  # after the time of what plays: its end was not told, because the panel's own sounds took its place
-CODE: Final = re.compile(r"[0-9A-D]{1,32}", re.ASCII)
 NO_RESOURCE: Final = "error.noresource"
 CALL_FAILED: Final = {486: "busy", 600: "busy", 408: "noanswer", 480: "noanswer", 487: "noanswer"}  # §2.3.7.2; others are "unknown"
 
@@ -54,6 +52,7 @@ class CallPlatform:
         self._library = library
         self._voice = voice
         self._says = 0
+        self.rings = ""  # at the panel: a caller rings nobody
         self.then: list[door.Input] = []  # to be told to the door when the caller has left the menu
 
     @property
@@ -115,31 +114,13 @@ class CallPlatform:
         """Raises Thrown: for an object that is not there, or parameters that say nothing."""
         match classid:
             case "portero:open":
-                return await self._open(params)
+                return await wish(self._station, self._call, params, self._is_word)
             case "portero:ring":
                 return await self._ring(params)
             case "portero:status":
                 return self._status()
             case _:
                 raise Thrown(faults.UNSUPPORTED_OBJECT, f"there is no object {classid[:60]!r}")
-
-    async def _open(self, params: dict[str, Value]) -> Done:
-        lock, code = as_text(params.get("lock", "")), as_text(params.get("code", ""))
-        if lock and lock not in {each.name for each in self._station.settings.lock}:
-            raise Thrown(faults.SEMANTIC, f"there is no lock {lock[:40]!r}")
-        if not lock and not code:
-            raise Thrown(faults.SEMANTIC, "portero:open needs a lock, a code, or both")
-        if code and not CODE.fullmatch(code):
-            return Done("refused", (("reason", "wrong"),))
-        self._station.inbox.put(door.OpenByMenu(call=self._call, lock=door.LockName(lock), code=code))
-        word = await self._station.wait_for(self._is_word, DECIDED_S_MAX)
-        match word:
-            case door.Unlocked():
-                return Done("opened", (("reason", ""), ("lock", word.lock)))
-            case door.OpeningRefused() | door.CodeRefused():
-                return Done("refused", (("reason", word.fault.name.lower()),))
-            case _:
-                return Done("refused", (("reason", "unchecked"),))
 
     def _is_word(self, event: object) -> bool:
         return isinstance(event, door.Unlocked | door.OpeningRefused | door.CodeRefused) and event.call == self._call
@@ -171,12 +152,7 @@ class CallPlatform:
 
     async def connect(self, dest: str, *, is_bridge: bool) -> bool:
         """Only to targets that the menu may call. Raises Thrown."""
-        name = dest.removeprefix("portero:")
-        target = next((each for each in self._station.settings.target if name in (each.name, each.uri)), None)
-        if target is None:
-            raise Thrown(faults.BAD_DESTINATION, f"there is no target {name[:60]!r}")
-        if target.name not in self._menu.calls:
-            raise Thrown(faults.NO_AUTHORIZATION, f"the menu may not call {target.name}")
+        target = target_of(self._station.settings, self._menu, dest)
         if is_bridge:
             self.then.append(door.Bring(target=target.name, by=f"menu {self._menu.name}"))
             return True
@@ -195,3 +171,14 @@ class CallPlatform:
         if not isinstance(done, sip.TransferProgress) or done.status >= 300:
             status = done.status if isinstance(done, sip.TransferProgress) else 0
             raise Thrown("error.connection.noroute", f"the caller was not transferred ({CALL_FAILED.get(status, status or 'no outcome')})")
+
+
+def target_of(settings: Settings, menu: Menu, dest: str) -> Target:
+    """Whom a transfer means. Raises Thrown when there is nobody of that name, or none whom the menu may call."""
+    name = dest.removeprefix("portero:")
+    target = next((each for each in settings.target if name in (each.name, each.uri)), None)
+    if target is None:
+        raise Thrown(faults.BAD_DESTINATION, f"there is no target {name[:60]!r}")
+    if target.name not in menu.calls:
+        raise Thrown(faults.NO_AUTHORIZATION, f"the menu may not call {target.name}")
+    return target

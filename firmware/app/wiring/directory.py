@@ -6,7 +6,7 @@ from firmware.app.wiring.plans import buttons, condition, fallbacks, holidays, p
 from firmware.config.schema import Call, Settings
 from firmware.config.schema import Lock as ConfiguredLock
 from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Menu, Target, Watch
-from firmware.door.events import LockName, Right
+from firmware.door.events import ButtonName, LockName, Right
 
 
 def directory(settings: Settings) -> Directory:
@@ -59,9 +59,15 @@ def directory(settings: Settings) -> Directory:
         rules=rules(settings),
         chime=Chime(settings.call.chime),
         menus={
-            each.name: Menu(callers=tuple(caller.lower() for caller in each.callers), opens=_some(each.opens, frozenset()))
+            each.name: Menu(
+                callers=tuple(caller.lower() for caller in each.callers),
+                opens=_some(each.opens, frozenset()),
+                keypad=each.keypad or "",
+                rings=frozenset(each.calls),
+            )
             for each in settings.menu
         },
+        menu_buttons={ButtonName(each.name): each.menu for each in settings.button if each.menu is not None},
     )
 
 
@@ -89,6 +95,7 @@ def _limits(settings: Settings, call: Call) -> Limits:
         lockout_s=access.lockout_s,
         lockout_max_s=access.lockout_max_s,
         fallback_after_s=call.fallback_after_s,
+        menu_silence_s=settings.voicexml.silence_s,
     )
 
 

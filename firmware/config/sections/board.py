@@ -9,11 +9,15 @@ from firmware.config.sections.values import DebounceMs, Gpio, HeldMs, Name, Repe
 
 
 class Button(NamedTuple):
-    """[[button]]: a bell button; `targets` are names of targets, or SIP addresses, rung in parallel. A `plan` rings one after another."""
+    """[[button]]: a bell button; `targets` are names of targets, or SIP addresses, rung in parallel. A `plan` rings one after another.
+
+    A `menu` rings nobody by itself: it speaks with whoever has pressed.
+    """
 
     name: Name
     targets: tuple[str, ...] = ()
     plan: str | None = None
+    menu: str | None = None  # one with a keypad
     gpio: Gpio | None = None  # None: pressed by `portero ctl` alone
     pull: Literal["up", "down", "none"] = "up"
     active_high: bool = False

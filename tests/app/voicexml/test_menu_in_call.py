@@ -40,20 +40,21 @@ class Spoken:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.seconds = 0.1
 
     def __call__(self, text: str, _voice: str) -> bytes:
         self.said.append(text)
-        return b"\x10\x10" * 800
+        return b"\x10\x10" * round(8000 * self.seconds)
 
 
-def wanted(folder: Path, document: Path = DOCUMENT, **menu: tuple[str, ...]) -> Settings:
+def wanted(folder: Path, document: Path = DOCUMENT, opens: tuple[str, ...] = (), calls: tuple[str, ...] = ()) -> Settings:
     base = settings(folder)
     return base._replace(
         target=(Target(name="anna", uri=f"sip:{CALLER}"),),
         incoming=Incoming(allow=("*@127.0.0.1",), may_open=True),
         call=base.call._replace(hangup_after_open_s="never"),
         voicexml=VoiceXml(speech=str(folder / "speech"), recordings=str(folder / "kept")),
-        menu=(Menu(name="house", document=str(document), callers=(CALLER,), **menu),),
+        menu=(Menu(name="house", document=str(document), callers=(CALLER,), opens=opens, calls=calls),),
     )
 
 
