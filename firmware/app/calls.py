@@ -17,7 +17,7 @@ from firmware.app.legs import Legs
 from firmware.app.transfers import STATUS_NO_RESOURCES, Transfers, address_of
 from firmware.door import events as door
 from firmware.errors import MediaError, RemoteProtocolError
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sip import events as sip
 from firmware.sip.notices import CallOrdered
 from firmware.sip.replaces import Join

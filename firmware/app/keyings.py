@@ -16,7 +16,7 @@ from firmware.errors import MediaError
 from firmware.media.events import KeyingFailed, MediaSink, StreamEncrypted
 from firmware.media.session import MediaPort
 from firmware.sdp.fingerprint import Fingerprint
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sdp.protection import Handshake, SharedKeys
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmware.media.session import MediaPort
-from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sip import events as sip
 from firmware.sip.uri import Uri
 

@@ -12,11 +12,11 @@ from firmware.app.leg import Leg
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.ice import IceCredentials
-from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sdp.protection import PLAIN, Protection
 
 if TYPE_CHECKING:  # few doors have a camera
-    from firmware.sdp.video import LocalVideo
+    from firmware.sdp.video_session import LocalVideo
 
 
 class CallSound(Protocol):

@@ -10,7 +10,7 @@ from firmware.app.leg import Leg
 from firmware.app.leg_media import LegMedia
 from firmware.door import events as door
 from firmware.errors import MediaError
-from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sip import events as sip
 
 log = logging.getLogger("portero.calls")

@@ -22,7 +22,7 @@ from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
 from firmware.sdp.codec_list import codec_list
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 
 if TYPE_CHECKING:
     from firmware.app.sound import SoundSystem

@@ -17,7 +17,7 @@ from firmware.ids import SystemIds
 from firmware.media.events import ConsentLost, MediaSink
 from firmware.media.session import MediaPort
 from firmware.sdp.ice import IceSession
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 
 if TYPE_CHECKING:  # a lite station does not load it
     from firmware.ice.agent import Effect, IceAgent

@@ -17,9 +17,9 @@ from firmware.ids import IdSource
 from firmware.media.picture_stream import Clocks, Identity, PictureStream, Way, watch
 from firmware.media.session import MediaPort
 from firmware.sdp.h264 import Picture
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sdp.protection import Protection, SharedKeys
-from firmware.sdp.video import LocalVideo, VideoSession
+from firmware.sdp.video_session import LocalVideo, VideoSession
 from firmware.sip import events as sip
 from firmware.sip.body import media_control
 

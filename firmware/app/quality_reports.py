@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from firmware.config.schema import Settings
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sip import events as sip
 from firmware.sip.notices import Publish, TellQuality
 from firmware.sip.uri import Uri

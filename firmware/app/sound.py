@@ -16,7 +16,7 @@ from firmware.door.events import Sound
 from firmware.errors import MediaError
 from firmware.media.events import MediaSink
 from firmware.media.session import MediaPort
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from hw.api import SoundCard
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort, open_port
 from firmware.net.runner import Runner, TraceEntry
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip import events as sip
 from firmware.sip.agent import Account, Agent, AgentSettings
 from firmware.sip.uri import Uri

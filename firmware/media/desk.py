@@ -32,7 +32,7 @@ from firmware.media.recorder import Listener
 from firmware.media.session import MediaPort
 from firmware.media.silence import SilentCard
 from firmware.media.stream import BUFFER_DEFAULT, BufferLimits, StreamIdentity, stream_settings
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from hw.api import HardwareError, SoundCard, SoundCounters
 
 if TYPE_CHECKING:  # it loads libsrtp2: at run time only the engine does, for an encrypted call

@@ -21,7 +21,7 @@ from firmware.media.recorder import Listener, Recorder
 from firmware.media.session import MediaPort
 from firmware.media.stream import StreamIdentity, load_codecs
 from firmware.media.tones import Prompt, Sound
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sdp.protection import Agreed, SharedKeys
 from hw.api import SoundCard
 

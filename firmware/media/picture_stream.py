@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from firmware.media.srtp import SrtpCipher
-    from firmware.sdp.video import VideoSession
+    from firmware.sdp.video_session import VideoSession
     from hw.api import CodedPicture
 
 CLOCK_RATE_HZ: Final = 90_000

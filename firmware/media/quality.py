@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from firmware.kind import kind
 from firmware.media.core_values import EchoState, EchoStats, StreamStats
 from firmware.media.extended_report import VoipMetrics
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 
 R_DEFAULT: Final = 93.2  # G.107 §7.7: every parameter at its default, no loss, no delay
 DELAY_FREE_MS: Final = 100.0  # G.107 §7.4: Idd is zero up to this one-way delay

@@ -11,7 +11,7 @@ from firmware.media.codec_libraries import load_codec, load_tones
 from firmware.media.core_values import EncoderSettings, MediaCodec, StreamSettings
 from firmware.media.session import MediaPort
 from firmware.sdp.codec import Codec
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sdp.opus import OpusParameters
 
 CODECS: Final = {

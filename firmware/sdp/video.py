@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from firmware.kind import kind
 from firmware.sdp.codec import codecs_of
-from firmware.sdp.crypto import SrtpKey
 from firmware.sdp.description import Attribute, MediaDescription, SessionDescription
 from firmware.sdp.direction import Direction, stated_direction
 from firmware.sdp.h264 import BASELINE, CLOCK_RATE_HZ, CONSTRAINED, ENCODING, H264Format, Picture, parse_h264
@@ -27,9 +25,10 @@ from firmware.sdp.protection import (
     reply_to,
 )
 from firmware.sdp.remote_address import reports_to, usable_connection
+from firmware.sdp.video_session import LocalVideo, VideoSession
 
 if TYPE_CHECKING:
-    from firmware.sdp.offer_answer import LocalMedia, MediaSession
+    from firmware.sdp.media_session import LocalMedia, MediaSession
 
 PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES)
 # RFC 6184 §8.2.2: each packetization mode is a format of its own. Fragments (mode 1) first, since a key frame exceeds a datagram.
@@ -37,31 +36,6 @@ PAYLOAD_TYPES: Final = {1: 105, 0: 106}
 FEEDBACK: Final = ("nack pli", "ccm fir")  # RFC 4585 §4.2, RFC 5104 §7.1: what of it we heed
 OVERHEAD_KBPS: Final = 30  # IP, UDP and RTP headers, and reports, of a hundred packets a second, which b=AS counts and b=TIAS does not
 LEAST_KBPS: Final = 32  # a stream of less is no picture: who asks for less gets none
-
-
-@kind
-class LocalVideo(NamedTuple):
-    """What our camera sends, and where its stream has its port. `keys` are its own: a key never serves two streams (RFC 3711 §9.1)."""
-
-    rtp_port: int
-    picture: Picture
-    keys: tuple[SrtpKey, ...] = ()
-
-
-@kind
-class VideoSession(NamedTuple):
-    """What both sides agreed on for the picture. `sends` is false on hold, and while the other side does not want to see."""
-
-    local_port: int
-    remote_host: str
-    remote_rtp_port: int
-    remote_rtcp_host: str
-    remote_rtcp_port: int
-    payload_type: int
-    packetization_mode: int
-    bitrate_kbps: int
-    sends: bool
-    keys: SharedKeys | None = None
 
 
 class _Choice(NamedTuple):

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from firmware.kind import kind
-from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sip.headers import NameAddr
 from firmware.sip.names import AccountName as AccountName
 from firmware.sip.names import CallKey as CallKey

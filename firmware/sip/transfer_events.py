@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware.kind import kind
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip.headers import NameAddr
 from firmware.sip.names import AccountName, CallKey, TransferKey
 from firmware.sip.uri import Uri

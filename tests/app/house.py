@@ -18,7 +18,7 @@ from firmware.ids import SeededIds
 from firmware.media.session import MediaPort, open_port
 from firmware.net.runner import TraceEntry
 from firmware.sdp.codec import PCMA, TELEPHONE_EVENT
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip import events as sip
 from firmware.sip.body.dtmf_relay import Digit, encode
 from firmware.sip.message import Response, parse_message

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from firmware.door import events as door
 from firmware.sdp.h264 import Picture
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sdp.protection import Protection
-from firmware.sdp.video import LocalVideo
+from firmware.sdp.video_session import LocalVideo
 from firmware.sip import events as sip
 from tests.app.test_calls import Rig, session
 

@@ -13,7 +13,7 @@ from firmware.errors import MediaError
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec import PCMA, TELEPHONE_EVENT
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sip import events as sip
 from firmware.sip.auto_answer import AutoAnswer
 from firmware.sip.diversion import Diversion

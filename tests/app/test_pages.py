@@ -17,7 +17,7 @@ from firmware.media import events as media
 from firmware.media.multicast import Group, join, open_sender
 from firmware.media.session import MediaPort
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from hw.settings import SoundSettings
 from hw.simulated_sound import SimulatedSound
 from tests.media.test_multicast import group

@@ -12,7 +12,7 @@ from firmware.app.paths import Paths
 from firmware.media.events import ConsentLost, MediaEvent
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.ice import IceCredentials, IceSession, local_candidates
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
 from firmware.stun.message import BINDING_REQUEST, attribute, message
 from tests.media.samples import session

@@ -16,9 +16,9 @@ from firmware.ids import SeededIds
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.h264 import Picture
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sdp.protection import PLAIN, Encryption, Method, Protection, SharedKeys
-from firmware.sdp.video import VideoSession
+from firmware.sdp.video_session import VideoSession
 from firmware.sip import events as sip
 from firmware.sip.body import media_control
 from hw.api import CodedPicture

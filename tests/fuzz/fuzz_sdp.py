@@ -14,10 +14,11 @@ with atheris.instrument_imports(include=["firmware"]):
     from firmware.sdp.description import parse
     from firmware.sdp.fingerprint import Fingerprint, parse_fingerprint
     from firmware.sdp.h264 import Picture
-    from firmware.sdp.offer_answer import LocalMedia, MediaSession, make_answer, make_offer, read_answer
+    from firmware.sdp.media_session import LocalMedia, MediaSession
+    from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
     from firmware.sdp.opus import OpusParameters
     from firmware.sdp.protection import Encryption, Method, Protection
-    from firmware.sdp.video import LocalVideo
+    from firmware.sdp.video_session import LocalVideo
 
 from tests.fuzz.runner import run
 

@@ -6,7 +6,7 @@ from firmware.media.core_values import StreamStats
 from firmware.media.extended_report import VoipMetrics
 from firmware.sdp.codec import PCMU, TELEPHONE_EVENT
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 
 NOTHING_COUNTED = StreamStats(
     packets_received=0, octets_received=0, packets_expected=0, packets_lost=0, packets_duplicate=0, packets_reordered=0,

@@ -20,7 +20,7 @@ from firmware.media.recorder import Recorder
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.codec_list import OPUS
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from tests.media.samples import session, without_digits
 from tests.media.step_card import Bench
 from tests.ports import TRIED, free_port

@@ -12,7 +12,7 @@ from firmware.media.picture_stream import KEY_GAP_S, QUEUE_MAX, Clocks, Identity
 from firmware.media.srtp import SrtpCipher
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.protection import SharedKeys
-from firmware.sdp.video import VideoSession
+from firmware.sdp.video_session import VideoSession
 from hw.api import CodedPicture
 from hw.camera_file import read_pictures
 from tests.media.h264_receiver import received

@@ -10,7 +10,8 @@ from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.fingerprint import Fingerprint
-from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia, make_answer
+from firmware.sdp.media_session import LocalMedia, NoCommonMedia
+from firmware.sdp.offer_answer import make_answer
 from firmware.sdp.protection import Encryption, Handshake, Method, Protection, SharedKeys
 
 CORPUS = Path(__file__).parent.parent / "data" / "sdp"

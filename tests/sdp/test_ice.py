@@ -10,7 +10,8 @@ from firmware.sdp.codec import PCMA, PCMU
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
 from firmware.sdp.ice import CANDIDATES_MAX, IceCredentials, IceSession, Kind
-from firmware.sdp.offer_answer import LocalMedia, make_answer, make_offer, read_answer
+from firmware.sdp.media_session import LocalMedia
+from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
 
 OURS = IceCredentials("door", "a password that is long enough".replace(" ", "/"))
 LOCAL = LocalMedia(host="198.51.100.1", rtp_port=4000, codecs=(PCMU, PCMA), session_id=7, rtcp_mux=True, ice=OURS)

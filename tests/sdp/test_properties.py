@@ -11,7 +11,8 @@ from firmware.sdp.codec import codecs_of
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
 from firmware.sdp.ice import IceCredentials
-from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia, active_line, make_answer, make_offer, read_answer
+from firmware.sdp.media_session import LocalMedia, NoCommonMedia
+from firmware.sdp.offer_answer import active_line, make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake, SharedKeys
 from tests.sdp.strategies import descriptions, hosts, local_codecs, protections
 

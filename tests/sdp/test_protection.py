@@ -8,7 +8,8 @@ from firmware.sdp.codec import PCMU
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.fingerprint import Fingerprint
-from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia, make_answer, make_offer, read_answer
+from firmware.sdp.media_session import LocalMedia, NoCommonMedia
+from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake, Method, Protection, SharedKeys
 
 GCM = SrtpKey(Suite.AEAD_AES_256_GCM, bytes(range(44)))

@@ -11,9 +11,11 @@ from firmware.sdp.direction import Direction
 from firmware.sdp.fingerprint import Fingerprint
 from firmware.sdp.h264 import Picture
 from firmware.sdp.ice import IceCredentials
-from firmware.sdp.offer_answer import LocalMedia, MediaSession, make_answer, make_offer, read_answer
+from firmware.sdp.media_session import LocalMedia, MediaSession
+from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Method, Protection
-from firmware.sdp.video import LocalVideo, VideoSession, why_no_video
+from firmware.sdp.video import why_no_video
+from firmware.sdp.video_session import LocalVideo, VideoSession
 
 SUITE = Suite.AES_CM_128_HMAC_SHA1_80
 SOUND_KEY, PICTURE_KEY, THEIR_KEY = (SrtpKey(SUITE, bytes([value]) * SUITE.octets) for value in (1, 2, 3))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip.agent import Agent, AgentSettings
 from firmware.sip.events import (
     Command,

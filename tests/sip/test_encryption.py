@@ -9,7 +9,7 @@ from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMU
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import LocalMedia, NoCommonMedia
+from firmware.sdp.media_session import LocalMedia, NoCommonMedia
 from firmware.sdp.protection import Encryption, Method, Protection, SharedKeys
 from firmware.sip.events import Hop, Transport
 from firmware.sip.headers import Via

@@ -7,7 +7,7 @@ import pytest
 from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMU
 from firmware.sdp.ice import PWD_MIN, IceCredentials
-from firmware.sdp.offer_answer import LocalMedia, MediaSession
+from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sip.usage.negotiation import Negotiation, Standpoint
 
 DOOR, PHONE = Standpoint("192.0.2.1"), Standpoint("192.0.2.9")

@@ -8,7 +8,7 @@ from typing import TypeVar
 from firmware.errors import RemoteProtocolError
 from firmware.ids import SeededIds
 from firmware.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip.agent import Account, Agent, AgentSettings
 from firmware.sip.events import (
     AccountName,

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from firmware.kind import kind
-from firmware.sdp.offer_answer import NoCommonMedia
+from firmware.sdp.media_session import NoCommonMedia
 from firmware.sip.events import Hop, QueryId, Transport
 from firmware.sip.fields import DATAGRAM_BYTES_MAX
 from firmware.sip.header_lines import Headers

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from firmware.errors import RemoteProtocolError
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip.auto_answer import mode_of_answer
 from firmware.sip.events import CallEnded, CallKey, EndCause, Hop, MediaAgreed, Reason, RequestDone, Update
 from firmware.sip.header_lines import Headers

@@ -16,7 +16,8 @@ from firmware.sdp.brief import brief
 from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
 from firmware.sdp.ice import IceCredentials
-from firmware.sdp.offer_answer import LocalMedia, MediaSession, make_answer, make_offer, read_answer
+from firmware.sdp.media_session import LocalMedia, MediaSession
+from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake
 from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response

@@ -9,7 +9,7 @@ from collections import deque
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.direction import Direction
-from firmware.sdp.offer_answer import LocalMedia
+from firmware.sdp.media_session import LocalMedia
 from firmware.sip.events import (
     CallAnswered,
     CallEnded,

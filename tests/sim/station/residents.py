@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 from firmware.sip.body.dtmf_relay import Digit, encode
 from firmware.sip.events import Answer, CallAnswered, CallEnded, CallKey, Command, Event, HangUp, IncomingCall, Invite, MediaAgreed, Ring
 from firmware.sip.settings import AgentSettings

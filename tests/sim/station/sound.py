@@ -7,7 +7,7 @@ import socket
 
 from firmware.errors import MediaError
 from firmware.media.session import MediaPort
-from firmware.sdp.offer_answer import MediaSession
+from firmware.sdp.media_session import MediaSession
 
 PORTS = itertools.cycle(range(10_000, 60_000, 2))  # so many that a number tells one call of a while from the next
 
