@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 import firmware.app.journal as journal_module
-from firmware.app.journal import PENDING_MAX, QUERY_ROWS_MAX, TRIM_EVERY, Entry, Journal
+from firmware.app.journal import PENDING_MAX, Journal
 from firmware.app.journal_file import encoded
+from firmware.app.journal_store import QUERY_ROWS_MAX, TRIM_EVERY, Entry, JournalStore
 from firmware.door.events import (
     ButtonName,
     CallEnded,
@@ -98,7 +99,7 @@ def test_the_file_is_synced_at_every_commit_and_private(tmp_path: Path) -> None:
 
     async def work() -> None:
         async with closing(opened(path)) as journal:
-            connection = journal._connection
+            connection = journal._store._connection
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -195,10 +196,10 @@ def test_rows_older_than_the_bound_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_trim_that_finds_the_disk_full_does_not_fail_the_rows_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Journal, now_s: float) -> None:
+    def full(self: JournalStore, now_s: float) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(Journal, "_trim", full)
+    monkeypatch.setattr(JournalStore, "_trim", full)
 
     async def work() -> None:
         async with closing(opened(tmp_path / "journal.db")) as journal:
@@ -211,12 +212,12 @@ def test_a_full_disk_is_a_journal_error_and_what_was_written_stays(tmp_path: Pat
     async def work() -> None:
         async with closing(opened(tmp_path / "journal.db")) as journal:
             await journal.append(health(1))
-            pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
-            journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+            pages = journal._store._connection.execute("PRAGMA page_count").fetchone()[0]
+            journal._store._connection.execute(f"PRAGMA max_page_count = {pages}")
             with pytest.raises(JournalError, match="full"):
                 await journal.append(HealthChanged(part="card", working=True, detail="x" * 100_000))
             assert [entry.body for entry in await journal.query()] == [encoded(health(1))[1]]
-            journal._connection.execute(f"PRAGMA max_page_count = {pages + 100}")
+            journal._store._connection.execute(f"PRAGMA max_page_count = {pages + 100}")
             assert await journal.append(health(2)) == (3,), "it works again once there is space, and what waited is written first"
 
     run(work())
@@ -265,8 +266,8 @@ def test_a_file_that_breaks_while_it_is_open_is_replaced_and_the_row_written(tmp
     async def work() -> None:
         async with closing(opened(path)) as journal:
             await journal.append(pressed(1))
-            journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            journal._connection.execute("PRAGMA shrink_memory")  # what it has read already would hide the damage
+            journal._store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            journal._store._connection.execute("PRAGMA shrink_memory")  # what it has read already would hide the damage
             with path.open("r+b") as file:
                 file.seek(0)
                 file.write(b"\xff" * path.stat().st_size)

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import firmware.app.journal as journal_module
-from firmware.app.journal import LATER_MAX, TRIM_EVERY, Journal
+from firmware.app.journal import LATER_MAX, Journal
 from firmware.app.journal_chain import GENESIS, Head, Verdict, examine, link
 from firmware.app.journal_log import opened
+from firmware.app.journal_store import TRIM_EVERY
 from firmware.door.events import (
     Answered,
     ButtonName,

@@ -14,10 +14,12 @@ import pytest
 
 import firmware.app.journal as journal_module
 import firmware.app.journal_memory as memory_module
+import firmware.app.journal_store as store_module
 from firmware.app.journal import Journal
 from firmware.app.journal_chain import examine
 from firmware.app.journal_file import connected, glimpsed
 from firmware.app.journal_memory import Batch, JournalMemory
+from firmware.app.journal_store import JournalStore
 from firmware.app.kept_door import kept_text
 from firmware.app.last_run import found_late, left_in
 from firmware.door.events import (
@@ -50,11 +52,11 @@ class Rig:
         self.told: list[HealthChanged] = []
         self.found = 0
         self._heard = asyncio.Event()
-        written = Journal._written
+        written = JournalStore._written
 
-        def write(journal: Journal, rows: list[tuple[float, DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
+        def write(store: JournalStore, rows: list[tuple[float, DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
             self._require_space()
-            return written(journal, rows, kept)
+            return written(store, rows, kept)
 
         def connect(path: Path) -> sqlite3.Connection:
             if self.is_read_only:
@@ -63,8 +65,8 @@ class Rig:
                 self._require_space()
             return connected(path)
 
-        monkeypatch.setattr(Journal, "_written", write)
-        monkeypatch.setattr(journal_module, "connected", connect)
+        monkeypatch.setattr(JournalStore, "_written", write)
+        monkeypatch.setattr(store_module, "connected", connect)
 
     def _require_space(self) -> None:
         if self.is_full:

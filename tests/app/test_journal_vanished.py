@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import firmware.app.journal as journal_module
+import firmware.app.journal_store as store_module
 from firmware.app.journal import Journal
 from firmware.door.events import ButtonName, Outcome, Pressed, PressEnded, PressId
 from firmware.errors import JournalError
@@ -48,7 +48,7 @@ def test_a_journal_that_cannot_be_begun_anew_is_tried_again_with_the_next_row(tm
         await journal.append(Pressed(press=PressId(1), button=ButtonName("front")))
         path.unlink()
         with monkeypatch.context() as patch:
-            patch.setattr(journal_module, "connected", no_space)
+            patch.setattr(store_module, "connected", no_space)
             for press in (1, 2):
                 with pytest.raises(JournalError, match="full"):
                     await journal.append(PressEnded(press=PressId(press), outcome=Outcome.ANSWERED))

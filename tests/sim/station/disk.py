@@ -6,11 +6,13 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from firmware.app.journal import WRITE_LIMIT_S, Journal
-from firmware.app.journal_memory import Row
+from firmware.app.journal_memory import JournalMemory, Row
+from firmware.app.journal_store import JournalStore
 from firmware.app.users.clerk import Clerk
 from firmware.door.events import DoorRecord, HealthChanged
 from firmware.errors import JournalError
@@ -90,6 +92,23 @@ class JournalWitness(Protocol):
     def not_written(self, records: tuple[DoorRecord, ...]) -> None: ...
 
 
+class DiskStore(JournalStore):
+    """The real file, on a disk that may be full."""
+
+    def __init__(self, disk: Disk, path: Path, *, rows_max: int, keep_s: float, clock: Callable[[], float], memory: JournalMemory) -> None:
+        super().__init__(path, rows_max=rows_max, keep_s=keep_s, clock=clock, memory=memory)
+        self._disk = disk
+
+    def _opened(self) -> sqlite3.Connection:
+        if not self._path.exists():  # what is there can be read
+            self._disk.require_space()
+        return super()._opened()
+
+    def _written(self, rows: Sequence[Row], kept: Mapping[str, str]) -> tuple[int, ...]:
+        self._disk.require_space()
+        return super()._written(rows, kept)
+
+
 class WitnessedJournal(Journal):
     """The real journal; each answer to `append` is told to a witness first."""
 
@@ -105,16 +124,8 @@ class WitnessedJournal(Journal):
     ) -> None:
         self._disk = disk
         self._witness = witness
-        super().__init__(path, rows_max=20_000, keep_days=365, clock=clock, tell=tell, found_late=found_late)
-
-    def _opened(self) -> sqlite3.Connection:
-        if not self._path.exists():  # what is there can be read
-            self._disk.require_space()
-        return super()._opened()
-
-    def _written(self, rows: Sequence[Row], kept: Mapping[str, str]) -> tuple[int, ...]:
-        self._disk.require_space()
-        return super()._written(rows, kept)
+        store = partial(DiskStore, disk)
+        super().__init__(path, rows_max=20_000, keep_days=365, clock=clock, tell=tell, found_late=found_late, store=store)
 
     async def append(self, *records: DoorRecord, kept: Mapping[str, str] | None = None) -> tuple[int, ...]:
         # The thread that would note this itself works outside of time here.
@@ -129,7 +140,7 @@ class WitnessedJournal(Journal):
 
     def abandon(self) -> None:
         """The process is gone, and its file handles with it: what was not committed never was."""
-        self._connection.close()
+        self._store.close()
         self._writer.shutdown(wait=False)
 
 

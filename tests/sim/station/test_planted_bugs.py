@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from firmware.app import bridge_door, last_run
-from firmware.app.calls import Calls
-from firmware.app.journal import Journal
+from firmware.app.journal_store import JournalStore
 from firmware.app.kept_door import start_from
 from firmware.app.leg import Leg
+from firmware.app.leg_media import LegMedia
 from firmware.app.users.store import UserStore
 from firmware.door import access, opening
 from firmware.door import events as door
@@ -137,20 +137,20 @@ def test_an_exit_button_that_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_a_media_port_that_stays_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def deaf(_calls: Calls, leg: Leg) -> None:
+    def deaf(_media: LegMedia, leg: Leg) -> None:
         leg.streaming, leg.port = False, None
 
-    monkeypatch.setattr(Calls, "_silence", deaf)
+    monkeypatch.setattr(LegMedia, "silence", deaf)
     assert broken(tmp_path, "calls are left")
 
 
 def test_a_journal_that_loses_what_it_acknowledged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    written = Journal._written
+    written = JournalStore._written
 
-    def lose(journal: Journal, rows: list[tuple[float, door.DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
-        return written(journal, [row for row in rows if not isinstance(row[1], door.Pressed | door.PressEnded) or row[1].press % 10], kept)
+    def lose(store: JournalStore, rows: list[tuple[float, door.DoorRecord]], kept: dict[str, str]) -> tuple[int, ...]:
+        return written(store, [row for row in rows if not isinstance(row[1], door.Pressed | door.PressEnded) or row[1].press % 10], kept)
 
-    monkeypatch.setattr(Journal, "_written", lose)
+    monkeypatch.setattr(JournalStore, "_written", lose)
     assert broken(tmp_path, "has lost it")
 
 
