@@ -75,6 +75,18 @@ class Baresip:
         while select.select([self.control], [], [], 0)[0] and self.control.recv(65536):
             pass
 
+    def pictures_shown(self, size: str) -> int:
+        """How many pictures of that size ("320 x 240") its screen has been given in the call."""
+        self.forget()
+        self.command("video_debug")
+        said = b""
+        while b'"token":"t"' not in said:  # events, which have none, may come before the answer
+            piece = self.control.recv(65536)
+            assert piece, self.log[-2000:]
+            said += piece
+        shown = re.search(rf"vidisp: \w+ {size} frames=(\d+)", said.decode(errors="replace"))
+        return int(shown[1]) if shown else 0
+
     def press_keys(self, keys: str) -> None:
         """Dial digits inside the call, as fingers on the phone would; baresip sends them as telephone-events."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as console:

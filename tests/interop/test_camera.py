@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -22,6 +21,8 @@ FILM = Path(__file__).parents[1] / "data" / "camera" / "door.h264"
 FRAME_BYTES = 320 * 240 * 3 // 2
 FRAMES = 70  # more than the film has: it begins anew in the middle
 SEEN_S = 60
+SHOWN = 22  # pictures that a phone has to show: a second and a half
+SIZE = "320 x 240"
 CAMERA = f"""\
 [camera]
 source = "file"
@@ -136,13 +137,11 @@ def seeing_phone(folder: Path, encryption: str = "") -> Iterator[Baresip]:
 
 
 def wait_for_picture(phone: Baresip) -> None:
-    """Until it decodes pictures of the film's size, at about the film's pace as it counts them itself."""
-    phone.wait_for("receiving with resolution 320 x 240")
-
-    def pace() -> bool:
-        return any(float(found) > 5 for found in re.findall(r"efps=[\d.]+/([\d.]+)", phone.log))
-
-    eventually(pace, within_s=SEEN_S, what="baresip decodes pictures", account=lambda: phone.log[-2000:])
+    """Until it has decoded a second and a half of the film, all in the film's size."""
+    phone.wait_for(f"receiving with resolution {SIZE}")
+    eventually(
+        lambda: phone.pictures_shown(SIZE) >= SHOWN, within_s=SEEN_S, what="baresip decodes pictures", account=lambda: phone.log[-2000:]
+    )
 
 
 @pytest.mark.parametrize("encryption", ["", "srtp-mand"])
