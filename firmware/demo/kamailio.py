@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import signal
 import socket
@@ -18,8 +19,8 @@ from typing import Final
 
 from firmware.errors import PorteroError
 
-START_S: Final = 10.0  # Debian's Kamailio answers after 0.3 s on a PC; a Zero 2 W needs a few seconds
-STOP_S: Final = 5.0
+START_S: Final = 60.0  # Debian's Kamailio answers after 0.3 s on a PC, a busy machine needs many times that; one that dies is told at once
+STOP_S: Final = 20.0  # its first process ends the others, and none may be left
 ASK_EVERY_S: Final = 0.05
 
 CONFIGURATION: Final = """\
@@ -340,7 +341,7 @@ class KamailioServer:
             ask.settimeout(0)  # non-blocking
             ask.bind((self.host, 0))
             ask.connect((self.host, self.port))
-            for number in range(round(START_S / ASK_EVERY_S)):
+            for number in itertools.count():
                 assert self._process is not None
                 if self._process.returncode is not None:
                     raise KamailioError(f"Kamailio ended at once:\n{self.log()[-2000:]}")
