@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.baresip import Baresip, baresip
-from tests.interop.hearing import likeness
+from tests.interop.hearing import best_likeness
 from tests.interop.kamailio import SECRET, kamailio
 from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
@@ -81,7 +81,7 @@ def test_a_press_reaches_baresip_and_both_hear_each_other(tmp_path: Path, phone_
             assert door.wait_for("QualityMeasured", final=True)["quality"]["packets_received"] > 200
             door.process.terminate()  # the speaker's recording is complete when the daemon has ended
             door.process.wait(PATIENCE_S)
-        assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
+        assert best_likeness(VISITOR, phone.heard(), from_s=1) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD
         assert heard_at_door(VISITOR, tmp_path) < STRANGE
 
@@ -103,7 +103,7 @@ def test_keys_pass_kamailio(tmp_path: Path) -> None:
             time.sleep(6)
             door.ctl("hangup")
             phone.wait_for("terminated")
-        assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
+        assert best_likeness(VISITOR, phone.heard(), from_s=1) > HEARD
 
 
 @pytest.mark.parametrize(("phone_does", "is_taken"), [("srtp", True), ("srtp-mand", True), ("dtls_srtp", True), ("", False)])
@@ -124,7 +124,7 @@ def test_baresip_calls_a_door_that_wants_encryption(tmp_path: Path, phone_does: 
             door.wait_for("QualityMeasured", final=True)
             door.process.terminate()
             door.process.wait(PATIENCE_S)
-        assert likeness(VISITOR, phone.heard(), from_s=1) > HEARD
+        assert best_likeness(VISITOR, phone.heard(), from_s=1) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD
 
 
@@ -212,5 +212,5 @@ def test_a_phone_that_checks_its_way_finds_the_door(tmp_path: Path, phone_does: 
             door.wait_for("QualityMeasured", final=True)
             door.process.terminate()
             door.process.wait(PATIENCE_S)
-        assert likeness(VISITOR, phone.heard(), from_s=2) > HEARD
+        assert best_likeness(VISITOR, phone.heard(), from_s=2) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware.ice.consent import CONSENT_S
-from tests.interop.hearing import likeness
+from tests.interop.hearing import best_likeness
 from tests.interop.peers import PATIENCE_S, eventually
 from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, BUTTON, HEARD, RESIDENT, VISITOR, heard_at_door
@@ -49,7 +49,7 @@ def test_two_full_agents_agree_on_a_way(tmp_path: Path, phone_does: str, *, door
             door.process.wait(PATIENCE_S)
         phone.wait_for("connectivity check is complete")
         assert "sound goes to 127.0.0." in door.log  # this baresip checks from whatever address the kernel gives it
-        assert likeness(VISITOR, phone.heard(), from_s=2) > HEARD
+        assert best_likeness(VISITOR, phone.heard(), from_s=2) > HEARD
         assert heard_at_door(RESIDENT, tmp_path) > HEARD
 
 
@@ -112,7 +112,7 @@ def test_a_door_behind_a_translator_is_heard_outside_and_hears(tmp_path: Path, i
                     each.process.terminate()
                     each.process.wait(PATIENCE_S)
                 assert found in next((line for line in phone.log.splitlines() if "sound goes to" in line), "")
-    assert likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
+    assert best_likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
     assert heard_at_door(RESIDENT, tmp_path) > HEARD
 
 
@@ -144,5 +144,5 @@ def test_where_no_other_way_leads_to_the_phone_a_relay_passes_the_sound_on(tmp_p
                     each.process.wait(40)
                 assert f"sound goes to {SERVER} port" in phone.log
     print(f"through the relay: jitter {quality['jitter_ms']:.1f} ms, buffer {quality['buffer_ms_mean']:.0f} ms")
-    assert likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
+    assert best_likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
     assert heard_at_door(RESIDENT, tmp_path) > HEARD
