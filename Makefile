@@ -70,7 +70,9 @@ demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/d
 test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, torture messages, boot loader, interop
 	@$(MAKE) --no-print-directory check coverage sim torture boot interop
 
-check: lint types unit native-check ## the inner loop, a minute or two
+check: $(VENV)/.dev ## the inner loop, a minute
+	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) lint types native-check
+	@$(MAKE) --no-print-directory unit
 
 lint: $(VENV)/.dev
 	$(call say,ruff)
@@ -91,7 +93,7 @@ coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken 
 
 native-check: $(VENV)/.dev
 	$(call say,media core: gcc and clang$(,) sanitizers)
-	@$(MAKE) --no-print-directory -s -C native -j $(shell nproc) check
+	@$(MAKE) --no-print-directory -s -C native $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(shell nproc)) check
 
 sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
 	$(call say,simulator)
