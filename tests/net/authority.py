@@ -14,6 +14,7 @@ new_certs_dir = .
 default_md = sha256
 policy = any
 rand_serial = yes
+copy_extensions = copy
 [any]
 commonName = supplied
 """

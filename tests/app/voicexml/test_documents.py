@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +15,7 @@ import pytest
 from firmware.app.voicexml.documents import DOCUMENT_BYTES_MAX, REDIRECTIONS_MAX, Library, Wanted
 from firmware.config.schema import VoiceXml
 from firmware.outlets.voicexml.faults import Thrown
+from tests.net.authority import Authority
 
 
 class Asked(BaseHTTPRequestHandler):
@@ -45,21 +47,26 @@ class Asked(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def server() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+def server(certificate: tuple[str, str] | None = None) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Its origin and what it was asked; with a certificate and its key over TLS."""
     seen: list[tuple[str, str, str]] = []
     kind = type("Kept", (Asked,), {"seen": seen})
     with HTTPServer(("127.0.0.1", 0), kind) as running:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            running.socket = context.wrap_socket(running.socket, server_side=True)
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{running.server_port}", seen
+            yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{running.server_port}", seen
         finally:
             running.shutdown()
             thread.join()
 
 
-def library(document: str, *servers: str) -> Library:
-    return Library(VoiceXml(servers=servers, fetch_s=20.0), document, "Portero")
+def library(document: str, *servers: str, ca: str | None = None) -> Library:
+    return Library(VoiceXml(servers=servers, fetch_s=20.0, ca=ca), document, "Portero")
 
 
 def refused(library_: Library, wanted: Wanted) -> str:
@@ -134,3 +141,39 @@ def test_a_server_that_is_not_there_is_an_event() -> None:
         pass
     assert refused(library(origin), Wanted(origin + "/ok")).startswith(f"error.badfetch: {origin}/ok: ")
     assert "Port could not be cast" in refused(library("/x"), Wanted("https://menus.example:port/"))
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_with_a_certificate_of_the_houses_own_authority_is_believed_and_nobody_elses(tmp_path: Path) -> None:
+    house, stranger = Authority(tmp_path / "house"), Authority(tmp_path / "stranger")
+    with server(house.issue("menus", "IP:127.0.0.1")) as (origin, seen):
+        assert library(origin, ca=house.pem).load(Wanted(origin + "/ok", "post", (("a", "1"),))) == (origin + "/ok", b"<vxml/>")
+        assert seen == [("POST", "/ok", "a=1")]
+        assert "certificate verify failed" in refused(library(origin, ca=stranger.pem), Wanted(origin + "/ok"))
+        assert "certificate verify failed" in refused(library(origin), Wanted(origin + "/ok")), "nor is it an authority of the system"
+        assert "No such file" in refused(library(origin, ca=str(tmp_path / "none.pem")), Wanted(origin + "/ok"))
+        assert len(seen) == 1, "nothing was told to whoever was not believed"
+
+
+@pytest.mark.parametrize(
+    ("names", "expired", "why"), [(("IP:127.0.0.2",), False, "not valid for '127.0.0.1'"), (("IP:127.0.0.1",), True, "has expired")]
+)
+def test_a_certificate_for_another_server_or_of_yesterday_is_refused(
+    tmp_path: Path, names: tuple[str, ...], why: str, *, expired: bool
+) -> None:
+    house = Authority(tmp_path / "house")
+    with server(house.issue("menus", *names, expired=expired)) as (origin, seen):
+        assert why in refused(library(origin, ca=house.pem), Wanted(origin + "/ok"))
+    assert seen == []
+
+
+def test_what_began_over_tls_is_not_led_out_of_it(tmp_path: Path) -> None:
+    house = Authority(tmp_path / "house")
+    with server(house.issue("menus", "IP:127.0.0.1")) as (origin, _), server() as (plain, untouched):
+        found = library(origin, ca=house.pem)
+        assert "is not listed" in refused(found, Wanted(f"{origin}/status/302?to={plain}/ok"))
+        assert "is not listed" in refused(found, Wanted(f"{origin}/status/302?to={origin.replace('https', 'http')}/ok"))
+        assert found.load(Wanted(f"{origin}/status/307?to=/ok"))[0] == f"{origin}/ok"
+    assert untouched == []
