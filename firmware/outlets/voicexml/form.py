@@ -19,8 +19,6 @@ from firmware.outlets.voicexml.catching import DEFAULTS, Default, taken_by
 from firmware.outlets.voicexml.dialogs import (
     Block,
     Choices,
-    Dialog,
-    Document,
     Field,
     FormItem,
     Goto,
@@ -35,6 +33,7 @@ from firmware.outlets.voicexml.document import read
 from firmware.outlets.voicexml.execution import Executor, Transition, unsupported
 from firmware.outlets.voicexml.expression import Value, as_text
 from firmware.outlets.voicexml.faults import DocumentError, Thrown
+from firmware.outlets.voicexml.place import Place
 from firmware.outlets.voicexml.scopes import Scopes
 from firmware.outlets.voicexml.signals import (
     Ask,
@@ -70,6 +69,7 @@ from firmware.outlets.voicexml.waiting import (
     begun,
     keyed,
     settled,
+    typed_ahead,
 )
 
 STEPS_MAX: Final = 200  # visits, transitions and events without a key between them
@@ -85,12 +85,8 @@ class Interpreter:
         """`session`: the read-only variables, without `session.` before their names."""
         self._scopes = Scopes(session)
         self._executor = Executor(self._scopes)
-        self._document = Document(dialogs=(), properties={})
-        self._dialog = Dialog(line=0, id="", items=(), properties={})
-        self._item: FormItem | None = None  # that is visited
+        self._place = Place(self._scopes)
         self._next_item = ""
-        self._prompt_counts: dict[str, int] = {}
-        self._event_counts: dict[tuple[str, str], int] = {}
         self._says_prompts = True
         self._ahead = ""
         self._steps = self._speaks = 0
@@ -202,22 +198,16 @@ class Interpreter:
         return lambda: self._thrown(thrown)
 
     def _next(self) -> None:
-        """§2.1.6, select: the item that a goto names, else the first that is undefined and whose condition holds; none leaves."""
+        """§2.1.6, select: an item to visit; none leaves."""
         if self._nobody_listens:
             self._end()
             return
         wanted, self._next_item = self._next_item, ""
-        for item in self._dialog.items:
-            if item.name == wanted or (not wanted and self._is_open(item)):
-                self._item = item
-                self._visit(item)
-                return
-        if wanted:
-            raise Thrown(faults.SEMANTIC, f"there is no item {wanted[:40]}")
-        self._follow(Leave(line=self._dialog.line))
-
-    def _is_open(self, item: FormItem) -> bool:
-        return self._scopes.lookup(f"dialog.{item.name}") is None and self._scopes.holds(item.cond)
+        item = self._place.select(wanted)
+        if item is None:
+            self._follow(Leave(line=self._place.dialog.line))
+        else:
+            self._visit(item)
 
     # --- collect ------------------------------------------------------------------------------------------------------------
 
@@ -243,17 +233,14 @@ class Interpreter:
                 raise unsupported(element, line)
 
     def _say_prompts(self, item: FormItem) -> float | None:
-        """§4.1.6: the prompts with the highest count that is not above the visits so far; how long to wait after them, if they say so.
+        """Queue the prompts whose turn it is; how long to wait after them, if they say so.
 
         After an event that was caught without `<reprompt>` nothing is said again (§5.3.6).
         """
         says, self._says_prompts = self._says_prompts, True
         if not says:
             return None
-        visits = self._prompt_counts[item.name] = self._prompt_counts.get(item.name, 0) + 1
-        fitting = [each for each in item.prompts if each.count <= visits and self._scopes.holds(each.cond)]
-        highest = max((each.count for each in fitting), default=0)
-        chosen = [each for each in fitting if each.count == highest]
+        chosen = self._place.prompts(item)
         for each in chosen:
             self._executor.say(each, item.properties)
         return next((each.timeout_s for each in reversed(chosen) if each.timeout_s is not None), None)
@@ -269,14 +256,12 @@ class Interpreter:
             return
         self._waiting = collecting
         self._effects.append(SetTimer(collecting.timeout_s))
-        for at, key in enumerate(ahead):
-            collecting, found = keyed(collecting, key)
-            if found is not None:
-                self._ahead = ahead[at + 1 :]
-                self._waiting = NOWHERE
-                self._effects.append(ClearTimer())
-                self._settled(collecting, found.keys, found.value, is_match=found.is_match)
-                return
+        collecting, found, self._ahead = typed_ahead(collecting, ahead)
+        if found is not None:
+            self._waiting = NOWHERE
+            self._effects.append(ClearTimer())
+            self._settled(collecting, found.keys, found.value, is_match=found.is_match)
+        elif ahead:
             self._waiting = collecting
             self._effects.append(SetTimer(collecting.interdigit_s))
 
@@ -306,23 +291,17 @@ class Interpreter:
         self._fill(item, value, {"$.utterance": keys, "$.inputmode": "dtmf", "$.confidence": 1})
 
     def _platform_has_done(self, given: Done) -> None:
-        assert self._item is not None, "the platform was asked by an item"
-        mark = "." if isinstance(self._item, ObjectItem) else "$."
-        self._fill(self._item, given.value, {f"{mark}{name}": value for name, value in given.more})
+        item = self._place.item
+        assert item is not None, "the platform was asked by an item"
+        mark = "." if isinstance(item, ObjectItem) else "$."
+        self._fill(item, given.value, {f"{mark}{name}": value for name, value in given.more})
 
     def _fill(self, item: FormItem, value: Value, shadows: Mapping[str, Value]) -> None:
         """§2.1.6, process: the item's variable, what else is known of it, and every `<filled>` that it completes."""
         self._scopes.assign(item.name, True if value is None else value)
         for name, shadow in shadows.items():
             self._scopes.declare(item.name + name, shadow, scope="dialog")
-        contents = [each.content for each in item.filled]
-        items = [each.name for each in self._dialog.items if not isinstance(each, Block)]
-        for filled in self._dialog.filled:
-            names = items if filled.names is None else list(filled.names)
-            known = [self._scopes.lookup(f"dialog.{name}") is not None for name in names]
-            if item.name in names and (any(known) if filled.is_any else all(known)):
-                contents.append(filled.content)
-        for content in contents:
+        for content in self._place.completed(item):
             self._scopes.enter_content()
             found = self._executor.run(content, item.properties)
             self._heed_clears()
@@ -333,36 +312,29 @@ class Interpreter:
     def _run(self, content: tuple[object, ...]) -> None:
         """Content of an item: carry it out, and go where it leads."""
         self._scopes.enter_content()
-        properties = self._dialog.properties if self._item is None else self._item.properties
-        found = self._executor.run(content, properties)  # type: ignore[arg-type]  # statements all, of which a choice is one
+        found = self._executor.run(content, self._place.properties)  # type: ignore[arg-type]  # statements all, of which a choice is one
         self._heed_clears()
         if found is not None:
             self._follow(found)
 
     def _heed_clears(self) -> None:
-        """§5.3.3: cleared items are undefined, and their prompts and events count anew."""
+        """What was cleared is asked for again."""
         for names in self._executor.cleared:
-            for name in names or tuple(item.name for item in self._dialog.items):
-                self._scopes.assign(name, None)
-                self._prompt_counts.pop(name, None)
-                self._event_counts = {key: count for key, count in self._event_counts.items() if key[0] != name}
+            self._place.clear(names)
         self._executor.cleared.clear()
 
     def _thrown(self, thrown: Thrown) -> None:
         """An event: the catch that takes it, or what the platform does without one."""
-        name = "" if self._item is None else self._item.name
-        count = self._event_counts[name, thrown.event] = self._event_counts.get((name, thrown.event), 0) + 1
-        own = () if self._item is None else self._item.catches
+        count = self._place.happened(thrown.event)
         self._scopes.enter_content(_event=thrown.event, _message=thrown.message)
         if thrown.event.startswith("error"):
             self._executor.log(str(thrown))
-        catch = taken_by((own, self._dialog.catches, self._document.catches), thrown.event, count, self._scopes.holds)
+        catch = taken_by(self._place.catches, thrown.event, count, self._scopes.holds)
         self._executor.reprompts = False
         if catch is None:
             self._by_default(DEFAULTS.get(thrown.event, Default.LEAVE))
             return
-        properties = self._dialog.properties if self._item is None else self._item.properties
-        found = self._executor.run(catch.content, properties)
+        found = self._executor.run(catch.content, self._place.properties)
         self._heed_clears()
         self._says_prompts = self._executor.reprompts
         if found is not None:
@@ -385,21 +357,19 @@ class Interpreter:
             case Goto(target=target):
                 self._go(self._scopes.text(target))
             case Submit() as submit:
-                names = tuple(item.name for item in self._dialog.items if not item.name.startswith("$") and not isinstance(item, Block))
-                values = [(name, self._scopes.lookup(name)) for name in (names if submit.names is None else submit.names)]
-                fields = tuple((name, as_text(value)) for name, value in values if value is not None)
-                self._fetch(self._scopes.text(submit.target), Fetch("", submit.method, fields))
+                self._fetch(self._scopes.text(submit.target), Fetch("", submit.method, self._place.fields(submit)))
 
     def _go(self, target: str) -> None:
         address, _, fragment = target.partition("#")
         if address:
             self._fetch(target, Fetch(""))
         else:
-            self._enter_dialog(fragment)
+            self._place.enter_dialog(fragment)
+            self._says_prompts = True
 
     def _fetch(self, target: str, wanted: Fetch) -> None:
         address, _, fragment = target.partition("#")
-        self._item = None
+        self._place.item = None
         self._effects.append(Fetch(self._executor.resolved(address), wanted.method, wanted.fields))
         self._waiting = Fetching(fragment)
 
@@ -408,27 +378,9 @@ class Interpreter:
             document = read(body)
         except DocumentError as error:
             raise Thrown(faults.BAD_FETCH, f"{url}: {error}") from None
-        self._document = document
         self._executor.url, self._executor.language = url, document.language
-        self._scopes.enter_document()
-        for each in document.variables:
-            self._scopes.declare(each.name, self._scopes.value(each.expr), scope="document")
-        self._enter_dialog(fragment)
-        if document.unsupported:
-            raise unsupported(document.unsupported[0].name, document.unsupported[0].line)
-
-    def _enter_dialog(self, name: str) -> None:
-        """§2.1.6.1, initialize: variables in document order, counters from their beginning."""
-        dialog = next((each for each in self._document.dialogs if not name or each.id == name), None)
-        if dialog is None:
-            raise Thrown(faults.BAD_FETCH, f"there is no dialog {name[:40]!r}")
-        self._dialog, self._item = dialog, None
-        self._scopes.enter_dialog()
-        self._prompt_counts, self._event_counts, self._says_prompts = {}, {}, True
-        for each in (*dialog.variables, *dialog.items):
-            self._scopes.declare(each.name, self._scopes.value(each.expr), scope="dialog")
-        if dialog.unsupported:
-            raise unsupported(dialog.unsupported[0].name, dialog.unsupported[0].line)
+        self._says_prompts = True
+        self._place.enter_document(document, fragment)
 
     def _end(self) -> None:
         self._play_before(End(), Over())

@@ -110,3 +110,12 @@ def settled(collecting: Collecting) -> Settled:
     """What the keys are when nothing follows."""
     found = heard(collecting.grammar, collecting.keys)
     return Settled(collecting.keys, found.value, is_match=found.complete)
+
+
+def typed_ahead(collecting: Collecting, keys: str) -> tuple[Collecting, Settled | None, str]:
+    """§4.1.8: keys that were pressed before they were asked for: what they settle, and those that are left for the next question."""
+    for at, key in enumerate(keys):
+        collecting, found = keyed(collecting, key)
+        if found is not None:
+            return collecting, found, keys[at + 1 :]
+    return collecting, None, ""
