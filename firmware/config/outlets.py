@@ -59,6 +59,10 @@ def _check_mqtt(settings: Settings, report: Report) -> None:
             )
     if mqtt.ca is not None and not mqtt.tls:
         report.complain(("mqtt", "ca"), "without TLS nobody shows a certificate", "leave one of them out")
+    if mqtt.pictures and (settings.camera.source == "none" or settings.camera.snapshot == "never"):
+        report.complain(("mqtt", "pictures"), "no ring is pictured", 'give the [camera] a source, and snapshot = "ring"')
+    if not mqtt.tls and mqtt.pictures:
+        report.warnings.append("mqtt.tls is off: pictures of visitors travel readable to the broker")
     if not mqtt.tls and mqtt.password is not None:
         report.warnings.append("mqtt.tls is off: the password travels readable to the broker")
     if mqtt.commands and mqtt.username is None:

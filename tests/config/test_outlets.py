@@ -33,6 +33,7 @@ def complaint(tmp_path: Path, text: str) -> str:
         ('[mqtt]\nbroker = "mqtt.example:1883"\n', 'line 2, mqtt.broker: "mqtt.example:1883" is no host'),
         ('[mqtt]\nbroker = "b"\ntopic = "house/#"\n', 'line 3, mqtt.topic: "house/#" is no beginning of a topic'),
         ('[mqtt]\nbroker = "b"\ndiscovery = "+"\n', 'line 3, mqtt.discovery: "+" is no beginning of a topic'),
+        ('[mqtt]\nbroker = "b"\npictures = true\n', "line 3, mqtt.pictures: no ring is pictured"),
         ('[mqtt]\nbroker = "b"\ntls = false\nca = "a.pem"\n', "line 4, mqtt.ca: without TLS nobody shows a certificate"),
         ('[[login]]\nname = "a"\nproof = "secret"\n', "line 3, login[a].proof: this is no proof"),
         ('[[login]]\nname = "a"\nproof = "x"\nmay = ["all"]\n', "line 4, login[a].may[1]"),

@@ -12,13 +12,15 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from firmware.app.outlets import mqtt as outlet_module
 from firmware.app.outlets.mqtt import MqttOutlet
 from firmware.app.outlets.opened import Outlets
-from firmware.config.schema import Lock, Mqtt
+from firmware.config.schema import Button, Lock, Mqtt
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.outlets.mqtt import link
 from tests.app.house import House, house, settings
+from tests.app.test_ring_pictures import STILL, with_film
 from tests.net.authority import Authority
 from tests.ports import free_port
 
@@ -58,16 +60,21 @@ class Broker:
 
 
 class Listener:
-    """Hears everything at the broker: the last payload of each topic, and all messages in order."""
+    """Hears everything at the broker: the last payload of each topic, and all messages in order. A picture is no text."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self.client = client
+        self.picture = b""
         self.last: dict[str, str] = {}
         self.heard: list[tuple[str, str]] = []
         self._news = asyncio.Event()
 
     async def listen(self) -> None:
         async for message in self.client.messages:
+            if message.topic.matches("portero/picture"):
+                self.picture = message.payload
+                self._news.set()
+                continue
             self.last[str(message.topic)] = message.payload.decode()
             self.heard.append((str(message.topic), message.payload.decode()))
             self._news.set()
@@ -231,5 +238,37 @@ def test_an_authority_that_cannot_be_read_is_news_and_the_door_works(tmp_path: P
             await lived.until(door.HealthChanged)
             assert "none.pem cannot be used" in lived.station.health["mqtt"]
             await outlets.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_picture_of_the_last_ring_is_kept_by_the_broker_until_nobody_wants_it_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with brokered(tmp_path) as broker:
+            mqtt = plain(broker.port)._replace(pictures=True)
+            wanted = with_film(tmp_path, settings(tmp_path)._replace(mqtt=mqtt, button=(Button(name="bell"),)))
+            async with listening(broker.port) as there, house(wanted) as lived:
+                outlet = MqttOutlet(lived.station)
+                outlet.start()
+                await there.until(lambda: "homeassistant/image/portero/picture/config" in there.last)
+                press = door.Press(button=door.ButtonName("bell"))
+                lived.station.inbox.put(press)
+                await there.until(lambda: there.picture == STILL)
+                monkeypatch.setattr(outlet_module, "PICTURE_BYTES_MAX", len(STILL) - 1)
+                lived.station.inbox.put(press)
+                await lived.until(door.PictureTaken, times=2)
+                async with asyncio.timeout(LIMIT_S):
+                    while "are sent" not in caplog.text:
+                        await asyncio.sleep(0.02)  # the log tells nobody that it has grown
+                await outlet.close()
+            async with listening(broker.port) as late:
+                await late.until(lambda: late.picture == STILL)
+                async with connected(tmp_path, plain(broker.port)):
+                    await late.until(lambda: late.picture == b"")
+            async with listening(broker.port) as later:
+                await later.until(lambda: "portero/availability" in later.last)
+                assert later.picture == b""
 
     asyncio.run(scenario())

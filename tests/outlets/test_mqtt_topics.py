@@ -9,7 +9,7 @@ import pytest
 from firmware.door import events as door
 from firmware.outlets.mqtt.discovery import discovery
 from firmware.outlets.mqtt.outbox import WAITING_MAX, Outbox
-from firmware.outlets.mqtt.topics import RECORD_BYTES_MAX, STALE_S, Message, Order, messages, order, states
+from firmware.outlets.mqtt.topics import RECORD_BYTES_MAX, STALE_S, Message, Order, messages, order, picture, states
 from firmware.outlets.seam import Names
 from tests.net.loops import run
 
@@ -97,6 +97,20 @@ def test_home_assistant_is_told_every_entity_and_what_orders_only_where_it_may()
     assert "homeassistant/button/house_front/hang_up/config" in ordering
     names = [each["unique_id"] for each in ordering.values() if "unique_id" in each]
     assert len(set(names)) == len(names)
+
+
+def test_the_picture_of_the_last_ring_is_shown_where_it_is_wanted() -> None:
+    found = {message.topic: message.payload for message in discovery("homeassistant", "door", NAMES, "1.2", (), pictures=True)}
+    shown = json.loads(found["homeassistant/image/door/picture/config"])
+    assert (shown["image_topic"], shown["content_type"]) == ("door/picture", "image/jpeg")
+    assert not [topic for topic in configurations() if "/image/" in topic]
+
+
+def test_of_pictures_only_the_newest_waits() -> None:
+    outbox = Outbox()
+    for jpeg in (b"first", b"second"):
+        outbox.put(picture("door", jpeg), 0.0)
+    assert len(outbox) == 1
 
 
 def test_a_bell_that_waited_too_long_does_not_ring_and_records_still_come() -> None:

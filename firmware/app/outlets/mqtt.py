@@ -12,11 +12,11 @@ from firmware.app.outlets.release_version import installed_version
 from firmware.app.outlets.station_house import StationHouse
 from firmware.app.station import Station
 from firmware.config.schema import Mqtt
-from firmware.door.events import CallMeasured, DoorRecord, HealthChanged
+from firmware.door.events import CallMeasured, DoorRecord, HealthChanged, PictureTaken
 from firmware.outlets.mqtt.discovery import discovery
 from firmware.outlets.mqtt.link import Broker, Link
 from firmware.outlets.mqtt.outbox import Outbox
-from firmware.outlets.mqtt.topics import Message, messages, order, orders, states
+from firmware.outlets.mqtt.topics import PICTURE_BYTES_MAX, Message, messages, order, orders, picture, states
 from firmware.outlets.seam import Refused
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class MqttOutlet:
         self._house = StationHouse(station)
         self._known: dict[str, str] = {}
         self._stale = asyncio.Event()
+        self._taken = ""  # the picture of the last ring, until it waits in the outbox
         self.outbox = Outbox()
         self.link = Link(
             broker_of(settings),
@@ -73,6 +74,8 @@ class MqttOutlet:
         now_s = time.monotonic()
         for message in messages(self._mqtt.topic, record, at_s):
             self.outbox.put(message, now_s)
+        if isinstance(record, PictureTaken) and self._mqtt.pictures:
+            self._taken = record.file
         if not isinstance(record, CallMeasured):
             self._stale.set()
 
@@ -85,9 +88,24 @@ class MqttOutlet:
                 if self._known.get(topic) != payload:
                     self._known[topic] = payload
                     self.outbox.put(Message(topic, payload, retained=True), time.monotonic())
+            taken, self._taken = self._taken, ""
+            if taken and (jpeg := await self._picture(taken)):
+                self.outbox.put(picture(self._mqtt.topic, jpeg), time.monotonic())
 
     async def _states(self) -> dict[str, str]:
         return states(self._mqtt.topic, self._house.names, await self._house.perform("status", by=BY))
+
+    async def _picture(self, file: str) -> bytes:
+        """Empty for one that is gone, or too large to be sent."""
+        try:
+            jpeg = await self._house.picture(file)
+        except Refused as error:
+            log.info("the broker does not get %s: %s", file, error)
+            return b""
+        if len(jpeg) > PICTURE_BYTES_MAX:
+            log.warning("the broker does not get %s: it has %d bytes, and %d are sent", file, len(jpeg), PICTURE_BYTES_MAX)
+            return b""
+        return jpeg
 
     async def _greeting(self) -> Iterable[Message]:
         """Who we are, and how it is now: whatever the broker knew before counts no more."""
@@ -95,7 +113,11 @@ class MqttOutlet:
         found = [Message(topic, payload, retained=True) for topic, payload in self._known.items()]
         if self._mqtt.discovery:
             version = installed_version()
-            found += discovery(self._mqtt.discovery, self._mqtt.topic, self._house.names, version, self._mqtt.commands)
+            names, pictures = self._house.names, self._mqtt.pictures
+            found += discovery(self._mqtt.discovery, self._mqtt.topic, names, version, self._mqtt.commands, pictures=pictures)
+        last = self._house.pictures(1) if self._mqtt.pictures else ()
+        # Where nobody wants pictures any more the broker forgets the one that it has.
+        found.append(picture(self._mqtt.topic, await self._picture(last[0].file) if last else b""))
         return found
 
     async def _ordered(self, topic: str, payload: bytes) -> None:

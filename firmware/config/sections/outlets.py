@@ -41,6 +41,7 @@ class Mqtt(NamedTuple):
     topic: Text = "portero"  # before every topic, and who we are to the broker: each door needs its own
     discovery: str = "homeassistant"  # the prefix that Home Assistant listens at; "" sends it nothing
     commands: tuple[Literal["ring", "open"], ...] = ()  # what messages may do
+    pictures: bool = False  # the picture of the last ring, kept by the broker: who may read there sees who was at the door
 
 
 class Login(NamedTuple):

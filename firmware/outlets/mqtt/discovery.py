@@ -15,8 +15,8 @@ from firmware.outlets.seam import Json, Names
 CONTACT_CLASSES = {"door": "door", "tamper": "tamper"}
 
 
-def discovery(prefix: str, base: str, names: Names, version: str, may: tuple[str, ...]) -> Iterator[Message]:
-    """The configurations. Only what may be ordered gets an entity that orders."""
+def discovery(prefix: str, base: str, names: Names, version: str, may: tuple[str, ...], *, pictures: bool = False) -> Iterator[Message]:
+    """The configurations. Only what may be ordered gets an entity that orders; `pictures`: that of the last ring is shown."""
     node = re.sub(r"[^A-Za-z0-9_-]", "_", base)
     device: Json = {
         "identifiers": [node],
@@ -58,6 +58,8 @@ def discovery(prefix: str, base: str, names: Names, version: str, may: tuple[str
     options: list[Json] = ["idle", "calling", "offered", "talking"]
     yield entity("sensor", "call", "Call", state_topic=f"{base}/call", device_class="enum", options=options)
     yield entity("binary_sensor", "problem", "Problem", state_topic=f"{base}/problem", device_class="problem", entity_category="diagnostic")
+    if pictures:
+        yield entity("image", "picture", "Last ring", image_topic=f"{base}/picture", content_type="image/jpeg")
     if "ring" in may:
         yield entity("button", "hang_up", "Hang up", command_topic=f"{base}/call/set", payload_press="HANG_UP")
 

@@ -7,6 +7,7 @@ portero/lock/NAME                LOCKED, UNLOCKED
 portero/contact/NAME             ON, OFF
 portero/button/NAME              {"event_type": "ring"}
 portero/record                   every record as JSON
+portero/picture                  the picture of the last ring, a JPEG
 portero/lock/NAME/set            OPEN, UNLOCK; LOCK ends a hold
 portero/button/NAME/set          PRESS
 portero/call/set                 HANG_UP
@@ -24,6 +25,7 @@ from firmware.outlets.seam import Json, Names, part, table
 
 ONLINE, OFFLINE = "online", "offline"
 RECORD_BYTES_MAX = 4096  # a record has a few hundred; names come from outside and may be long
+PICTURE_BYTES_MAX = 500_000  # one of 640x480 has a tenth; brokers bear more, and hold it for everybody who comes
 STALE_S = 10.0  # a bell that rings later than that calls somebody to an empty door
 
 
@@ -31,7 +33,7 @@ class Message(NamedTuple):
     """Something to publish. A state is `retained` by the broker; of what is `urgent` nobody wants to hear later than STALE_S."""
 
     topic: str
-    payload: str
+    payload: str | bytes
     retained: bool = False
     urgent: bool = False
 
@@ -61,6 +63,11 @@ def messages(base: str, record: door.DoorRecord, at_s: float) -> Iterator[Messag
     body = json.dumps({"event": type(record).__name__, "at_s": round(at_s, 3), **fields}, ensure_ascii=False)
     if len(body.encode()) <= RECORD_BYTES_MAX:
         yield Message(f"{base}/record", body)
+
+
+def picture(base: str, jpeg: bytes) -> Message:
+    """The picture of the last ring, whose place the next one takes; an empty one lets the broker forget it (MQTT 3.1.1 §3.3.1.3)."""
+    return Message(f"{base}/picture", jpeg, retained=True)
 
 
 def orders(base: str) -> tuple[str, ...]:
