@@ -13,6 +13,7 @@ from firmware.sip.message import Request
 from firmware.sip.refer_to import referred_by
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.endpoint import AccountKnowledge
+from firmware.sip.usage.negotiation import body_of
 
 
 class Takeover(NamedTuple):
@@ -37,7 +38,7 @@ def announcement(
         called=request.uri,
         source=transaction.source,
         account=None if knowledge is None else knowledge.account.name,
-        has_offer=bool(request.body),
+        has_offer=body_of(request) is not None,
         asserted=asserted,
         is_private=hides_caller(request),
         auto_answer=auto_answer_wish(request),

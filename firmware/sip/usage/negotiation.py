@@ -179,9 +179,31 @@ class Negotiation:
 
 
 def body_of(message: Request | Response) -> bytes | None:
-    """The session description in the message, None when there is none. Raises RemoteProtocolError(415) for any other body."""
+    """The session description in the message, None when there is none. Raises RemoteProtocolError(415) for any other body.
+
+    RFC 5621 §4.3: it may stand in a multipart body, beside what we know nothing of; a call that we can take is worth more than the rest.
+    """
     if not message.body:
         return None
-    if message.content_type != SDP:
-        raise RemoteProtocolError(f"body of type {message.content_type}", status=415)
-    return message.body
+    kind = message.content_type or ""
+    if kind == SDP:
+        return message.body
+    found = _unwrapped(message) if kind.startswith("multipart/") else None
+    if found is None and not is_optional(message):
+        raise RemoteProtocolError(f"body of type {kind or 'nobody knows what'}", status=415)
+    return found
+
+
+def _unwrapped(message: Request | Response) -> bytes | None:
+    from firmware.sip.body.multipart import find  # few callers have anything to add to an offer
+
+    try:
+        return find(message, SDP)
+    except RemoteProtocolError:
+        return None
+
+
+def is_optional(message: Request | Response) -> bool:
+    """§20.11: `handling=optional` lets the receiver ignore a body that it does not understand."""
+    disposition = (message.get("Content-Disposition") or "").lower()
+    return "handling=optional" in disposition.replace(" ", "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from firmware.errors import RemoteProtocolError
 from firmware.sip.message import METHODS, Request, Response, make_response
 from firmware.sip.settings import AgentSettings, Use
 from firmware.sip.usage.dialog import Dialog
 from firmware.sip.usage.endpoint import ALLOW, KNOWN_METHODS, Endpoint
-from firmware.sip.usage.negotiation import SDP
+from firmware.sip.usage.negotiation import SDP, body_of, is_optional
 
 # Option tags: RFC 3262, RFC 4028, RFC 3891, RFC 3911, RFC 4488, RFC 4538, RFC 4916, RFC 5373.
 SUPPORTED = ("100rel", "timer", "replaces", "join", "norefersub", "tdialog", "from-change", "answermode")
@@ -64,7 +65,7 @@ def _body_refusal(settings: AgentSettings, request: Request) -> Response | None:
         if encoding is not None and encoding.lower() != "identity":
             # §8.2.3: an encoding that we do not understand is 415 with what we accept.
             return make_response(request, 415, headers=(("Accept-Encoding", "identity"),))
-        if request.content_type not in accepted and not _is_optional(request):
+        if not _is_understood(request, accepted):
             # §8.2.3: a body type that we do not understand, and that is not marked optional, is 415 with what we accept.
             return make_response(request, 415, headers=(("Accept", ", ".join(accepted)),))
     if method == "INVITE" and not _takes_sdp(request):
@@ -73,10 +74,15 @@ def _body_refusal(settings: AgentSettings, request: Request) -> Response | None:
     return None
 
 
-def _is_optional(request: Request) -> bool:
-    """§20.11: `handling=optional` lets the receiver ignore a body that it does not understand."""
-    disposition = (request.get("Content-Disposition") or "").lower()
-    return "handling=optional" in disposition.replace(" ", "")
+def _is_understood(request: Request, accepted: tuple[str, ...]) -> bool:
+    if request.content_type in accepted or is_optional(request):
+        return True
+    if SDP not in accepted:
+        return False
+    try:
+        return body_of(request) is not None
+    except RemoteProtocolError:
+        return False
 
 
 def _takes_sdp(request: Request) -> bool:
