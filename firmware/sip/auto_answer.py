@@ -11,11 +11,9 @@ from typing import NamedTuple
 from firmware.errors import RemoteProtocolError
 from firmware.kind import kind
 from firmware.sip import grammar
-from firmware.sip.fields import HeaderFields
 from firmware.sip.grammar import Parameters
 from firmware.sip.header_lines import Headers
 from firmware.sip.header_values import readable
-from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request
 
 OPTION_TAG = "answermode"
@@ -84,16 +82,6 @@ def mode_of_answer(request: Request, *, by_itself: bool) -> Headers:
     """What our 2xx says to whoever asked: in a response the header tells how the request was handled (RFC 5373 §3)."""
     mode = AnswerMode("Auto" if by_itself else "Manual")
     return tuple([(header, str(mode)) for header in HEADERS if readable(request, header, AnswerMode.parse)])
-
-
-def call_infos(message: HeaderFields) -> tuple[NameAddr, ...]:
-    """The Call-Info values that are well-formed, each a URI with parameters such as `purpose` (RFC 3261 §20.9)."""
-    return readable(message, "Call-Info", NameAddr.parse)
-
-
-def alert_infos(message: HeaderFields) -> tuple[NameAddr, ...]:
-    """The Alert-Info values that are well-formed: where a ring tone is, or `<urn:alert:…>` (RFC 3261 §20.4, RFC 7462)."""
-    return readable(message, "Alert-Info", NameAddr.parse)
 
 
 def _delay_in(text: str) -> int | None:

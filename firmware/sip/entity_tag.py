@@ -1,4 +1,4 @@
-"""SIP-ETag and SIP-If-Match: which publication is meant (RFC 3903 §11.3). Tags compare octet by octet, case included."""
+"""SIP-ETag: which publication is meant (RFC 3903 §11.3). Tags compare octet by octet, case included."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ TAG_CHARS_MAX = 256  # servers use some twenty; each refresh repeats it
 def entity_tag(response: HeaderFields) -> str | None:
     """The SIP-ETag of a 200 to PUBLISH, None when absent. Raises RemoteProtocolError when malformed or repeated."""
     return sole(response, "SIP-ETag", _tag)
-
-
-def if_match(request: HeaderFields) -> str | None:
-    """The SIP-If-Match of a PUBLISH, None when absent. Raises RemoteProtocolError when malformed or repeated."""
-    return sole(request, "SIP-If-Match", _tag)
 
 
 def _tag(text: str) -> str:

@@ -9,7 +9,7 @@ from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
 from firmware.sip.grammar import Parameters
-from firmware.sip.header_values import first, readable, sole
+from firmware.sip.header_values import first, sole
 from firmware.sip.headers import DELTA_SECONDS_MAX
 
 
@@ -85,11 +85,6 @@ def event(message: HeaderFields) -> Event | None:
 def subscription_state(message: HeaderFields) -> SubscriptionState | None:
     """The Subscription-State of a NOTIFY, None when absent or malformed."""
     return first(message, "Subscription-State", SubscriptionState.parse)
-
-
-def allow_events(message: HeaderFields) -> tuple[str, ...]:
-    """The packages of Allow-Events in lower case."""
-    return readable(message, "Allow-Events", _package)
 
 
 def _package(text: str) -> str:

@@ -217,16 +217,11 @@ class HeaderFields:
 
     @_Once
     def contacts(self) -> tuple[NameAddr, ...]:
-        """Every Contact; empty for none and for the star of a REGISTER (see `contact_star`)."""
+        """Every Contact; empty for none and for the star of a REGISTER (RFC 3261 §10.2.2)."""
         return self._read_contacts([line for line in self.lines_by_name.get("Contact", ()) if line != "*"])
 
     def _read_contacts(self, lines: list[str]) -> tuple[NameAddr, ...]:
         return _parsed(NameAddr, lines)
-
-    @property
-    def contact_star(self) -> bool:
-        """Whether Contact is `*`: all bindings (RFC 3261 §10.2.2)."""
-        return "*" in self.lines_by_name.get("Contact", ())
 
     @_Once
     def routes(self) -> tuple[NameAddr, ...]:

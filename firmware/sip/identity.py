@@ -51,11 +51,6 @@ def asserted_identities(message: HeaderFields) -> tuple[NameAddr, ...]:
     return readable(message, "P-Asserted-Identity", NameAddr.parse)[:2]
 
 
-def preferred_identities(message: HeaderFields) -> tuple[NameAddr, ...]:
-    """P-Preferred-Identity: which identity the user agent asks its proxy to assert (RFC 3325 §9.2)."""
-    return readable(message, "P-Preferred-Identity", NameAddr.parse)[:2]
-
-
 def remote_parties(message: HeaderFields) -> tuple[RemoteParty, ...]:
     """Every readable Remote-Party-ID."""
     return readable(message, "Remote-Party-ID", RemoteParty.parse)

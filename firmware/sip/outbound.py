@@ -1,6 +1,6 @@
-"""What a registration tells of its flows and paths: instance ids, GRUUs, Flow-Timer, Path, Service-Route.
+"""What a registration tells of its flows and paths: instance ids, GRUUs, Flow-Timer, Service-Route.
 
-RFC 5626 (outbound), RFC 5627 (GRUU), RFC 3327 (Path), RFC 3608 (Service-Route). A Contact is a NameAddr; the functions read its parameters.
+RFC 5626 (outbound), RFC 5627 (GRUU), RFC 3608 (Service-Route). A Contact is a NameAddr; the functions read its parameters.
 """
 
 from __future__ import annotations
@@ -57,23 +57,14 @@ def flow_timer_s(response: HeaderFields) -> int | None:
     return first(response, "Flow-Timer", lambda text: min(grammar.number(text, "Flow-Timer"), DELTA_SECONDS_MAX))
 
 
-def paths(message: HeaderFields) -> tuple[NameAddr, ...]:
-    """Path: the proxies between registrar and user agent, the registrar's neighbour last. Raises RemoteProtocolError (RFC 3327 §4)."""
-    return _routes(message, "Path")
-
-
 def service_routes(response: HeaderFields) -> tuple[NameAddr, ...]:
     """Service-Route: the Routes that requests to this registrar's services take. Raises RemoteProtocolError (RFC 3608 §5).
 
     Half a route leads elsewhere, so one malformed value spoils the set.
     """
-    return _routes(response, "Service-Route")
-
-
-def _routes(message: HeaderFields, name: str) -> tuple[NameAddr, ...]:
-    values = message.get_all(name)
+    values = response.get_all("Service-Route")
     if len(values) > ROUTES_MAX:
-        raise RemoteProtocolError(f"{len(values)} values in {name}")
+        raise RemoteProtocolError(f"{len(values)} values in Service-Route")
     return tuple([NameAddr.parse(text) for text in values])
 
 

@@ -56,17 +56,6 @@ class WarningValue(NamedTuple):
         return f"{self.code:03d} {self.agent} {grammar.quote(self.text)}"
 
 
-def reasons(message: HeaderFields) -> tuple[ReasonValue, ...]:
-    """The Reasons of a message; malformed ones are passed over."""
-    found = []
-    for value in message.get_all("Reason"):
-        try:
-            found.append(ReasonValue.parse(value))
-        except RemoteProtocolError:
-            continue
-    return tuple(found)
-
-
 def warnings(message: HeaderFields) -> tuple[WarningValue, ...]:
     """The Warnings of a message; malformed ones are passed over."""
     found = []

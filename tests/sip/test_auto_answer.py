@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.auto_answer import DELAY_S_MAX, AnswerMode, AutoAnswer, alert_infos, auto_answer_wish, call_infos, mode_of_answer
+from firmware.sip.auto_answer import DELAY_S_MAX, AnswerMode, AutoAnswer, auto_answer_wish, mode_of_answer
 from firmware.sip.events import Answer, IncomingCall
-from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request
 from firmware.sip.uri import Uri
 from tests.sip.wire import ANSWER, Wire, media
@@ -100,14 +99,6 @@ def test_what_is_no_answer_mode_is_refused() -> None:
     for text in ("", "Auto Manual", "Auto;=", ";require"):
         with pytest.raises(RemoteProtocolError):
             AnswerMode.parse(text)
-
-
-def test_well_formed_infos_are_read_as_uris_with_parameters() -> None:
-    message = invite(
-        ("Call-Info", "<http://example.com/a.jpg>;purpose=icon, ;answer-after=0"), ("Alert-Info", "<urn:alert:source:internal>")
-    )
-    assert call_infos(message) == (NameAddr.parse("<http://example.com/a.jpg>;purpose=icon"),)
-    assert [str(info.uri) for info in alert_infos(message)] == ["urn:alert:source:internal"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.event_package import Event, SubscriptionState, allow_events, event, subscription_state
+from firmware.sip.event_package import Event, SubscriptionState, event, subscription_state
 from firmware.sip.headers import canonical
 from firmware.sip.message import Request
 from firmware.sip.uri import Uri
@@ -74,14 +74,13 @@ def test_what_is_no_event_is_refused(text: str) -> None:
 
 
 def test_headers_of_a_notify_are_read() -> None:
-    message = notify(("o", "dialog"), ("Subscription-State", "active;expires=5"), ("u", "Dialog, presence, b@d"), ("Allow-Events", "refer"))
+    message = notify(("o", "dialog"), ("Subscription-State", "active;expires=5"))
     assert event(message) == Event("dialog")
     assert subscription_state(message) == SubscriptionState("active", None, 5)
-    assert allow_events(message) == ("dialog", "presence", "refer")
 
 
 def test_a_message_without_them_has_none_and_two_events_are_refused() -> None:
-    assert (event(notify()), subscription_state(notify()), allow_events(notify())) == (None, None, ())
+    assert (event(notify()), subscription_state(notify())) == (None, None)
     assert subscription_state(notify(("Subscription-State", "@"))) is None
     with pytest.raises(RemoteProtocolError):
         event(notify(("Event", "dialog"), ("Event", "presence")))

@@ -223,7 +223,7 @@ def test_lists_are_taken_apart_and_other_values_left_whole() -> None:
 
 def test_the_star_contact_is_no_address() -> None:
     message = parse_message(request("Contact: *"))
-    assert (message.contacts, message.contact_star) == ((), True)
+    assert message.contacts == ()
 
 
 def test_in_a_response_a_foreign_contact_that_nobody_can_read_is_passed_over() -> None:

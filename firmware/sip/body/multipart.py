@@ -93,17 +93,6 @@ def find(message: HeaderFields, wanted: str) -> bytes | None:
     return None if part is None else part.content
 
 
-def find_by_id(message: HeaderFields, content_id: str) -> Part | None:
-    """The part that a `cid:` URL or parameter names, of the outermost multipart; None when there is none. Raises RemoteProtocolError."""
-    value = message.get("Content-Type")
-    if value is None or not message.body:
-        return None
-    content_type = MediaType.parse(value)
-    if content_type.kind != "multipart":
-        return None
-    return next((part for part in decode(content_type, message.body) if part.content_id == content_id), None)
-
-
 def _find(part: Part, wanted: MediaType, depth: int) -> Part | None:
     if part.content_type.kind != "multipart":
         return part if wanted.covers(part.content_type) else None

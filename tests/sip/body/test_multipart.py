@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.body.multipart import PARTS_MAX, Part, decode, encode, find, find_by_id
+from firmware.sip.body.multipart import PARTS_MAX, Part, decode, encode, find
 from firmware.sip.media_type import MediaType
 from firmware.sip.message import Request
 from firmware.sip.uri import Uri
@@ -67,15 +67,6 @@ def test_the_sdp_is_found_plain_wrapped_and_nested() -> None:
     assert find(message("application/sdp", b""), "application/sdp") is None
     assert find(message("text/plain", SDP), "application/sdp") is None
     assert find(Request("INVITE", Uri("sip", host="x"), (), SDP), "application/sdp") is None
-
-
-def test_a_part_is_found_by_its_id() -> None:
-    proof = Part(MediaType("message", "sipfrag"), b"x", (("Content-ID", "<20398823@referror.example>"),))
-    body = encode((Part(MediaType("text", "plain"), b""), proof), "b1")
-    assert find_by_id(message("multipart/mixed;boundary=b1", body), "20398823@referror.example") == proof
-    assert find_by_id(message("multipart/mixed;boundary=b1", body), "other") is None
-    assert find_by_id(message("text/plain", body), "other") is None
-    assert find_by_id(message("text/plain", b""), "other") is None
 
 
 @pytest.mark.parametrize(
