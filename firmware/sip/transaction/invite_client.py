@@ -157,27 +157,23 @@ def _accepted(state: Accepted, event: Input) -> Step:
 
 def make_ack(request: Request, response: Response) -> Request:
     """The ACK to a refusal (§17.1.1.3): the INVITE's Call-ID, From, Request-URI, top Via and Route; the response's To."""
-    headers = [("Via", str(request.via)), ("Max-Forwards", "70")]
-    headers += [(name, value) for name, value in request.headers if name == "Route"]
-    headers += [
-        ("From", request.get("From") or ""),
-        ("To", response.get("To") or ""),
-        ("Call-ID", request.call_id),
-        ("CSeq", f"{request.cseq.number} ACK"),
-    ]
-    return Request(method="ACK", uri=request.uri, headers=tuple(headers), body=b"")
+    return _beside(request, "ACK", response.get("To") or "")
 
 
 def make_cancel(request: Request, reason: str | None = None) -> Request:
     """The CANCEL of `request` (§9.1): same Request-URI, Call-ID, To, From, CSeq number, Route and top Via; `reason` per RFC 3326."""
+    cancel = _beside(request, "CANCEL", request.get("To") or "")
+    return cancel if reason is None else cancel.adding("Reason", reason)
+
+
+def _beside(request: Request, method: str, to: str) -> Request:
+    """A request that proxies must take for one with `request`, and send the same way."""
     headers = [("Via", str(request.via)), ("Max-Forwards", "70")]
     headers += [(name, value) for name, value in request.headers if name == "Route"]
     headers += [
         ("From", request.get("From") or ""),
-        ("To", request.get("To") or ""),
+        ("To", to),
         ("Call-ID", request.call_id),
-        ("CSeq", f"{request.cseq.number} CANCEL"),
+        ("CSeq", f"{request.cseq.number} {method}"),
     ]
-    if reason is not None:
-        headers.append(("Reason", reason))
-    return Request(method="CANCEL", uri=request.uri, headers=tuple(headers), body=b"")
+    return Request(method, request.uri, tuple(headers))
