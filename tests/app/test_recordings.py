@@ -34,7 +34,7 @@ class Desk(SoundSystem):
         self.asked.append("end" if recorder is None else recorder.path.name)
         if recorder is not None:
             recorder.finish()
-            recorder.wait(10)
+            recorder.wait(60)
 
     def announce_recording(self, call: str, *, words: bool) -> None:
         self.asked.append(f"tell {call} {'in words' if words else 'by a beep'}")

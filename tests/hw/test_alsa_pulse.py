@@ -146,7 +146,7 @@ def test_a_card_without_a_microphone_plays_on_at_the_speakers_own_pace(pulse: Pu
         station.end()
     finally:
         recorder.terminate()
-        recorder.wait(10)
+        recorder.wait(LIMIT_S)
     assert heard["silent"]
     assert "has no microphone" in str(heard["told"])
     samples = memoryview(recording.read_bytes()).cast("h").tolist()
@@ -167,7 +167,7 @@ say(heard=max(array("h", b"".join(run(5)))), told=[event.detail for event in eve
         station.end()
     finally:
         player.terminate()
-        player.wait(10)
+        player.wait(LIMIT_S)
     assert heard["heard"] == 4321
     assert "has no speaker" in str(heard["told"])
 

@@ -100,6 +100,6 @@ def _wire(one: int, end: str, addresses: tuple[str, ...], other: int, far_end: s
 def _says(command: list[str], words: str) -> bool:
     """This client asks once, and would wait for ever."""
     try:
-        return words in subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+        return words in subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
     except subprocess.TimeoutExpired:
         return False

@@ -11,7 +11,7 @@ from firmware.media.engine import Engine, EngineSettings
 from firmware.media.events import MediaEvent
 from hw.api import HardwareError, SoundCounters, SoundFormat
 
-HANG_S: Final = 10.0  # a thread that does not come in so long never will
+HANG_S: Final = 60.0  # a thread that does not come in so long never will, on a busy machine either
 E_ = TypeVar("E_", bound=MediaEvent)
 
 

@@ -18,7 +18,7 @@ def period(value: int) -> bytes:
 
 def written(recorder: Recorder) -> tuple[wave._wave_params, array[int]]:
     recorder.finish()
-    recorder.wait(5.0)
+    recorder.wait(60.0)
     with wave.open(str(recorder.path)) as file:
         return file.getparams(), array("h", file.readframes(file.getnframes()))
 
@@ -82,7 +82,7 @@ def test_a_disk_that_fills_up_is_told_at_the_end() -> None:
         recorder.put(period(1), period(1))
     recorder.finish()
     with pytest.raises(MediaError, match="incomplete"):
-        recorder.wait(5.0)
+        recorder.wait(60.0)
 
 
 def test_a_recording_that_nobody_finished_is_told_when_waited_for(tmp_path: Path) -> None:
