@@ -32,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
-.PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
+.PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim sim-tests sim-calls sim-station soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
 
 help:
 	@sed -n '1,4p' Makefile; grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -68,7 +68,9 @@ demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/d
 	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
 
 test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, torture messages, boot loader, interop
-	@$(MAKE) --no-print-directory check coverage sim torture boot interop
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) coverage sim
+	@$(MAKE) --no-print-directory torture boot interop
 
 check: $(VENV)/.dev ## the inner loop, a minute
 	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) lint types native-check
@@ -95,11 +97,18 @@ native-check: $(VENV)/.dev
 	$(call say,media core: gcc and clang$(,) sanitizers)
 	@$(MAKE) --no-print-directory -s -C native $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(shell nproc)) check
 
-sim: $(VENV)/.dev ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
+sim: sim-tests sim-calls sim-station ## ten thousand calls, and ten thousand presses of a whole station, in the simulator
+
+sim-tests: $(VENV)/.dev
 	$(call say,simulator)
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/sim
+
+sim-calls: $(VENV)/.dev
+	$(call say,calls in the simulator)
 	@$(BIN)/python -m tests.sim.soak --seeds 0:1 --calls 8000
 	@$(BIN)/python -m tests.sim.soak --seeds 1:21 --calls 100
+
+sim-station: $(VENV)/.dev
 	$(call say,whole station in the simulator)
 	@$(BIN)/python -m tests.sim.station.soak --seeds 0:14 --hours 2.5 --pace 10 --gap 200
 
