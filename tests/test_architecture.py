@@ -65,6 +65,7 @@ MATRIX: dict[str, set[str]] = {
 THIRD_PARTY_FILES = {
     "firmware/hashes.py": {"_sha256", "_sha2"},  # of the interpreter itself, until Python 3.11 and since 3.12
     "firmware/media/binding.py": {"cffi", "firmware.media._pm"},
+    "firmware/media/core_structs.py": {"firmware.media._pm"},
     "firmware/media/echo_canceller.py": {"firmware.media._pm"},
     "firmware/media/playout.py": {"firmware.media._pm"},
     "firmware/media/codec_libraries.py": {"firmware.media._opus", "firmware.media._spandsp"},

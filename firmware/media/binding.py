@@ -1,4 +1,4 @@
-"""The C media core as typed Python: the only file that touches cffi.
+"""The C media core as typed Python: with `core_structs` the only file that touches cffi.
 
 Every call releases the interpreter lock and none allocates on the C side; an object belongs to one thread at a time. `now_ns` is
 CLOCK_MONOTONIC (`time.monotonic_ns`), `wall_ns` is CLOCK_REALTIME (`time.time_ns`): packets carry kernel receive stamps of the
@@ -9,12 +9,12 @@ Errors: ValueError when an argument is outside its documented range (a bug of th
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from typing import Any, Final
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import _pm
+from firmware.media.core_structs import codec_memory, read_address, read_echo, read_stats, stream_config, write_echo
 from firmware.media.core_values import (
     ECHO_OFF,
     Address,
@@ -73,12 +73,10 @@ __all__ = [
     "install_codec",
     "install_tone_finder",
     "lock_memory",
-    "read_echo",
     "sequence_before",
     "sequence_distance",
     "timestamp_difference",
     "trim_heap",
-    "write_echo",
 ]
 
 _ffi: Any = _pm.ffi
@@ -104,43 +102,6 @@ def check(status: int, what: str) -> int:
     if status == _lib.PM_ESTATE:
         raise LocalProtocolError(f"{what}: not in this state")
     raise ValueError(f"{what}: {'no room' if status == _lib.PM_EFULL else 'argument out of range'}")
-
-
-def _write_address(into: Any, address: Address | None) -> None:
-    if address is None:
-        into.family = _lib.PM_FAMILY_NONE
-        return
-    host, _, scope = address[0].partition("%")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        packed = socket.inet_pton(family, host)
-    except OSError:
-        raise ValueError(f"not a literal address: {address[0]!r}") from None
-    into.family = _lib.PM_FAMILY_IPV6 if family == socket.AF_INET6 else _lib.PM_FAMILY_IPV4
-    _ffi.memmove(into.ip, packed, len(packed))
-    into.port = address[1]
-    into.scope_id = int(scope or 0)
-
-
-def _read_address(address: Any) -> Address | None:
-    if address.family == _lib.PM_FAMILY_NONE:
-        return None
-    packed = bytes(_ffi.buffer(address.ip))
-    if address.family == _lib.PM_FAMILY_IPV4:
-        return socket.inet_ntop(socket.AF_INET, packed[:4]), address.port
-    host = socket.inet_ntop(socket.AF_INET6, packed)
-    return f"{host}%{address.scope_id}" if address.scope_id else host, address.port
-
-
-def read_stats(c: Any) -> StreamStats:
-    optional = {
-        "rtt_ms": c.rtt_known,
-        "remote_loss_fraction": c.remote_report_known,
-        "remote_packets_lost": c.remote_report_known,
-        "remote_jitter_ms": c.remote_report_known,
-    }
-    values: list[Any] = [getattr(c, name) if optional.get(name, True) else None for name in StreamStats._fields[:-1]]
-    return StreamStats._make([*values, _read_address(c.remote_rtp)])
 
 
 class Pump:
@@ -215,8 +176,8 @@ class Pump:
 
     def start_stream(self, settings: StreamSettings, now_ns: int) -> Slot:
         """Begin to send and receive. ValueError when no slot is free or a setting is out of range; MediaError for a dead socket."""
-        config = _stream_config(settings)
-        memory = _codec_memory(config)
+        config = stream_config(settings)
+        memory = codec_memory(config)
         slot = Slot(check(_lib.pm_pump_stream_start(self._pump, config, now_ns), "stream start"))
         self._memory[slot] = (settings.codecs(), memory)
         return slot
@@ -226,10 +187,10 @@ class Pump:
 
         A changed remote address opens the latching window again; `relatch` opens it in any case (the final answer after early media).
         """
-        config = _stream_config(settings)
+        config = stream_config(settings)
         codecs, memory = self._memory.get(slot, ((), None))
         # The same codecs go on in the memory that they have: a decoder that begins anew is heard.
-        memory = _codec_memory(config, memory if codecs == settings.codecs() else None)
+        memory = codec_memory(config, memory if codecs == settings.codecs() else None)
         check(_lib.pm_pump_stream_update(self._pump, slot, config, relatch, now_ns), "stream update")
         self._memory[slot] = (settings.codecs(), memory)
 
@@ -276,7 +237,7 @@ class Pump:
         slot, address, data = self._apart
         found: list[tuple[Slot, Address, bytes]] = []
         while octets := check(_lib.pm_pump_apart(self._pump, slot, address, data, len(data)), "apart"):
-            source = _read_address(address)
+            source = read_address(address)
             if source is not None:
                 found.append((Slot(slot[0]), source, bytes(_ffi.buffer(data, octets))))
         self._result.apart = 0
@@ -337,68 +298,6 @@ class Pump:
         _lib.pm_pump_stop_sound(self._pump, sound)
         if sound is Sound.PROMPT:
             self._prompt = None
-
-
-def write_echo(into: Any, echo: EchoSettings, rate_hz: int) -> None:
-    """Fill a `struct pm_echo_config`."""
-    into.rate_hz, into.mode, into.suppress_noise, into.gain_control = rate_hz, echo.mode, echo.suppress_noise, echo.gain_control
-
-
-def read_echo(c: Any) -> EchoStats:
-    """What a `struct pm_echo_stats` says."""
-    return EchoStats(
-        state=EchoState(c.state),
-        delay_ms=c.delay_ms if c.delay_known else None,
-        delay_moves=c.delay_moves,
-        echo_loss_db=c.echo_loss_db,
-        filter_db=c.filter_db,
-        suppressed_db=c.suppressed_db,
-        both_percent=c.both_percent,
-        noise_db=c.noise_db,
-        gain_db=c.gain_db,
-    )
-
-
-def _stream_config(s: StreamSettings) -> Any:
-    if len(s.receive) > _lib.PM_PAYLOADS_MAX or max(len(s.digit_receive), len(s.red_receive_types)) > _lib.PM_DIGIT_PAYLOADS_MAX:
-        raise ValueError("too many payload types")
-    cname = s.cname.encode()
-    if len(cname) > _lib.PM_CNAME_MAX:
-        raise ValueError("the CNAME is too long")
-    c = _ffi.new("struct pm_stream_config *")
-    c.rtp_fd, c.rtcp_fd = s.rtp_fd, -1 if s.rtcp_fd is None else s.rtcp_fd
-    _write_address(c.remote_rtp, s.remote_rtp)
-    _write_address(c.remote_rtcp, s.remote_rtcp)
-    for i, (payload_type, codec) in enumerate(s.receive):
-        c.receive[i].payload_type, c.receive[i].codec = payload_type, codec
-    c.receive_count = len(s.receive)
-    c.send.payload_type, c.send.codec = s.send_payload_type, s.send_codec
-    c.encoder = tuple(s.encoder)
-    for i, (payload_type, clock_rate_hz) in enumerate(s.digit_receive):
-        c.digit_receive[i].payload_type, c.digit_receive[i].clock_rate_hz = payload_type, clock_rate_hz
-    c.digit_receive_count = len(s.digit_receive)
-    for i, payload_type in enumerate(s.red_receive_types):
-        c.red_receive_types[i] = payload_type
-    c.red_receive_count = len(s.red_receive_types)
-    c.sends_red, c.red_send_type = s.red_send_type is not None, s.red_send_type or 0
-    c.sends_noise, c.hears_tones = s.sends_noise, s.hears_tones
-    c.sends_digits = s.digit_send_type is not None
-    c.digit_send_type = s.digit_send_type or 0
-    c.sends, c.receives, c.ptime_ms = s.sends, s.receives, s.ptime_ms
-    c.ssrc, c.first_timestamp, c.first_sequence = s.ssrc, s.first_timestamp, s.first_sequence
-    c.extended_reports = s.extended_reports
-    c.latch_ms, c.delay_min_ms, c.delay_max_ms = s.latch_ms, s.delay_min_ms, s.delay_max_ms
-    c.cname = cname
-    return c
-
-
-def _codec_memory(config: Any, memory: Any = None) -> Any:
-    """Give the codecs of `config` the memory that they need: what was given before, or new. None when they need none."""
-    octets = _lib.pm_stream_memory(config)
-    if memory is None and octets:
-        memory = _ffi.new("uint8_t[]", octets)
-    config.codec_memory, config.codec_octets = memory or _ffi.NULL, octets
-    return memory
 
 
 def install_codec(codec: MediaCodec, driver: int) -> None:

@@ -10,6 +10,8 @@ from firmware.kind import kind
 Slot = NewType("Slot", int)
 Address = tuple[str, int]
 """Literal IPv4 or IPv6 host and port; IPv6 may carry `%scope` as a number."""
+RELAYED: Final = "relay"
+"""In place of a host: a channel of the stream's relay (RFC 8656 §12), whose number is then the port; 0 is the relay itself."""
 
 
 class MediaCodec(enum.IntEnum):
@@ -152,7 +154,7 @@ class EncoderSettings(NamedTuple):
 class StreamSettings(NamedTuple):
     """One stream as offer and answer agreed on it. The descriptors stay the caller's and must outlive the stream.
 
-    The core sets SO_TIMESTAMPNS on both and reads without blocking. Remote `None`: nothing is sent there.
+    The core sets SO_TIMESTAMPNS on all and reads without blocking. Remote `None`: nothing is sent there.
     `latch_ms` bounds symmetric RTP: within it the remote address may follow the packets, afterwards it is locked.
     """
 
@@ -167,6 +169,8 @@ class StreamSettings(NamedTuple):
     first_timestamp: int
     first_sequence: int
     cname: str
+    relay_fd: int | None = None
+    """A UDP socket connected to a relay; through its channels the stream reaches addresses of the host RELAYED."""
     digit_receive: tuple[tuple[int, int], ...] = ()
     """Payload types of telephone-event, each with its clock rate in hertz."""
     digit_send_type: int | None = None

@@ -6,7 +6,8 @@ from typing import Any
 
 from firmware.errors import MediaError
 from firmware.media import _pm
-from firmware.media.binding import WIDE_HZ, read_echo, write_echo
+from firmware.media.binding import WIDE_HZ
+from firmware.media.core_structs import read_echo, write_echo
 from firmware.media.core_values import EchoSettings, EchoStats
 
 _ffi: Any = _pm.ffi

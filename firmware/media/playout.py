@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from firmware.media import _pm
-from firmware.media.binding import NARROW_HZ, check, read_stats
+from firmware.media.binding import NARROW_HZ, check
+from firmware.media.core_structs import read_stats
 from firmware.media.core_values import Advice, Frame, GetResult, JitterPacket, JitterStats, MediaCodec, PutResult, StreamStats
 
 _ffi: Any = _pm.ffi

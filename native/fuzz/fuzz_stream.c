@@ -40,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
     struct pm_stream_config c = {
         .rtp_fd = 0,
         .rtcp_fd = 0,
+        .relay_fd = -1,
         .remote_rtp = address(0),
         .remote_rtcp = address(0),
         .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}, {96, PM_CODEC_L16}, {9, PM_CODEC_G722}, {97, PM_CODEC_OPUS}},

@@ -77,7 +77,7 @@ void pm_pump_close(struct pm_pump *pump);
 
 /* Returns the slot, PM_EFULL, PM_EARG for a setting out of range, PM_ESYSTEM for a descriptor that is no socket. */
 int pm_pump_stream_start(struct pm_pump *pump, const struct pm_stream_config *config, int64_t now_ns);
-/* PM_ESTATE for a free slot, PM_EARG as above. The RTP socket and the SSRC of the start stay. */
+/* PM_ESTATE for a free slot, PM_EARG as above. The SSRC and the sockets of the start, but for that of RTCP, stay. */
 int pm_pump_stream_update(struct pm_pump *pump, unsigned slot, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
 /* Sends a BYE and frees the slot. */
 int pm_pump_stream_stop(struct pm_pump *pump, unsigned slot, int64_t now_ns, int64_t wall_ns);
@@ -127,5 +127,10 @@ size_t pm_pump_events(struct pm_pump *pump, struct pm_event *events, size_t capa
 /* Shared by the pump's own files: what a change of streams means for the rates. PM_ESYSTEM: no memory for a resampler. */
 int pm_pump_fit_rates(struct pm_pump *pump);
 void pm_pump_close_rates(struct pm_pump *pump);
+/* What goes in and out by the streams' sockets. PM_ESYSTEM: a descriptor is no socket. */
+int pm_pump_prepare_sockets(const struct pm_stream_config *config);
+void pm_pump_receive(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns);
+/* Encrypts and sends one packet, directly or by the relay; false when it was not sent. `packet` has room for pm_secure_seal. */
+bool pm_pump_send(struct pm_stream *stream, uint8_t *packet, size_t octets, size_t capacity, bool rtcp);
 
 #endif

@@ -30,6 +30,11 @@ bool pm_socket_datagram(struct pm_inbox *inbox, int i, struct pm_datagram *datag
 
 /* Sends one datagram; false when the kernel did not take it. */
 bool pm_socket_send(int fd, const struct pm_address *to, const uint8_t *data, size_t octets);
+/* Sends one through a channel of the relay that `fd` is connected to; false also when there is no such channel. */
+bool pm_socket_send_relayed(int fd, uint16_t channel, const uint8_t *data, size_t octets);
+/* Finds out where the datagram, which came from the relay, comes from: takes its channel's header off and names the channel as its
+ * address, or names the relay itself for what is STUN. False when it is to be ignored. */
+bool pm_socket_unwrap(struct pm_datagram *datagram);
 
 bool pm_address_equal(const struct pm_address *a, const struct pm_address *b);
 bool pm_address_same_host(const struct pm_address *a, const struct pm_address *b);

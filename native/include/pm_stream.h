@@ -115,7 +115,8 @@ int pm_stream_init(struct pm_stream *stream, const struct pm_stream_config *conf
 /* Gives back what decoding holds. Allowed at any time after init. */
 void pm_stream_close(struct pm_stream *stream);
 
-/* A new offer and answer: addresses, direction, payload types, packet time, RTCP's socket. SSRC, counters, the RTP socket stay. */
+/* A new offer and answer: addresses, direction, payload types, packet time, RTCP's socket. SSRC, counters, the sockets of RTP and
+ * of the relay stay. */
 int pm_stream_update(struct pm_stream *stream, const struct pm_stream_config *config, bool relatch, int64_t now_ns);
 
 /* One RTP packet from the RTP socket, in clear. */

@@ -60,9 +60,10 @@ enum pm_codec {
 };
 #define PM_CODECS 6
 
-enum pm_family { PM_FAMILY_NONE = 0, PM_FAMILY_IPV4 = 4, PM_FAMILY_IPV6 = 6 };
+enum pm_family { PM_FAMILY_NONE = 0, PM_FAMILY_RELAYED = 1, PM_FAMILY_IPV4 = 4, PM_FAMILY_IPV6 = 6 };
 
-/* A transport address; with PM_FAMILY_NONE nothing is sent there. IPv4 uses the first four octets of `ip`. */
+/* A transport address; with PM_FAMILY_NONE nothing is sent there. IPv4 uses the first four octets of `ip`. With PM_FAMILY_RELAYED
+ * `port` is the number of a channel on the stream's relay, and stands for whoever is behind it; 0 is the relay itself. */
 struct pm_address {
     uint8_t family;
     uint8_t ip[16];
@@ -94,6 +95,9 @@ struct pm_encoder_settings {
 struct pm_stream_config {
     int rtp_fd;  /* bound UDP sockets, owned by the caller and open until the stream is stopped */
     int rtcp_fd; /* -1: no RTCP; rtp_fd: both on one port (RFC 5761) */
+    /* A UDP socket connected to a relay (RFC 8656), the caller's as the others, or -1. Through its channels the stream sends to and
+     * hears addresses of PM_FAMILY_RELAYED; what the relay has to say itself is kept apart. */
+    int relay_fd;
     struct pm_address remote_rtp;
     struct pm_address remote_rtcp;
     struct pm_payload receive[PM_PAYLOADS_MAX];

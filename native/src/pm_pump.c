@@ -1,5 +1,4 @@
 #include "pm_pump.h"
-#include "pm_socket.h"
 #include <string.h>
 
 static double next_fraction(struct pm_pump *p) {
@@ -72,8 +71,7 @@ int pm_pump_stream_start(struct pm_pump *p, const struct pm_stream_config *confi
         return status;
     }
     p->used[slot] = true;
-    if (pm_socket_prepare(config->rtp_fd) != PM_OK || (config->rtcp_fd >= 0 && pm_socket_prepare(config->rtcp_fd) != PM_OK) ||
-        pm_pump_fit_rates(p) != PM_OK) {
+    if (pm_pump_prepare_sockets(config) != PM_OK || pm_pump_fit_rates(p) != PM_OK) {
         free_slot(p, slot);
         return PM_ESYSTEM;
     }
@@ -93,8 +91,8 @@ int pm_pump_stream_stop(struct pm_pump *p, unsigned slot, int64_t now_ns, int64_
     }
     _Alignas(8) uint8_t packet[PM_RTCP_PACKET_MAX + PM_SECURE_TRAILER_MAX];
     size_t octets = pm_stream_report(s, packet, PM_RTCP_PACKET_MAX, true, now_ns, wall_ns, 0.0);
-    if (octets > 0 && pm_secure_seal(&s->secure, packet, &octets, sizeof packet, true)) {
-        (void)pm_socket_send(s->config.rtcp_fd, pm_stream_report_to(s), packet, octets);
+    if (octets > 0) {
+        (void)pm_pump_send(s, packet, octets, sizeof packet, true);
     }
     free_slot(p, slot);
     return PM_OK;
@@ -221,59 +219,6 @@ size_t pm_pump_events(struct pm_pump *p, struct pm_event *events, size_t capacit
     return count;
 }
 
-int pm_pump_apart(struct pm_pump *p, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity) {
-    return pm_apart_take(&p->apart, slot, from, data, capacity);
-}
-
-static void take_datagram(struct pm_pump *p, struct pm_stream *s, struct pm_datagram *d, bool rtcp, int64_t now_ns,
-                          int64_t wall_ns) {
-    enum pm_packet_kind kind = pm_packet_kind(d->data, d->octets);
-    if (kind == PM_PACKET_STUN || kind == PM_PACKET_DTLS) {
-        pm_apart_keep(&p->apart, s->slot, d);
-        return;
-    }
-    rtcp = rtcp || kind == PM_PACKET_RTCP;
-    if (!pm_secure_open(&s->secure, d->data, &d->octets, rtcp)) {
-        return;
-    }
-    if (rtcp) {
-        pm_stream_rtcp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, wall_ns - d->age_ns, &p->events);
-    } else {
-        pm_stream_rtp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, now_ns, &p->events);
-    }
-}
-
-/* Reads one socket until it is empty, a bound is reached, or a short batch says that it is. */
-static void drain(struct pm_pump *p, struct pm_stream *s, bool rtcp, int64_t now_ns, int64_t wall_ns) {
-    int fd = rtcp ? s->config.rtcp_fd : s->config.rtp_fd;
-    int count = PM_INBOX_MAX;
-    for (int round = 0; round < PM_DRAIN_ROUNDS && count == PM_INBOX_MAX; round++) {
-        count = pm_socket_receive(fd, &p->inbox, wall_ns);
-        for (int i = 0; i < count; i++) {
-            struct pm_datagram d;
-            if (pm_socket_datagram(&p->inbox, i, &d)) {
-                take_datagram(p, s, &d, rtcp, now_ns, wall_ns);
-            } else {
-                s->invalid++;
-            }
-        }
-    }
-}
-
-static void receive(struct pm_pump *p, int64_t now_ns, int64_t wall_ns) {
-    /* Reports are rare and in no hurry: one look in ten periods spares a system call in each. */
-    bool look_for_reports = p->periods++ % 10 == 0;
-    for (unsigned i = 0; i < PM_STREAMS_MAX; i++) {
-        if (!p->used[i]) {
-            continue;
-        }
-        drain(p, &p->streams[i], false, now_ns, wall_ns);
-        if (look_for_reports && p->streams[i].config.rtcp_fd >= 0 && p->streams[i].config.rtcp_fd != p->streams[i].config.rtp_fd) {
-            drain(p, &p->streams[i], true, now_ns, wall_ns);
-        }
-    }
-}
-
 static void send_audio(struct pm_pump *p, unsigned slot, const int16_t *samples, size_t n, int64_t now_ns) {
     struct pm_stream *s = &p->streams[slot];
     _Alignas(8) uint8_t packet[PM_RTP_PACKET_MAX + PM_SECURE_TRAILER_MAX];
@@ -287,8 +232,7 @@ static void send_audio(struct pm_pump *p, unsigned slot, const int16_t *samples,
     for (size_t done = 0; done < n;) { /* bounded: each turn takes samples or, when none fit, sends a packet and makes room */
         done += pm_stream_feed(s, samples + done, n - done);
         size_t octets = pm_stream_packet(s, packet, PM_RTP_PACKET_MAX, now_ns, &p->events);
-        if (octets > 0 && !(pm_secure_seal(&s->secure, packet, &octets, sizeof packet, false) &&
-                            pm_socket_send(s->config.rtp_fd, &s->latch.remote, packet, octets))) {
+        if (octets > 0 && !pm_pump_send(s, packet, octets, sizeof packet, false)) {
             s->send_errors++;
         }
     }
@@ -300,8 +244,7 @@ static void send_reports(struct pm_pump *p, struct pm_stream *s, int64_t now_ns,
         return;
     }
     size_t octets = pm_stream_report(s, packet, PM_RTCP_PACKET_MAX, false, now_ns, wall_ns, next_fraction(p));
-    if (octets > 0 && !(pm_secure_seal(&s->secure, packet, &octets, sizeof packet, true) &&
-                        pm_socket_send(s->config.rtcp_fd, pm_stream_report_to(s), packet, octets))) {
+    if (octets > 0 && !pm_pump_send(s, packet, octets, sizeof packet, true)) {
         s->send_errors++;
     }
 }
@@ -460,7 +403,7 @@ int pm_pump_period(struct pm_pump *p, int64_t now_ns, int64_t wall_ns, const int
     }
     p->phase = wanted % p->config.card_rate_hz;
     struct sounding on = {.tone = p->tone.playing, .prompt = p->prompt.samples != NULL};
-    receive(p, now_ns, wall_ns);
+    pm_pump_receive(p, now_ns, wall_ns);
     render_sounds(p, n, now_ns);
     play(p, on, speaker, n, now_ns);
     speak(p, on, microphone, n, now_ns, wall_ns);

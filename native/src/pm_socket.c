@@ -1,5 +1,7 @@
 #define _GNU_SOURCE /* recvmmsg */
+#include "pm_channel.h"
 #include "pm_inbox.h"
+#include "pm_secure.h"
 #include <arpa/inet.h>
 #include <string.h>
 #include <time.h>
@@ -113,7 +115,35 @@ bool pm_socket_send(int fd, const struct pm_address *to, const uint8_t *data, si
     return is_ipv6(fd) && send_v6(fd, to, data, octets);
 }
 
+bool pm_socket_send_relayed(int fd, uint16_t channel, const uint8_t *data, size_t octets) {
+    uint8_t header[PM_CHANNEL_HEADER_OCTETS];
+    if (fd < 0 || pm_channel_build(channel, octets, header) != PM_OK) {
+        return false;
+    }
+    struct iovec parts[2] = {{.iov_base = header, .iov_len = sizeof header},
+                             {.iov_base = (void *)(uintptr_t)data, .iov_len = octets}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(sizeof header + octets);
+}
+
+bool pm_socket_unwrap(struct pm_datagram *d) {
+    uint16_t channel;
+    size_t octets;
+    if (pm_channel_parse(d->data, d->octets, &channel, &octets) != PM_OK) {
+        d->from = pm_channel_address(0);
+        return pm_packet_kind(d->data, d->octets) == PM_PACKET_STUN;
+    }
+    /* To the front, because decryption reads whole words. */
+    memmove(d->data, d->data + PM_CHANNEL_HEADER_OCTETS, octets);
+    d->octets = octets;
+    d->from = pm_channel_address(channel);
+    return true;
+}
+
 bool pm_address_same_host(const struct pm_address *a, const struct pm_address *b) {
+    if (a->family == PM_FAMILY_RELAYED) {
+        return b->family == PM_FAMILY_RELAYED && a->port == b->port; /* each channel leads to one address */
+    }
     size_t octets = a->family == PM_FAMILY_IPV4 ? 4 : 16;
     return a->family != PM_FAMILY_NONE && a->family == b->family && memcmp(a->ip, b->ip, octets) == 0;
 }

@@ -141,6 +141,7 @@ int pm_stream_update(struct pm_stream *s, const struct pm_stream_config *c, bool
     const struct pm_stream_config before = s->config;
     s->config = *c;
     s->config.rtp_fd = before.rtp_fd;
+    s->config.relay_fd = before.relay_fd;
     s->config.ssrc = before.ssrc;
     bool same = (c->remote_rtp.family == PM_FAMILY_NONE && before.remote_rtp.family == PM_FAMILY_NONE) ||
                 pm_address_equal(&c->remote_rtp, &before.remote_rtp);

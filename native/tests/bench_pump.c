@@ -43,6 +43,7 @@ static void measure(uint32_t rate_hz, unsigned period_ms, const char *name, uint
     for (unsigned i = 0; i < 2; i++) {
         configs[i] = (struct pm_stream_config){.rtp_fd = fds[2 * i],
                                                .rtcp_fd = fds[2 * i + 1],
+                                               .relay_fd = -1,
                                                .remote_rtp = own[2 - 2 * i],
                                                .remote_rtcp = own[3 - 2 * i],
                                                .receive = {{96, codec}},

@@ -224,6 +224,7 @@ static void a_stream_in_opus_counts_time_at_48_khz_and_keeps_its_state_through_a
     static struct pm_events events;
     struct pm_stream_config c = {.rtp_fd = -1,
                                  .rtcp_fd = -1,
+                                 .relay_fd = -1,
                                  .remote_rtp = {.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, 1}, .port = 4000},
                                  .receive = {{96, PM_CODEC_OPUS}, {0, PM_CODEC_PCMU}},
                                  .receive_count = 2,

@@ -265,6 +265,7 @@ static void tones_in_the_sound_are_presses_when_nothing_better_is_agreed(void) {
     for (unsigned wide = 0; wide < 2; wide++) {
         struct pm_stream_config c = {.rtp_fd = -1,
                                      .rtcp_fd = -1,
+                                     .relay_fd = -1,
                                      .remote_rtp = {.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, 1}, .port = 4000},
                                      .receive = {{96, PM_CODEC_L16}, {97, PM_CODEC_L16_NARROW}},
                                      .receive_count = 2,

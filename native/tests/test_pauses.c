@@ -53,6 +53,7 @@ static void cut_and_crowded_payloads_are_read_as_far_as_they_mean_something(void
 static struct pm_stream_config config_of(uint8_t codec, unsigned who) {
     struct pm_stream_config c = {.rtp_fd = -1,
                                  .rtcp_fd = -1,
+                                 .relay_fd = -1,
                                  .remote_rtp = there,
                                  .remote_rtcp = there,
                                  .receive = {{96, codec}, {0, PM_CODEC_PCMU}},

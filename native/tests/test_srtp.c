@@ -204,7 +204,8 @@ static struct pm_stream_stats period(int64_t k, struct pm_period_result *result)
 
 static void a_stream_sends_and_hears_only_what_its_keys_allow(void) {
     struct pm_pump_config pc = {.card_rate_hz = 8000, .period_samples = 160, .seed = 5, .tap_rate_hz = 8000};
-    struct pm_stream_config c = {.receive = {{8, PM_CODEC_PCMA}},
+    struct pm_stream_config c = {.relay_fd = -1,
+                                 .receive = {{8, PM_CODEC_PCMA}},
                                  .receive_count = 1,
                                  .send = {8, PM_CODEC_PCMA},
                                  .sends = true,
@@ -261,6 +262,7 @@ static void a_stream_sends_and_hears_only_what_its_keys_allow(void) {
 static void a_flood_of_handshakes_is_bounded(void) {
     struct pm_pump_config pc = {.card_rate_hz = 8000, .period_samples = 160, .seed = 5, .tap_rate_hz = 8000};
     struct pm_stream_config c = {.rtcp_fd = -1,
+                                 .relay_fd = -1,
                                  .receive = {{8, PM_CODEC_PCMA}},
                                  .receive_count = 1,
                                  .send = {8, PM_CODEC_PCMA},

@@ -15,6 +15,7 @@ static const struct pm_address elsewhere = {.family = PM_FAMILY_IPV4, .ip = {10,
 static struct pm_stream_config usual_config(void) {
     return (struct pm_stream_config){.rtp_fd = -1,
                                      .rtcp_fd = -1,
+                                     .relay_fd = -1,
                                      .remote_rtp = signalled,
                                      .receive = {{0, PM_CODEC_PCMU}, {8, PM_CODEC_PCMA}},
                                      .receive_count = 2,

@@ -152,6 +152,7 @@ static struct pm_events events;
 static void a_stream_tells_and_hears_metrics_only_where_that_was_agreed(void) {
     struct pm_stream_config c = {.rtp_fd = 3,
                                  .rtcp_fd = 3,
+                                 .relay_fd = -1,
                                  .receive = {{8, PM_CODEC_PCMA}},
                                  .receive_count = 1,
                                  .send = {8, PM_CODEC_PCMA},

@@ -23,6 +23,8 @@ from firmware.media.binding import (
     StreamStats,
     ToneStep,
 )
+from firmware.media.core_values import RELAYED
+from firmware.stun.turn import CHANNEL_FIRST, channel_data
 from tests.native.speech import speech
 
 PERIOD = 160
@@ -112,6 +114,29 @@ def test_speech_arrives_whole_and_both_sides_count_alike(parties: tuple[Party, P
     assert stats.packets_received == near.stats().packets_sent == 401
     assert stats.packets_lost == stats.packets_invalid == stats.packets_foreign == stats.samples_concealed == 0
     assert 10 <= stats.delay_ms <= 40
+
+
+def test_a_stream_speaks_and_hears_through_a_channel_of_its_relay(parties: tuple[Party, Party]) -> None:
+    near, far = parties
+    entrance = (RELAYED, CHANNEL_FIRST)
+    with socket.socket(near.sockets[0].family, socket.SOCK_DGRAM) as relay, socket.socket(relay.family, socket.SOCK_DGRAM) as way:
+        relay.bind((near.address(0)[0], 0))
+        way.connect(relay.getsockname()[:2])
+        relay.connect(way.getsockname()[:2])
+        settings = near.settings(far)._replace(relay_fd=way.fileno(), remote_rtp=entrance, rtcp_fd=near.sockets[0].fileno())
+        near.pump = Pump(rate_hz=8000, period_samples=PERIOD, seed=1)
+        near.slot = near.pump.start_stream(settings, 0)
+        near.pump.update_stream(near.slot, settings._replace(relay_fd=None), 0)  # the socket of the start stays
+        near.period(1)
+        sent = relay.recv(2000)
+        assert int.from_bytes(sent[:2], "big") == CHANNEL_FIRST
+        relay.send(sent)
+        relay.send(channel_data(CHANNEL_FIRST + 1, b"\0\1check"))
+        relay.send(b"\1\4answer")
+        near.period(2)
+        assert near.stats().packets_received == 1
+        assert near.stats().remote_rtp == entrance
+        assert near.pump.apart() == [(near.slot, (RELAYED, CHANNEL_FIRST + 1), b"\0\1check"), (near.slot, (RELAYED, 0), b"\1\4answer")]
 
 
 @pytest.mark.parametrize("tap_rate_hz", [NARROW_HZ, WIDE_HZ])
