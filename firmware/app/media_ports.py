@@ -46,8 +46,6 @@ class MediaPorts:
             port.hosts = tuple([host for host in self._addresses() if port.family == socket.AF_INET6 or ":" not in host])
         if self._relays is not None:
             port.relay = self._relays.take()
-            if port.relay is not None:
-                port.relay.serve(port.rtp_port)
         return port
 
     def open_picture(self) -> MediaPort:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from firmware.ids import SystemIds
+from firmware.media.core_values import RELAYED
 from firmware.media.events import ConsentLost, MediaSink
 from firmware.media.session import MediaPort
 from firmware.sdp.ice import IceSession
@@ -26,6 +27,7 @@ log = logging.getLogger("portero.paths")
 
 Address = tuple[str, int]
 Follow = Callable[[Address], None]  # sound goes there from now on
+THE_RELAY: Address = (RELAYED, 0)
 NOWHERE: Address = ("0.0.0.0", 9)  # noqa: S104  # RFC 3264 §8.4: the null address, to which nothing is sent
 
 
@@ -63,9 +65,16 @@ class Paths:
             path.close()
 
     def receive(self, call: str, datagram: bytes, source: Address) -> None:
-        """What looks like STUN came to the stream's port."""
+        """What looks like STUN came to the stream's port, or through its relay."""
         path = self._paths.get(call)
-        if path is not None:
+        if path is None:
+            return
+        relay = path.port.relay
+        if source[0] != RELAYED:
+            path.receive(datagram, source)
+        elif relay is not None and source == THE_RELAY:
+            relay.hear(datagram)
+        elif relay is not None and relay.peer(source) is not None:
             path.receive(datagram, source)
 
     def _begin(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession, *, remote: Address | None = None) -> None:
@@ -153,7 +162,8 @@ class _Full(_Path):
                 self.port.send(datagram, to)
             case Use(remote, is_final):
                 if is_final and (selected := self._agent.selected) is not None:
-                    log.info("call %s: sound goes to %s port %d (%s)", self.call, *remote, selected.kind.value)
+                    how = "through the relay to" if remote[0] == RELAYED else "to"
+                    log.info("call %s: sound goes %s %s port %d (%s)", self.call, how, selected.host, selected.port, selected.kind.value)
                 self.follow(remote)
             case NoConsent():
                 log.warning("call %s: the other side does not show any more that it wants our sound", self.call)

@@ -10,7 +10,9 @@ from typing import Final
 from firmware.app.wiring.transports import find_server
 from firmware.config.schema import Settings
 from firmware.door import events as door
-from firmware.media.relay import Relay, Relays
+from firmware.media.relay import Relay
+from firmware.media.relay_datagrams import DatagramWay
+from firmware.media.relays import Relays
 from firmware.stun.turn import Login
 
 log = logging.getLogger("portero.ports")
@@ -48,7 +50,8 @@ class RelayServer:
         self._relays.close()
 
     def _open(self, told: Callable[[Relay, str], None]) -> Relay:
-        return Relay(self._login, self._server, bind_host=self._network.bind, dscp=self._network.dscp_rtp, told=told)
+        network = self._network
+        return Relay(self._login, lambda user: DatagramWay(user, self._server, bind_host=network.bind, dscp=network.dscp_rtp), told=told)
 
     def _heard(self, why: str) -> None:
         name = self._settings.turn.server

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from firmware.app.keyings import Keyings
@@ -86,6 +87,8 @@ class SoundSystem:
 
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
         port.hand_over()
+        if port.relay is not None:
+            port.relay.serve(partial(self._receive, call))
         self.engine.start(call, port, session)
         if session.ice is not None or session.protection is not None:
             self._loop = asyncio.get_running_loop()

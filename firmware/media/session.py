@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from firmware.errors import MediaError
+from firmware.media.core_values import RELAYED
 
 if TYPE_CHECKING:  # most doors have none
     from firmware.media.relay import Relay
@@ -50,9 +51,17 @@ class MediaPort:
         """The RTCP socket's descriptor; -1 once closed, or without reports."""
         return -1 if self._rtcp is None else self._rtcp.fileno()
 
+    @property
+    def relay_fd(self) -> int | None:
+        """The descriptor of the way to the relay; None when there is none."""
+        return None if self.relay is None or self.relay.fd < 0 else self.relay.fd
+
     def send(self, datagram: bytes, to: tuple[str, int]) -> None:
-        """Send what is no sound from the RTP port. What the system does not take is lost, as on every way."""
-        self._send(self._rtp, datagram, to)
+        """Send what is no sound from the RTP port, or through the relay. What the system does not take is lost, as on every way."""
+        if to[0] != RELAYED:
+            self._send(self._rtp, datagram, to)
+        elif self.relay is not None:
+            self.relay.send(datagram, to)
 
     def send_report(self, datagram: bytes, to: tuple[str, int]) -> None:
         """The same from the RTCP port."""

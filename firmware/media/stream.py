@@ -63,6 +63,7 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
     return StreamSettings(
         rtp_fd=port.rtp_fd,
         rtcp_fd=port.rtp_fd if session.rtcp_mux else port.rtcp_fd,
+        relay_fd=port.relay_fd,
         remote_rtp=None if silent else (session.remote_host, session.remote_rtp_port),
         remote_rtcp=None if silent else (session.remote_rtcp_host, session.remote_rtcp_port),
         receive=tuple((codec.payload_type, core_codec(codec)) for codec in session.receive_codecs),

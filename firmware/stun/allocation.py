@@ -118,12 +118,21 @@ class Allocation:
         """Ask for an address."""
         self._ask(_Request(ALLOCATE), now)
 
-    def permit(self, peer: Address, now: float) -> None:
-        """Let `peer` send to us, and us to it. More than PEERS_MAX are passed over."""
-        if self.relayed is None or peer in self._channels or len(self._channels) >= PEERS_MAX:
-            return
-        self._channels[peer] = _Channel(CHANNEL_FIRST + len(self._channels))
-        self._ask(_Request(CHANNEL_BIND, peer=peer), now)
+    def permit(self, peer: Address, now: float) -> int | None:
+        """Let `peer` send to us, and us to it; the number of its channel. None without an address, and for more than PEERS_MAX."""
+        if self.relayed is None:
+            return None
+        channel = self._channels.get(peer)
+        if channel is None:
+            if len(self._channels) >= PEERS_MAX:
+                return None
+            channel = self._channels[peer] = _Channel(CHANNEL_FIRST + len(self._channels))
+            self._ask(_Request(CHANNEL_BIND, peer=peer), now)
+        return channel.number
+
+    def peer(self, number: int) -> Address | None:
+        """Who is behind a channel; None when nobody is."""
+        return next((peer for peer, each in self._channels.items() if each.number == number), None)
 
     def send(self, data: bytes, peer: Address) -> None:
         """Pass `data` on to `peer`. Before its channel stands the data is lost, as a relay without permission loses it."""
@@ -167,7 +176,7 @@ class Allocation:
         """A datagram came from the server. What makes no sense is passed over."""
         relayed = read_relayed(datagram)
         if relayed is not None:
-            peer = relayed.peer or next((peer for peer, each in self._channels.items() if each.number == relayed.channel), None)
+            peer = relayed.peer if relayed.channel is None else self.peer(relayed.channel)
             if peer is not None and self.relayed is not None:
                 self._effects.append(Received(relayed.data, peer))
             return

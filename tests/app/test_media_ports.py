@@ -105,7 +105,7 @@ def test_a_port_comes_with_an_address_on_the_relay_and_gives_it_back() -> None:
         assert port.relay.relayed == RELAYED
         entrance = port.relay.entrance(("203.0.113.9", 4000))
         assert entrance is not None
-        assert entrance[0] == "127.0.0.1"
+        assert port.relay.peer(entrance) == ("203.0.113.9", 4000)
         server.turn.held_s = -1
         port.close()
         while server.turn.held_s != 0:

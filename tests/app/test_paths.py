@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from firmware.app.paths import Paths
+from firmware.app.paths import THE_RELAY, Paths
+from firmware.ice.check import Check, success
+from firmware.media.core_values import RELAYED
 from firmware.media.events import ConsentLost, MediaEvent
 from firmware.media.session import MediaPort, open_port
-from firmware.sdp.ice import IceCredentials, IceSession, local_candidates
+from firmware.sdp.ice import Candidate, IceCredentials, IceSession, Kind, local_candidates
 from firmware.sdp.media_session import MediaSession
 from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
-from firmware.stun.message import BINDING_REQUEST, attribute, message
+from firmware.stun.message import BINDING_REQUEST, attribute, message, parse
+from firmware.stun.turn import CHANNEL_FIRST
 from tests.media.samples import session
+from tests.media.test_relay import FAR, House, received, story, until
+from tests.net.loops import pause
 from tests.ports import TRIED
+from tests.stun.turn_server import RELAYED as RELAYED_AT
 
 ICE = IceSession(IceCredentials("door", "d" * 22), IceCredentials("peer", "p" * 22))
 AGREED = session()._replace(ice=ICE, rtcp_mux=True)
@@ -166,3 +173,39 @@ def test_lost_consent_stops_the_sound_and_is_told() -> None:
             port.close()
 
     asyncio.run(story())
+
+
+def test_what_comes_by_the_relay_reaches_the_relay_or_the_agent() -> None:
+    async def main(house: House) -> None:
+        relay = house.relay()
+        await until(lambda: house.told)
+        port = open_port("127.0.0.1", TRIED)
+        port.relay = relay
+        relay.serve(house.bring)
+        core = socket.socket(fileno=os.dup(relay.fd))
+        local = local_candidates("127.0.0.1", port.rtp_port, None, (), RELAYED_AT)
+        remote = (Candidate(Kind.HOST, *FAR, 2_000_000_000, "1"),)
+        moves: list[MediaSession] = []
+        paths = Paths(lambda _call, moved: moves.append(moved), unheard)
+        ice = IceSession(ICE.ours, ICE.theirs, is_lite=False, is_controlling=True, local=local, remote=remote)
+        paths.start("c", port, AGREED._replace(ice=ice))
+        paths.receive("c", await received(core), THE_RELAY)  # the channel stands
+        await pause(2)
+        checks = [parse(data) for peer, data in house.server.turn.passed_on if peer == FAR]
+        assert checks
+        assert checks[0] is not None
+        answer = success(
+            Check(checks[0].transaction_id, 0, nominates=False, says_controlling=None, tie_breaker=0),
+            RELAYED_AT,
+            ice._replace(ours=ICE.theirs),
+        )
+        paths.receive("c", answer, (RELAYED, CHANNEL_FIRST + 7))  # where nobody is
+        assert not moves
+        paths.receive("c", answer, (RELAYED, CHANNEL_FIRST))
+        ((moved),) = moves
+        assert (moved.remote_host, moved.remote_rtp_port) == (RELAYED, CHANNEL_FIRST)
+        paths.stop("c")
+        core.close()
+        port.close()
+
+    story(main)

@@ -1,20 +1,26 @@
-"""firmware/media/relay.py: a stream's port and somebody far away, with a TURN server on the loopback between."""
+"""firmware/media/relay.py and relays.py: a stream and somebody far away, with a TURN server on the loopback between."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Coroutine
 
-from firmware.media.relay import RETRY_S, Relay, Relays
+from firmware.media.core_values import RELAYED
+from firmware.media.relay import Relay
+from firmware.media.relay_datagrams import DatagramWay
+from firmware.media.relays import RETRY_S, Relays
 from firmware.media.session import open_port
 from firmware.stun.attributes import Address
-from firmware.stun.turn import Login
+from firmware.stun.turn import CHANNEL_FIRST, Login, channel_data
 from tests.net.loops import pause, run_flying, turns
 from tests.ports import TRIED
-from tests.stun.turn_server import LOGIN, RELAYED, TurnServer
+from tests.stun.turn_server import LOGIN, TurnServer
+from tests.stun.turn_server import RELAYED as RELAYED_AT
 
-FAR = ("203.0.113.9", 4000)
+FAR, OTHER = ("203.0.113.9", 4000), ("203.0.113.9", 4001)
+CHECK = b"\0\1check"
 
 
 class Server(asyncio.DatagramProtocol):
@@ -45,30 +51,22 @@ class House:
         loop = asyncio.get_running_loop()
         self.server = Server()
         self.server.transport, _ = await loop.create_datagram_endpoint(lambda: self.server, local_addr=("127.0.0.1", 0))
-        self.port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.port.bind(("127.0.0.1", 0))
-        self.port.settimeout(0)
         self.told: list[str] = []
+        self.brought: list[tuple[bytes, Address]] = []
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.port.close()
         self.server.transport.close()
         await turns(3)
 
     def relay(self, told: Callable[[Relay, str], None] | None = None, login: Login = LOGIN) -> Relay:
         address = self.server.transport.get_extra_info("sockname")
-        return Relay(login, address, bind_host="", dscp=46, told=told or (lambda _relay, why: self.told.append(why)))
+        told = told or (lambda _relay, why: self.told.append(why))
+        return Relay(login, lambda user: DatagramWay(user, address, bind_host="", dscp=46), told=told)
 
-    async def heard(self) -> tuple[bytes, Address]:
-        """What arrives at the stream's port."""
-        while True:
-            try:
-                data, source = self.port.recvfrom(2000)
-            except BlockingIOError:
-                await turns()
-                continue
-            return data, source
+    def bring(self, datagram: bytes, source: Address) -> None:
+        """What the relay heard beside the core."""
+        self.brought.append((datagram, source))
 
 
 def story(main: Callable[[House], Coroutine[None, None, None]]) -> None:
@@ -79,85 +77,97 @@ def story(main: Callable[[House], Coroutine[None, None, None]]) -> None:
     run_flying(within())
 
 
+async def received(core: socket.socket) -> bytes:
+    """What waits for the core."""
+    while True:
+        try:
+            return core.recv(2000)
+        except BlockingIOError:
+            await turns()
+
+
 async def until(condition: Callable[[], object]) -> None:
     while not condition():
         await turns()
 
 
-def test_what_is_sent_to_an_entrance_reaches_the_far_side_and_back() -> None:
+def test_what_is_sent_to_an_entrance_reaches_the_far_side() -> None:
     async def main(house: House) -> None:
         relay = house.relay()
         await until(lambda: house.told)
-        assert (house.told, relay.relayed) == ([""], RELAYED)
-        assert relay.entrance(FAR) is None  # it serves nobody yet
-        relay.serve(house.port.getsockname()[1])
+        assert (house.told, relay.relayed) == ([""], RELAYED_AT)
         entrance = relay.entrance(FAR)
-        assert entrance is not None
+        assert entrance == (RELAYED, CHANNEL_FIRST)
         assert relay.entrance(FAR) == entrance
+        assert relay.entrance(OTHER) == (RELAYED, CHANNEL_FIRST + 1)
         assert relay.peer(entrance) == FAR
-        assert relay.peer(("127.0.0.1", 1)) is None
-        await until(lambda: house.server.turn.channels)
+        assert relay.peer((RELAYED, 0)) is None
+        assert relay.peer(("127.0.0.1", CHANNEL_FIRST)) is None
+        await until(lambda: len(house.server.turn.channels) == 2)
         await turns(5)
-        house.port.sendto(b"sound", entrance)
+        relay.send(CHECK, entrance)
+        relay.send(CHECK, (RELAYED, CHANNEL_FIRST + 2))  # nobody is there
         await until(lambda: house.server.turn.passed_on)
-        assert house.server.turn.passed_on == [(FAR, b"sound")]
-        house.server.from_peer(FAR, b"back")
-        assert await house.heard() == (b"back", entrance)
+        assert house.server.turn.passed_on == [(FAR, CHECK)]
         relay.close()
 
     story(main)
 
 
-def test_a_port_that_hears_every_address_and_both_families_is_served_as_well() -> None:
+def test_the_core_reads_the_socket_as_soon_as_a_stream_begins() -> None:
+    async def main(house: House) -> None:
+        relay = house.relay()
+        await until(lambda: house.told)
+        relay.serve(house.bring)
+        entrance = relay.entrance(FAR)
+        assert entrance is not None
+        core = socket.socket(fileno=os.dup(relay.fd))
+        answer = await received(core)
+        assert not house.brought
+        relay.hear(answer)  # what the core kept apart: the channel stands
+        relay.send(CHECK, entrance)
+        await until(lambda: house.server.turn.passed_on)
+        house.server.from_peer(FAR, b"\x80sound")
+        assert await received(core) == channel_data(entrance[1], b"\x80sound")
+        core.close()
+        relay.close()
+
+    story(main)
+
+
+def test_checks_of_whoever_is_not_known_are_brought_and_open_a_channel() -> None:
+    async def main(house: House) -> None:
+        relay = house.relay()
+        await until(lambda: house.told)
+        relay.serve(house.bring)
+        for said in (CHECK, b"\x80sound", b""):
+            relay.hear(house.server.turn.from_peer(FAR, said))
+        ((data, source),) = house.brought
+        assert (data, relay.peer(source)) == (CHECK, FAR)
+        await until(lambda: house.server.turn.channels)
+        relay.close()
+
+    story(main)
+
+
+def test_a_port_sends_through_its_relay_what_is_for_it() -> None:
     async def main(house: House) -> None:
         port = open_port("", TRIED)
+        port.send(CHECK, (RELAYED, CHANNEL_FIRST))  # no relay: lost
+        described = [port.relay_fd]
         relay = port.relay = house.relay()
+        described += [port.relay_fd, relay.fd]
         await until(lambda: house.told)
-        relay.serve(port.rtp_port)
         entrance = relay.entrance(FAR)
         assert entrance is not None
         await until(lambda: house.server.turn.channels)
         await turns(5)
-        port.send(b"sound", entrance)
+        port.send(CHECK, entrance)
         await until(lambda: house.server.turn.passed_on)
-        house.server.from_peer(FAR, b"back")
-        while (received := port.receive()) is None:
-            await turns()
-        assert received == (b"back", entrance)
+        assert house.server.turn.passed_on == [(FAR, CHECK)]
         port.close()
+        assert (described[0], described[1] == described[2], port.relay_fd) == (None, True, None)
         await until(lambda: house.server.turn.held_s == 0)
-
-    story(main)
-
-
-def test_whoever_is_not_known_gets_an_entrance_when_he_speaks() -> None:
-    async def main(house: House) -> None:
-        relay = house.relay()
-        await until(lambda: house.told)
-        relay.serve(house.port.getsockname()[1])
-        house.server.from_peer(FAR, b"hello")
-        data, source = await house.heard()
-        assert (data, relay.peer(source)) == (b"hello", FAR)
-        relay.close()
-
-    story(main)
-
-
-def test_somebody_else_on_this_machine_is_not_passed_on() -> None:
-    async def main(house: House) -> None:
-        relay = house.relay()
-        await until(lambda: house.told)
-        relay.serve(house.port.getsockname()[1])
-        entrance = relay.entrance(FAR)
-        assert entrance is not None
-        await until(lambda: house.server.turn.channels)
-        await turns(5)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-            other.sendto(b"forged", entrance)
-        house.port.sendto(b"sound", entrance)
-        await until(lambda: house.server.turn.passed_on)
-        assert house.server.turn.passed_on == [(FAR, b"sound")]
-        relay.close()
 
     story(main)
 
@@ -169,8 +179,31 @@ def test_closing_gives_the_address_back_also_from_another_thread() -> None:
         assert house.server.turn.held_s == 600
         await asyncio.to_thread(relay.close)
         await until(lambda: house.server.turn.held_s == 0)
-        assert relay.entrance(FAR) is None
+        assert (relay.entrance(FAR), relay.fd) == (None, -1)
         relay.close()
+        relay.hear(CHECK)  # kept apart, and arrived too late
+
+    story(main)
+
+
+def test_a_socket_that_the_core_reads_stays_open_when_the_server_takes_the_address_back() -> None:
+    async def main(house: House) -> None:
+        relays = Relays(house.relay, ready=1, heard=house.told.append)
+        relays.start()
+        await until(lambda: house.told)
+        taken = relays.take()
+        assert taken is not None
+        taken.serve(house.bring)
+        house.server.turn.refuses = 508
+        core = socket.socket(fileno=os.dup(taken.fd))
+        asyncio.get_running_loop().add_reader(core, lambda: taken.hear(core.recv(2000)))
+        await pause(600)  # in that time it must be refreshed
+        assert house.told == ["", "it refuses with 508"]
+        assert (taken.entrance(FAR), taken.fd >= 0) == (None, True)
+        asyncio.get_running_loop().remove_reader(core)
+        core.close()
+        taken.close()
+        relays.close()
 
     story(main)
 
