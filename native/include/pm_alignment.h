@@ -4,17 +4,16 @@
  * card repairs an underrun. A spectrum of 40 ms is taken every 10 ms of the microphone and every 20 ms of the far side; for each
  * lag of whole steps the cross-spectrum of the delayed far side with the microphone is averaged, every 20 ms in its turn, and its
  * coherence (0 to 1, mean over the band of a voice) tells how much of the microphone the far side explains at that lag. The lag
- * that explains most is the delay. The same figure sinks as soon as somebody else speaks as well: that is the double-talk detector,
- * and it needs no adapted filter to trust in. */
+ * that explains most is the delay; in a loud street no moment shows it, and seconds do. The same figure sinks as soon as somebody
+ * else speaks as well: that is the double-talk detector, and it needs no adapted filter to trust in. */
 #ifndef PM_ALIGNMENT_H
 #define PM_ALIGNMENT_H
 
 #include "pm_spectrum.h"
 
 enum {
-    PM_LAGS = 40, /* steps of 10 ms: two generous device buffers and a sound server between */
-    PM_LAG_HOP =
-        2, /* steps from one spectrum of the far side to the next: windows of four then overlap by half, which says it all */
+    PM_LAGS = 40,   /* steps of 10 ms: two generous device buffers and a sound server between */
+    PM_LAG_HOP = 2, /* steps between spectra of the far side: windows of four then overlap by half, which says it all */
     PM_LAG_ROWS = PM_LAGS / PM_LAG_HOP,
     PM_LAG_BANDS = 124, /* bins that are compared: 300 to 3400 Hz, each of 25 Hz; at 16 kHz up to 6500 Hz, every second */
     PM_FRAMES_A_SECOND = 100
@@ -44,8 +43,10 @@ struct pm_alignment {
     float near_power[PM_LAG_HOP][PM_LAG_BANDS]; /* averaged over the steps in which the same lags have their turn */
     bool active[PM_LAG_ROWS];                   /* whether the far side spoke then */
     float coherence[PM_LAGS];
-    float reference; /* what single talk reaches at the best lag: the measure for double talk */
-    unsigned lag;    /* steps; meaningful once `known` */
+    float tally[PM_LAGS]; /* while no delay is known: by how much it was above the mean of all lags, over seconds of far speech */
+    unsigned tallied;     /* the lag where that is most */
+    float reference;      /* what single talk reaches at the best lag: the measure for double talk */
+    unsigned lag;         /* steps; meaningful once `known` */
     bool known;
     unsigned candidate, candidate_steps;
     float evidence;        /* for the candidate: what it explained beyond chance, summed over its steps */

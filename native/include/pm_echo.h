@@ -11,7 +11,8 @@
  *
  * Until the delay is known only one side speaks at a time. A handset, a loudspeaker that is turned off or a box with a canceller of
  * its own never shows an echo: once the far side has spoken for some seconds without a trace of it, neither in coherence nor in
- * rhythm (pm_envelope), the microphone is left alone. The first trace ends that. */
+ * rhythm (pm_envelope), the microphone is left alone. The first trace ends that. And only one side speaks as long as the echo
+ * drives the microphone to full scale: what is cut off there no filter can predict. */
 #ifndef PM_ECHO_H
 #define PM_ECHO_H
 
@@ -49,6 +50,8 @@ struct pm_echo {
     unsigned fruitless_steps;    /* of far speech whose delay could not be found */
     unsigned traceless_steps;    /* of far speech without any sign of its echo */
     bool was_clear;
+    float clipped;         /* share of the microphone's samples at full scale while the far side speaks, over a second of that */
+    bool overdriven;       /* too many: no filter can follow that */
     unsigned closed_steps; /* half duplex: the microphone stays shut so much longer */
     float opening;         /* half duplex: gain of the microphone, moved smoothly */
 };

@@ -10,7 +10,7 @@ static const float FORGET = 0.19f; /* of the averages, a hop: five of them, a te
 static const float ACTIVE_POWER =
     120000.f; /* a bin's mean power at about -52 dB below full scale in the band: far speech, no line noise */
 static const float COHERENT = 0.22f;    /* less is met by chance: the mean over some ten independent averages */
-static const float BOTH_BELOW = 0.75f;  /* of the best coherence: below it somebody else speaks as well … */
+static const float BOTH_BELOW = 0.82f;  /* of the best coherence: below it somebody else speaks as well … */
 static const float ALONE_ABOVE = 0.97f; /* … and above it nobody does */
 static const float LINGER = 0.75f;      /* a step, how fast the certainty sinks */
 static const float DOUBT_ABOVE = 0.80f; /* of the best coherence: another lag that reaches so much is the right one */
@@ -24,6 +24,9 @@ enum {
 /* Two voices that have nothing to do with each other agree at one lag now and then, for the length of a vowel: up to 2.7 of
  * evidence in a quarter of an hour of both together. A real echo gives as much in a tenth of a second. */
 static const float EVIDENT = 3.0f;
+/* Over two seconds of far speech. Two voices that have nothing to do with each other reach 0.04 in ten minutes; an echo 6 dB above
+ * the noise of a street 0.07 in four seconds, and 0.1 later. */
+static const float TALLY = 0.005f, TALLIED = 0.06f;
 /* So much is no chance vowel any more, and it is there before the new lag is confirmed. */
 static const float DOUBTFUL = 2.5f;
 /* A step, of the best coherence: it sinks by half in ten seconds of far speech, since rooms change and visitors pause; and seven
@@ -148,6 +151,15 @@ static unsigned best_lag(const struct pm_alignment *a) {
     return best;
 }
 
+static void settle(struct pm_alignment *a, unsigned lag) {
+    a->moves += a->known;
+    a->moved = true;
+    a->known = true;
+    a->lag = lag;
+    a->candidate_steps = 0;
+    a->reference = a->coherence[lag] > COHERENT ? a->coherence[lag] : COHERENT;
+}
+
 /* A lag becomes the delay when it explains the microphone clearly better than the present one, and steadily. */
 static void follow(struct pm_alignment *a) {
     unsigned best = best_lag(a);
@@ -164,12 +176,22 @@ static void follow(struct pm_alignment *a) {
     a->doubted = a->known && a->evidence >= DOUBTFUL && a->coherence[best] > DOUBT_ABOVE * a->reference;
     unsigned steps = a->known ? CONFIRM_STEPS : LEARN_STEPS;
     if (a->candidate_steps >= steps && a->evidence >= EVIDENT) {
-        a->moves += a->known;
-        a->moved = true;
-        a->known = true;
-        a->lag = best;
-        a->candidate_steps = 0;
-        a->reference = a->coherence[best];
+        settle(a, best);
+    }
+}
+
+/* Echo that hardly stands out of a loud street is the best lag's for a moment only, but always at the same lag. */
+static void tally(struct pm_alignment *a) {
+    float mean = 0.0f;
+    for (unsigned lag = 0; lag < PM_LAGS; lag++) {
+        mean += a->coherence[lag] / (float)PM_LAGS;
+    }
+    for (unsigned lag = 0; lag < PM_LAGS; lag++) {
+        a->tally[lag] += TALLY * (a->coherence[lag] - mean - a->tally[lag]);
+        a->tallied = a->tally[lag] > a->tally[a->tallied] ? lag : a->tallied;
+    }
+    if (a->tally[a->tallied] >= TALLIED) {
+        settle(a, a->tallied);
     }
 }
 
@@ -211,6 +233,9 @@ void pm_alignment_step(struct pm_alignment *a, const int16_t *far, const int16_t
     }
     a->active_steps += a->active_steps < 1000000;
     follow(a);
+    if (!a->known) {
+        tally(a);
+    }
     a->talk = judge(a);
 }
 
@@ -218,4 +243,5 @@ void pm_alignment_forget(struct pm_alignment *a) {
     a->known = false;
     a->candidate_steps = 0;
     a->evidence = 0.0f;
+    memset(a->tally, 0, sizeof a->tally);
 }

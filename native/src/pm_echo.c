@@ -13,7 +13,12 @@ enum {
     HANGOVER_STEPS = 15    /* half duplex: the room must have died away before the microphone opens */
 };
 
-static const float TRACE = 1.25f; /* evidence of an echo, which is met by chance once in a minute of two voices at a time */
+static const float TRACE = 1.25f;        /* evidence of an echo, which is met by chance once in a minute of two voices at a time */
+static const float TALLY_TRACE = 0.035f; /* the same, of seconds */
+static const int16_t FULL_SCALE = 32000;
+static const float CLIPPED_AVERAGE = 0.01f; /* over a second of far speech */
+static const float CLIPPED_OFTEN = 0.01f;   /* one sample in a hundred: only one side speaks … */
+static const float CLIPPED_SELDOM = 0.002f; /* … until it is one in five hundred */
 static const float AVERAGE = 0.02f;
 static const float CONVERGED_DB = 8.0f;
 static const float SHUT = 0.01f;    /* -40 dB */
@@ -117,7 +122,8 @@ static void judge(struct pm_echo *e, const struct heard *h) {
 /* While no delay is known: is there an echo at all? */
 static void search(struct pm_echo *e) {
     enum pm_echo_state before = e->state;
-    bool trace = e->alignment.evidence >= TRACE || pm_envelope_follows(&e->envelope);
+    const struct pm_alignment *a = &e->alignment;
+    bool trace = a->evidence >= TRACE || a->tally[a->tallied] >= TALLY_TRACE || pm_envelope_follows(&e->envelope);
     e->traceless_steps = trace ? 0 : e->traceless_steps + (e->traceless_steps < TRACELESS_STEPS);
     e->fruitless_steps += e->fruitless_steps < FRUITLESS_STEPS;
     if (e->traceless_steps >= (e->was_clear ? AGAIN_STEPS : TRACELESS_STEPS)) {
@@ -191,6 +197,18 @@ static void find_delay(struct pm_echo *e, const struct sides *s) {
     }
 }
 
+/* Whether the echo is too loud for the microphone: what is cut off at full scale follows no filter. */
+static void watch_scale(struct pm_echo *e, const int16_t *near) {
+    unsigned clipped = 0;
+    for (size_t i = 0; i < e->frame; i++) {
+        clipped += near[i] > FULL_SCALE || near[i] < -FULL_SCALE;
+    }
+    if (e->alignment.talk != PM_TALK_SILENCE) {
+        e->clipped += CLIPPED_AVERAGE * ((float)clipped / (float)e->frame - e->clipped);
+        e->overdriven = e->clipped > (e->overdriven ? CLIPPED_SELDOM : CLIPPED_OFTEN);
+    }
+}
+
 static void cancel(struct pm_echo *e, const struct sides *s, int16_t *out) {
     const struct pm_alignment *a = &e->alignment;
     find_delay(e, s);
@@ -203,7 +221,11 @@ static void cancel(struct pm_echo *e, const struct sides *s, int16_t *out) {
                                  .left = mean_square(s->error, e->frame),
                                  .out = mean_square(out, e->frame)});
     }
-    hold(e, !a->known && !clear, out);
+    watch_scale(e, s->near);
+    if (e->overdriven) {
+        e->state = PM_ECHO_HELD;
+    }
+    hold(e, e->overdriven || (!a->known && !clear), out);
 }
 
 /* Noise alone, or half duplex because it was asked for. */

@@ -7,24 +7,24 @@
 enum { STRETCH_STEPS = 160 }; /* of minimum statistics: even fluent speech pauses in so long */
 
 static const float LEFT_AT_FIRST = 1.4f; /* 6 dB more than the far side's own power: a loud panel, nothing learned */
-static const float LEFT_MOST = 2.8f;     /* 12 dB */
+static const float LEFT_MOST = 6.0f;     /* 26 dB: a microphone that hears hardly anything else */
 static const float ECHO_FLOOR = 1e-5f;   /* -50 dB of power: below any room's noise */
 static const float DECIDED =
-    0.75f; /* weight of what was let through in the last step (the decision-directed rule of Ephraim and Malah) */
+    0.94f; /* weight of what was let through in the last step (the decision-directed rule of Ephraim and Malah) */
 static const float SPREAD = 1.7320508f;  /* an evenly spread number of -1 to 1 has a third of the power */
-static const float TAIL = 0.70f;         /* of the echo's power each 10 ms: 60 dB in 0.4 s */
+static const float TAIL = 0.60f;         /* of the echo's power each 10 ms: 60 dB in 0.3 s */
 static const float RISE_ALONE = 0.05f;   /* natural logarithm a step, while the far side speaks alone: 22 dB a second … */
 static const float FALL_ALONE = 0.025f;  /* … so that two thirds of what is met lies below */
 static const float SURELY_ALONE = 0.98f; /* then it rises faster where the echo is far above what was expected … */
 static const float HURRY = 3.0f;         /* … up to so much: 66 dB a second */
-static const float AGE = 0.004f; /* a step of the far side's silence, in which clocks and doors move unheard: 1.7 dB a second … */
-static const float AGED_MOST = -1.0f;   /* … up to 4 dB below everything */
-static const float RISE_BOTH = 0.0023f; /* while both speak, nothing can be learned about the echo … */
-static const float FALL_BOTH = 0.04f;   /* … but that it is less than what is there */
-static const float TRUST_ALONE = 8.0f;  /* times the estimate is taken away when nobody else speaks … */
-static const float TRUST_BOTH = 1.0f;   /* … and when somebody does */
-static const float NOISE_LEFT = 0.04f;  /* -14 dB: a quieter street, not a dead line */
-static const float NOISE_BIAS = 2.0f;   /* the least of many averages lies below the mean */
+static const float AGE = 0.008f; /* a step of the far side's silence, in which clocks and doors move unheard: 3.5 dB a second … */
+static const float AGED_MOST = -1.0f;  /* … up to 4 dB below everything */
+static const float RISE_BOTH = 0.004f; /* while both speak, nothing can be learned about the echo … */
+static const float FALL_BOTH = 0.04f;  /* … but that it is less than what is there */
+static const float TRUST_ALONE = 8.0f; /* times the estimate is taken away when nobody else speaks … */
+static const float TRUST_BOTH = 1.0f;  /* … and when somebody does */
+static const float NOISE_LEFT = 0.03f; /* -15 dB: a quieter street, not a dead line */
+static const float NOISE_BIAS = 1.5f;  /* the least of many averages lies below the mean */
 
 int pm_residual_init(struct pm_residual *r, uint32_t rate_hz, bool suppresses_noise) {
     memset(r, 0, sizeof *r);
@@ -160,6 +160,15 @@ static float by_chance(uint32_t *state) {
     return (float)(int32_t)*state / 2147483648.0f;
 }
 
+/* Of a bin, from its powers over what is unwanted in it, expected and met: the least error of the logarithm of its amplitude
+ * (Ephraim and Malah 1985). Wiener's gain, raised where much less was expected than is met; the root stands for exp(E1(v) / 2) to 3
+ * %. */
+static inline float gain_of(float prior, float posterior) {
+    float wiener = prior / (1.0f + prior), v = wiener * posterior + 1e-6f;
+    float gain = wiener * sqrtf(1.0f + 0.56f / (v + 1.2f * v * v));
+    return gain < 1.0f ? gain : 1.0f;
+}
+
 /* The gain of each bin, and the power below which nothing may sink. */
 static void weigh(struct pm_residual *restrict r, float alone, const struct pm_bins *restrict bins, float *restrict gains,
                   float *restrict kept) {
@@ -170,9 +179,9 @@ static void weigh(struct pm_residual *restrict r, float alone, const struct pm_b
         float from_far = pm_exp(r->far_left[k]) * r->far_echo[k], from_filter = pm_exp(r->filter_left[k]) * r->filter_echo[k];
         float echo = trust * (from_far > from_filter ? from_far : from_filter);
         float unwanted = 1.0f / (echo + noise_taken * r->noise[k] + 1.0f);
-        float now = power * unwanted - 1.0f;
-        float prior = DECIDED * r->speech[k] * unwanted + (1.0f - DECIDED) * (now > 0.0f ? now : 0.0f);
-        gains[k] = prior / (1.0f + prior);
+        float posterior = power * unwanted, over = posterior > 1.0f ? posterior - 1.0f : 0.0f;
+        float prior = DECIDED * r->speech[k] * unwanted + (1.0f - DECIDED) * over;
+        gains[k] = gain_of(prior, posterior);
         kept[k] = noise_left * r->noise[k] + ECHO_FLOOR * echo;
         r->speech[k] = gains[k] * gains[k] * power;
     }

@@ -154,6 +154,37 @@ def test_weak_and_overdriven_echoes_are_no_silence(echo_over_near_db: float, ben
     assert canceller.stats().state is EchoState.CONVERGED
 
 
+def test_echo_that_drives_the_microphone_to_full_scale_is_held_back() -> None:
+    found, canceller = judged(Scene(name="", place=rooms.PORCH, echo_over_near_db=24))
+    assert min(found.settled_db, found.after_both_db, found.late_db) > 35, found
+    assert canceller.stats().state is EchoState.HELD
+
+
+@pytest.mark.parametrize("seed", [3, 5, 7])
+def test_echo_in_a_street_that_nearly_drowns_it_is_found(seed: int) -> None:
+    found, canceller = judged(Scene(name="", place=rooms.STAIRCASE, noise_db=-30, echo_over_near_db=-4, seed=seed))
+    assert min(found.settled_db, found.after_both_db, found.late_db) > 12, found
+    assert canceller.stats().delay_ms in (40.0, 50.0)
+
+
+@pytest.mark.parametrize("back_db", [-10, 10])
+def test_far_side_that_gives_back_what_it_hears_does_not_howl(back_db: float) -> None:
+    """A phone on a table, as loud as this panel: each hears itself in the other, 150 ms later."""
+    canceller = EchoCanceller(FULL, rate_hz=NARROW_HZ)
+    room = np.concatenate([np.zeros(360), 3 * rooms.impulse_response(rooms.PORCH, NARROW_HZ)[:1000]])
+    far, _ = spoken()
+    period, late = 160, 1200
+    said, sent = np.zeros(12 * NARROW_HZ), np.zeros(12 * NARROW_HZ)
+    for at in range(0, len(said), period):
+        back = sent[at - late : at - late + period] * 10 ** (back_db / 20) if at >= late else 0.0
+        said[at : at + period] = np.clip(far[at : at + period] + back, -1, 1)
+        begin = max(0, at - len(room) + 1)
+        heard = np.convolve(said[begin : at + period], room)[at - begin : at - begin + period]
+        out = canceller.run(rooms.to_int16(said[at : at + period]).tobytes(), rooms.to_int16(heard).tobytes())
+        sent[at : at + period] = np.frombuffer(out, dtype=np.int16) / 32768
+    assert np.mean(sent**2) < 1e-4 * np.mean(said**2)
+
+
 @pytest.mark.parametrize(("delay_ms", "state"), [(350, EchoState.CONVERGED), (600, EchoState.HELD)])
 def test_late_echo_is_learned_or_at_least_held_back(delay_ms: float, state: EchoState) -> None:
     """Later than any delay that is compared, it still has the rhythm of the far side: one at a time, and for as long as it is late."""
