@@ -80,7 +80,7 @@ def _steps(notes: Notes, messages: tuple[Message, ...]) -> tuple[Step, ...]:
         Step("180", on_wire("180", DOOR), "the phone rings"),
         Step("200", next(answered, None), "the resident answers"),
         Step("first audio at the phone", at_phone("first audio"), "the resident hears the door"),
-        Step("first audio", of(lambda event: isinstance(event, media.FirstAudio)), "the visitor hears the flat"),
+        Step("first audio", of(lambda event: isinstance(event, media.FirstAudio)), "at the door: the visitor hears the flat"),
         Step(
             "digit",
             of(lambda event: isinstance(event, media.DigitHeard), last=True) if typed == CODE else None,

@@ -17,6 +17,15 @@ ABOUT_SCORE: Final = (
     "Both voices are real recordings. Below what one side's microphone said stands what the other side's speaker played, on the same "
     "clock; seconds count from the press."
 )
+# For whoever opens the page first: what happens in it, and what is real.
+STORY: Final = (
+    "A visitor presses the button. The phone in the flat rings, the resident answers, both speak; then the resident types the code, the "
+    "lock opens for three seconds, and the door hangs up."
+)
+STAGE: Final = (
+    "The door is the program itself, as it runs on a board, with pins and a sound card in memory; the phone is a second process on the "
+    "same machine. The messages, the packets of sound and the times between them are real. How long the call takes is how long they talk."
+)
 STYLE: Final = Path(__file__).with_name("report.css")
 
 # What the quality table shows of each end.
@@ -50,13 +59,14 @@ def render_report(evidence: Evidence, notes: tuple[Note, ...]) -> str:
         f"<title>Portero: {TITLE}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
         f"<header><h1>{TITLE}<small>{lead}</small></h1>{_verdict(evidence)}</header>",
         _problems(evidence),
+        f'<p class="story">{STORY} <span>{STAGE}</span></p>',
         f'<div class="figures">{_figures(evidence)}</div>',
         _section("The call over time", ABOUT_SCORE, draw_score(evidence)),
         '<div class="pair">',
-        _section("Steps", "Milliseconds since the press.", _steps(evidence.steps)),
-        _section("Call quality", "As each end measured it.", _quality(evidence)),
+        _section("Steps", "Milliseconds since the press; names in capitals and numbers are SIP's own.", _steps(evidence.steps)),
+        _section("Call quality", "As each end measured it; of its own ear, not of the other's.", _quality(evidence)),
         "</div>",
-        _section("Listen", "Both sides recorded the call: left what they said, right what they heard.", _sound()),
+        _section("Listen", "Both sides recorded the call in stereo: what they said on the left, what they heard on the right.", _sound()),
         _section("On the wire", "Every SIP message, as it was sent. Click one to read it.", draw_ladder(evidence, notes)),
         f"<footer>{_versions(evidence)}</footer></main></body></html>\n",
     ))  # fmt: skip
@@ -67,9 +77,8 @@ def _section(title: str, about: str, body: str) -> str:
 
 
 def _verdict(evidence: Evidence) -> str:
-    opened_ms = evidence.at_ms("relay closed")
-    if evidence.passed and opened_ms is not None:
-        return f'<div class="verdict good">Door opened {opened_ms / 1000:.1f} s after the press</div>'
+    if evidence.passed and evidence.at_ms("relay closed") is not None:
+        return f'<div class="verdict good">All {len(evidence.steps)} steps came, the door opened</div>'
     return '<div class="verdict bad">Something is missing</div>'
 
 
@@ -83,13 +92,13 @@ def _figures(evidence: Evidence) -> str:
     delays = [voice.delay_ms for voice in evidence.voices if voice.delay_ms is not None]
     scores = [record.mos_heard for record in evidence.quality.values()]
     cards = (
-        (_between(evidence, "press", "INVITE"), "ms", "press to INVITE, 30 of it debounce"),
-        (_between(evidence, "INVITE", "180"), "ms", "INVITE to ringing"),
-        (_between(evidence, "200", "first audio"), "ms", "answer to first audio at the door"),
-        (_between(evidence, "digit", "relay closed"), "ms", "last digit to relay"),
-        (f"{max(delays):.0f}" if delays else "–", "ms", "mic to speaker, measured"),
-        (f"{100 * likeness:.1f}", "%", "of the speech found again"),
-        (f"{min(scores):.2f}" if scores else "–", "MOS", "estimated, both ways"),
+        (_between(evidence, "press", "INVITE"), "ms", "from the press until the call leaves (INVITE); 30 are debounce"),
+        (_between(evidence, "INVITE", "180"), "ms", "until the phone rings (180)"),
+        (_between(evidence, "200", "first audio"), "ms", "from the answer (200) to the first sound at the door"),
+        (_between(evidence, "digit", "relay closed"), "ms", "from the last digit of the code to the relay"),
+        (f"{max(delays):.0f}" if delays else "–", "ms", "from one microphone to the other speaker"),
+        (f"{100 * likeness:.1f}", "%", "of the speech found again there, at least"),
+        (f"{min(scores):.2f}" if scores else "–", "MOS", "estimated quality of the worse way (1 to 4.5)"),
     )
     return "".join(f'<div class="figure"><b>{value}<small>{unit}</small></b><span>{what}</span></div>' for value, unit, what in cards)
 
@@ -123,13 +132,14 @@ def _quality(evidence: Evidence) -> str:
 def _sound() -> str:
     def player(end: str) -> str:
         name = f"{end}.wav"
-        return (
-            f'<div><b class="{end}">At the {end}</b> <a href="{name}">{name}</a><audio controls preload="none" src="{name}"></audio></div>'
-        )
+        heading = f'<b class="{end}">At the {end}</b> <a href="{name}">{name}</a>'
+        return f'<div>{heading}<audio controls preload="metadata" src="{name}"></audio></div>'
 
     return f'<div class="sound">{player(DOOR)}{player(PHONE)}</div>'
 
 
 def _versions(evidence: Evidence) -> str:
     spoken = "Voices: Asterisk core sounds, recorded by Allison Smith, CC BY-SA 3.0, modified."
-    return "".join(f"<span><b>{escape(name)}</b> {escape(value)}</span>" for name, value in evidence.versions) + f"<span>{spoken}</span>"
+    more = "The door's settings, its log and its journal lie beside this page: portero.toml, portero.log, journal.db."
+    versions = "".join(f"<span><b>{escape(name)}</b> {escape(value)}</span>" for name, value in evidence.versions)
+    return f"{versions}<span>{more}</span><span>{spoken}</span>"

@@ -136,7 +136,7 @@ def _buffers(parts: list[str], evidence: Evidence, axis: Axis, top: float) -> fl
         y = bottom - DELAY_HEIGHT * value / full
         parts.append(f'<line class="rest" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="scale" x="{LEFT - 8}" y="{y + 4:.1f}">{value}</text>')
-    legend_x = WIDTH - RIGHT - 6.0
+    legend_y = top + 46.0  # beside the curves, where none of them can come
     for side, record in curves.items():
         voice = next((voice for voice in evidence.voices if voice.listener == side), None)
         begin_ms = voice.heard_from_ms if voice is not None else 0.0
@@ -145,8 +145,8 @@ def _buffers(parts: list[str], evidence: Evidence, axis: Axis, top: float) -> fl
             for number, value in enumerate(record.buffer_history_ms)
         )
         parts.append(f'<polyline class="curve {side}" points="{points}"/>')
-        parts.append(f'<text class="legend {side}" x="{legend_x:.1f}" y="{top + 12:.1f}">{side}</text>')
-        legend_x -= 60
+        parts.append(f'<text class="legend {side}" x="0" y="{legend_y:.1f}">at the {side}</text>')
+        legend_y += 15
     return bottom
 
 
