@@ -76,9 +76,9 @@ class Run:
             return EXIT_FAILED
         control = await self._control(station)
         outlets = await self._outlets(station)
-        station.add_observer(lambda _at_s, event: self._show_status(station, event))
+        station.observers.add(lambda _at_s, event: self._show_status(station, event))
         reload = self._reload(station, line)
-        station.add_observer(lambda _at_s, event: self._heed_order(station, event, reload))
+        station.observers.add(lambda _at_s, event: self._heed_order(station, event, reload))
         signals = self._signals(station, reload)
         interval_s = watchdog_interval_s(os.environ)
         watchdog = Watchdog(self._notifier, interval_s or 0.0, station.vitals, time.monotonic_ns)
@@ -144,7 +144,7 @@ class Run:
             await server.start()
         except OSError as error:
             log.error("no control socket at %s: %s", self._settings.control.socket, error)
-        station.add_observer(lambda at_s, event: server.publish(event_line(event, at_s)) if server.followed else None)
+        station.observers.add(lambda at_s, event: server.publish(event_line(event, at_s)) if server.followed else None)
         return server
 
     async def _outlets(self, station: Station) -> Outlets | None:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firmware.app import fittings
 from firmware.app.bridge_door import DoorBridge, LampGroup, MenuEffect, Panel
 from firmware.app.call_figures import CallFigures
 from firmware.app.calls import Calls
@@ -25,6 +26,7 @@ from firmware.app.last_run import found_late, left_in
 from firmware.app.line import Line
 from firmware.app.media_ports import MediaPorts
 from firmware.app.messages import Messages
+from firmware.app.observers import Observers
 from firmware.app.presence import Presence
 from firmware.app.quality_reports import QualityReports
 from firmware.app.sound import SoundSystem
@@ -46,22 +48,16 @@ from firmware.media import events as media
 from firmware.sdp.codec_list import codec_list
 from firmware.sip import events as sip
 from firmware.sip.notices import RequestAnswered
-from hw.api import Board, HardwareError, HardwareEvent
+from hw.api import Board, HardwareEvent
 
-if TYPE_CHECKING:  # few doors announce, or see
-    from firmware.app.pages import Pages
-    from firmware.app.pictures import Pictures
+if TYPE_CHECKING:  # few doors have menus
     from firmware.app.voicexml.attendant import Attendant
-    from hw.api import Camera
 
 log = logging.getLogger("portero.station")
 
 CALLS_END_S_MAX = 1.5  # how long a stop waits for phones to confirm the end of calls
 WARM_UP_AFTER_S = 1.0  # registered by then, and no visitor is so quick after a power cut
 STEP_S = 0.02  # between two looks at whether they did
-OBSERVERS_MAX = 64  # control clients that wait or follow, outlets, the demo
-
-Observer = Callable[[float, object], None]  # monotonic seconds, and a record, sip event, media event or hardware event
 
 
 class Station:
@@ -77,9 +73,9 @@ class Station:
         self.failed: str | None = None
         self.started_at_s = self.loop.time()
         self.health: dict[str, str] = {}  # what is wrong, by part
-        self._observers: list[Observer] = []
         self._figures = CallFigures()
         self.supervisor = Supervisor(time.monotonic, self._give_up)
+        self.observers = Observers(self.supervisor)
         self.inbox = Inbox(self.loop.call_soon_threadsafe)
         audio = settings.audio
         self.sound = SoundSystem(
@@ -92,9 +88,10 @@ class Station:
         )
         self._ports = MediaPorts(settings, self.inbox.put, lambda: line.addresses)
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
-        self.camera = self._open_camera(settings)
-        self.pictures = self._seen_in_calls(settings, ids)
-        self._picture_rings(settings)
+        self.camera = fittings.camera(settings, self.inbox.put)
+        self.pictures = fittings.pictures(
+            settings, self.camera, ids=ids, open_port=self._ports.open_picture, name_of=lambda call: self.sound.cname(call)
+        )
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,
@@ -119,66 +116,19 @@ class Station:
         self._before = door.Start()
         self._presence = Presence(settings)
         self._quality = QualityReports(settings, ids.uint32, time.time)
-        self.pages: Pages | None = None
+        self.pages = fittings.pages(settings, self.sound, self.calls)
         self._attendant: Attendant | None = None
-        self._keep_sound(settings)
+        self._let_fittings_hear()
         self._bridge: DoorBridge | None = None
         self._warming: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
 
-    def _open_camera(self, settings: Settings) -> Camera | None:
-        """What takes pictures, for houses that want them. A camera that cannot be had is no reason not to ring."""
-        if settings.camera.source == "none":
-            return None
-        from firmware.app.wiring.camera import camera_settings
-        from hw.build import build_camera
-
-        try:
-            return build_camera(camera_settings(settings.camera), self.inbox.put)
-        except HardwareError as error:
-            log.error("no camera: %s", error)
-            self.inbox.put(door.HealthChanged(part="camera", working=False, detail=str(error)))
-            return None
-
-    def _picture_rings(self, settings: Settings) -> None:
-        if self.camera is None or settings.camera.snapshot == "never":
-            return
-        from firmware.app.ring_pictures import RingPictures
-
-        taker = RingPictures(settings.camera, self.camera, self.inbox.put)
-        self.add_observer(lambda _at_s, event: taker.on_event(event))
-
-    def _seen_in_calls(self, settings: Settings, ids: IdSource) -> Pictures | None:
-        if self.camera is None or not (settings.camera.in_calls or settings.rtsp.port):
-            return None
-        from firmware.app.pictures import Pictures
-        from firmware.app.wiring.camera import picture
-
-        pictures = Pictures(
-            self.camera, picture(settings.camera), open_port=self._ports.open_picture, ids=ids, name_of=lambda call: self.sound.cname(call)
-        )
-        self.add_observer(lambda _at_s, event: pictures.on_event(event))
-        return pictures
-
-    def _keep_sound(self, settings: Settings) -> None:
-        """Recordings, messages and announcements, for houses that want them."""
-        if settings.recording.calls != "never":
-            from firmware.app.recordings import Recordings
-
-            recordings = Recordings(settings.recording, self.sound)
-            self.add_observer(lambda _at_s, event: recordings.on_event(event))
-        if settings.message.take:
-            from firmware.app.left_messages import MessageTaker
-
-            taker = MessageTaker(settings.message, self.sound, self.inbox.put, self.loop.call_later)
-            self.add_observer(lambda _at_s, event: taker.on_event(event))
-
-        if settings.paging:
-            from firmware.app.pages import Pages
-
-            streams = lambda: [leg.sound for leg in self.calls.legs if leg.streaming and not leg.apart]  # noqa: E731 -- asked by one object, here
-            self.pages = pages = Pages(settings, self.sound, calls=streams, busy=lambda: bool(self.calls.legs))
-            self.add_observer(lambda _at_s, event: pages.on_event(event))
+    def _let_fittings_hear(self) -> None:
+        for keeper in fittings.keepers(self.settings, self.camera, self.sound, self.inbox.put, self.loop):
+            self.observers.add_listener(keeper)
+        for fitting in (self.pictures, self.pages):
+            if fitting is not None:
+                self.observers.add_listener(fitting.on_event)
 
     # --- life -------------------------------------------------------------------------------------------------------------
 
@@ -266,12 +216,6 @@ class Station:
 
     # --- observers --------------------------------------------------------------------------------------------------------
 
-    def add_observer(self, observer: Observer) -> Callable[[], None]:
-        """Tell `observer` of everything that happens, on the loop; call the result to stop."""
-        assert len(self._observers) < OBSERVERS_MAX, "an observer was not removed"
-        self._observers.append(observer)
-        return lambda: self._observers.remove(observer)
-
     def observe(self, event: object) -> None:
         """Something has happened: a record, or an event of SIP, media or hardware."""
         match event:
@@ -291,24 +235,11 @@ class Station:
         self._figures.note(event, at_s)
         if isinstance(event, media.QualityMeasured) and event.final:
             self.inbox.put(self._figures.measured(event.quality))
-        for observer in tuple(self._observers):
-            self.supervisor.guarded("observer", observer)(at_s, event)
+        self.observers.tell(at_s, event)
 
     async def wait_for(self, wanted: Callable[[object], bool], limit_s: float) -> object | None:
         """The first event from now on that is wanted, or None when the time is over."""
-        found: asyncio.Future[object] = self.loop.create_future()
-
-        def look(_at_s: float, event: object) -> None:
-            if not found.done() and wanted(event):
-                found.set_result(event)
-
-        remove = self.add_observer(look)
-        try:
-            return await asyncio.wait_for(found, limit_s)
-        except TimeoutError:
-            return None
-        finally:
-            remove()
+        return await self.observers.wait_for(wanted, limit_s)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 

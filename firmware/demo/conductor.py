@@ -178,7 +178,7 @@ class Conductor:
             if registered is None:
                 raise PorteroError(f"the door did not register: {line.registrations['house'].detail}")
         self._heard("door", time.monotonic(), f"the station itself on simulated pins, SIP port {line.port}")
-        station.add_observer(lambda at_s, event: self._on_event(station, at_s, event))
+        station.observers.add(lambda at_s, event: self._on_event(station, at_s, event))
         return station
 
     async def _one_call(self, station: Station, phone: ResidentPhone) -> None:

@@ -130,7 +130,7 @@ class House:
         self.board = board
         self.seen: list[object] = []
         self._changed = asyncio.Event()
-        station.add_observer(self._observe)
+        station.observers.add(self._observe)
 
     def of(self, *kinds: type) -> list[object]:
         return [event for event in self.seen if isinstance(event, kinds)]

@@ -226,7 +226,7 @@ def test_a_bug_in_an_observer_is_counted_and_hurts_nobody(tmp_path: Path) -> Non
 
     async def scenario() -> None:
         async with phones("anna") as (anna,), house(settings(tmp_path, anna)) as lived:
-            remove = lived.station.add_observer(explode)
+            remove = lived.station.observers.add(explode)
             lived.board.press("bell", 0.1)
             await lived.until(door.Pressed)
             remove()

@@ -98,7 +98,7 @@ class StationHouse:
             if isinstance(event, DoorRecord):
                 subscriber(time.time(), event)
 
-        return self._station.add_observer(observer)
+        return self._station.observers.add(observer)
 
     def tell(self, record: LoginRefused) -> None:
         self._station.inbox.put(record)
