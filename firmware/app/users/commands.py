@@ -76,7 +76,7 @@ def _done(store: UserStore, settings: Settings, options: argparse.Namespace) -> 
         case "import", [file]:
             changes = form.from_csv(_read(file), store.sealer, lambda person, digits: check(person, digits, settings), zone_of(settings))
             store.apply(changes, replace=options.replace)
-            return f"{len(changes)} users were imported"
+            return f"{_users(len(changes))} imported"
         case ("add" | "set") as action, [name, *values]:
             store.apply([change(store, settings, name, values, new=action == "add", digits=_digits)])
             return f"{name} was {'added' if action == 'add' else 'changed'}"
@@ -84,7 +84,7 @@ def _done(store: UserStore, settings: Settings, options: argparse.Namespace) -> 
             missing = [name for name in words if store.named(name) is None]
             if missing:
                 raise UsersError(f"there is no user {missing[0]!r}; see: portero users list")
-            return f"{store.remove(words)} users were removed"
+            return f"{_users(store.remove(words))} removed"
         case action, _:
             raise UsersError(f"{action} needs other words; see: portero users --help")
 
@@ -142,3 +142,7 @@ def _tell_daemon(socket: Path) -> None:
 
     if control(socket, "users-reload", ()) != 0:
         print("the running daemon was not told; run: portero ctl users-reload", file=sys.stderr)
+
+
+def _users(count: int) -> str:
+    return "one user was" if count == 1 else f"{count} users were"
