@@ -15,7 +15,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 
 from firmware.config.checks import suggestion
-from firmware.config.problems import ConfigErrors, Path, Problem, Report
+from firmware.config.path import Path
+from firmware.config.problems import ConfigErrors, Problem, Report
 from firmware.config.rules import check_rules
 from firmware.config.schema import Settings
 from firmware.config.secrets import Secret, read_credential, read_secret

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from firmware.config.problems import Path
+from firmware.config.path import Path
 
 _BARE_OR_QUOTED = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
 _DOTTED = rf"{_BARE_OR_QUOTED}(?:[ \t]*\.[ \t]*{_BARE_OR_QUOTED})*"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path as FilePath
 
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.references import CALLER_PATTERN, check_unique, refer
 from firmware.config.schema import Menu, Settings
 

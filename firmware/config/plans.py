@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from firmware.config.checks import suggestion
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.references import check_parties
 from firmware.config.schema import Holiday, Settings
 from firmware.config.times import CLOCK_REMEDY, DATE_REMEDY, NotUnderstoodError, parse_day, parse_span

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from firmware.config.path import Path
 from firmware.errors import ConfigError
-
-Path = tuple[str | int, ...]  # ("account", 0, "uri"): the key `uri` of the first [[account]]
 
 PROBLEMS_SHOWN_MAX = 100  # a file of another format must not flood the terminal
 

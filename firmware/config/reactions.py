@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from firmware.config.checks import URI_PATTERN, suggestion
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.references import refer
 from firmware.config.schema import Settings
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.references import check_unique, refer
 from firmware.config.schema import Keypad, Settings
 

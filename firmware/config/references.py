@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from firmware.config.checks import URI_PATTERN, suggestion
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.schema import Settings
 
 TARGETS_MAX = 16  # of one button: each is a call of its own, and a house has no more phones to ring at once

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from firmware.config.codes import weakness
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.readers import check_readers, reader_wires
 from firmware.config.references import CALLER_PATTERN, check_host, check_parties, check_unique, parse_condition, refer
 from firmware.config.schema import Button, Incoming, Lan, Settings, Wifi

@@ -7,7 +7,8 @@ import socket
 from pathlib import Path as FilePath
 
 from firmware.config.checks import HOST_PATTERN
-from firmware.config.problems import Path, Report
+from firmware.config.path import Path
+from firmware.config.problems import Report
 from firmware.config.schema import Settings
 
 SECURE = ("tls", "wss")

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from firmware.config.locate import lines_of
-from firmware.config.problems import Path
+from firmware.config.path import Path
 
 TEXT = '''# a comment with [brackets] = and "quotes"
 [station]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, get_args
 
 from firmware.config.locate import lines_of
-from firmware.config.problems import Path
+from firmware.config.path import Path
 from firmware.config.schema import Settings
 from firmware.config.secrets import Secret
 
