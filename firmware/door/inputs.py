@@ -8,16 +8,18 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from firmware.door.access_events import CardHeld, KeptWrong, KeyPressed, NotVerified, Spent, UsersChanged, Verified
+from firmware.door.call_records import (
+    CallMeasured,
+    PartyChanged,
+)
 from firmware.door.kind import kind
 from firmware.door.menu_events import MenuOver, OpenByMenu
 from firmware.door.records import (
-    CallMeasured,
     ContactChanged,
     DeviceChanged,
     HealthChanged,
     LoginRefused,
     MessageLeft,
-    PartyChanged,
     PictureTaken,
     RelayMoved,
 )
