@@ -111,11 +111,11 @@ def _command_unanswered(leg: UnansweredCall, command: Unanswered, now_s: float) 
 def _command_session(endpoint: Endpoint, session: Session, command: Within, now_s: float) -> None:
     match command:
         case Hold():
-            session.hold(now_s)
+            session.offers.hold(now_s)
         case Resume():
-            session.resume(now_s)
+            session.offers.resume(now_s)
         case Reinvite(media=media):
-            session.reinvite(media, now_s)
+            session.offers.reinvite(media, now_s)
         case SendInfo(content_type=content_type, body=body):
             session.infos.send(content_type, body, now_s)
         case Transfer():
@@ -129,7 +129,7 @@ def _command_session(endpoint: Endpoint, session: Session, command: Within, now_
 def _update(endpoint: Endpoint, command: Update, now_s: float) -> None:
     leg = endpoint.calls.get(command.call)
     if isinstance(leg, Session):
-        leg.update(command.media, now_s)
+        leg.offers.update(command.media, now_s)
     elif not (isinstance(leg, OutgoingCall | UnansweredCall) and leg.update(command, now_s)):
         endpoint.emit(RequestDone(call=command.call, method="UPDATE", status=500))
 

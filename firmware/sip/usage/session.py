@@ -1,15 +1,11 @@
 """A call that has been answered: everything that may happen inside its dialog until it is over (RFC 3261 §14, §15, RFC 3311, RFC 6086).
 
-Its states are those of `session_state`.
+Its states are those of `session_state`. What we offer anew in it is for `offers`, session timers for `refresh`, transfers for `refer`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
 from firmware.errors import RemoteProtocolError
-from firmware.sdp.direction import Direction
-from firmware.sdp.media_session import LocalMedia
 from firmware.sip.events import (
     CallAnswered,
     CallEnded,
@@ -19,7 +15,6 @@ from firmware.sip.events import (
     MediaAgreed,
     Reason,
     RemoteChanged,
-    RequestDone,
 )
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
@@ -30,10 +25,11 @@ from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.info import Infos
-from firmware.sip.usage.negotiation import SDP, Negotiation, Task, Wish, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Task, body_of
+from firmware.sip.usage.offers import Offers
 from firmware.sip.usage.refer import Transfers
 from firmware.sip.usage.refresh import Refresh, choose, stated, too_small
-from firmware.sip.usage.reinvite import Reinvitation, answer_reinvite
+from firmware.sip.usage.reinvite import answer_reinvite
 from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session_state import (
     OVER,
@@ -50,7 +46,6 @@ from firmware.sip.usage.session_state import (
 from firmware.sip.usage.update import Updating, answer_update
 
 REPORT_S_MAX = 4.0  # how long BYE waits for the answer to a last report: it was sent four times by then (T1 to T2, RFC 3261 §17.1.2.2)
-WISHES_MAX = 4  # hold, resume, hold … pressed faster than the network answers; more would only be out of date
 
 
 class Session:
@@ -65,20 +60,20 @@ class Session:
         self.negotiation = negotiation
         self.knowledge = knowledge
         self.has_said_bye = False
-        self._state: State = STABLE
+        self.state: State = STABLE  # which the offers move as well
         self._is_media_held = False  # until the other side has shown where it is
         self.peer_allows_update = False
         self.refresher = Refresh(self)
         self.transfers = Transfers(self)
         self.infos = Infos(self)
-        self._tasks: deque[Task] = deque()
+        self.offers = Offers(self)
         endpoint.dialogs[dialog.id] = self
         endpoint.calls[key] = self
 
     @property
     def is_over(self) -> bool:
         """Whether the call has ended, as far as the program is concerned."""
-        return isinstance(self._state, (Over, Leaving, Reporting))
+        return isinstance(self.state, (Over, Leaving, Reporting))
 
     def next_dialog(self) -> Dialog:
         """The dialog with a fresh sequence number, for the request about to be composed."""
@@ -123,31 +118,12 @@ class Session:
     def accept(self, transaction: ServerTransaction, response: Response, now_s: float, *, first: bool) -> None:
         """Answer an INVITE 2xx, the one that made the dialog or a later one."""
         acceptance = Acceptance(self.endpoint, transaction, response, self)
-        self._state = Answering(acceptance, first)
+        self.state = Answering(acceptance, first)
         acceptance.begin(now_s)
-
-    def hold(self, now_s: float) -> None:
-        """RFC 3264 §8.4: hold is an offer of sendonly."""
-        self.want(Task(Wish(self.negotiation.wish.local, Direction.SENDONLY)), now_s)
-
-    def resume(self, now_s: float) -> None:
-        """Offer both directions again."""
-        self.want(Task(Wish(self.negotiation.wish.local, Direction.SENDRECV)), now_s)
-
-    def reinvite(self, media: LocalMedia | None, now_s: float) -> None:
-        """Offer anew, with other media or with the same."""
-        self.want(Task(self.negotiation.wish_with(media)), now_s)
-
-    def update(self, media: LocalMedia | None, now_s: float) -> None:
-        """The same by UPDATE. RFC 3311 §5.1 prefers the re-INVITE where a person may have to decide; else this is quicker."""
-        if self.peer_allows_update:
-            self.want(Task(self.negotiation.wish_with(media), "UPDATE"), now_s)
-        else:
-            self.endpoint.emit(RequestDone(call=self.key, method="UPDATE", status=500))
 
     def referral_ended(self, now_s: float) -> None:
         """A transfer is reported on no more; the dialog goes when both are over."""
-        match self._state:
+        match self.state:
             case Over():
                 self._over()
             case Reporting(reason=reason) if not self.transfers.is_reporting:
@@ -158,7 +134,7 @@ class Session:
     def adopt(self, updating: Updating) -> None:
         """An UPDATE that was begun before the answer goes on here."""
         updating.adopt(self)
-        self._state = Offering(updating)
+        self.state = Offering(updating)
 
     def hang_up(self, reason: Reason | None, status: int, now_s: float, cause: EndCause = EndCause.LOCAL) -> None:
         """End the call."""
@@ -166,12 +142,12 @@ class Session:
 
     def end(self, cause: EndCause, status: int, text: str, now_s: float, reason: Reason | None = None) -> None:
         """End the call from our side and tell the program why."""
-        match self._state:
+        match self.state:
             case Over() | Leaving() | Reporting():
                 return
             case Answering(acceptance=acceptance, first=True):
                 # §15: the callee must not send BYE until it has the ACK, or the 2xx has timed out.
-                self._state = Leaving(acceptance, reason)
+                self.state = Leaving(acceptance, reason)
             case Answering(acceptance=acceptance):
                 acceptance.stop()
                 self._leave(reason, now_s)
@@ -192,7 +168,7 @@ class Session:
         elif request.method == "NOTIFY":
             # RFC 5057 §4.1: a subscription by REFER lives in the dialog beside the call, and may outlive it.
             self.transfers.receive_notify(transaction, now_s)
-        elif isinstance(self._state, Over) or request.method == "PRACK" or (self.is_over and request.method == "UPDATE"):
+        elif isinstance(self.state, Over) or request.method == "PRACK" or (self.is_over and request.method == "UPDATE"):
             # RFC 3262 §3: nothing of ours is left to be acknowledged once the call is answered.
             transaction.respond(make_response(request, 481), now_s)
         elif request.method == "INVITE":
@@ -209,10 +185,10 @@ class Session:
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """The ACK of our 2xx; its CSeq number is that of the INVITE (§13.2.2.4)."""
         self.dialog = self.dialog._replace(is_proven=True)
-        match self._state:
+        match self.state:
             case Answering(acceptance=acceptance, first=first) if acceptance.cseq == ack.cseq.number:
                 acceptance.stop()
-                self._state = STABLE
+                self.state = STABLE
                 self._acknowledged(ack, now_s, first=first)
             case Leaving(acceptance=acceptance, reason=reason) if acceptance.cseq == ack.cseq.number:
                 acceptance.stop()
@@ -222,11 +198,11 @@ class Session:
 
     def receive_no_ack(self, now_s: float) -> None:
         """§13.3.1.4: 64*T1 without ACK: the dialog is confirmed, but the session should be ended with BYE."""
-        match self._state:
+        match self.state:
             case Leaving(reason=reason):
                 self._bye(reason, now_s)
             case Answering():
-                self._state = STABLE
+                self.state = STABLE
                 self.end(EndCause.TIMEOUT, 408, "our 200 was not acknowledged", now_s)
             case _:
                 pass
@@ -234,7 +210,7 @@ class Session:
     def _receive_bye(self, transaction: ServerTransaction, now_s: float) -> None:
         # §15.1.2: answer 200, whatever is going on; both sides may have sent BYE at once.
         transaction.respond(make_response(transaction.request, 200), now_s)
-        match self._state:
+        match self.state:
             case Over():
                 return
             case Reporting():
@@ -261,7 +237,7 @@ class Session:
         if small is not None:
             transaction.respond(small, now_s)
             return
-        match self._state:
+        match self.state:
             case Offering() | Leaving() | Reporting() | Over():
                 # §14.2: while our own INVITE is in progress in this dialog, theirs is answered 491.
                 transaction.respond(make_response(request, 491), now_s)
@@ -287,9 +263,8 @@ class Session:
             return
         self.dialog = self.dialog.refreshed(request)
         self._note_peer(request)
-        if isinstance(self._state, Colliding):
-            self.endpoint.timers.clear(self, "collision")
-            self._tasks.appendleft(self._state.task)
+        if isinstance(self.state, Colliding):
+            self.offers.overtaken(self.state.task)
         self.accept(transaction, response, now_s, first=False)
         self.refresher.start(agreed, now_s, we_asked=False)
         if not self.negotiation.is_offering:
@@ -340,64 +315,25 @@ class Session:
             self.tell_media()
         self._become_stable(now_s)
 
-    # --- our re-INVITE (§14.1)
-
-    def want(self, task: Task, now_s: float) -> None:
-        """Offer as soon as nothing else is in progress."""
-        match self._state:
-            case Stable():
-                self._offer(task, now_s)
-            case Offering() | Answering() | Colliding() if len(self._tasks) < WISHES_MAX:
-                # §14.1: no new INVITE while another one is in progress in either direction.
-                self._tasks.append(task)
-            case _:
-                self._tell_done(task, 500)
-
-    def _offer(self, task: Task, now_s: float) -> None:
-        carrier = Updating(self, task) if task.method == "UPDATE" else Reinvitation(self, task)
-        self._state = Offering(carrier)
-        carrier.begin(now_s)
-
-    def _tell_done(self, task: Task, status: int) -> None:
-        if not task.is_silent:
-            self.endpoint.emit(RequestDone(call=self.key, method=task.method, status=status))
+    # --- our own offers
 
     def offer_done(self, task: Task, status: int, text: str, now_s: float, response: Response | None = None) -> None:
         """Our re-INVITE or UPDATE has its outcome."""
-        if not isinstance(self._state, Offering):
+        if not isinstance(self.state, Offering) or not self.offers.done(task, status, response, now_s):
             return
-        if status == 491:
-            # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms.
-            chance = self.endpoint.ids.fraction()
-            wait_s = 2.1 + round(chance * 190) / 100 if self.dialog.is_caller else round(chance * 200) / 100
-            self._state = Colliding(task)
-            self.endpoint.timers.set(self, "collision", now_s + wait_s)
-            return
-        self._state = STABLE
-        self._tell_done(task, status)
-        if 200 <= status < 300:
-            self.tell_media()
-        self.refresher.heard(status, response, now_s)
         if not self.lose(status, text, now_s):
             self._become_stable(now_s)
 
-    def handle_timer(self, name: str, now_s: float) -> None:
-        """The random wait after a collision is over, or that for the answer to a last report."""
-        match self._state:
-            case Colliding(task=task):
-                assert name == "collision", name
-                self._offer(task, now_s)
-            case Reporting(reason=reason):
-                assert name == "report", name
-                self._bye(reason, now_s)
-            case _:
-                pass
-
     def _become_stable(self, now_s: float) -> None:
-        if isinstance(self._state, (Answering, Stable)):
-            self._state = STABLE
-            if self._tasks:
-                self._offer(self._tasks.popleft(), now_s)
+        if isinstance(self.state, (Answering, Stable)):
+            self.state = STABLE
+            self.offers.go_on(now_s)
+
+    def handle_timer(self, name: str, now_s: float) -> None:
+        """The answer to a last report has been waited for long enough."""
+        assert name == "report", name
+        if isinstance(self.state, Reporting):
+            self._bye(self.state.reason, now_s)
 
     # --- the end
 
@@ -415,7 +351,7 @@ class Session:
             self._bye(reason, now_s)
             return
         self._conclude()
-        self._state = Reporting(reason)
+        self.state = Reporting(reason)
         self.endpoint.timers.set(self, "report", now_s + REPORT_S_MAX)
 
     def _bye(self, reason: Reason | None, now_s: float) -> None:
@@ -430,12 +366,10 @@ class Session:
 
     def _conclude(self) -> None:
         """Nothing new is begun in this dialog but BYE."""
-        if isinstance(self._state, Offering):
-            self._state.carrier.conclude()
+        self.offers.conclude()
         self.infos.conclude()
-        self._state = OVER
+        self.state = OVER
         self.refresher.stop()
-        self.endpoint.timers.clear(self, "collision")
         self.endpoint.timers.clear(self, "report")
 
     def _over(self) -> None:
@@ -444,9 +378,7 @@ class Session:
             self.endpoint.dialogs.pop(self.dialog.id, None)
 
     def _tell_ended(self, cause: EndCause, status: int, text: str, now_s: float) -> None:
-        for task in self._tasks:
-            self._tell_done(task, 500)
-        self._tasks.clear()
+        self.offers.close()
         self.refresher.stop()
         self.transfers.close(now_s, by_peer=cause is EndCause.REMOTE)
         self.endpoint.calls.pop(self.key, None)
