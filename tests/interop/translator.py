@@ -98,8 +98,8 @@ def _wire(one: int, end: str, addresses: tuple[str, ...], other: int, far_end: s
 
 
 def _says(command: list[str], words: str) -> bool:
-    """This client asks once, and would wait for ever."""
+    """This client asks once, and would wait for ever when the server was not there yet: it is soon begun again."""
     try:
-        return words in subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+        return words in subprocess.run(command, capture_output=True, text=True, check=False, timeout=3).stdout
     except subprocess.TimeoutExpired:
         return False
