@@ -32,7 +32,8 @@ int pm_pump_play_tone(struct pm_pump *pump, const struct pm_tone_step *steps, si
 int pm_pump_play_prompt(struct pm_pump *pump, const int16_t *samples, size_t count, uint32_t rate_hz, unsigned repeats,
                         bool to_speaker, unsigned to_streams);
 void pm_pump_stop_sound(struct pm_pump *pump, unsigned sound);
-int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const int16_t *microphone, int16_t *speaker, int16_t *heard,
+/* `microphone` is const int16_t *; bytes of Python go into a pointer to void as they are, without an object that wraps them. */
+int pm_pump_period(struct pm_pump *pump, int64_t now_ns, int64_t wall_ns, const void *microphone, int16_t *speaker, int16_t *heard,
                    int16_t *said, size_t tap_capacity, struct pm_period_result *result);
 void pm_pump_disturbed(struct pm_pump *pump);
 void pm_pump_echo_stats(const struct pm_pump *pump, struct pm_echo_stats *stats);

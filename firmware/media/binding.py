@@ -82,8 +82,6 @@ __all__ = [
 _ffi: Any = _pm.ffi
 _lib: Any = _pm.lib
 _MCL_CURRENT, _MCL_ONFAULT = 1, 4  # sys/mman.h, the same on every architecture that boards have
-_from_buffer: Any = _ffi.from_buffer
-_SAMPLES: Final[Any] = _ffi.typeof("int16_t[]")
 _uncleared: Final[Any] = _ffi.new_allocator(should_clear_after_alloc=False)  # of pages that nobody touches no memory is taken
 
 NARROW_HZ: Final[int] = _lib.PM_RATE_NARROW_HZ
@@ -142,7 +140,6 @@ class Pump:
         # Looked up once, for what runs fifty times a second finds nothing in the processor's caches.
         self._run = _lib.pm_pump_period
         self.waiting = 0
-        self._period_out = (self._speaker, self._heard, self._said, self._tap_capacity, self._result)
 
     def period(self, now_ns: int, wall_ns: int, microphone: bytes) -> bytes:
         """Run one period: `microphone` is one period of the card, and so is the result, for the speaker. ValueError for another length.
@@ -151,7 +148,9 @@ class Pump:
         """
         if len(microphone) != self._period_bytes:
             raise ValueError(f"a period has {self._period_bytes} bytes, not {len(microphone)}")
-        self.waiting = waiting = self._run(self._pump, now_ns, wall_ns, _from_buffer(_SAMPLES, microphone), *self._period_out)
+        self.waiting = waiting = self._run(
+            self._pump, now_ns, wall_ns, microphone, self._speaker, self._heard, self._said, self._tap_capacity, self._result
+        )
         if waiting < 0:
             check(waiting, "period")
         speaker: bytes = self._speaker_view[:]

@@ -15,7 +15,7 @@ enum {
     PM_LAGS = 40,   /* steps of 10 ms: two generous device buffers and a sound server between */
     PM_LAG_HOP = 2, /* steps between spectra of the far side: windows of four then overlap by half, which says it all */
     PM_LAG_ROWS = PM_LAGS / PM_LAG_HOP,
-    PM_LAG_BANDS = 124, /* bins that are compared: 300 to 3400 Hz, each of 25 Hz; at 16 kHz up to 6500 Hz, every second */
+    PM_LAG_BANDS = 64, /* bins that are compared: 300 to 3450 Hz, every second of 25 Hz; at 16 kHz up to 6600 Hz, every fourth */
     PM_FRAMES_A_SECOND = 100
 };
 

@@ -115,12 +115,16 @@ struct pull {
     float rise, hurry, fall;
 };
 
-static inline float drawn(float left, float ratio, struct pull pull, float most) {
+/* `heard` is 1 or, where nothing of the echo could be heard, 0: a factor, since a branch would keep the loop from its lanes. */
+static inline float drawn(float left, float ratio, struct pull pull, float heard) {
     float away = ratio - left;
     float up = away < pull.hurry ? away : pull.hurry, down = away > -1.0f ? away : -1.0f;
-    float risen = left + pull.rise * up, fallen = left + pull.fall * down;
-    float moved = away > 0.0f ? risen : fallen;
-    return moved < most ? moved : most;
+    float risen = pull.rise * up, fallen = pull.fall * down;
+    return left + heard * (away > 0.0f ? risen : fallen);
+}
+
+static inline float at_most(float left, float most) {
+    return left < most ? left : most;
 }
 
 static float aged(float left) {
@@ -144,14 +148,12 @@ static void learn(struct pm_residual *restrict r, enum pm_talk talk, float alone
         return;
     }
     for (size_t k = 0; k < r->bins; k++) {
-        float floor = 4.0f * r->noise[k] > 1000.0f ? 4.0f * r->noise[k] : 1000.0f; /* below it nothing of the echo could be heard */
+        float floor = 4.0f * r->noise[k] > 1000.0f ? 4.0f * r->noise[k] : 1000.0f;
+        float heard = r->far_echo[k] < floor ? 0.0f : 1.0f;
         float over_noise = error[k] - r->noise[k];
         float here = pm_log(over_noise > 1.0f ? over_noise : 1.0f);
-        float far = r->far_left[k], filter = r->filter_left[k];
-        float far_now = drawn(far, here - pm_log(r->far_echo[k] + 1.0f), pull, LEFT_MOST);
-        float filter_now = drawn(filter, here - pm_log(r->filter_echo[k] + 1.0f), pull, 0.0f);
-        r->far_left[k] = r->far_echo[k] < floor ? far : far_now;
-        r->filter_left[k] = r->far_echo[k] < floor ? filter : filter_now;
+        r->far_left[k] = at_most(drawn(r->far_left[k], here - pm_log(r->far_echo[k] + 1.0f), pull, heard), LEFT_MOST);
+        r->filter_left[k] = at_most(drawn(r->filter_left[k], here - pm_log(r->filter_echo[k] + 1.0f), pull, heard), 0.0f);
     }
 }
 
