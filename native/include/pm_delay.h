@@ -4,7 +4,8 @@
  * socket. The constant part (clock offset, path) cancels, and a drifting sender moves the smallest transit with it. Two memories
  * look at it:
  *
- * Jitter, what differs from packet to packet, goes into a histogram that forgets within seconds and gives a quantile.
+ * Jitter, what differs from packet to packet, goes into a histogram that forgets within seconds and gives a quantile. What nothing
+ * reached for long is over, however much of it there was before.
  *
  * Stalls, when nothing comes for long and then all at once, or nobody fetches what came, are one event however many packets waited.
  * They are remembered by height and time: a single one shortly, since it may never come again, and stalls that recur for long,
@@ -18,6 +19,7 @@ enum {
     PM_DELAY_BUCKET_MS = 4,
     PM_DELAY_BUCKETS = 128, /* 512 ms: above the largest delay that a conversation bears */
     PM_DELAY_WINDOWS = 4,   /* of the smallest transit */
+    PM_DELAY_PEAKS = 8,     /* spans of the highest relative delay */
     PM_DELAY_STALLS = 8     /* remembered: one every 2.5 s of the longest memory */
 };
 
@@ -40,9 +42,12 @@ struct pm_delay {
     int64_t media_units;       /* unwrapped timestamp */
     int64_t origin_ns;         /* arrival of the first packet: keeps differences small */
     int64_t latest_arrival_ns; /* of all packets */
+    int64_t base_ns;           /* smallest transit of all windows */
     int64_t window_start_ns;
     struct pm_delay_window windows[PM_DELAY_WINDOWS]; /* the running one first */
     struct pm_delay_stall stalls[PM_DELAY_STALLS];    /* the latest first */
+    int64_t peak_start_ns;
+    uint8_t peaks[PM_DELAY_PEAKS]; /* highest bucket of each span, the running one first */
     float weight[PM_DELAY_BUCKETS];
     unsigned highest; /* bucket that was ever counted in */
     float gain;       /* weight of the next packet: grows, instead of all others shrinking */

@@ -215,6 +215,49 @@ static void one_stall_is_forgotten_soon_and_repeated_ones_late(void) {
     CHECK(pm_delay_target_ms(&d) == 4.0);
 }
 
+/* Each is forgotten when the next one comes, and the two together are not. */
+static void long_stalls_that_come_again_are_remembered_from_one_to_the_next(void) {
+    static struct pm_delay d;
+    pm_delay_init(&d, 8000);
+    stall(&d, 0, 100, 0);
+    stall(&d, 100, 350, 300);
+    CHECK(pm_delay_target_ms(&d) >= 280.0);
+    stall(&d, 350, 500, 0); /* 3 s */
+    CHECK(pm_delay_target_ms(&d) == 4.0);
+    stall(&d, 500, 600, 300);
+    stall(&d, 600, 1500, 0); /* 18 s */
+    CHECK(pm_delay_target_ms(&d) >= 280.0);
+    stall(&d, 1500, 1800, 0);
+    CHECK(pm_delay_target_ms(&d) == 4.0);
+}
+
+static void arrive(struct pm_delay *d, unsigned from, unsigned to, unsigned even_ms, unsigned odd_ms) {
+    for (unsigned i = from; i < to; i++) {
+        int64_t at_ns = MS * (20 * (int64_t)i + (i % 2 == 0 ? even_ms : odd_ms));
+        (void)pm_delay_arrival(d, i * 160, at_ns, at_ns);
+    }
+}
+
+static void jitter_that_is_over_is_forgotten_within_seconds(void) {
+    static struct pm_delay d;
+    pm_delay_init(&d, 8000);
+    arrive(&d, 0, 1500, 0, 50);
+    CHECK(pm_delay_target_ms(&d) == 52.0);
+    arrive(&d, 1500, 2600, 0, 0); /* 22 s */
+    CHECK(pm_delay_target_ms(&d) == 8.0);
+}
+
+static void another_route_is_no_jitter(void) {
+    static struct pm_delay d;
+    pm_delay_init(&d, 8000);
+    arrive(&d, 0, 500, 0, 7);
+    CHECK(pm_delay_target_ms(&d) == 8.0);
+    arrive(&d, 500, 1000, 80, 87);
+    CHECK(pm_delay_target_ms(&d) == 8.0);
+    arrive(&d, 1000, 1500, 0, 7);
+    CHECK(pm_delay_target_ms(&d) == 8.0);
+}
+
 /* In 20 s of packets in time one comes 35 ms late. */
 static void one_late_packet_is_remembered_for_seconds_and_not_for_minutes(void) {
     static struct pm_delay d;
@@ -313,6 +356,9 @@ const struct test jitter_tests[] = {TEST(packets_play_in_order_across_both_wraps
                                     TEST(packets_of_any_length_fit_the_timeline),
                                     TEST(late_packets_raise_the_target),
                                     TEST(one_stall_is_forgotten_soon_and_repeated_ones_late),
+                                    TEST(long_stalls_that_come_again_are_remembered_from_one_to_the_next),
+                                    TEST(jitter_that_is_over_is_forgotten_within_seconds),
+                                    TEST(another_route_is_no_jitter),
                                     TEST(one_late_packet_is_remembered_for_seconds_and_not_for_minutes),
                                     TEST(time_in_the_socket_counts_as_delay),
                                     TEST(packets_that_nobody_fetched_are_one_event_that_is_soon_forgotten),
