@@ -104,6 +104,20 @@ def rare_stalls(chance: random.Random, count: int) -> Trace:
     return _trace([*_stalled([0.0] * count, _stalls(chance, count, (8.0, 15.0), (0.06, 0.3)))])
 
 
+def long_stalls(chance: random.Random, count: int) -> Trace:
+    """Longer than a buffer likes to remember, and farther apart."""
+    return _trace([*_stalled([0.0] * count, _stalls(chance, count, (4.5, 5.5), (0.28, 0.3)))])
+
+
+def jitter_and_loss(chance: random.Random, count: int) -> Trace:
+    return _trace([None if chance.random() < 0.05 else chance.uniform(0, 0.06) for _ in range(count)])
+
+
+def detour(_chance: random.Random, count: int) -> Trace:
+    """A third of the packets take a way that is 80 ms longer: the delay should follow both ways, and no further."""
+    return _trace([0.08 if count // 3 <= k < 2 * count // 3 else 0.0 for k in range(count)])
+
+
 def drift(rate: float) -> Callable[[random.Random, int], Trace]:
     return lambda _chance, count: _trace([0.0] * count, rate)
 
@@ -152,6 +166,10 @@ CASES: Final = (
     Case(name="worse: jitter 0-100 ms", make=jitter(0.1)),
     Case(name="worse: loss 20 %", make=loss(0.20)),
     Case(name="worse: rare stalls 60-300 ms", make=rare_stalls),
+    Case(name="worse: stalls of 300 ms each 5 s", make=long_stalls),
+    Case(name="worse: bursty loss 5 %, mean 5", make=bursty_loss(0.05, 5.0)),
+    Case(name="worse: jitter 60 ms, loss 5 %", make=jitter_and_loss),
+    Case(name="worse: 80 ms longer for a third", make=detour),
     Case(name="worse: loaded link", make=exponential),
     Case(name="worse: bad radio", make=bad_radio),
     Case(name="worse: jitter 80 ms for a third", make=changing),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,26 @@ def test_bursts_have_their_share_and_their_mean() -> None:
     starts = sum(1 for before, now in zip([False, *lost], lost, strict=False) if now and not before)
     assert sum(lost) / len(lost) == pytest.approx(0.05, rel=0.1)
     assert sum(lost) / starts == pytest.approx(3.0, rel=0.1)
+
+
+def test_a_detour_is_as_long_both_ways() -> None:
+    late = [None if at is None else round(at - sent, 3) for at, sent in zip(*trace_of("80 ms longer"), strict=True)]
+    assert late[:300] == [0.0] * 300
+    assert late[300:600] == [0.08] * 300
+    assert late[600:] == [0.0] * 300
+
+
+def trace_of(name: str) -> tuple[tuple[float | None, ...], tuple[float, ...]]:
+    trace = next(case for case in CASES if name in case.name).make(random.Random(3), 900)
+    return trace.arrival_s, trace.sent_s
+
+
+def test_long_stalls_hold_everything_for_their_length() -> None:
+    arrival_s, _ = trace_of("stalls of 300 ms")
+    known = [at for at in arrival_s if at is not None]
+    silences = [after - before for before, after in pairwise(known) if after - before > 0.1]
+    assert len(silences) == 3
+    assert all(0.25 < silence < 0.33 for silence in silences)
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
