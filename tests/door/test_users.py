@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.door.asking import ASK_LIMIT_S, ASKS_MAX, PIN_LIMIT_S, TYPED_MAX
+from firmware.door.asking import ASK_LIMIT_S, ASKS_MAX, TYPED_MAX
 from firmware.door.events import (
     AskId,
-    CallName,
-    CardHeld,
-    CardHeldBy,
     CardRead,
     CardRefused,
     CodeFault,
-    CodeRefused,
     DuressUsed,
     Effect,
     Grant,
@@ -29,7 +25,6 @@ from firmware.door.events import (
     Sound,
     Spend,
     Spent,
-    Stage,
     Start,
     Unlock,
     Unlocked,
@@ -42,7 +37,7 @@ from firmware.door.events import (
 from firmware.door.machine import handle
 from firmware.door.schedule import Profile, Span
 from firmware.door.state import Door
-from tests.door.house import DIRECTORY, FRONT, GARAGE, LIMITS, OFFICE, Scene, only, records
+from tests.door.house import DIRECTORY, FRONT, GARAGE, LIMITS, Scene, only
 
 OFFICE_HOURS = Profile(name="office", spans=(Span(days=frozenset(range(5)), begin_min=9 * 60, end_min=17 * 60),))
 BACK = GARAGE
@@ -337,157 +332,3 @@ def test_a_duress_code_opens_like_any_other_and_is_written_down() -> None:
     under_duress, free = store.pin(EVA, duress=True), other.pin(EVA)
     assert under_duress[0] == Record(record=DuressUsed(who="Eva", at="keypad pad"))
     assert under_duress[1:] == free, "nothing at the door shows it"
-
-
-# --- cards ------------------------------------------------------------------------------------------------------------------------
-
-
-def test_a_card_of_the_store_opens_the_lock_of_its_reader() -> None:
-    news = Store().card(EVA)
-    assert only(Unlocked, news) == Unlocked(lock=FRONT, duration_s=3.0, grant=Grant.CARD, who="Eva", party="reader wall")
-
-
-def test_a_strange_card_counts_as_a_wrong_code_of_its_reader() -> None:
-    store = Store()
-    assert store.card(None) == (
-        Record(record=CardRefused(reader="wall", who="", fault=CodeFault.WRONG, lockout_s=0.0)),
-        Play(sound=Sound.WRONG),
-    )
-    assert store.door.guard.wrong["reader wall"].times == 1
-
-
-def test_a_card_of_the_configuration_needs_no_store() -> None:
-    assert opened(Store().tell(CardRead(reader="wall", card="0A1B2C"))) == [FRONT]
-
-
-def test_a_card_that_needs_its_pin_waits_for_it() -> None:
-    store = Store()
-    both = EVA._replace(card_needs_pin=True)
-    assert store.card(both) == (Play(sound=Sound.BEEP),)
-    news = store.pin(both)
-    assert only(Unlocked, news).grant is Grant.CARD_AND_PIN
-    assert store.pin(both) == keypad_refused(CodeFault.NO_CARD, who="Eva"), "the card served once"
-
-
-def test_the_pin_of_somebody_else_after_a_card_is_a_wrong_code() -> None:
-    store = Store()
-    store.card(EVA._replace(card_needs_pin=True))
-    assert store.pin(User(name="Bob", rights=ALWAYS)) == keypad_refused(CodeFault.WRONG)
-
-
-def test_a_card_waits_only_so_long_for_its_pin() -> None:
-    store = Store()
-    store.card(EVA._replace(card_needs_pin=True))
-    assert store.wait(PIN_LIMIT_S) == (Play(sound=Sound.ERROR),)
-    assert only(KeypadRefused, store.pin(EVA._replace(card_needs_pin=True))).fault is CodeFault.NO_CARD
-
-
-def test_a_star_sends_a_waiting_card_away() -> None:
-    store = Store()
-    store.card(EVA._replace(card_needs_pin=True))
-    store.keys("*")
-    assert store.door.asking.shown == {}
-
-
-def test_a_card_waits_at_the_keypads_of_its_own_lock_only() -> None:
-    store = Store()
-    store.card(EVA._replace(card_needs_pin=True))
-    assert only(KeypadRefused, store.pin(EVA._replace(card_needs_pin=True), "side")).fault is CodeFault.NO_CARD
-
-
-def test_a_known_card_that_is_held_is_written_down_with_its_owner() -> None:
-    store = Store()
-    assert store.tell(CardHeld(reader="wall", card="CAFE01")) == (VerifyCard(ask=AskId(1), card="CAFE01"),)
-    assert store.answer(EVA) == (Record(record=CardHeldBy(reader="wall", who="Eva")),)
-    assert store.tell(CardHeld(reader="wall", card="0A1B2C")) == (Record(record=CardHeldBy(reader="wall", who="blue")),)
-
-
-def test_a_strange_card_that_is_held_means_nothing_and_is_no_second_guess() -> None:
-    store = Store()
-    store.tell(CardHeld(reader="wall", card="CAFE01"))
-    assert store.answer(None) == ()
-    store.tell(CardHeld(reader="wall", card="CAFE01"))
-    assert store.wait(ASK_LIMIT_S) == ()
-    assert store.door.guard.wrong == {}
-    without = Store(users=0)
-    assert without.tell(CardHeld(reader="wall", card="CAFE01")) == ()
-
-
-# --- codes in calls -----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_code_of_a_user_is_complete_with_the_length_of_the_longest() -> None:
-    store = Store()
-    store.talk_with_anna()
-    assert store.type("58321") == ()
-    assert store.type("6") == (VerifyDigits(ask=AskId(1), place=Place.CALL, digits="583216"),)
-    news = store.answer(EVA)
-    assert [record.lock for record in records(news) if isinstance(record, Unlocked)] == [FRONT, GARAGE]
-    unlocked = records(news)[0]
-    assert isinstance(unlocked, Unlocked)
-    assert (unlocked.grant, unlocked.who, unlocked.party, unlocked.call) == (Grant.CODE, "Eva", "anna", "p1.1")
-
-
-def test_a_shorter_code_is_complete_with_the_hash() -> None:
-    store = Store()
-    store.talk_with_anna()
-    assert store.type("5832#") == (VerifyDigits(ask=AskId(1), place=Place.CALL, digits="5832"),)
-
-
-def test_too_few_digits_before_the_hash_are_dropped() -> None:
-    store = Store()
-    store.talk_with_anna()
-    assert store.type("583#") == ()
-    assert store.door.guard.wrong == {}
-
-
-def test_a_code_of_a_user_opens_only_what_the_party_may_open() -> None:
-    store = Store()
-    store.press()
-    store.moved("p1.2", Stage.ANSWERED)
-    store.type("583216", "p1.2")
-    assert opened(store.answer(EVA)) == [FRONT]
-
-
-def test_a_party_without_locks_is_not_even_asked_for() -> None:
-    store = Store()
-    store.press(OFFICE)
-    store.moved("p1.1", Stage.ANSWERED)
-    for digits in ("583216", "5832#"):
-        refused = only(CodeRefused, store.type(digits))
-        assert refused.fault is CodeFault.NOT_ALLOWED
-
-
-def test_a_wrong_code_in_a_call_counts_against_its_party() -> None:
-    store = Store()
-    store.talk_with_anna()
-    store.type("583216")
-    assert store.answer(None) == (
-        Record(record=CodeRefused(call=CallName("p1.1"), party="anna", fault=CodeFault.WRONG, lockout_s=0.0)),
-        Play(sound=Sound.WRONG),
-    )
-
-
-@pytest.mark.parametrize("uses_left", [None, 1])
-def test_a_call_that_ends_before_the_answer_opens_nothing(uses_left: int | None) -> None:
-    store = Store()
-    store.talk_with_anna()
-    store.type("583216")
-    if uses_left is not None:
-        store.answer(EVA._replace(uses_left=uses_left))
-    store.moved("p1.1", Stage.ENDED)
-    news = store.answer(EVA) if uses_left is None else store.tell(Spent(ask=AskId(1), done=True))
-    assert only(CodeRefused, news).fault is CodeFault.NOT_ALLOWED
-    assert opened(news) == []
-
-
-def test_a_code_of_the_configuration_still_opens_at_its_last_digit() -> None:
-    store = Store()
-    store.door = store.door._replace(directory=HOUSE._replace(codes=DIRECTORY.codes))
-    store.talk_with_anna()
-    assert opened(store.type("58321")) == [FRONT]
-
-
-def test_what_is_known_of_the_store_is_written_down() -> None:
-    changed = UsersChanged(users=7, pin_digits=4, code_digits=0)
-    assert Store().tell(changed) == (Record(record=changed),)
