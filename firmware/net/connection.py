@@ -11,9 +11,8 @@ from firmware.net.sockets import prepare_stream, without_zone
 from firmware.sip.events import FlowClosed, FlowId, Hop, Input, Received, SendFailed, Transport
 from firmware.sip.framing import KeepAlive
 
-WAITING_MAX_BYTES: Final = (
-    65_536  # what may wait for a connection that is being opened, or that the peer does not read: some forty messages
-)
+# What may wait for a connection that is being opened, or that the peer does not read: some forty messages.
+WAITING_MAX_BYTES: Final = 65_536
 FIRST_MESSAGE_MAX_S: Final = 30.0  # whoever connects has something to say
 UNFINISHED_MAX_S: Final = 10.0  # one message, or a handshake, takes a few round trips; who trickles it byte by byte only holds our memory
 IDLE_MAX_S: Final = 3600.0  # an accepted connection without a word for an hour; registrations and keep-alives speak more often

@@ -24,7 +24,6 @@ from firmware.sip.events import Command, Effect, Event, Hop, Input, Locate, Loca
 
 LOOKUPS_MAX: Final = 32  # questions open at a time: every call and account of a station together ask for less
 
-
 T = TypeVar("T")
 
 
@@ -55,8 +54,8 @@ class Runner:
     """Connects `agent` to the network. Call `start` once inside a running loop, `close` at the end.
 
     `bind_host` '' means all addresses, IPv4 and IPv6; `sip_port` 0 any free port. `on_event` is called on the loop, may give commands, and
-    must not raise; so is `on_trace`. `flood` None lets everything in. `name_servers`, addresses and
-    ports, are asked instead of the machine's.
+    must not raise; so is `on_trace`. `flood` None lets everything in. `name_servers`: addresses and ports of those to be asked instead of
+    the machine's.
     """
 
     def __init__(
@@ -220,7 +219,6 @@ class Runner:
 
     def _ring(self, planned_s: float) -> None:
         self._timer = self._armed_s = None
-
         # The loop rings up to its clock's resolution too early; for the agent it is never earlier than it asked for.
         self._agent.handle_timer(max(self._loop.time(), planned_s))
         self._carry_out()

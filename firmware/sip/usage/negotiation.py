@@ -24,8 +24,6 @@ from firmware.sip.message import Request, Response
 from firmware.sip.names import Hop, Transport
 
 SDP = "application/sdp"
-
-
 SECURE_TRANSPORTS = frozenset({Transport.TLS.value, Transport.WSS.value})
 
 
