@@ -74,7 +74,7 @@ class Inbox:
         if subject is not None and subject in self._places:
             if isinstance(arrival, door.Press | hw.ButtonEdge):
                 self.presses_merged += 1
-                log.warning("a further press of %s while one waits: merged", subject)
+                log.warning("a further press of %s while one waits: merged", arrival.button)
                 return
             if full:
                 del self._waiting[self._places[subject]]
