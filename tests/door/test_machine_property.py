@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from firmware.door.conference import PARTIES_MAX
-from firmware.door.directory import AutoAnswer
+from firmware.door.directory import AutoAnswer, Menu
 from firmware.door.events import (
     Accept,
     Answered,
@@ -31,9 +31,13 @@ from firmware.door.events import (
     Grant,
     IncomingCall,
     Input,
+    KeyPressed,
     LampRole,
     Light,
     LockName,
+    MenuKey,
+    MenuOver,
+    OpenByMenu,
     OpenLock,
     Operate,
     Press,
@@ -44,6 +48,8 @@ from firmware.door.events import (
     Ring,
     SetTimer,
     Stage,
+    StartMenu,
+    StopMenu,
     TimerFired,
     TimerKey,
     Unlock,
@@ -58,6 +64,8 @@ CODES = {"58321": {FRONT}, "7744": {GARAGE}, "903817": {FRONT, GARAGE}}
 MAY_OPEN: dict[str, set[LockName]] = {"anna": {FRONT, GARAGE}, "bob": {FRONT}, "clara": set()}
 CALLS = [CallName(name) for name in ("p1.1", "p1.2", "p2.1", "p2.2", "p3.1", "p3.2", "d1.1", "d2.1", "in1", "in2", "in3", "strange")]
 SOME_CALL = st.sampled_from(CALLS)
+INFO = ButtonName("info")
+MENUS = {"flats": Menu(callers=(), opens=frozenset({FRONT}), keypad="pad", rings=frozenset({"anna"}))}
 
 
 class DoorMachine(RuleBasedStateMachine):
@@ -75,17 +83,23 @@ class DoorMachine(RuleBasedStateMachine):
         self.closed: dict[LockName, tuple[float, float]] = {}  # since when and until when a relay is closed
         self.incoming = 0
         self.conference: frozenset[str] = frozenset()
+        self.menu: CallName | None = None  # the visitor to whom one speaks
+        self.visits: set[str] = set()
 
     @initialize(second_press_hangs_up=st.booleans(), auto_answer=st.sampled_from(AutoAnswer), hang_up_s=st.sampled_from([None, 0.0, 5.0]))
     def begin(self, *, second_press_hangs_up: bool, auto_answer: AutoAnswer, hang_up_s: float | None) -> None:
         directory = with_limits(hangup_after_open_s=hang_up_s)._replace(
-            second_press_hangs_up=second_press_hangs_up, auto_answer=auto_answer
+            second_press_hangs_up=second_press_hangs_up,
+            auto_answer=auto_answer,
+            keypads={"pad": FRONT},
+            menus=MENUS,
+            menu_buttons={INFO: "flats"},
         )
         self.door = Door(directory=directory, next_press=1, contacts={"exit": False})
 
     # --- what may happen -------------------------------------------------------------------------------------------------
 
-    @rule(button=st.sampled_from([HOUSE, OFFICE]))
+    @rule(button=st.sampled_from([HOUSE, OFFICE, INFO]))
     def press(self, button: ButtonName) -> None:
         effects = self.tell(Press(button=button))
         assert effects[0] == Record(record=Pressed(press=self.door.next_press - 1, button=button)), "a press is written before all else"  # type: ignore[arg-type]  # the number is a PressId
@@ -137,6 +151,25 @@ class DoorMachine(RuleBasedStateMachine):
             self.close(FRONT, opening.until_s - self.now_s)  # the driver has done it
         else:
             assert self.closed.get(FRONT, (0.0, 0.0)) == before
+
+    @rule(keys=st.sampled_from(["#", "1", "12", "4711#", "*", "?"]), late=st.booleans())
+    def key(self, keys: str, *, late: bool) -> None:
+        for key in keys:
+            speaks = self.menu is not None
+            effects = self.tell(KeyPressed(keypad="pad", key=key, late=late))
+            assert any(isinstance(effect, MenuKey) for effect in effects) == (speaks and not late and key != "?")
+
+    @rule(rings=st.sampled_from(["", "anna", "bob"]), talks=st.booleans())
+    def menu_over(self, rings: str, *, talks: bool) -> None:
+        was, visit = self.menu, self.menu or CallName("v0")
+        effects = self.tell(MenuOver(call=visit, talks=talks, rings=rings))
+        assert self.menu is None
+        assert any(isinstance(effect, Ring) for effect in effects) == (was is not None and rings == "anna")
+
+    @rule(code=st.sampled_from(["", "58321", "0000"]))
+    def wish_of_a_visitor(self, code: str) -> None:
+        effects = self.tell(OpenByMenu(call=self.menu or CallName("v0"), lock=FRONT, code=code))
+        assert not any(isinstance(effect, Unlock) for effect in effects), "nobody has a PIN here"
 
     @rule(card=st.sampled_from(["0A1B2C", "FFEE", "DEAD"]))
     def card(self, card: str) -> None:
@@ -212,6 +245,16 @@ class DoorMachine(RuleBasedStateMachine):
                 assert call not in self.legs, "the end of a call is written before it is done"
             case Accept(call=call):
                 assert call in self.legs
+            case StartMenu(call=call, keypad="pad"):
+                assert self.menu is None
+                assert call not in self.visits, "no visitor has the name of another"
+                self.menu = call
+                self.visits.add(call)
+            case StopMenu(call=call):
+                assert call == self.menu
+                self.menu = None
+            case MenuKey(call=call):
+                assert call == self.menu
             case Confer(calls=calls):
                 self.conference = frozenset(calls)
             case Refuse(call=call):
@@ -272,12 +315,17 @@ class DoorMachine(RuleBasedStateMachine):
         if isinstance(self.door.call, Idle):
             assert self.open_presses == set()
             assert self.legs == {}
-            assert all(key.startswith("lock:") or key == "refused" for key in self.timers)
+            assert all(key.startswith(("lock:", "pad:")) or key in ("refused", "visit") for key in self.timers)
         else:
             assert len(self.legs) >= 1
             assert bool(self.up) == isinstance(self.door.call, Talking)
             assert len(self.up) <= PARTIES_MAX
             assert len(self.open_presses) <= 1
+
+    @invariant()
+    def a_menu_speaks_to_a_visitor_beside_no_call(self) -> None:
+        assert self.menu == (None if self.door.visit is None else self.door.visit.call)
+        assert self.menu is None or isinstance(self.door.call, Idle)
 
     @invariant()
     def a_conference_is_every_leg_of_a_call_of_several(self) -> None:
