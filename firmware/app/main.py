@@ -228,6 +228,8 @@ def run(options: RunOptions) -> int:
         return EXIT_FAILED
     finally:
         notifier.close()
+        if not life.again:
+            end_orphans()
     if life.again:
         import sys
 

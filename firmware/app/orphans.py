@@ -2,7 +2,8 @@
 
 A reload replaces the program inside of its process (`execv`). The threads that wait for other programs, a camera's or a voice's, are gone
 at once, while those programs stay children of the process: nobody would hear of their end, which leaves zombies, and one that does not
-heed its end would keep the camera from the life that follows. So each life begins by ending them; nothing of its own runs by then.
+heed its end would keep the camera from the life that follows. So each life begins by ending them; nothing of its own runs by then. And
+the last one ends what does not end by itself: not everywhere a service manager does it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +19,13 @@ from typing import Final
 
 log: Final = logging.getLogger("portero")
 
-CHILDREN: Final = Path("/proc/thread-self/children")  # proc(5); of a process with this one thread they are all
 END_S: Final = 1.0  # how long a program may take to end before it is killed, as in its own life
 LOOK_S: Final = 0.01
 
 
 def end_orphans() -> int:
-    """End and reap every child of this process; how many there were. To be called before this life has threads or children of its own.
+    """End and reap every child of this process; how many there were. To be called before this life has threads or children of its own,
+    or when it needs none any more: whoever waits for one of them then is told that it has ended.
 
     Waits twice END_S at most: one that not even SIGKILL ends hangs in a driver, and is left to the kernel.
     """
@@ -40,7 +42,7 @@ def end_orphans() -> int:
             time.sleep(LOOK_S)
             ended += _reaped()
     if ended:
-        log.info("programs that the life before left behind, and that are ended: %d", ended)
+        log.info("programs that were left behind, and that are ended: %d", ended)
     return ended
 
 
@@ -64,8 +66,10 @@ def _has_children() -> bool:
 
 def _living() -> tuple[int, ...]:
     """The children by number; none where this kernel does not tell (CONFIG_PROC_CHILDREN)."""
+    # proc(5): each thread has its own; those of a thread that is gone belong to another.
+    places = [Path(f"/proc/self/task/{thread.native_id}/children") for thread in threading.enumerate()]
     try:
-        return tuple(int(pid) for pid in CHILDREN.read_text().split())
+        return tuple(int(pid) for place in places if place.parent.exists() for pid in place.read_text().split())
     except OSError as error:
         log.warning("programs of the life before go on by themselves: %s", error)
         return ()

@@ -66,20 +66,20 @@ def test_a_life_ends_what_the_one_before_has_left_even_one_that_does_not_heed() 
 
 
 @pytest.mark.parametrize("heed", ["", "trap '' TERM PIPE"])
-def test_a_reload_while_somebody_sees_leaves_no_program_of_the_camera(tmp_path: Path, heed: str) -> None:
+def test_neither_reload_nor_end_while_somebody_sees_leaves_a_program_of_the_camera(tmp_path: Path, heed: str) -> None:
     port = free_port()
     program = tmp_path / "rpicam-vid"
     program.write_text(PROGRAM.format(folder=tmp_path, film=FILM, heed=heed))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     (tmp_path / "portero.toml").write_text(CONFIG.format(folder=tmp_path, port=port, password=KNOWN.password))
 
-    async def reload_while_somebody_sees(daemon: Daemon) -> None:
+    async def signalled_while_somebody_sees(daemon: Daemon, number: signal.Signals) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         player = Player(reader, writer, port)
         try:
             await player.play()
             await player.packet()
-            daemon.send(signal.SIGHUP)
+            daemon.send(number)
             assert await player.at_end()
         finally:
             await player.close()
@@ -87,13 +87,16 @@ def test_a_reload_while_somebody_sees_leaves_no_program_of_the_camera(tmp_path: 
     with Daemon(tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}") as daemon:
         daemon.until_said("ready on SIP port")
         for life in (1, 2):
-            asyncio.run(reload_while_somebody_sees(daemon))
+            asyncio.run(signalled_while_somebody_sees(daemon, signal.SIGHUP))
             daemon.until(lambda life=life: daemon.log.count("ready on SIP port") > life, "the next life is ready")  # type: ignore[misc]  # mypy cannot infer a lambda with a bound default
         begun = (tmp_path / "programs").read_text().split()
         assert len(begun) == 2
         assert [pid for pid in begun if is_there(pid)] == []
-        daemon.send(signal.SIGTERM)
+        asyncio.run(signalled_while_somebody_sees(daemon, signal.SIGTERM))
         assert daemon.exit_code() == 0
+        begun = (tmp_path / "programs").read_text().split()
+        assert len(begun) == 3
+        assert [pid for pid in begun if is_there(pid)] == [], "nor does the end leave any"
 
 
 def is_there(pid: str) -> bool:
