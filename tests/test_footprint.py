@@ -71,7 +71,8 @@ NOT_LOADED = {
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
     "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
     "firmware.app.voicexml", "firmware.config.menus",  # spoken menus
-    "firmware.media.relay", "firmware.media.relays", "firmware.media.relay_datagrams", "firmware.app.relay_server",  # a TURN server
+    "firmware.media.relay", "firmware.media.relays", "firmware.media.relay_datagrams",  # a TURN server
+    "firmware.app.relay_server", "firmware.app.relay_stream",
     "ctypes", "firmware.media.ogg_opus",  # recordings in Opus
     "firmware.app.pictures", "firmware.app.ring_pictures", "firmware.config.camera", "firmware.outlets.rtsp", "firmware.sdp.video",
     "firmware.sdp.video_session",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from firmware.app.wiring.transports import find_server
 from firmware.config.schema import Settings
+from firmware.config.transports import stun_server
 from firmware.door import events as door
 from firmware.media.session import MediaPort, open_port
 
@@ -91,8 +92,10 @@ class MediaPorts:
 
     async def _find(self, mapped: MappedPorts) -> None:
         """Where the server is; again and again, as long as none answers."""
+        where = stun_server(self._network.stun)
+        assert where is not None, "the configuration was checked"
         while True:
-            found = await find_server(self._settings, self._network.stun)
+            found = await find_server(self._settings, *where)
             if found is not None:
                 mapped.start(found)
                 await self._silent.wait()

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from firmware.app.wiring.transports import find_server
+from firmware.app.wiring.transports import find_server, stream_settings
 from firmware.config.schema import Settings
+from firmware.config.transports import TurnServer, turn_server
 from firmware.door import events as door
-from firmware.media.relay import Relay
+from firmware.errors import TransportError
+from firmware.media.relay import Relay, User, Way
 from firmware.media.relay_datagrams import DatagramWay
 from firmware.media.relays import Relays
 from firmware.stun.turn import Login
+
+if TYPE_CHECKING:
+    from firmware.app.relay_stream import TurnLayers
+    from firmware.net.tls import Tls
+    from firmware.net.tls_layers import TlsLayers
 
 log = logging.getLogger("portero.ports")
 
@@ -36,7 +43,11 @@ class RelayServer:
         self._tell = tell
         self._addresses = addresses
         self._login = Login(turn.username, turn.password.reveal())
+        where = turn_server(turn.server)
+        assert where is not None, "the configuration was checked"
+        self._where: TurnServer = where
         self._server = ("", 0)
+        self._tls: Tls | None = None  # made when it is wanted
         self._is_troubled = False
         self._relays = Relays(self._open, ready=min(ready, READY_MAX), heard=self._heard)
         self._search = asyncio.get_running_loop().create_task(self._find())
@@ -50,8 +61,28 @@ class RelayServer:
         self._relays.close()
 
     def _open(self, told: Callable[[Relay, str], None]) -> Relay:
+        """Raises OSError without a way to the server."""
+        return Relay(self._login, self._way, told=told)
+
+    def _way(self, user: User) -> Way:
         network = self._network
-        return Relay(self._login, lambda user: DatagramWay(user, self._server, bind_host=network.bind, dscp=network.dscp_rtp), told=told)
+        if self._where.transport == "udp":
+            return DatagramWay(user, self._server, bind_host=network.bind, dscp=network.dscp_rtp)
+        from firmware.app.relay_stream import StreamWay, TurnLayers
+
+        layers = TurnLayers() if self._where.transport == "tcp" else self._secured(TurnLayers())
+        return StreamWay(user, self._server, layers, bind_host=network.bind, dscp=network.dscp_rtp)
+
+    def _secured(self, inner: TurnLayers) -> TlsLayers:
+        """Certificates are those of [tls]."""
+        if self._tls is None:
+            from firmware.net.tls import Tls
+
+            try:
+                self._tls = Tls(stream_settings(self._settings).tls)
+            except TransportError as error:
+                raise OSError(str(error)) from error
+        return self._tls.client(inner, self._where.host)
 
     def _heard(self, why: str) -> None:
         name = self._settings.turn.server
@@ -67,7 +98,7 @@ class RelayServer:
 
     async def _find(self) -> None:
         """Where it is; again and again, as long as its name has no address. Then whether we are still where we were."""
-        while (found := await find_server(self._settings, self._settings.turn.server)) is None:
+        while (found := await find_server(self._settings, self._where.host, self._where.port)) is None:
             self._heard("its name has no address that we can use")
             await asyncio.sleep(LOOK_UP_AGAIN_S)
         self._server, known = found, self._addresses()

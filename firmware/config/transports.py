@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path as FilePath
+from typing import Literal, NamedTuple
 
 from firmware.config.checks import HOST_PATTERN
 from firmware.config.path import Path
@@ -15,6 +16,8 @@ SECURE = ("tls", "wss")
 NAME_SERVERS_MAX = 4  # all of them are asked within seconds; the C library takes three
 TRANSPORT_PATTERN = re.compile(r";transport=([A-Za-z]+)", re.IGNORECASE)
 STUN_PATTERN = re.compile(rf"(?P<host>{HOST_PATTERN})(?::(?P<port>\d{{1,5}}))?")
+TURN_PATTERN = re.compile(r"(?:(?P<scheme>turns?):)?(?P<where>[^?]+)(?:\?transport=(?P<transport>udp|tcp))?", re.IGNORECASE)
+PORT_PATTERN = re.compile(r":\d+$")
 NAME_SERVER_PATTERN = re.compile(r"(?:(?P<v4>[0-9.]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>\d{1,5}))?|(?P<bare>[0-9A-Fa-f:]+)")
 
 
@@ -36,6 +39,29 @@ def stun_server(text: str) -> tuple[str, int] | None:
     is_bracketed = host.startswith("[")
     usable = is_address(host[1:-1]) if is_bracketed else True
     return (host.strip("[]"), port) if usable and 0 < port < 65536 else None
+
+
+class TurnServer(NamedTuple):
+    """Where a relay is, and how it is spoken with."""
+
+    host: str
+    port: int
+    transport: Literal["udp", "tcp", "tls"]
+
+
+def turn_server(text: str) -> TurnServer | None:
+    """A relay, written as in [turn] server: as a STUN server is, or as a URI (RFC 7065); None when it is none that we can reach."""
+    match = TURN_PATTERN.fullmatch(text)
+    found = None if match is None else stun_server(match["where"])
+    if match is None or found is None:
+        return None
+    is_secure, transport = (match["scheme"] or "").lower() == "turns", (match["transport"] or "").lower()
+    if is_secure and transport == "udp":
+        return None  # TURN over DTLS (RFC 7350)
+    host, port = found
+    stated = PORT_PATTERN.search(match["where"]) is not None
+    # RFC 8656 §4: 5349 for TURN over TLS.
+    return TurnServer(host, port if stated or not is_secure else 5349, "tls" if is_secure else "tcp" if transport == "tcp" else "udp")
 
 
 def is_address(text: str) -> bool:
@@ -73,8 +99,9 @@ def _check_ways(settings: Settings, report: Report) -> None:
     turn = settings.turn
     if not turn.server:
         return
-    if stun_server(turn.server) is None:
-        report.complain(("turn", "server"), f'"{turn.server}" is no server', 'write "turn.example" or "turn.example:3478"')
+    if turn_server(turn.server) is None:
+        remedy = 'write "turn.example", "turn:turn.example:3478?transport=tcp" or "turns:turn.example"'
+        report.complain(("turn", "server"), f'"{turn.server}" is no server', remedy)
     if network.ice != "full":
         report.complain(("turn", "server"), "only a door that looks for ways takes one through a relay", 'write network.ice = "full"')
     if turn.username is None or turn.password is None:

@@ -34,9 +34,18 @@ class User(Protocol):
         """One message came from it."""
         ...
 
+    def lost(self, why: str) -> None:
+        """It cannot be asked, or not any more."""
+        ...
+
 
 class Way(Protocol):
     """To the server, and back."""
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether what is sent arrives as long as nothing is told to be lost."""
+        ...
 
     @property
     def fd(self) -> int:
@@ -68,9 +77,9 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._heard: Callable[[bytes, Address], None] | None = None  # None while the relay is only kept ready
         self._timer: asyncio.TimerHandle | None = None
-        self._allocation = Allocation(login, transaction_id=lambda: os.urandom(TRANSACTION_ID_BYTES))
         self._is_open = True
         self._way = open_way(self)
+        self._allocation = Allocation(login, transaction_id=lambda: os.urandom(TRANSACTION_ID_BYTES), is_reliable=self._way.is_reliable)
         self._way.begin()
 
     @property
@@ -111,6 +120,12 @@ class Relay:
         """The server has said something: the core kept it apart, or nobody reads but the event loop."""
         if self._is_open:
             self._allocation.receive(datagram, self._loop.time())
+            self._carry_out()
+
+    def lost(self, why: str) -> None:
+        """The way tells that the server cannot be asked any more."""
+        if self._is_open:
+            self._allocation.lose(why)
             self._carry_out()
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ DATAGRAMS_MAX: Final = 16  # read at once; a flood waits for the next turn of th
 class DatagramWay:
     """Implements `relay.Way`. Belongs to the event loop."""
 
+    is_reliable = False
+
     def __init__(self, user: User, server: tuple[str, int], *, bind_host: str, dscp: int) -> None:
         """Raises OSError without a way to the server."""
         self._user = user

@@ -37,6 +37,7 @@ from firmware.stun.turn import (
 
 RTO_S: Final = 0.5  # RFC 8489 §6.2.1: the first repetition, then after twice the time …
 REQUESTS_MAX: Final = 7  # … so often
+RELIABLE_S: Final = 39.5  # RFC 8489 §6.2.2: over a stream a request is sent once, and its answer waited for so long
 LIFETIME_S: Final = 600  # RFC 8656 §7.2: the default
 MARGIN_S: Final = 60.0  # §8: refresh "about 1 minute" before the end
 BIND_EVERY_S: Final = 240.0  # §9: a permission lasts 300 s, a channel 600 s (§12); binding anew refreshes both
@@ -103,10 +104,11 @@ class _Channel:
 class Allocation:
     """The five verbs of a machine without input and output, and what goes through it."""
 
-    def __init__(self, login: Login, *, transaction_id: Callable[[], bytes]) -> None:
-        """`transaction_id` gives 12 random octets."""
+    def __init__(self, login: Login, *, transaction_id: Callable[[], bytes], is_reliable: bool = False) -> None:
+        """`transaction_id` gives 12 random octets. `is_reliable`: what is sent arrives, or the connection breaks."""
         self._login = login
         self._transaction_id = transaction_id
+        self._waits_s = (RELIABLE_S,) if is_reliable else tuple([RTO_S * 2**sent for sent in range(REQUESTS_MAX)])
         self._requests: dict[bytes, _Request] = {}
         self._channels: dict[Address, _Channel] = {}
         self._refresh_at_s: float | None = None  # None: nothing is allocated, or a request is on its way
@@ -145,6 +147,12 @@ class Allocation:
         if self.relayed is not None and not self._is_over:
             self._ask(_Request(REFRESH, seconds=0), now)
         self._end()
+
+    def lose(self, reason: str) -> None:
+        """The server is not reached any more."""
+        if not self._is_over:
+            self._end()
+            self._effects.append(Failed(reason))
 
     def take_effects(self) -> list[Effect]:
         """What is to be done since the last call."""
@@ -209,11 +217,11 @@ class Allocation:
         self._repeat(key, request, now)
 
     def _repeat(self, key: bytes, request: _Request, now: float) -> None:
-        if request.sent >= REQUESTS_MAX:
+        if request.sent >= len(self._waits_s):
             del self._requests[key]
             self._lost(request, "it does not answer")
             return
-        request.due_s = now + RTO_S * 2**request.sent
+        request.due_s = now + self._waits_s[request.sent]
         request.sent += 1
         self._effects.append(Send(request.datagram))
 
@@ -249,8 +257,7 @@ class Allocation:
         if request.peer is not None:
             self._channels[request.peer].is_bound = False
             return
-        self._end()
-        self._effects.append(Failed(why))
+        self.lose(why)
 
     def _end(self) -> None:
         self._is_over = True

@@ -9,7 +9,7 @@ import pytest
 from firmware.config.load import load
 from firmware.config.problems import ConfigErrors
 from firmware.config.schema import Settings
-from firmware.config.transports import name_server, stun_server
+from firmware.config.transports import name_server, stun_server, turn_server
 
 
 def loaded(folder: Path, text: str) -> Settings:
@@ -58,6 +58,28 @@ def test_a_stun_server_is_a_host_and_perhaps_a_port(text: str, server: tuple[str
     assert stun_server(text) == server
 
 
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("turn.example", ("turn.example", 3478, "udp")),
+        ("turn.example:5000", ("turn.example", 5000, "udp")),
+        ("[2001:db8::1]", ("2001:db8::1", 3478, "udp")),
+        ("turn:turn.example?transport=udp", ("turn.example", 3478, "udp")),
+        ("turn:turn.example:5000?transport=TCP", ("turn.example", 5000, "tcp")),
+        ("TURNS:turn.example", ("turn.example", 5349, "tls")),
+        ("turns:[2001:db8::1]:3478", ("2001:db8::1", 3478, "tls")),
+        ("turns:[2001:db8::1]?transport=tcp", ("2001:db8::1", 5349, "tls")),
+        ("turns:turn.example?transport=udp", None),  # DTLS
+        ("turn:turn.example?transport=sctp", None),
+        ("stun:turn.example", None),
+        ("turn:", None),
+        ("", None),
+    ],
+)
+def test_a_relay_is_named_as_a_host_or_by_its_uri(text: str, server: tuple[str, int, str] | None) -> None:
+    assert turn_server(text) == server
+
+
 def test_all_transports_can_be_switched_on_at_once(tmp_path: Path) -> None:
     settings = loaded(
         tmp_path,
@@ -90,7 +112,10 @@ TURN = '[network]\nice = "full"\n[turn]\nusername = "door"\npassword = "secret"\
         ('[network]\ntransports = ["udp", "udp"]', "network.transports: a transport stands twice"),
         ('[network]\nstun = "a b"', 'network.stun: "a b" is no server; write "stun.example" or "stun.example:3478"'),
         ('[network]\nstun = "stun.example:70000"', 'network.stun: "stun.example:70000" is no server'),
-        (TURN + 'server = "a b"', 'turn.server: "a b" is no server; write "turn.example" or "turn.example:3478"'),
+        (
+            TURN + 'server = "a b"',
+            'turn.server: "a b" is no server; write "turn.example", "turn:turn.example:3478?transport=tcp" or "turns:turn.example"',
+        ),
         (
             '[turn]\nserver = "turn.example"\nusername = "door"\npassword = "secret"',
             'turn.server: only a door that looks for ways takes one through a relay; write network.ice = "full"',

@@ -35,11 +35,23 @@ def _command(host: str, port: int, scenario: str, calls: int, extra: tuple[str, 
 
 
 def call(
-    folder: Path, target: str, *, scenario: str, host: str, service: str = "door", calls: int = 1, extra: tuple[str, ...] = ()
+    folder: Path,
+    target: str,
+    *,
+    scenario: str,
+    host: str,
+    service: str = "door",
+    calls: int = 1,
+    extra: tuple[str, ...] = (),
+    inside: tuple[str, ...] = (),
 ) -> None:
-    """Run a calling scenario against `target` ("host:port") to its end. AssertionError with SIPp's own account when a call fails."""
+    """Run a calling scenario against `target` ("host:port") to its end. AssertionError with SIPp's own account when a call fails.
+
+    `inside` is what its command begins with: of a namespace where `host` is one of ours.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [*_command(host, free_port(host), scenario, calls, extra), "-s", service, target]
+    port = free_port("127.0.0.1" if inside else host)
+    command = [*inside, *_command(host, port, scenario, calls, extra), "-s", service, target]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=2 * PATIENCE_S, check=False)
     errors = "\n".join(path.read_text(errors="replace") for path in folder.glob("*_errors.log"))
     assert done.returncode == 0, f"{' '.join(command)}\n{errors}\n{done.stdout.decode(errors='replace')[-3000:]}"

@@ -16,6 +16,7 @@ from tests.interop.station import station
 from tests.interop.test_baresip import AS_RECORDED, BUTTON, HEARD, RESIDENT, VISITOR, heard_at_door
 from tests.interop.test_encryption import CALLS_IN, OPEN, resident, sound
 from tests.interop.translator import DOOR, OUTER, PASSWORD, PHONE, SERVER, USER, translated
+from tests.net.authority import Authority
 
 FULL = 'ice = "full"\n'
 TALK_S = 8  # speech is compared over four of these seconds, from the second on
@@ -117,20 +118,27 @@ def test_a_door_behind_a_translator_is_heard_outside_and_hears(tmp_path: Path, i
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of the network belong to root")
-@pytest.mark.parametrize("phone_does", ["off", "mandatory"])
-def test_where_no_other_way_leads_to_the_phone_a_relay_passes_the_sound_on(tmp_path: Path, phone_does: str) -> None:
-    """coturn between; `mandatory`: the handshake of DTLS takes the same way."""
+@pytest.mark.parametrize(
+    ("phone_does", "server"),
+    [("off", SERVER), ("mandatory", SERVER), ("off", f"turn:{SERVER}?transport=tcp"), ("off", f"turns:{SERVER}")],
+)
+def test_where_no_other_way_leads_to_the_phone_a_relay_passes_the_sound_on(tmp_path: Path, phone_does: str, server: str) -> None:
+    """coturn between; `mandatory`: the handshake of DTLS takes the same way. To a server by URI no datagrams get through."""
+    authority = Authority(tmp_path / "authority")
     speaks = ("--microphone", str(RESIDENT), "--speaker", str(tmp_path / "phone.wav"))
     visitor = ("--microphone", str(VISITOR), "--speaker", str(tmp_path / "speaker.wav"))
     encrypted = f'[call]\nmedia_encryption = "{phone_does}"\nkey_exchange = ["dtls"]\n'
-    with translated(tmp_path / "net", is_symmetric=True, relays=True) as net:
+    with translated(tmp_path / "net", is_symmetric=True, relays=True, certificate=authority.issue("turn", f"IP:{SERVER}")) as net:
         takes = AS_RECORDED + encrypted + f'[incoming]\nallow = ["*@{DOOR}"]\nauto_answer = "always"\n'
         with station(tmp_path / "phone", host=PHONE, config=takes, network=FULL, arguments=speaks, inside=net.outside) as phone:
             net.cut(PHONE, but_for=phone.sip_port)
-            server = f'[turn]\nserver = "{SERVER}"\nusername = "{USER}"\npassword = "{PASSWORD}"\n'
-            config = AS_RECORDED + encrypted + BUTTON.format(target=f"sip:anna@{phone.address}") + server
+            if server != SERVER:
+                net.let_no_datagrams_reach(SERVER)
+            relay = f'[turn]\nserver = "{server}"\nusername = "{USER}"\npassword = "{PASSWORD}"\n[tls]\nca = "{authority.pem}"\n'
+            config = AS_RECORDED + encrypted + BUTTON.format(target=f"sip:anna@{phone.address}") + relay
             with station(tmp_path / "door", host=DOOR, config=config, network=FULL, arguments=visitor, inside=net.door) as door:
-                eventually(lambda: f"the TURN server {SERVER} gives addresses" in door.log, what="an address on the relay")
+                given = f"the TURN server {server} gives addresses"
+                eventually(lambda: given in door.log, what="an address on the relay", account=door.account)
                 door.ctl("sim", "press", "bell")
                 door.wait_for("Answered")
                 phone.wait_for("FirstAudio")
@@ -143,6 +151,7 @@ def test_where_no_other_way_leads_to_the_phone_a_relay_passes_the_sound_on(tmp_p
                     each.process.terminate()
                     each.process.wait(40)
                 assert f"sound goes to {SERVER} port" in phone.log
+                assert f"sound goes through the relay to {PHONE} port" in door.log
     print(f"through the relay: jitter {quality['jitter_ms']:.1f} ms, buffer {quality['buffer_ms_mean']:.0f} ms")
     assert best_likeness(VISITOR, tmp_path / "phone.wav", from_s=2) > HEARD
     assert heard_at_door(RESIDENT, tmp_path) > HEARD

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.interop.peers import eventually, process
 
-DOOR, OUTER, SERVER, PHONE = "192.168.1.5", "203.0.113.10", "203.0.113.1", "203.0.113.2"
+DOOR, INNER, OUTER, SERVER, PHONE = "192.168.1.5", "192.168.1.1", "203.0.113.10", "203.0.113.1", "203.0.113.2"
 USER, PASSWORD = "door", "m5kq0vtz8rwx"
 RULES = """\
 table ip translator {{
@@ -45,8 +45,14 @@ class Translated:
 
     def cut(self, host: str, *, but_for: int) -> None:
         """Let no UDP pass from the door to `host` any more, but to that port."""
-        rule = f"insert rule ip translator pass iifname lan ip daddr {host} udp dport != {but_for} drop"
-        run(*self.box, "nft", *rule.split())
+        self._rule(f"iifname lan ip daddr {host} udp dport != {but_for} drop")
+
+    def let_no_datagrams_reach(self, host: str) -> None:
+        """Connections alone, as from behind some firewalls of companies."""
+        self._rule(f"iifname lan ip daddr {host} meta l4proto udp drop")
+
+    def _rule(self, rule: str) -> None:
+        run(*self.box, "nft", *f"insert rule ip translator pass {rule}".split())
 
 
 def run(*command: str, text: str = "") -> None:
@@ -55,20 +61,25 @@ def run(*command: str, text: str = "") -> None:
 
 
 @contextlib.contextmanager
-def translated(folder: Path, *, is_symmetric: bool = False, relays: bool = False) -> Iterator[Translated]:
+def translated(
+    folder: Path, *, is_symmetric: bool = False, relays: bool = False, certificate: tuple[str, str] | None = None
+) -> Iterator[Translated]:
     """The three, and the STUN server. `is_symmetric`: another port for each other side, as the worst of translators do. `relays`: the
-    server gives addresses to USER as well (TURN)."""
+    server gives addresses to USER as well (TURN), with `certificate`, files of a certificate and its key, over TLS too."""
     with contextlib.ExitStack() as held:
         folder.mkdir(parents=True, exist_ok=True)
         door, box, out = (held.enter_context(_namespace(folder / name)) for name in ("door", "box", "out"))
-        _wire(door, "eth", (f"{DOOR}/24",), box, "lan", "192.168.1.1/24")
+        _wire(door, "eth", (f"{DOOR}/24",), box, "lan", f"{INNER}/24")
         _wire(out, "eth", (f"{SERVER}/24", f"{PHONE}/24"), box, "wan", f"{OUTER}/24")
-        run(*_in(door), "ip", "route", "add", "default", "via", "192.168.1.1")
+        run(*_in(door), "ip", "route", "add", "default", "via", INNER)
         run(*_in(box), "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
         run(*_in(box), "nft", "-f", "-", text=RULES.format(how="fully-random" if is_symmetric else ""))
         kind = ("--lt-cred-mech", "-r", "house", "-u", f"{USER}:{PASSWORD}", "-E", SERVER) if relays else ("-S",)
-        server = ("turnserver", "-n", "-L", SERVER, "-p", "3478", "--no-tls", "--no-dtls", "--no-cli", "-l", "stdout", "--simple-log")
-        held.enter_context(process([*_in(out), *server, *kind], log=folder / "stun"))
+        server = ("turnserver", "-n", "-L", SERVER, "-p", "3478", "--no-dtls", "--no-cli", "-l", "stdout", "--simple-log")
+        secure = (
+            ("--no-tls",) if certificate is None else ("--tls-listening-port", "5349", "--cert", certificate[0], "--pkey", certificate[1])
+        )
+        held.enter_context(process([*_in(out), *server, *kind, *secure], log=folder / "stun"))
         ask = [*_in(out), "turnutils_stunclient", "-p", "3478", SERVER]
         eventually(lambda: _says(ask, "UDP reflexive addr"), what="the STUN server answers")
         yield Translated(_in(door), _in(out), _in(box))

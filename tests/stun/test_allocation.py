@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.stun.allocation import BIND_EVERY_S, PEERS_MAX, REQUESTS_MAX, Allocated, Allocation, Effect, Failed, Received, Send
+from firmware.stun.allocation import (
+    BIND_EVERY_S,
+    PEERS_MAX,
+    RELIABLE_S,
+    REQUESTS_MAX,
+    Allocated,
+    Allocation,
+    Effect,
+    Failed,
+    Received,
+    Send,
+)
 from firmware.stun.message import message, parse
 from firmware.stun.turn import (
     ALLOCATE,
@@ -246,3 +257,29 @@ def test_nonsense_changes_nothing(data: bytes) -> None:
     client.allocation.receive(data, client.now)
     assert [effect for effect in client.allocation.take_effects() if not isinstance(effect, Received)] == []
     assert client.allocation.relayed == RELAYED
+
+
+def test_over_a_stream_a_request_is_sent_once_and_waited_for() -> None:
+    allocation = Allocation(LOGIN, transaction_id=lambda: bytes(12), is_reliable=True)
+    allocation.start(100.0)
+    assert [type(effect) for effect in allocation.take_effects()] == [Send]
+    assert allocation.next_deadline() == 100.0 + RELIABLE_S
+    allocation.handle_timer(100.0 + RELIABLE_S)
+    assert allocation.take_effects() == [Failed("it does not answer")]
+
+
+def test_a_server_that_is_reached_no_more_is_told_once() -> None:
+    client = Client()
+    client.allocation.lose("it has closed the connection")
+    client.allocation.lose("it has closed the connection")
+    client.carry()
+    assert client.told[1:] == [Failed("it has closed the connection")]
+    assert client.allocation.next_deadline() is None
+    assert client.allocation.permit(PEER, client.now) is None
+
+
+def test_whoever_is_permitted_is_known_by_the_number_of_the_channel() -> None:
+    client = Client()
+    numbers = [client.allocation.permit(peer, client.now) for peer in (PEER, OTHER, PEER)]
+    assert numbers == [CHANNEL_FIRST, CHANNEL_FIRST + 1, CHANNEL_FIRST]
+    assert [client.allocation.peer(number) for number in (CHANNEL_FIRST + 1, CHANNEL_FIRST + 2)] == [OTHER, None]

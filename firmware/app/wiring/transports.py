@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from firmware.config.schema import Settings
-from firmware.config.transports import is_address, name_server, stun_server
+from firmware.config.transports import is_address, name_server
 from firmware.net.settings import StreamSettings, TlsSettings
 
 log = logging.getLogger("portero.ports")
@@ -34,11 +34,8 @@ def name_servers(settings: Settings) -> tuple[tuple[str, int], ...]:
     return tuple(server for text in settings.network.dns if (server := name_server(text)) is not None)
 
 
-async def find_server(settings: Settings, text: str) -> tuple[str, int] | None:
-    """Address and port of a server as [network] stun and [turn] name it; None when it has no address of a family that we use."""
-    found = stun_server(text)
-    assert found is not None, "the configuration was checked"
-    host, port = found
+async def find_server(settings: Settings, host: str, port: int) -> tuple[str, int] | None:
+    """Address and port of a server that [network] stun or [turn] names; None when it has no address of a family that we use."""
     bind = settings.network.bind
     addresses = (host,) if is_address(host) else await _look_up(settings, host)
     usable = [address for address in addresses if not bind or (":" in bind) == (":" in address)]

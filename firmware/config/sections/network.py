@@ -39,7 +39,7 @@ class Network(NamedTuple):
 class Turn(NamedTuple):
     """[turn]: a server that passes sound on where `network.ice = "full"` finds no other way (RFC 8656)."""
 
-    server: str = ""  # "turn.example" or with a port; empty: none
+    server: str = ""  # "turn.example", with a port, or a URI such as "turns:turn.example"; empty: none
     username: Text | None = None
     password: Secret | None = None
 
