@@ -145,6 +145,20 @@ def test_a_refresh_that_gets_422_is_repeated_at_once_with_more(wire: Wire) -> No
     assert (again.get("Session-Expires"), again.get("Min-SE")) == ("600;refresher=uac", "600")
 
 
+def test_422_again_and_again_slows_the_refresh_down(wire: Wire) -> None:
+    placed(wire, "200;refresher=uac")
+    wire.advance(100)
+    for least_s in (600, 700, 800):
+        wire.reply(422, wire.request("UPDATE"), Min_SE=str(least_s))
+        wire.advance(0)
+    wire.reply(422, wire.request("UPDATE"), Min_SE="900")
+    wire.take()
+    wire.advance(9)
+    assert wire.take() == []
+    wire.advance(1)
+    assert wire.take() == ["UPDATE"]
+
+
 @pytest.mark.parametrize("status", [408, 481])
 def test_a_refresh_that_finds_the_dialog_gone_ends_the_call(wire: Wire, status: int) -> None:
     placed(wire)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INTERVAL_S_MAX = 86_400  # a Min-SE beyond a day is nobody's honest wish
 RETRY_S = 10.0  # after a refresh that failed for a passing reason; many fit between the half of an interval and its end
+RAISES_MAX = 3  # 422 answered at once with a larger interval, in a row; then RETRY_S goes by
 MARGIN_S_MAX = 32.0  # RFC 4028 §10: BYE comes before the expiry by 32 s or a third of the interval, whichever is less
 
 
@@ -88,6 +89,7 @@ class Refresh:
         self._we_refresh = False
         self._request: DialogRequest | None = None
         self._is_due_again = False
+        self._raises = 0
 
     @property
     def headers(self) -> Headers:
@@ -120,16 +122,20 @@ class Refresh:
         if session.is_over:
             return
         if response is not None and status < 300:
+            self._raises = 0
             if session.endpoint.habits(session.knowledge).session_timer is not Use.OFF:
                 self.start(session_expires(response), now_s, we_asked=True)
             return
         if self._interval_s is None or not self._we_refresh:
             return
         larger_s = raised(response, self._interval_s) if response is not None and status == 422 else None
+        wait_s = RETRY_S
         if larger_s is not None:
             # §7.3: try again at once with an interval that suits.
             self._interval_s = self._min_s = larger_s
-        session.endpoint.timers.set(self, "refresh", now_s if larger_s is not None else now_s + RETRY_S)
+            self._raises += 1
+            wait_s = 0.0 if self._raises <= RAISES_MAX else RETRY_S
+        session.endpoint.timers.set(self, "refresh", now_s + wait_s)
 
     def stop(self) -> None:
         """The call is over."""
