@@ -162,6 +162,23 @@ def test_deactivated_again_and_again_is_not_a_loop_without_delay() -> None:
     assert wire.take() == []
 
 
+@pytest.mark.parametrize("lives", [("terminated;reason=giveup;retry-after=0",), ("active", "terminated;reason=deactivated")])
+def test_a_notifier_that_shows_no_patience_is_asked_ever_slower(lives: tuple[str, ...]) -> None:
+    wire, asked = subscribing()
+    gaps_s = []
+    for _ in range(4):
+        wire.reply(200, asked)
+        for cseq, state in enumerate(lives, 1):
+            notify(wire, asked, state, cseq=cseq)
+        (*_, ended) = wire.told(SubscriptionChanged)
+        assert ended.retry_in_s is not None
+        gaps_s.append(ended.retry_in_s)
+        wire.take()
+        wire.advance(ended.retry_in_s + 0.1)
+        asked = wire.request("SUBSCRIBE")
+    assert all(gap_s >= least_s for gap_s, least_s in zip(gaps_s[1:], (3.75, 3.75, 3.75), strict=True)), gaps_s
+
+
 @pytest.mark.parametrize("status", [403, 404, 489, 603])
 def test_a_refusal_ends_it(status: int) -> None:
     wire, first = subscribing()

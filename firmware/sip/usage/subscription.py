@@ -27,6 +27,7 @@ EXPIRES_MAX_S = 86_400  # nobody needs to be asked less often than daily
 ADJUSTMENTS_MAX = 4  # 423 in a row
 RETRY_S = 5.0  # before the first renewal where the other side names no time; doubles with each that fails …
 RETRY_MAX_S = 300.0  # … up to this: what is watched is seldom worth more
+AT_ONCE_GAP_S = 60.0  # who asks to be asked at once again so soon is asked like anybody else
 RETRY_AFTER_MAX_S = 3600.0  # who asks for more patience than an hour is asked hourly
 ENDING_MAX_S = TRANSACTION_LIFE_S  # how long the NOTIFY that confirms an end is waited for (timer N, §4.1.2)
 
@@ -89,6 +90,7 @@ class Subscription:
         self._adjustments = 0
         self._failures = 0
         self._valid_until_s = 0.0
+        self._asked_at_once_s = -AT_ONCE_GAP_S
 
     @property
     def is_over(self) -> bool:
@@ -255,14 +257,12 @@ class Subscription:
         if self._phase is Phase.ENDING or reason in _NEVER:
             self._over(reason, now_s)
             return
-        if reason in _AT_ONCE and self._failures == 0:
-            retry_s = 0.0
+        if reason in _AT_ONCE and self._failures == 0 and now_s >= self._asked_at_once_s + AT_ONCE_GAP_S:
+            retry_s, self._asked_at_once_s = 0.0, now_s
             self._failures += 1
-        elif state.retry_after_s is not None:
-            # §4.1.3: with probation, giveup or an unknown reason the notifier may say when to come back.
-            retry_s = min(float(state.retry_after_s), RETRY_AFTER_MAX_S)
         else:
-            retry_s = self._backoff_s()
+            # §4.1.3: with probation, giveup or an unknown reason the notifier may say when to come back; sooner than we would is too soon.
+            retry_s = max(self._backoff_s(), min(float(state.retry_after_s or 0), RETRY_AFTER_MAX_S))
         self._lost(reason or "the other side ended it", retry_s, now_s)
 
     # --- time
