@@ -265,3 +265,34 @@ def test_with_a_sentinel_a_call_asks_nothing() -> None:
     wire.advance(3)
     placed(wire, "one")
     assert wire.take() == ["INVITE"]
+
+
+def bind_over(wire: Wire, flow: int) -> None:
+    """Answer the REGISTER over this connection."""
+    request = wire.request("REGISTER")
+    headers = (("Contact", request.get("Contact") or ""),)
+    wire.receive(make_response(request, 200, to_tag="r", headers=headers), flow_hop(flow))
+    wire.take()
+
+
+def test_a_registrar_that_closes_each_connection_at_once_is_not_hammered() -> None:
+    wire = registering()
+    bind_over(wire, 1)
+    close(wire, 1)
+    bind_over(wire, 2)  # at once: the first time may be a restart
+    for flow, gap_s in enumerate((1, 2, 4, 8, 16, 32, 60, 60), 2):
+        close(wire, flow)
+        wire.advance(gap_s - 0.1)
+        close(wire, flow)  # bad news of the same connection do not put it off
+        assert wire.take() == []
+        wire.advance(0.2)
+        bind_over(wire, flow + 1)
+
+
+def test_a_connection_that_has_lived_for_a_while_is_made_anew_at_once_each_time() -> None:
+    wire = registering()
+    for flow in range(1, 4):
+        bind_over(wire, flow)
+        wire.advance(20)
+        close(wire, flow)
+    assert wire.take() == ["REGISTER"]

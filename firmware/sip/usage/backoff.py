@@ -1,4 +1,4 @@
-"""How long a registration that got no answer waits before the next attempt."""
+"""How long a registration that got no answer, or was lost as soon as it stood, waits before the next attempt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ RETRY_MAX_S = 60.0  # the longest gap after an outage
 FLOW_BASE_S = 90.0  # RFC 5626 §4.5: the base time while another flow of the account stands …
 FLOW_MAX_S = 1800.0  # … and the longest gap
 QUICK_FAILURES = 6  # after which the quick phase is counted as over when its time is
+
+SHORT_LIFE_S = 5.0  # a registration that is lost sooner than this, twice in a row, is made anew ever slower …
+SHORT_LIFE_GAP_S_MAX = 60.0  # … down to once a minute: its server closes each connection, or its network each path
 
 
 class Backoff:
@@ -42,3 +45,20 @@ class Backoff:
         else:
             gap_s = min(2.0 ** min(failures, QUICK_FAILURES), limit_s)
         return gap_s * (1 - 0.25 * self._ids.fraction())
+
+
+class Lives:
+    """How long the registrations of one flow stand before they are lost."""
+
+    def __init__(self) -> None:
+        self._begun_s = 0.0
+        self._short = 0  # in a row
+
+    def begin(self, now_s: float) -> None:
+        """It stands."""
+        self._begun_s = now_s
+
+    def end(self, now_s: float) -> float:
+        """It is lost: how long to wait before it is made anew, 0 after a long life or a first short one, which may have been a restart."""
+        self._short = self._short + 1 if now_s < self._begun_s + SHORT_LIFE_S else 0
+        return 0.0 if self._short <= 1 else min(2.0 ** min(self._short - 2, 10), SHORT_LIFE_GAP_S_MAX)

@@ -13,7 +13,7 @@ from firmware.sip.message import Request, Response
 from firmware.sip.outbound import flow_timer_s, with_instance
 from firmware.sip.uri import Uri
 from firmware.sip.usage.addressing import common_headers, registered_uri, route_over
-from firmware.sip.usage.backoff import QUICK_RETRY_MAX_S, Backoff
+from firmware.sip.usage.backoff import QUICK_RETRY_MAX_S, Backoff, Lives
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.keepalive import KeepAlive
@@ -79,6 +79,8 @@ class Registration:
         self._composed: Uri | None = None
         self._asked_host = ""  # to whom the last REGISTER went
         self._adjustments = 0
+        self._lives = Lives()
+        self._is_lost = False  # bound, and lost again so soon that the next REGISTER waits
         self._backoff = Backoff(endpoint.ids)
         self._keepalive = KeepAlive(endpoint, self)
         self._liveness = Liveness(endpoint, knowledge, self)
@@ -191,7 +193,13 @@ class Registration:
 
     def registrar_lost(self, now_s: float) -> None:
         """The registrar went away while we were bound: it may have lost its table, so register again until it answers."""
-        if isinstance(self._state, Bound):
+        if not isinstance(self._state, Bound) or self._is_lost:
+            return
+        gap_s = self._lives.end(now_s)
+        if gap_s > 0:
+            self._is_lost = True
+            self._endpoint.timers.set(self, "refresh", now_s + gap_s)
+        else:
             self._stop()
             self._send_first(now_s)
 
@@ -276,6 +284,7 @@ class Registration:
     def _bound(self, response: Response, source: Hop, now_s: float) -> None:
         assert self._composed is not None, "an answer follows a request"
         self._contact = self._composed
+        self._lives.begin(now_s)
         self._backoff.reset()
         self._state = Bound(source, source.flow)
         self._are_flows_kept = self._asks_flows and keeps_flows(response)
@@ -388,6 +397,7 @@ class Registration:
                 self._knocking.stop()
             case Idle():
                 pass
+        self._is_lost = False
         for name in ("refresh", "retry"):
             self._endpoint.timers.clear(self, name)
 
