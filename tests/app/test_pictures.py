@@ -21,9 +21,11 @@ from firmware.sdp.protection import PLAIN, Encryption, Method, Protection, Share
 from firmware.sdp.video_session import VideoSession
 from firmware.sip import events as sip
 from firmware.sip.body import media_control
+from firmware.sip.fields import DATAGRAM_BYTES_MAX
 from hw.api import CodedPicture
 from hw.camera_file import read_pictures
-from tests.app.house import house, settings
+from tests.app.house import house, phones, settings
+from tests.app.test_ring_pictures import with_film
 from tests.media.samples import session as sound
 from tests.ports import TRIED
 
@@ -301,3 +303,17 @@ def test_a_station_whose_film_is_missing_rings_and_says_so(tmp_path: Path) -> No
             assert "No such file" in lived.station.health["camera"]
 
     asyncio.run(scene())
+
+
+def test_the_invite_of_a_call_with_a_picture_fits_a_datagram(tmp_path: Path) -> None:
+    async def scene() -> bytes:
+        async with phones("anna") as (anna,), house(with_film(tmp_path, settings(tmp_path, anna))) as lived:
+            lived.board.press("bell")
+            await anna.heard(sip.IncomingCall)
+            return next(entry.data for entry in anna.wire if entry.data.startswith(b"INVITE"))
+
+    invite = asyncio.run(scene())
+    assert b"m=video" in invite
+    assert b"SIP/2.0/UDP" in invite
+    # RFC 3261 §18.1.1; addresses of a house are longer than 127.0.0.1, and stand in seven places.
+    assert len(invite) <= DATAGRAM_BYTES_MAX - 7 * len(b"255.255.255.255") + 7 * len(b"127.0.0.1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from firmware.sdp.brief import brief
@@ -47,3 +49,17 @@ def test_what_the_reader_knows_anyway_is_left_out() -> None:
 )
 def test_what_says_something_else_stays(kept: bytes) -> None:
     assert brief(parse(HEAD + kept)).to_bytes() == HEAD + kept
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parent.parent / "data" / "sdp").glob("*.sdp")), ids=lambda file: file.stem)
+def test_whatever_a_peer_says_means_the_same_when_it_is_said_briefly(file: Path) -> None:
+    full = parse(file.read_bytes())
+    short = parse(brief(full).to_bytes())
+    assert len(short.to_bytes()) <= len(full.to_bytes())
+    for said, left in zip(full.media, short.media, strict=True):
+        assert stated_direction(short, left) is stated_direction(full, said)
+        assert (left.kind, left.port, left.protocol, left.formats) == (said.kind, said.port, said.protocol, said.formats)
+        for one, other in zip(codecs_of(said), codecs_of(left), strict=True):
+            assert one.same_encoding(other)
+            assert one.payload_type == other.payload_type
+            assert not one.is_telephone_event or one.events() == other.events()
