@@ -32,7 +32,7 @@ struct pm_conceal {
 
 void pm_conceal_init(struct pm_conceal *conceal, unsigned per_ms);
 
-/* Continues the signal by n samples, fading to silence within 140 ms. `end` points behind its last sample;
+/* Continues the signal by n samples, fading to silence within 200 ms. `end` points behind its last sample;
  * PM_CONCEAL_HISTORY_MS lie before it. They are read only when a loss begins. `out` may be `end`. */
 void pm_conceal_extend(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n);
 

@@ -4,7 +4,7 @@
 
 /* Full strength over one lost packet of the usual length, silence when a syllable would be over: a voice that goes on is worse than
  * a pause. */
-enum { FULL_UNTIL_MS = 25, SILENT_FROM_MS = 140 };
+enum { FULL_UNTIL_MS = 25, SILENT_FROM_MS = 200 };
 /* Of the excitation only a part comes back, and within some time: as much as is heard as a voice, and not so much that a wrong
  * guess is heard too. */
 enum { EXCITED_FULL_MS = 10 };
