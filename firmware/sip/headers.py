@@ -34,7 +34,9 @@ _COMPACT = (
 )
 CANONICAL: dict[str, str] = {form: name for name in _NAMES.split() for form in (name, name.lower())}
 CANONICAL |= dict([pair.split("=") for pair in _COMPACT.split()])
-COMPACT: dict[str, str] = {name: form for form, name in [pair.split("=") for pair in _COMPACT.split()]}
+# Those that are written. Not that of Via: a proxy sets its own in full above ours, and user agents are out there that copy into a response
+# only those with the first one's spelling (SIPp's [last_Via:]), so that it never comes back to us.
+COMPACT: dict[str, str] = {name: form for form, name in [pair.split("=") for pair in _COMPACT.split()] if name != "Via"}
 
 # Headers whose value is a comma list (RFC 3261 §7.3.1, §20). Authentication headers hold commas but are none.
 _LISTS = (

@@ -362,6 +362,7 @@ def test_a_request_that_is_a_little_too_large_is_written_shorter_and_stays_on_ud
     sent = wire.request()
     assert len(sent.to_bytes()) <= DATAGRAM_BYTES_MAX
     assert (b"\r\ni: " in sent.to_bytes()) is short_names  # RFC 3261 §7.3.3
+    assert b"\r\nVia: " in sent.to_bytes()  # as the proxies that set theirs above it spell it
     assert (b"a=rtpmap:8 " not in sent.body) is short_offer
     wire.reply(200, body=ANSWER)
     (agreed,) = wire.told(MediaAgreed)
