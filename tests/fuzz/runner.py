@@ -27,7 +27,7 @@ def run(name: str, one_input: Callable[[bytes], None], seeds: Iterable[bytes]) -
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
-    flags = [f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"]
+    flags = [f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", "-timeout=25", "-rss_limit_mb=1024", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *flags, f"-artifact_prefix={corpus}{os.sep}finding-", str(corpus)], one_input)
     atheris.Fuzz()
 
