@@ -18,13 +18,15 @@ static const float FALL_ALONE = 0.025f;  /* … so that two thirds of what is me
 static const float SURELY_ALONE = 0.98f; /* then it rises faster where the echo is far above what was expected … */
 static const float HURRY = 3.0f;         /* … up to so much: 66 dB a second */
 static const float AGE = 0.008f; /* a step of the far side's silence, in which clocks and doors move unheard: 3.5 dB a second … */
-static const float AGED_MOST = -1.0f;  /* … up to 4 dB below everything */
-static const float RISE_BOTH = 0.004f; /* while both speak, nothing can be learned about the echo … */
-static const float FALL_BOTH = 0.04f;  /* … but that it is less than what is there */
-static const float TRUST_ALONE = 8.0f; /* times the estimate is taken away when nobody else speaks … */
-static const float TRUST_BOTH = 1.0f;  /* … and when somebody does */
-static const float NOISE_LEFT = 0.03f; /* -15 dB: a quieter street, not a dead line */
-static const float NOISE_BIAS = 1.5f;  /* the least of many averages lies below the mean */
+static const float AGED_MOST = -1.0f;   /* … up to 4 dB below everything */
+static const float RISE_BOTH = 0.004f;  /* while both speak, nothing can be learned about the echo … */
+static const float FALL_BOTH = 0.04f;   /* … but that it is less than what is there */
+static const float TRUST_ALONE = 8.0f;  /* times the estimate is taken away when nobody else speaks … */
+static const float TRUST_BOTH = 1.0f;   /* … and when somebody does */
+static const float NOISE_LEFT = 0.025f; /* -16 dB: a quieter street, not a dead line */
+/* The least of many averages lies below the mean. In a quiet room less is made good, since what is taken from the
+ * visitor is heard there and the noise is not; all of it far above this mean square, -47 dB. */
+static const float NOISE_BIAS = 1.5f, NOISE_BIAS_MORE = 1.0f, NOISE_LOUD = 20000.0f;
 
 int pm_residual_init(struct pm_residual *r, uint32_t rate_hz, bool suppresses_noise) {
     memset(r, 0, sizeof *r);
@@ -76,6 +78,7 @@ static void follow_noise(struct pm_residual *r, enum pm_talk talk, const float *
     if (first || talk == PM_TALK_SILENCE) {
         r->steps++;
     }
+    float bias = NOISE_BIAS + NOISE_BIAS_MORE * r->noise_power / (r->noise_power + NOISE_LOUD);
     bool renew = talk == PM_TALK_SILENCE && r->steps % STRETCH_STEPS == 0;
     for (size_t k = 0; k < r->bins; k++) {
         r->smooth[k] = first ? error[k] : r->smooth[k] + 0.2f * (error[k] - r->smooth[k]);
@@ -85,7 +88,7 @@ static void follow_noise(struct pm_residual *r, enum pm_talk talk, const float *
         } else if (r->smooth[k] < r->quietest[0][k]) {
             r->quietest[0][k] = r->smooth[k];
         }
-        r->noise[k] = NOISE_BIAS * (r->quietest[0][k] < r->quietest[1][k] ? r->quietest[0][k] : r->quietest[1][k]);
+        r->noise[k] = bias * (r->quietest[0][k] < r->quietest[1][k] ? r->quietest[0][k] : r->quietest[1][k]);
         sum += r->noise[k];
     }
     /* The window halves the power, and each bin but the outer ones stands for two. */
