@@ -74,7 +74,8 @@ NOT_LOADED = {
     "firmware.media.relay", "firmware.media.relays", "firmware.media.relay_datagrams",  # a TURN server
     "firmware.app.relay_server", "firmware.app.relay_stream",
     "ctypes", "firmware.media.ogg_opus",  # recordings in Opus
-    "firmware.app.pictures", "firmware.app.ring_pictures", "firmware.config.camera", "firmware.outlets.rtsp", "firmware.sdp.video",
+    "firmware.app.pictures", "firmware.app.picture_keying", "firmware.app.ring_pictures",
+    "firmware.config.camera", "firmware.outlets.rtsp", "firmware.sdp.video",
     "firmware.sdp.video_session",
     "firmware.sdp.h264", "firmware.media.picture_stream", "firmware.media.h264_payload", "firmware.media.picture_reports",
     "hw.camera", "hw.camera_file", "hw.camera_commands", "hw.decode.annex_b",  # a camera

@@ -46,15 +46,22 @@ def camera(settings: Settings, tell: Tell) -> Camera | None:
 
 
 def pictures(
-    settings: Settings, seen: Camera | None, *, ids: IdSource, open_port: Callable[[], MediaPort], name_of: Callable[[str], str]
+    settings: Settings, seen: Camera | None, sound: SoundSystem, *, ids: IdSource, open_port: Callable[[], MediaPort]
 ) -> Pictures | None:
-    """The picture in calls, or for players. `name_of`: see `Pictures`."""
+    """The picture in calls, or for players, named and certified as `sound` is."""
     if seen is None or not (settings.camera.in_calls or settings.rtsp.port):
         return None
     from firmware.app.pictures import Pictures
     from firmware.app.wiring.camera import picture
 
-    return Pictures(seen, picture(settings.camera), open_port=open_port, ids=ids, name_of=name_of)
+    return Pictures(
+        seen,
+        picture(settings.camera),
+        open_port=open_port,
+        ids=ids,
+        name_of=sound.cname,
+        certificate=lambda: sound.keyings.identity,
+    )
 
 
 def keepers(settings: Settings, seen: Camera | None, sound: SoundSystem, tell: Tell, loop: asyncio.AbstractEventLoop) -> Iterator[Listener]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from firmware.app.picture_keying import PictureKeying
 from firmware.app.wiring.protection import fresh_key
 from firmware.errors import MediaError, RemoteProtocolError
 from firmware.ids import IdSource
@@ -24,6 +25,7 @@ from firmware.sip import events as sip
 from firmware.sip.body import media_control
 
 if TYPE_CHECKING:
+    from firmware.media.dtls import Identity as DtlsIdentity
     from firmware.media.srtp import SrtpCipher
     from hw.api import Camera, CodedPicture
 
@@ -33,11 +35,12 @@ WAITING_MAX: Final = 4  # pictures between the camera's thread and the loop: a l
 
 
 class _Shown(NamedTuple):
-    """A leg that sees, or could: its stream, its identity, and what ends the loop's watching of its ports."""
+    """A leg that sees, or could: its stream, its identity, what ends the loop's watching of its ports, and its handshake."""
 
     stream: PictureStream
     identity: Identity
     unwatch: Callable[[], None]
+    keying: PictureKeying | None = None
 
 
 class Pictures:
@@ -51,13 +54,15 @@ class Pictures:
         open_port: Callable[[], MediaPort],
         ids: IdSource,
         name_of: Callable[[str], str],
+        certificate: Callable[[], DtlsIdentity],
     ) -> None:
-        """`name_of` tells the canonical name under which the sound of a call is sent (RFC 3550 §6.5.1)."""
+        """`name_of` tells the canonical name under which the sound of a call is sent (RFC 3550 §6.5.1), `certificate` ours."""
         self._camera = camera
         self._picture = picture
         self._open_port = open_port
         self._ids = ids
         self._name_of = name_of
+        self._certificate = certificate
         self._loop = asyncio.get_running_loop()
         self._ports: dict[str, MediaPort] = {}  # of legs whose description names one, until they see
         self._shown: dict[str, _Shown] = {}
@@ -89,6 +94,8 @@ class Pictures:
             elif shown is not None and video is not None:
                 keys = None if video.keys == shown.stream.session.keys else video.keys
                 shown.stream.update(video, _cipher(keys, shown.identity.ssrc))
+                if shown.keying is not None:
+                    shown.keying.follow(video)
             elif video is not None and leg in self._ports:
                 self._begin(leg, call, session)
         except MediaError as error:
@@ -153,8 +160,11 @@ class Pictures:
         identity = self._identity(self._name_of(call))
         cipher = _cipher(video.keys, identity.ssrc)
         port = self._ports.pop(leg)
-        stream = self._stream(port, video, identity, cipher)
-        self._shown[leg] = _Shown(stream, identity, watch(self._loop, (port.rtp_fd, port.rtcp_fd), stream))
+        keying = PictureKeying(leg, port.send, self._certificate, lambda keys: self._secure(leg, keys)) if video.handshake else None
+        stream = self._stream(port, video, identity, cipher, keying)
+        self._shown[leg] = _Shown(stream, identity, watch(self._loop, (port.rtp_fd, port.rtcp_fd), stream), keying)
+        if keying is not None:
+            keying.follow(video)
         if self._is_running:
             stream.ask_for_key()  # for who comes second: the first one began with a key picture
 
@@ -163,7 +173,17 @@ class Pictures:
         ssrc, timestamp, sequence = (self._ids.uint32() for _ in range(3))
         return Identity(ssrc=ssrc, first_timestamp=timestamp, first_sequence=sequence & 0x7FFF, cname=cname)
 
-    def _stream(self, way: Way, video: VideoSession, identity: Identity, cipher: SrtpCipher | None) -> PictureStream:
+    def _secure(self, leg: str, keys: SharedKeys) -> None:
+        """The handshake of a leg's picture has given keys."""
+        shown = self._shown.get(leg)
+        cipher = None if shown is None else _cipher(keys, shown.identity.ssrc)
+        if shown is not None and cipher is not None:
+            shown.stream.secure(cipher)
+
+    def _stream(
+        self, way: Way, video: VideoSession, identity: Identity, cipher: SrtpCipher | None, keying: PictureKeying | None = None
+    ) -> PictureStream:
+        apart = {} if keying is None else {"apart": keying.receive}
         return PictureStream(
             way,
             video,
@@ -172,12 +192,15 @@ class Pictures:
             period_s=1 / self._picture.fps,
             clocks=Clocks(self._loop.call_later),
             wants_key=self._camera.request_keyframe,
+            **apart,
         )
 
     def _hide(self, leg: str) -> None:
         shown = self._shown.pop(leg, None)
         if shown is not None:
             shown.unwatch()
+            if shown.keying is not None:
+                shown.keying.close()
             shown.stream.close()
             log.info("call %s saw %d pictures in %d packets", leg, shown.stream.pictures, shown.stream.packets)
 

@@ -89,9 +89,7 @@ class Station:
         self._ports = MediaPorts(settings, self.inbox.put, lambda: line.addresses)
         self._protections = Protections(settings, self.sound.keyings.fingerprint)
         self.camera = fittings.camera(settings, self.inbox.put)
-        self.pictures = fittings.pictures(
-            settings, self.camera, ids=ids, open_port=self._ports.open_picture, name_of=lambda call: self.sound.cname(call)
-        )
+        self.pictures = fittings.pictures(settings, self.camera, self.sound, ids=ids, open_port=self._ports.open_picture)
         self.calls = Calls(
             command=line.command,
             tell=self.inbox.put,

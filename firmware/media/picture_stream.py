@@ -29,6 +29,7 @@ SPREAD: Final = 0.7  # of the time until the next picture
 QUEUE_MAX: Final = 1_000  # packets: a megabyte, the largest key picture that a door's camera makes
 REPORT_S: Final = 5.0  # RFC 3550 §6.2; the first report goes with the first picture, which unicast may (§6.2)
 KEY_GAP_S: Final = 0.5  # a flood of wishes must not make every picture a key picture
+HANDSHAKES: Final = range(20, 64)  # of the first octet: DTLS (RFC 7983 §7)
 READS_MAX: Final = 16  # datagrams that one wake-up takes from a socket, for a flood must not hold the loop
 
 
@@ -78,7 +79,9 @@ class PictureStream:
         period_s: float,
         clocks: Clocks,
         wants_key: Callable[[], None],
+        apart: Callable[[bytes, tuple[str, int]], None] = lambda _datagram, _source: None,
     ) -> None:
+        """`apart` gets what comes to the way and belongs to a handshake. Where one is agreed on, nothing is sent before `secure`."""
         self._way = way
         self.session = session
         self._identity = identity
@@ -86,6 +89,7 @@ class PictureStream:
         self._steps = max(1, int(period_s * SPREAD / STEP_S))
         self._clocks = clocks
         self._wants_key = wants_key
+        self._apart = apart
         self._sequence = identity.first_sequence
         self._base_ns: int | None = None  # when the first picture was taken, None before
         self._queue: deque[tuple[bytes, bool, int]] = deque()  # payload, whether it ends a picture, timestamp
@@ -102,16 +106,27 @@ class PictureStream:
             if self._cipher is not None:
                 cipher.inherit(self._cipher)
             self._cipher = cipher
-        elif session.keys is None:
+        elif session.keys is None and (session.handshake is None or session.handshake != self.session.handshake):
             self._cipher = None
         if not session.sends or not self.session.sends:
             self._queue.clear()
             self._needs_key = True
         self.session = session
 
+    def secure(self, cipher: SrtpCipher) -> None:
+        """The handshake has given keys."""
+        self._cipher = cipher
+        self._needs_key = True
+        self.ask_for_key()
+
+    @property
+    def _is_shut(self) -> bool:
+        """Whether keys are agreed on and not there yet: nothing passes."""
+        return self.session.handshake is not None and self._cipher is None
+
     def take(self, picture: CodedPicture) -> None:
         """A picture of the camera."""
-        if not self.session.sends or (self._needs_key and not picture.is_key):
+        if not self.session.sends or self._is_shut or (self._needs_key and not picture.is_key):
             return
         pieces = payloads(picture.units, mode=self.session.packetization_mode)
         if len(self._queue) + len(pieces) > QUEUE_MAX:
@@ -156,6 +171,8 @@ class PictureStream:
 
     def _step(self) -> None:
         self._timer = None
+        if self._is_shut:  # other keys are wanted: what waits was meant for the old ones
+            self._queue.clear()
         for _ in range(min(self._burst, len(self._queue))):
             self._send(*self._queue.popleft())
         if self._queue:
@@ -199,6 +216,8 @@ class PictureStream:
         self._send_report(report)
 
     def _send_report(self, report: bytes) -> None:
+        if self._is_shut:
+            return
         protected = report if self._cipher is None else self._cipher.protect(report, rtcp=True)
         if protected is None:
             return
@@ -213,8 +232,11 @@ class PictureStream:
             if got is None:
                 return
             datagram, source = got
+            if datagram and datagram[0] in HANDSHAKES and self.session.handshake is not None:
+                self._apart(datagram, source)
+                continue
             # RFC 5761 §4: 64 to 95 in the second byte, marker bit aside, are reports; the address is no proof, but keeps strangers out.
-            if len(datagram) < 8 or not 64 <= datagram[1] & 0x7F <= 95 or source[0] not in known:
+            if self._is_shut or len(datagram) < 8 or not 64 <= datagram[1] & 0x7F <= 95 or source[0] not in known:
                 continue
             plain = datagram if self._cipher is None else self._cipher.unprotect(datagram, rtcp=True)
             if plain is not None and wants_key_picture(plain, self._identity.ssrc):

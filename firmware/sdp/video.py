@@ -1,8 +1,8 @@
 """Offer and answer about the picture of the camera: H.264, which we send and never receive (RFC 3264, RFC 6184 §8.2.2).
 
 The picture is an extra. A line that cannot be agreed on is refused with port 0, and the call goes on with its sound; nothing here raises.
-It is never less protected than the sound beside it, and it knows the keys of the session description alone (RFC 4568): beside a DTLS
-handshake or under ICE there is no picture.
+It is never less protected than the sound beside it, with keys of its own in the description (RFC 4568) or by a handshake of its own
+(RFC 5763). Under ICE there is no picture.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from firmware.sdp.description import Attribute, MediaDescription, SessionDescrip
 from firmware.sdp.direction import Direction, stated_direction
 from firmware.sdp.h264 import BASELINE, CLOCK_RATE_HZ, CONSTRAINED, ENCODING, H264Format, Picture, parse_h264
 from firmware.sdp.protection import (
+    DTLS_PROFILES,
     PLAIN_PROFILES,
     SDES_PROFILES,
+    Agreed,
+    Handshake,
     Method,
     Protection,
     SharedKeys,
@@ -30,7 +33,7 @@ from firmware.sdp.video_session import LocalVideo, VideoSession
 if TYPE_CHECKING:
     from firmware.sdp.media_session import LocalMedia, MediaSession
 
-PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES)
+PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES, *DTLS_PROFILES)
 # RFC 6184 §8.2.2: each packetization mode is a format of its own. Fragments (mode 1) first, since a key frame exceeds a datagram.
 PAYLOAD_TYPES: Final = {1: 105, 0: 106}
 FEEDBACK: Final = ("nack pli", "ccm fir")  # RFC 4585 §4.2, RFC 5104 §7.1: what of it we heed
@@ -102,8 +105,7 @@ def answered_video(
         bandwidths=_bandwidths(bitrate_kbps),
         attributes=(*attributes, (ours.value, None), *reply.attributes, *_mux(mux)),
     )
-    keys = reply.agreed if isinstance(reply.agreed, SharedKeys) else None
-    return line, _session(offer, media, video, choice, sends=ours.sends, mux=mux, keys=keys)
+    return line, _session(offer, media, video, choice, sends=ours.sends, mux=mux, agreed=reply.agreed)
 
 
 def read_video(
@@ -127,8 +129,7 @@ def read_video(
         return None
     direction = stated_direction(offer, ours).met_by(stated_direction(answer, theirs))
     mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
-    keys = agreed if isinstance(agreed, SharedKeys) else None
-    return _session(answer, theirs, video, choice, sends=direction.sends and sound.direction.sends, mux=mux, keys=keys)
+    return _session(answer, theirs, video, choice, sends=direction.sends and sound.direction.sends, mux=mux, agreed=agreed)
 
 
 def why_no_video(description: SessionDescription, local: LocalMedia) -> str:
@@ -155,11 +156,8 @@ def _usable(description: SessionDescription, media: MediaDescription, local: Loc
 
 
 def _protection(local: LocalMedia, video: LocalVideo) -> Protection:
-    """How the picture may be encrypted: as the sound, with keys of its own in the description, or not at all."""
-    by_description = Method.SDES in local.protection.methods
-    return local.protection._replace(
-        methods=(Method.SDES,) if by_description else (), keys=video.keys if by_description else (), fingerprint=None
-    )
+    """How the picture may be encrypted: as the sound, with keys of its own. The certificate is the same (RFC 5763 §5)."""
+    return local.protection._replace(keys=video.keys if Method.SDES in local.protection.methods else ())
 
 
 def _is_weaker(agreed: object | None, sound: MediaSession) -> bool:
@@ -237,7 +235,7 @@ def _session(
     *,
     sends: bool,
     mux: bool,
-    keys: SharedKeys | None,
+    agreed: Agreed | None,
 ) -> VideoSession:
     connection = remote.connection_of(media)
     assert connection is not None, "a usable line has an address"
@@ -252,5 +250,6 @@ def _session(
         packetization_mode=choice.format.packetization_mode,
         bitrate_kbps=_bitrate(media, choice.format, video.picture),
         sends=sends,
-        keys=keys,
+        keys=agreed if isinstance(agreed, SharedKeys) else None,
+        handshake=agreed if isinstance(agreed, Handshake) else None,
     )

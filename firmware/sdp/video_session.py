@@ -7,7 +7,7 @@ from typing import NamedTuple
 from firmware.kind import kind
 from firmware.sdp.crypto import SrtpKey
 from firmware.sdp.h264 import Picture
-from firmware.sdp.protection import SharedKeys
+from firmware.sdp.protection import Handshake, SharedKeys
 
 
 @kind
@@ -33,3 +33,4 @@ class VideoSession(NamedTuple):
     bitrate_kbps: int
     sends: bool
     keys: SharedKeys | None = None
+    handshake: Handshake | None = None  # keys will come of it, and until then nothing is sent

@@ -13,11 +13,14 @@ import pytest
 from firmware.app.pictures import WAITING_MAX, Pictures
 from firmware.errors import MediaError
 from firmware.ids import SeededIds
+from firmware.media.dtls import Association, State
+from firmware.media.dtls import Identity as DtlsIdentity
 from firmware.media.session import MediaPort, open_port
+from firmware.media.srtp import SrtpCipher
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.h264 import Picture
 from firmware.sdp.media_session import MediaSession
-from firmware.sdp.protection import PLAIN, Encryption, Method, Protection, SharedKeys
+from firmware.sdp.protection import PLAIN, Encryption, Handshake, Method, Protection, SharedKeys
 from firmware.sdp.video_session import VideoSession
 from firmware.sip import events as sip
 from firmware.sip.body import media_control
@@ -27,6 +30,7 @@ from hw.camera_file import read_pictures
 from tests.app.house import house, phones, settings
 from tests.app.test_ring_pictures import with_film
 from tests.media.samples import session as sound
+from tests.net.loops import turns
 from tests.ports import TRIED
 
 FILM = Path(__file__).parents[1] / "data" / "camera" / "door.h264"
@@ -68,7 +72,14 @@ class Rig:
         self.ports: list[MediaPort] = []
         self.no_ports = False
         picture = Picture(320, 240, 15, 300)
-        self.pictures = Pictures(self.camera, picture, open_port=self._open, ids=SeededIds(1), name_of=lambda call: f"name of {call}")
+        self.pictures = Pictures(
+            self.camera,
+            picture,
+            open_port=self._open,
+            ids=SeededIds(1),
+            name_of=lambda call: f"name of {call}",
+            certificate=DtlsIdentity,
+        )
 
     def _open(self) -> MediaPort:
         if self.no_ports:
@@ -317,3 +328,51 @@ def test_the_invite_of_a_call_with_a_picture_fits_a_datagram(tmp_path: Path) -> 
     assert b"SIP/2.0/UDP" in invite
     # RFC 3261 §18.1.1; addresses of a house are longer than 127.0.0.1, and stand in seven places.
     assert len(invite) <= DATAGRAM_BYTES_MAX - 7 * len(b"255.255.255.255") + 7 * len(b"127.0.0.1")
+
+
+def test_the_handshake_of_the_picture_is_made_at_its_own_port_and_a_failed_one_costs_the_picture_alone() -> None:
+    phone, stranger = DtlsIdentity(), DtlsIdentity()
+
+    async def story(believed: DtlsIdentity) -> list[bytes]:
+        """What comes to the eye beside the handshake, in the course of a picture and another one."""
+        async with rig() as lived:
+            assert lived.pictures.open("a", Protection()) is not None
+            agreed = Handshake((believed.fingerprint,), is_client=False)
+            session = lived.seeing()
+            assert session.video is not None
+            session = session._replace(video=session.video._replace(handshake=agreed))
+            lived.pictures.show("a", "a", session)
+            lived.show(KEY)
+            association = Association(phone, is_client=True)
+            state = association.step()
+            door = ("127.0.0.1", lived.ports[0].rtp_port)
+            while state is State.RUNNING:
+                for datagram in association.take():
+                    lived.eye.sendto(datagram, door)
+                state = association.step(await lived.seen())
+            for datagram in association.take():
+                lived.eye.sendto(datagram, door)
+            keys = association.keys()
+            assert keys is not None
+            lived.pictures.show("a", "a", session)  # the same again: no other handshake
+            if believed is not phone:
+                await turns(50)
+                lived.show(KEY)
+                await turns(50)
+                with pytest.raises(BlockingIOError):
+                    lived.eye.recv(2000)
+                return []
+            cipher = SrtpCipher(send=keys.send, receive=keys.receive, ssrc=1)
+            while lived.camera.wishes == 0:
+                await turns()
+            lived.show(KEY)
+            protected = await lived.seen()
+            while 20 <= protected[0] < 64:
+                protected = await lived.seen()
+            plain = cipher.unprotect(protected)
+            assert plain is not None
+            return [plain]
+
+    (plain,) = asyncio.run(story(phone))
+    assert plain[1] & 0x7F == 105
+    assert asyncio.run(story(stranger)) == []

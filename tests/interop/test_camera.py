@@ -30,6 +30,12 @@ device = "{FILM}"
 size = "320x240"
 snapshot = "never"
 """
+# What the door wants of encryption, by what the phone does.
+WISHES = {
+    "": "",
+    "srtp-mand": '[call]\nmedia_encryption = "mandatory"\nkeys_in_clear = true\n',
+    "dtls_srtp": '[call]\nmedia_encryption = "mandatory"\nkey_exchange = ["dtls"]\n',
+}
 # What ffmpeg is to receive, as a description of its own.
 SCREEN = """\
 v=0
@@ -129,7 +135,7 @@ def seeing_phone(folder: Path, encryption: str = "") -> Iterator[Baresip]:
         host="127.0.0.3",
         speech=RESIDENT,
         auto_answer=True,
-        modules=("g711", "avcodec", "fakevideo", *(("srtp",) if encryption else ())),
+        modules=("g711", "avcodec", "fakevideo", *((encryption.partition("-")[0],) if encryption else ())),
         settings="video_display fakevideo,nil\nvideo_size 320x240\n",
         parameters=f";mediaenc={encryption}" if encryption else "",
     ) as phone:
@@ -144,10 +150,10 @@ def wait_for_picture(phone: Baresip) -> None:
     )
 
 
-@pytest.mark.parametrize("encryption", ["", "srtp-mand"])
+@pytest.mark.parametrize("encryption", ["", "srtp-mand", "dtls_srtp"])
 @pytest.mark.matrix("baresip", "video")
 def test_a_resident_sees_who_rings(tmp_path: Path, encryption: str) -> None:
-    wish = '[call]\nmedia_encryption = "mandatory"\nkeys_in_clear = true\n' if encryption else ""
+    wish = WISHES[encryption]
     with seeing_phone(tmp_path, encryption) as phone, station(tmp_path / "door", host="127.0.0.2", config=CAMERA + wish) as door:
         door.ctl("call", phone.uri)
         assert door.wait_for("Answered")["encrypted"] is False  # its signalling is not
@@ -157,9 +163,10 @@ def test_a_resident_sees_who_rings(tmp_path: Path, encryption: str) -> None:
         assert bool(said["encryption"]) is bool(encryption)
 
 
-def test_a_resident_looks_through_the_camera_without_a_ring(tmp_path: Path) -> None:
-    takes_calls = '[incoming]\nallow = ["resident@127.0.0.3"]\nauto_answer = "always"\n'
-    with seeing_phone(tmp_path) as phone, station(tmp_path / "door", host="127.0.0.2", config=CAMERA + takes_calls) as door:
+@pytest.mark.parametrize("encryption", ["", "dtls_srtp"])
+def test_a_resident_looks_through_the_camera_without_a_ring(tmp_path: Path, encryption: str) -> None:
+    config = CAMERA + WISHES[encryption] + '[incoming]\nallow = ["resident@127.0.0.3"]\nauto_answer = "always"\n'
+    with seeing_phone(tmp_path, encryption) as phone, station(tmp_path / "door", host="127.0.0.2", config=config) as door:
         phone.command("dial", f"sip:door@{door.address}")
         door.wait_for("Answered")
         wait_for_picture(phone)

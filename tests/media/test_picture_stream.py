@@ -11,7 +11,7 @@ import pytest
 from firmware.media.picture_stream import KEY_GAP_S, QUEUE_MAX, Clocks, Identity, PictureStream
 from firmware.media.srtp import SrtpCipher
 from firmware.sdp.crypto import SrtpKey, Suite
-from firmware.sdp.protection import SharedKeys
+from firmware.sdp.protection import Handshake, SharedKeys
 from firmware.sdp.video_session import VideoSession
 from hw.api import CodedPicture
 from hw.camera_file import read_pictures
@@ -76,9 +76,14 @@ class Wire:
             call()
         self.now_ns = until_ns
 
-    def stream(self, session: VideoSession = SESSION, cipher: SrtpCipher | None = None) -> PictureStream:
+    def stream(
+        self,
+        session: VideoSession = SESSION,
+        cipher: SrtpCipher | None = None,
+        apart: Callable[[bytes, tuple[str, int]], None] = lambda _datagram, _source: None,
+    ) -> PictureStream:
         clocks = Clocks(self.later, monotonic_ns=lambda: self.now_ns, wall_ns=lambda: self.now_ns)
-        return PictureStream(self, session, IDENTITY, cipher=cipher, period_s=1 / 15, clocks=clocks, wants_key=self.ask)
+        return PictureStream(self, session, IDENTITY, cipher=cipher, period_s=1 / 15, clocks=clocks, wants_key=self.ask, apart=apart)
 
 
 def fields(datagram: bytes) -> tuple[bool, int, int, int, bytes]:
@@ -281,3 +286,34 @@ def test_new_keys_go_on_where_the_old_ones_stood() -> None:
     plain = phone.unprotect(wire.sent[-1][1])
     assert plain is not None
     assert fields(plain)[4] == OTHER.units[0]
+
+
+def test_where_a_handshake_is_agreed_on_nothing_passes_before_it_has_given_keys() -> None:
+    wire = Wire()
+    _, cipher, phone = keys(1)
+    shut = SESSION._replace(handshake=Handshake((), is_client=True))
+    heard: list[tuple[bytes, tuple[str, int]]] = []
+    stream = wire.stream(shut, apart=lambda datagram, source: heard.append((datagram, source)))
+    stream.take(KEY)
+    wire.run(wire.now_ns + 6_000_000_000)
+    assert (wire.sent, stream.packets) == ([], 0)
+    source = ("192.0.2.1", 5002)
+    wire.waiting = [(b"\x16hello", source), (PLI, source)]
+    stream.on_packet()
+    assert (heard, wire.asked) == ([(b"\x16hello", source)], 0)
+    stream.secure(cipher)
+    assert wire.asked == 1
+    stream.take(KEY)
+    assert wire.sent
+    assert phone.unprotect(wire.sent[0][1]) is not None
+    # The same again goes on with its keys; another certificate shuts it, and so does the queue's rest.
+    stream.update(shut._replace(bitrate_kbps=100), None)
+    before = len(wire.sent)
+    stream.take(KEY)
+    assert len(wire.sent) > before
+    stream.update(shut._replace(handshake=Handshake((), is_client=False)), None)
+    before = len(wire.sent)
+    wire.run(wire.now_ns + 6_000_000_000)
+    stream.take(KEY)
+    stream.close()
+    assert len(wire.sent) == before

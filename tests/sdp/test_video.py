@@ -13,7 +13,7 @@ from firmware.sdp.h264 import Picture
 from firmware.sdp.ice import IceCredentials
 from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
-from firmware.sdp.protection import Encryption, Method, Protection
+from firmware.sdp.protection import Encryption, Handshake, Method, Protection
 from firmware.sdp.video import why_no_video
 from firmware.sdp.video_session import LocalVideo, VideoSession
 
@@ -21,6 +21,8 @@ SUITE = Suite.AES_CM_128_HMAC_SHA1_80
 SOUND_KEY, PICTURE_KEY, THEIR_KEY = (SrtpKey(SUITE, bytes([value]) * SUITE.octets) for value in (1, 2, 3))
 CAMERA = LocalVideo(rtp_port=4002, picture=Picture(640, 480, 15, 600), keys=(PICTURE_KEY,))
 LOCAL = LocalMedia(host="198.51.100.1", rtp_port=4000, codecs=(PCMU, TELEPHONE_EVENT), session_id=7, video=CAMERA)
+OURS, THEIRS = Fingerprint("sha-256", bytes(32)), Fingerprint("sha-256", bytes(range(32)))
+HANDSHAKE = Protection(encryption=Encryption.MANDATORY, methods=(Method.DTLS,), fingerprint=OURS)
 SDES = Protection(encryption=Encryption.OPTIONAL, methods=(Method.SDES,), keys=(SOUND_KEY,))
 AUDIO = "m=audio 5000 RTP/AVP 0"
 H264 = ("m=video 5002 RTP/AVP 97", "a=rtpmap:97 H264/90000", "a=fmtp:97 profile-level-id=42e01f;packetization-mode=1")
@@ -251,8 +253,35 @@ def test_a_secure_offer_is_answered_with_a_key_for_each_line() -> None:
 def test_mandatory_encryption_offers_the_picture_under_the_secure_profile_or_not_at_all() -> None:
     mandatory = SDES._replace(encryption=Encryption.MANDATORY)
     assert section(make_offer(LOCAL._replace(protection=mandatory)))[0] == "m=video 4002 RTP/SAVP 105 106"
-    by_handshake = mandatory._replace(methods=(Method.DTLS,), keys=(), fingerprint=Fingerprint("sha-256", bytes(32)))
-    assert [media.kind for media in make_offer(LOCAL._replace(protection=by_handshake)).media] == ["audio"]
+    assert section(make_offer(LOCAL._replace(protection=HANDSHAKE)))[0] == "m=video 4002 UDP/TLS/RTP/SAVP 105 106"
+    without_keys = LOCAL._replace(protection=mandatory, video=CAMERA._replace(keys=()))
+    assert [media.kind for media in make_offer(without_keys).media] == ["audio"]
+
+
+def test_a_handshake_of_the_picture_is_offered_and_answered_beside_that_of_the_sound() -> None:
+    local = LOCAL._replace(protection=HANDSHAKE)
+    offer = make_offer(local)
+    assert {f"a=fingerprint:{OURS}", "a=setup:actpass"} <= set(section(offer))
+    theirs_of = (f"a=fingerprint:{THEIRS}", "a=setup:active")
+    answer = theirs(
+        "m=audio 5000 UDP/TLS/RTP/SAVP 0", *theirs_of, "m=video 5002 UDP/TLS/RTP/SAVP 105", "a=rtpmap:105 H264/90000", *theirs_of
+    )
+    video = agreed(read_answer(offer, answer, local))
+    assert (video.handshake, video.keys) == (Handshake((THEIRS,), is_client=False), None)
+    asked = theirs("m=audio 5000 UDP/TLS/RTP/SAVP 0", *theirs_of, "m=video 5002 UDP/TLS/RTP/SAVP 97", *H264[1:], *theirs_of)
+    reply, session = make_answer(asked, local)
+    assert reply.media[1].protocol == "UDP/TLS/RTP/SAVP"
+    assert (reply.media[1].attribute("setup"), reply.media[1].attribute("fingerprint")) == ("passive", str(OURS))
+    assert agreed(session).handshake == Handshake((THEIRS,), is_client=False)
+
+
+def test_where_the_other_side_takes_the_sound_alone_the_handshake_is_that_of_the_sound() -> None:
+    local = LOCAL._replace(protection=HANDSHAKE)
+    offer = make_offer(local)
+    theirs_of = (f"a=fingerprint:{THEIRS}", "a=setup:active")
+    answer = theirs("m=audio 5000 UDP/TLS/RTP/SAVP 0", *theirs_of, "m=video 0 UDP/TLS/RTP/SAVP 105")
+    session = read_answer(offer, answer, local)
+    assert (session.protection, session.video) == (Handshake((THEIRS,), is_client=False), None)
 
 
 def test_where_ice_is_agreed_the_picture_is_refused() -> None:
