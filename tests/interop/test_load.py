@@ -150,7 +150,6 @@ def test_a_call_through_a_relay_goes_on_unharmed_as_well(tmp_path: Path) -> None
                     each.process.wait(40)
                 assert "sound goes through the relay to" in door.log
             on_time(quality, witness)
-            assert refused(door) == CALLS
     for said, heard in ((VISITOR, "phone.wav"), (RESIDENT, "speaker.wav")):
         quiet, flooded = (
             max(likeness(said, tmp_path / heard, from_s=at) for at in moments) for moments in (BEFORE_RELAYED_FLOOD_S, IN_RELAYED_FLOOD_S)
