@@ -8,12 +8,16 @@ import socket
 from collections.abc import Callable, Coroutine
 
 from firmware.media.core_values import RELAYED
+from firmware.media.events import QualityMeasured
 from firmware.media.relay import Relay
 from firmware.media.relay_datagrams import DatagramWay
 from firmware.media.relays import RETRY_S, Relays
 from firmware.media.session import open_port
+from firmware.sdp.codec import PCMU
 from firmware.stun.attributes import Address
-from firmware.stun.turn import CHANNEL_FIRST, Login, channel_data
+from firmware.stun.turn import CHANNEL_FIRST, Login, channel_data, read_relayed
+from tests.media.samples import session
+from tests.media.step_card import Bench
 from tests.net.loops import pause, run_flying, turns
 from tests.ports import TRIED
 from tests.stun.turn_server import LOGIN, TurnServer
@@ -21,6 +25,7 @@ from tests.stun.turn_server import RELAYED as RELAYED_AT
 
 FAR, OTHER = ("203.0.113.9", 4000), ("203.0.113.9", 4001)
 CHECK = b"\0\1check"
+PERIODS = 50
 
 
 class Server(asyncio.DatagramProtocol):
@@ -133,6 +138,55 @@ def test_the_core_reads_the_socket_as_soon_as_a_stream_begins() -> None:
         relay.close()
 
     story(main)
+
+
+def test_sound_passes_the_relay_while_the_event_loop_does_nothing() -> None:
+    """The main thread may be busy for as long as it likes: each period's packet leaves in that period, and what comes is heard."""
+
+    async def main(house: House) -> None:
+        relay = house.relay()
+        await until(lambda: house.told)
+        entrance = relay.entrance(FAR)
+        assert entrance is not None
+        await until(lambda: house.server.turn.channels)
+        await turns(5)
+        port, bench = open_port("127.0.0.1", TRIED), Bench()
+        port.relay = relay
+        relay.serve(house.bring)
+        there = session(host=RELAYED)._replace(remote_rtp_port=entrance[1], remote_rtcp_port=entrance[1], rtcp_mux=True)
+        client = house.server.client
+        assert client is not None
+        with socket.socket(fileno=os.dup(house.server.transport.get_extra_info("socket").fileno())) as server:
+            server.settimeout(60)
+            # From here on the loop does not turn.
+            bench.engine.start("c", port, there)
+            for _ in range(PERIODS):
+                bench.card.step()
+                server.sendto(sound_sent(server, entrance[1]), client)
+            bench.until(lambda: heard_by(bench) == PERIODS)
+        bench.close()
+        assert house.brought == []
+        await until(lambda: house.server.turn.held_s == 0)
+
+    story(main)
+
+
+def sound_sent(server: socket.socket, channel: int) -> bytes:
+    """The next packet of sound that the server got, in its channel; reports are passed over."""
+    while True:
+        wire = server.recv(2000)
+        relayed = read_relayed(wire)
+        assert relayed is not None
+        assert relayed.channel == channel
+        if relayed.data[1] & 0x7F == PCMU.payload_type:
+            return wire
+
+
+def heard_by(bench: Bench) -> int:
+    """How many packets its stream has taken, as of the last period."""
+    bench.engine.measure("c")
+    measured = bench.of(QualityMeasured)
+    return measured[-1].quality.packets_received if measured else 0
 
 
 def test_checks_of_whoever_is_not_known_are_brought_and_open_a_channel() -> None:
