@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from firmware.app.update.ledger import Ledger, News, Trial, write_ledger
 from firmware.app.update.rauc import Manifest, info
 from firmware.errors import BundleRefusedError
 from image.bundle import BLOCK, BOOT_FILES, Parts, make
@@ -189,3 +190,34 @@ def test_an_unjudged_system_gives_way_where_there_is_another_one(tmp_path: Path,
     done = subprocess.run(("sh", str(FILES / "usr/lib/portero-image/give-way")), env=environment, check=False, capture_output=True)
     assert done.returncode == 0
     assert (tmp_path / "asked").exists() is gives_way
+
+
+@pytest.mark.parametrize(
+    ("slots", "ledger", "judged"),
+    [
+        ("order=a b\nleft_a=9\nleft_b=0\n", None, False),  # as it was flashed
+        ("order=a b\nleft_a=9\nleft_b=9\n", Ledger(newest="1.0", rejected=("1.1",), seen='"etag"'), False),
+        ("order=a b\nleft_a=2\nleft_b=9\n", None, True),  # on trial
+        ("", None, True),
+        ("order=a b\nleft_a=9\nleft_b=0\n", Ledger(trial=Trial("b", "1.1")), True),  # it went back, or was interrupted
+        ("order=a b\nleft_a=9\nleft_b=9\n", Ledger(untold=(News("confirmed", "1.0"),)), True),
+    ],
+)
+@pytest.mark.parametrize("works", [True, False])
+def test_a_boot_asks_the_judge_only_where_something_is_left_to_judge_or_to_tell(
+    tmp_path: Path, slots: str, ledger: Ledger | None, judged: bool, works: bool
+) -> None:
+    (tmp_path / "slots.env").write_text(slots)
+    (tmp_path / "cmdline").write_text("ro quiet portero.slot=a x\n")
+    if ledger is not None:
+        write_ledger(tmp_path / "ledger.json", ledger)
+    for name, code in (("portero", not works), ("give-way", False)):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/asked\nexit {int(code)}\n')
+        (tmp_path / name).chmod(0o755)
+    places = {"PORTERO_BOOT": "", "PORTERO_CMDLINE": "cmdline", "PORTERO_LEDGER": "ledger.json", "PORTERO": "portero"}
+    environment = {name: str(tmp_path / place) for name, place in {**places, "PORTERO_GIVE_WAY": "give-way"}.items()}
+    gate = ("sh", str(FILES / "usr/lib/portero-image/gate"))
+    done = subprocess.run(gate, env={"PATH": "/usr/bin:/bin", **environment}, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
+    assert asked == [*(["portero update judge"] if judged else []), *(["give-way "] if judged and not works else [])]
