@@ -21,8 +21,8 @@ ARCH    ?=
 export PORTERO_UPDATE_CA := $(or $(CA),$(PORTERO_UPDATE_CA))
 export PORTERO_UPDATE_CERT := $(or $(CERT),$(PORTERO_UPDATE_CERT))
 export PORTERO_UPDATE_KEY := $(or $(KEY),$(PORTERO_UPDATE_KEY))
-# A kernel with SCTP for machines whose own has none, and what loads its modules; Debian has it for amd64 alone.
-SCTP_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux kmod)
+# A kernel with SCTP and AppArmor for machines whose own has neither, and what loads its modules; Debian has it for amd64 alone.
+USER_MODE_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/dev/null)),user-mode-linux kmod)
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c native/srtp/*.c native/dtls/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
@@ -124,12 +124,12 @@ kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the sto
 	@PORTERO_KILLS=$(KILLS) $(BIN)/python -m pytest -q --timeout=0 tests/app/test_journal_kill.py tests/app/users/test_store_kill.py
 
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, linphone, PulseAudio; writes tests/interop/MATRIX.md
-	$(call install-missing,$(SCTP_PACKAGES))
+	$(call install-missing,$(USER_MODE_PACKAGES))
 	$(call say,interoperability with real peers)
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout=900 tests/interop
 
 interop-sctp: apt-all $(VENV)/.dev ## calls over SCTP alone, in a guest whose kernel has it
-	$(call install-missing,$(SCTP_PACKAGES))
+	$(call install-missing,$(USER_MODE_PACKAGES))
 	@$(BIN)/python -m tests.interop.sctp.guest
 
 torture: $(VENV)/.dev ## the messages of RFC 4475 and RFC 5118 against the running program, over UDP and TCP
@@ -203,8 +203,8 @@ reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in 
 	$(call install-missing,$(IMAGE_PACKAGES))
 	@$(BIN)/python -m image.reproduce
 
-appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged (root, minutes)
-	$(call install-missing,$(IMAGE_PACKAGES))
+appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged; behind AppArmor (root, minutes)
+	$(call install-missing,$(IMAGE_PACKAGES) $(USER_MODE_PACKAGES))
 	@$(BIN)/python -m pytest -q tests/appliance $(addprefix --ignore=,$(EMULATED) $(UPDATED) $(BOOTED))
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)

@@ -55,6 +55,14 @@ def unpack(suite: str, deb: Path, folder: Path) -> Path:
 
 def boot(root: Path, script: str) -> tuple[int, str]:
     """Boot the root, run the shell script `script` in it, power off; its exit code and output."""
+    prepare(root, script)
+    nspawn = f"systemd-nspawn -D {root} --register=no --keep-unit --private-network -b"
+    done = subprocess.run(("script", "-qec", nspawn, "/dev/null"), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return outcome(root, f"{done.stdout}{done.stderr}")
+
+
+def prepare(root: Path, script: str) -> None:
+    """The root runs the script at its next boot, and powers off."""
     (root / "trial.sh").write_text(script)
     (root / "etc/systemd/system/trial.service").write_text(TRIAL_UNIT)
     wants = root / "etc/systemd/system/multi-user.target.wants"
@@ -64,13 +72,12 @@ def boot(root: Path, script: str) -> tuple[int, str]:
         link.symlink_to("../trial.service")
     for name in ("trial.log", "trial.code"):
         (root / name).unlink(missing_ok=True)
-    nspawn = f"systemd-nspawn -D {root} --register=no --keep-unit --private-network -b"
-    done = subprocess.run(("script", "-qec", nspawn, "/dev/null"), capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    log = root / "trial.log"
-    code = root / "trial.code"
-    if not code.exists():
-        raise AssertionError(f"the container did not get to the trial:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
-    return int(code.read_text()), log.read_text()
+
+
+def outcome(root: Path, said: str) -> tuple[int, str]:
+    """Exit code and output of the script that the root has run. Raises AssertionError, with what the boot said, when it has not."""
+    assert (root / "trial.code").exists(), f"the system did not get to the trial:\n{said[-6000:]}"
+    return int((root / "trial.code").read_text()), (root / "trial.log").read_text()
 
 
 def remove(root: Path) -> None:
