@@ -274,10 +274,14 @@ class HeaderFields:
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire, Content-Length computed and last. Raises LocalProtocolError when a value holds CR or LF.
 
-        §7.3.3: header names have an abbreviated form for "when messages would otherwise become too large"; it is taken then, and only then.
+        §7.3.3: header names have an abbreviated form for "when messages would otherwise become too large". It is taken where it makes a
+        message fit a datagram, and nowhere else: not every peer has met it.
         """
         written = self._written({})
-        return written if len(written) <= DATAGRAM_BYTES_MAX else self._written(COMPACT)
+        if len(written) <= DATAGRAM_BYTES_MAX:
+            return written
+        shorter = self._written(COMPACT)
+        return shorter if len(shorter) <= DATAGRAM_BYTES_MAX else written
 
     def _written(self, forms: Mapping[str, str]) -> bytes:
         lines = [self._line()]

@@ -338,6 +338,7 @@ def test_a_request_too_large_for_udp_goes_over_tcp(wire: Wire) -> None:
     assert [hop.transport for hop in wire.hops] == [Transport.TCP]
     assert wire.request().via.transport == "TCP"
     assert wire.request().contacts[0].uri.param("transport") == "tcp"
+    assert b"\r\nCall-ID: " in wire.request().to_bytes(), "short names would not make it fit"
 
 
 def test_it_goes_over_udp_after_all_when_tcp_is_refused(wire: Wire) -> None:
