@@ -1,4 +1,5 @@
 #include "pm_series.h"
+#include <math.h>
 
 /* A longer stretch is a receiver that began anew: half an hour of 20 ms packets without a report. */
 #define STRETCH_MAX 100000u
@@ -19,7 +20,7 @@ void pm_series_add(struct pm_series *s, uint32_t highest, int32_t lost) {
         return;
     }
     /* Duplicates may make a count sink; a report may say what it likes. */
-    double of = (double)packets, losses = here < 0 ? 0.0 : here > (int64_t)packets ? of : (double)here;
+    double of = (double)packets, losses = here > 0 ? fmin((double)here, of) : 0.0;
     s->reports++;
     s->packets += of;
     s->losses += losses;

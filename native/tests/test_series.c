@@ -34,8 +34,12 @@ static void losses_by_chance_have_the_ratio_one(void) {
     CHECK(fabs(ratio - 1.0) < 0.1);
 }
 
+struct chain {
+    double share, stays;
+};
+
 static void runs_have_the_ratio_of_their_chain(void) {
-    const struct { double share, stays; } cases[] = {{0.05, 0.5}, {0.05, 2.0 / 3.0}, {0.1, 0.75}};
+    const struct chain cases[] = {{0.05, 0.5}, {0.05, 2.0 / 3.0}, {0.1, 0.75}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double falls = cases[i].share * (1.0 - cases[i].stays) / (1.0 - cases[i].share);
         double wanted = 1.0 / (falls + 1.0 - cases[i].stays); /* G.107: 1 / (p + q) */
