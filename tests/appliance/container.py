@@ -19,7 +19,7 @@ After=multi-user.target
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -ex /trial.sh
-StandardOutput=file:/trial.log
+StandardOutput=append:/trial.log
 StandardError=inherit
 ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS > /trial.code; systemctl --no-block poweroff'
 [Install]
