@@ -165,9 +165,8 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
 	@$(BIN)/python -m tests.bench.echo $(ROOMS)
 
-# In this order on one board: a day of the door, what goes wrong on a wall, other systems for it.
-EMULATED := tests/appliance/test_door.py tests/appliance/test_misfortunes.py tests/appliance/test_raspberry_pi.py
-UPDATED := tests/appliance/test_update.py
+# On emulated boards: a day of the door, what goes wrong on a wall, a Raspberry Pi 3, other systems for it.
+EMULATED := $(addprefix tests/appliance/,test_door.py test_misfortunes.py test_raspberry_pi.py test_update.py test_way_back.py)
 BOOTED := tests/appliance/test_boot_script.py
 .PHONY: boot deb image bundle emulate emulate-door reproduce appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"
@@ -189,15 +188,15 @@ bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make 
 	@$(BIN)/python -m image.build --unless-built
 	@$(BIN)/python -m image.bundle
 
-emulate: apt-all $(VENV)/.dev ## boot the image on an emulated board: from an edited file to an opened door, what goes wrong on a wall, updates (root)
+emulate: apt-all $(VENV)/.dev ## the image on emulated boards side by side: from an edited file to an opened door, what goes wrong on a wall, updates (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
 	@$(BIN)/python -m image.build --unless-built
-	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED) $(UPDATED)
+	@$(BIN)/python -m tests.appliance.side_by_side
 
 emulate-door: apt-all $(VENV)/.dev ## the first part of it, without updates (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
 	@$(BIN)/python -m image.build --unless-built
-	@unshare --net $(BIN)/python -m pytest -q -s --durations=0 $(EMULATED)
+	@$(BIN)/python -m tests.appliance.side_by_side --door
 
 reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in two places, and compare (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))
@@ -205,7 +204,7 @@ reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in 
 
 appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged; behind AppArmor (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES) $(USER_MODE_PACKAGES))
-	@$(BIN)/python -m pytest -q tests/appliance $(addprefix --ignore=,$(EMULATED) $(UPDATED) $(BOOTED))
+	@$(BIN)/python -m pytest -q tests/appliance $(addprefix --ignore=,$(EMULATED) $(BOOTED))
 
 install: ## on a board: program, unit, user, device rules, example configuration (root)
 	@PYTHON=$(PYTHON) sh systemd/install.sh

@@ -1,67 +1,79 @@
-"""Bundles for trials: the image's own system under another version, whole or with something wrong in it."""
+"""Bundles for trials: the image's own system under another version, whole or with something wrong in it.
+
+They are kept between runs, for the image, the signer and this file that they were made with.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import re
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 from image import disk
 from image.bundle import BOOT_FILES, Parts, make, parts_of
 from image.keys import development
-from image.places import run
+from image.places import cache_folder, run
 
 QUICK = ("-comp", "zstd", "-Xcompression-level", "3", "-no-xattrs", "-noappend", "-no-progress", "-quiet")
 PROGRAM = "usr/lib/portero/lib/site-packages/firmware"
-GOOD, BETTER, DEAF = "9.1", "9.2", "9.3"
+GOOD, DEAF = "9.1", "9.3"
 MAKE_S = 600.0
-LAST = 19  # of all priorities: the board beside it comes first
+LAST = 19  # of all priorities: the boards beside it come first
+KEPT_MAX = 2  # images whose bundles are kept
 
 
 class Bundles:
-    """The bundles of a run, made one after the other beside whatever else it does."""
+    """The bundles of a run, made beside whatever else it does, and each of them once for an image."""
 
     def __init__(self, image: Path, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self._image = folder, image
         self._maker = ThreadPoolExecutor(1, initializer=lambda: os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST))
-        self._parts = self._maker.submit(parts_of, image, folder)
-        self._good = self._maker.submit(self._signed, GOOD, lambda: variant(self.parts, folder / GOOD, GOOD))
-        self._deaf = self._maker.submit(self._signed, DEAF, lambda: variant(self.parts, folder / DEAF, DEAF, deaf))
-        self._better = self._maker.submit(self._signed, BETTER, lambda: renamed(folder / DEAF, folder / BETTER, BETTER))
 
-    @property
+    @cached_property
     def parts(self) -> Parts:
         """Those of the image."""
-        return self._parts.result(MAKE_S)
+        folder = self.folder / "parts"
+        folder.mkdir()
+        return parts_of(self._image, folder)
 
-    @property
-    def good(self) -> Path:
-        """The image's system."""
-        return self._good.result(MAKE_S)
-
-    @property
-    def better(self) -> Path:
-        """One that is only ever written."""
-        return self._better.result(MAKE_S)
-
-    @property
-    def deaf(self) -> Path:
-        """One that reaches nobody."""
-        return self._deaf.result(MAKE_S)
+    def begin(self, version: str) -> Future[Path]:
+        """Begin to make it; its bundle is the result."""
+        return self._maker.submit(self._kept, version, {GOOD: whole, DEAF: deaf}[version])
 
     def close(self) -> None:
         """What is not made yet is not made any more."""
         self._maker.shutdown(cancel_futures=True)
 
-    def _signed(self, version: str, of: Callable[[], Parts]) -> Path:
-        return make(of(), self.folder / f"{version}.raucb", development())
+    def _kept(self, version: str, change: Callable[[Path], None]) -> Path:
+        digest = hashlib.sha256(Path(__file__).read_bytes() + development().authority.read_bytes())
+        with self._image.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+        bundle = cache_folder(f"trials/{digest.hexdigest()[:16]}") / f"{version}.raucb"
+        with bundle.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it
+            if not bundle.exists():
+                forget(bundle.parent)
+                with tempfile.TemporaryDirectory(dir=bundle.parent) as work:
+                    make(variant(self.parts, Path(work) / version, version, change), bundle, development())
+        return bundle
 
 
-def variant(parts: Parts, folder: Path, version: str, change: Callable[[Path], None] = lambda _root: None) -> Parts:
+def forget(newest: Path) -> None:
+    """Remove the bundles of images from long ago."""
+    others = sorted((each for each in newest.parent.iterdir() if each != newest), key=lambda each: each.stat().st_mtime)
+    for folder in others[: max(0, len(others) + 1 - KEPT_MAX)]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def variant(parts: Parts, folder: Path, version: str, change: Callable[[Path], None]) -> Parts:
     """The same system as `version`, after `change` has been at its root."""
     folder.mkdir()
     root, boot = folder / "root", folder / "boot"
@@ -82,11 +94,8 @@ def variant(parts: Parts, folder: Path, version: str, change: Callable[[Path], N
     return Parts(packed, boot)
 
 
-def renamed(source: Path, folder: Path, version: str) -> Parts:
-    """The variant that was made in `source`, under another version's name and unchanged inside."""
-    shutil.copytree(source / "boot", folder)
-    (folder / "version").write_text(f"{version}\n")
-    return Parts(source / "root.img", folder)
+def whole(root: Path) -> None:
+    """A system that works: nothing is changed."""
 
 
 def deaf(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 Its eight GPIO lines are driven and watched from here (qtest), its state is asked over QMP, its console is kept in a file. The firmware of a
 Raspberry Pi, its own GPIO chip, its SD controller and its watchdog are not here: those only a real board shows.
+What a board is at one moment, its memory and its card, can be kept, and others go on from there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import queue
 import re
-import shutil
+import shlex
 import socket
 import subprocess
 import threading
@@ -19,7 +20,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from image.disk import ALIGN_MIB, BOOT_MIB, MIB, SLOT_MIB
 from image.places import run
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
@@ -28,8 +28,9 @@ LINES = 8
 SERIAL = "00000000706f7274"
 ZERO_2_W = "0x902120"  # the revision code by which libraries know the board and its header
 MAC = "52:54:00:70:6f:72"
-CARD_BYTES = 2_000_000_000  # a "2 GB" card
-CONNECT_S = 20.0
+CONNECT_S = 60.0
+MOMENT_S = 120.0  # until the memory is written down or taken over
+COPY_BYTES_A_S = 1 << 40  # as fast as it goes
 SOCKETS = ("qmp", "events", "qtest")
 
 
@@ -153,8 +154,11 @@ class Board:
         """What the board has said since its last start."""
         return self._folder / f"console-{self._starts}.log"
 
-    def start(self, clock: str = "utc") -> None:
-        """Power on, with every button at rest (high). `clock` is what its clock shows then, such as 2001-01-01T00:00:00."""
+    def start(self, clock: str = "utc", memory: Path | None = None) -> None:
+        """Power on, with every button at rest (high). `clock` is what its clock shows then, such as 2001-01-01T00:00:00.
+
+        With `memory` the board does not boot: it goes on from the moment that another one kept there, on a copy of that one's card.
+        """
         self._starts += 1
         for name in SOCKETS:
             (self._folder / name).unlink(missing_ok=True)
@@ -168,6 +172,7 @@ class Board:
             *self._devices(),
             "-rtc",
             f"base={clock}",
+            *(("-incoming", f"exec:cat {shlex.quote(str(memory))}") if memory is not None else ()),
         )
         self._process = subprocess.Popen(words, env={**os.environ, **self._environment})
         qmp = Qmp(self._folder / "qmp")
@@ -176,6 +181,20 @@ class Board:
             self._lines = Lines(self._folder / "qtest", f"/machine/unattached/{chip}")
             self._resets = Resets(self._folder / "events", self._lines)
             self._lines.rest()
+            qmp.wait("query-status", "paused", "prelaunch")  # all of the memory is there
+            qmp.ask("cont")
+        finally:
+            qmp.close()
+
+    def keep(self, memory: Path, card: Path) -> None:
+        """Write down this moment: the memory, and the card as it is then. The board stands still meanwhile."""
+        qmp = Qmp(self._folder / "qmp")
+        try:
+            qmp.ask("stop")
+            qmp.ask("migrate-set-parameters", **{"max-bandwidth": COPY_BYTES_A_S})
+            qmp.ask("migrate", uri=f"exec:cat > {shlex.quote(str(memory))}")
+            qmp.wait("query-migrate", "completed")
+            run("cp", "--sparse=always", self._card, card)
             qmp.ask("cont")
         finally:
             qmp.close()
@@ -241,12 +260,27 @@ class Qmp:
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, **arguments: object) -> list[dict[str, str]]:
-        """Send a command; its result. Events in between are skipped."""
+        """Send a command; its result, where that is a list. Events in between are skipped."""
+        result = self._result(command, arguments)
+        return result if isinstance(result, list) else []
+
+    def wait(self, command: str, *statuses: str) -> None:
+        """Until a question about a status is answered by one of these. Raises AssertionError when none comes, or a failure."""
+        until = time.monotonic() + MOMENT_S
+        while (status := self._status(command)) not in statuses:
+            assert status != "failed", f"{command}: {status}"
+            assert time.monotonic() < until, f"{command}: still {status!r} after {MOMENT_S} s"
+            time.sleep(0.05)
+
+    def _status(self, command: str) -> str:
+        result = self._result(command, {})
+        return str(result.get("status", "")) if isinstance(result, dict) else ""
+
+    def _result(self, command: str, arguments: dict[str, object]) -> object:
         self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while "return" not in (answer := json.loads(self._stream.readline())):
             assert "error" not in answer, f"{command}: {answer}"
-        result = answer["return"]
-        return result if isinstance(result, list) else []
+        return answer["return"]
 
     def events(self) -> Iterator[str]:
         """The names of what happens from now on, until QEMU ends."""
@@ -284,36 +318,3 @@ def device_tree(folder: Path) -> Path:
         run("fdtput", "-t", "x", file, "/system", "linux,revision", ZERO_2_W)
         run("fdtput", "-t", "s", file, "/", "serial-number", SERIAL)
     return file
-
-
-def flash(image: Path, card: Path) -> None:
-    """What an installer does first: the image onto a card."""
-    run("cp", "--sparse=always", image, card)
-    with card.open("r+b") as file:
-        file.truncate(CARD_BYTES)
-
-
-def edit(card: Path, name: str, text: str, folder: Path) -> None:
-    """What an installer does second: write a file on the card's boot partition."""
-    source = folder / name
-    source.write_text(text)
-    run("mcopy", "-o", "-i", f"{card}@@{ALIGN_MIB * MIB}", source, f"::{name}")
-
-
-def read(card: Path, name: str, folder: Path) -> str:
-    """A file of the card's boot partition."""
-    target = folder / "read-back"
-    target.unlink(missing_ok=True)
-    run("mcopy", "-n", "-i", f"{card}@@{ALIGN_MIB * MIB}", f"::{name}", target)
-    return target.read_text()
-
-
-def erase_data(card: Path) -> None:
-    """What a worn-out card may do at last: every block of the data partition reads as zeros."""
-    start = (ALIGN_MIB + BOOT_MIB + 2 * SLOT_MIB) * MIB
-    run("fallocate", "--punch-hole", "--offset", str(start), "--length", str(card.stat().st_size - start), card)
-
-
-def installed() -> bool:
-    """Whether there is an emulator."""
-    return shutil.which("qemu-system-aarch64") is not None

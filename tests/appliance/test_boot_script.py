@@ -13,7 +13,8 @@ import pytest
 
 from image import disk
 from image.build import boot_script
-from tests.appliance.emulator import MACHINE, U_BOOT, read
+from tests.appliance.card import read
+from tests.appliance.emulator import MACHINE, U_BOOT
 
 LIMIT_S = 60.0
 UART, SYSTEM_OFF = 0x0900_0000, 0x8400_0008  # the board's serial port; the call of PSCI that ends it

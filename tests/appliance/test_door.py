@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
+import re
+import tarfile
 import wave
 from array import array
 from pathlib import Path
@@ -14,7 +18,7 @@ from firmware.demo.listening import correlation, loudness
 from firmware.demo.resident import ResidentPhone
 from firmware.demo.speaking import RESIDENT, VISITOR
 from hw.wav import read_mono
-from tests.appliance.emulator import read
+from tests.appliance.card import read
 from tests.appliance.figures import DAY_S, Figures, Written
 from tests.appliance.wall import CARD_RATE_HZ, CODE, PULSE_S, RELAY, STEP_S, Wall, ring
 from tests.interop.kamailio import SECRET
@@ -25,6 +29,21 @@ CLEARER_BY = 0.1  # … but what was said must be found more clearly than what w
 CALLS_MAX = 2  # for the sound; everything else must be right in each
 SERVICE_BYTES_MAX = 128 << 20
 IDLE_S = 45
+SUPPORT = "/tmp/support.tar.gz"
+# As root and in the service's profile: what the profile does not name is denied even where the file's owner asks.
+INTRUDER = """
+def tried(what, *words):
+    try:
+        what(*words)
+    except OSError as error:
+        return error.errno
+    return 0
+
+import errno, subprocess
+said = [tried(open, "/etc/shadow"), tried(open, "/etc/portero/trial", "w"), tried(subprocess.run, ["/usr/bin/id"])]
+assert said == [errno.EACCES] * 3, said
+assert tried(open, "/etc/portero/portero.toml") == 0
+"""
 CALLS_A_DAY = 100
 WRITTEN_A_DAY_MB_MAX = 150  # a card of 2 GB bears some thousand times its size: that is tens of years
 pytestmark = pytest.mark.timeout(900)
@@ -125,6 +144,34 @@ def likeliest(words: array[int], ear: array[int]) -> float:
     begin = max(range(max(1, len(spoken) - length)), key=lambda at: sum(spoken[at : at + length]))
     part = spoken[begin : begin + length]
     return max((correlation(part, listened[at : at + length]) for at in range(max(1, len(listened) - length))), default=0.0)
+
+
+def test_what_the_door_needed_so_far_its_walls_have_let_through(door: Wall) -> None:
+    """AppArmor is in force around the service that has just had its call."""
+    assert door.shell("cat /proc/$(systemctl show -P MainPID portero)/attr/current").strip() == "portero (enforce)"
+    assert not door.denied()
+
+
+def test_what_its_walls_do_not_name_is_denied_even_to_root(door: Wall) -> None:
+    (door.folder / "intruder").write_text(INTRUDER)
+    door.shell("aa-exec -p portero -- /usr/lib/portero/bin/python3 -I -", given=door.folder / "intruder")
+    names = {re.findall(r' name="([^"]+)"', line)[0] for line in door.denied()}
+    assert names == {"/etc/shadow", "/etc/portero/trial", "/usr/bin/id"}
+
+
+def test_words_are_spoken_behind_the_walls(door: Wall) -> None:
+    heard = int(door.shell("aa-exec -p portero -- espeak-ng -v en --stdout -- 'the door is open' | wc -c"))
+    assert heard > RATE_HZ  # a second of it at least
+
+
+def test_a_bundle_for_who_helps_has_no_secret(door: Wall) -> None:
+    packed = base64.b64decode(door.shell(f"portero support --out {SUPPORT} >/dev/null && base64 {SUPPORT}; rm {SUPPORT}"))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as bundle:
+        parts = {Path(each.name).name: file.read().decode() for each in bundle if (file := bundle.extractfile(each)) is not None}
+    assert "Pressed" in parts["journal.txt"]
+    assert 'name = "pbx"' in parts["portero.toml"]
+    assert "registered" in parts["log.txt"]
+    assert not [name for name, text in parts.items() if SECRET in text or CODE in text]
 
 
 def test_memory_stays_small(door: Wall, figures: Figures) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from image.disk import ALIGN_MIB, MIB
 from image.places import run
-from tests.appliance.emulator import edit, flash
+from tests.appliance.card import edit, flash
 from tests.appliance.figures import Figures
 from tests.appliance.wall import image
 

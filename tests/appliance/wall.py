@@ -20,19 +20,26 @@ from pathlib import Path
 from firmware.demo.phone import Orders
 from firmware.demo.resident import Report, ResidentPhone
 from image.places import OUT, ROOT, run
-from tests.appliance.emulator import Board, edit, flash
+from tests.appliance.card import edit, flash
+from tests.appliance.emulator import Board
 from tests.hw.pulse import Pulse
 from tests.interop.kamailio import SECRET, Kamailio, kamailio
+from tests.net.authority import Authority
 
-KEPT = ROOT / "out" / "emulate"  # consoles and figures of the last run
+KEPT = ROOT / "out" / "emulate" / os.environ.get("PORTERO_PART", "")  # consoles and figures of the last run
 HOST, DOOR, TAP = "10.0.5.1", "10.0.5.2", "door0"
+HOST_MAC = "02:00:70:6f:72:74"  # the same in each network, for boards that go on where another one was
+SIP_PORT = 5060
+WEB = (HOST, 8443)  # where updates are looked for
 BUTTON, RELAY = 4, 5
 CODE = "583216"
 PULSE_S = 3
 BOOT_S = 600.0  # a busy machine emulates slowly; the wait ends with the event
 STEP_S = 120.0
+INSTALL_S, TRIAL_S = 600.0, 600.0
 ASK_S = 15
 CARD_RATE_HZ = 48_000
+BELONGINGS = ("card.img", "key", "authority")
 SOUND = "alsa,id=sound,out.dev=door_speaker,in.dev=door_microphone"
 CONFIG = """\
 [[account]]
@@ -66,6 +73,9 @@ gateway = "{host}"
 hostname = "entrance"
 time_servers = ["{host}"]
 ssh_keys = ["{key}"]
+[update]
+url = "https://{host}:{web_port}/door.raucb"
+ca = "/boot/firmware/updates.pem"
 """
 
 
@@ -113,6 +123,19 @@ class Wall:
         status = "portero ctl status | grep -q '\"registered\": *true'"
         return self.until("the door is not registered", limit_s, status)
 
+    def keep(self, moment: Path) -> None:
+        """Let others go on from here: what the board is, and the keys to it, in a folder that appears when it is whole."""
+        half = moment.with_suffix(".half")
+        half.mkdir(parents=True)
+        self.board.keep(half / "memory", half / "card.img")
+        for name in BELONGINGS[1:]:
+            run("cp", "-r", self.folder / name, half)
+        half.rename(moment)
+
+    def denied(self) -> list[str]:
+        """What AppArmor has kept the service from since this boot, as the kernel tells it."""
+        return [line for line in self.shell("journalctl -b --no-pager | grep DENIED || true").splitlines() if 'profile="portero"' in line]
+
     def main_pid(self) -> int:
         """The service's process on the door."""
         return int(self.shell("systemctl show -P MainPID portero"))
@@ -143,29 +166,40 @@ def image() -> Path:
 
 
 @contextmanager
-def wall() -> Iterator[Wall]:
-    """Build it, switch the door on, take all of it down again."""
+def wall(moment: Path | None = None) -> Iterator[Wall]:
+    """Build it, switch the door on, take all of it down again. With `moment` the door goes on from what another wall has kept there."""
     assert [name for _, name in socket.if_nameindex()] == ["lo"], "run this by `make emulate`, which gives it a network of its own"
     with ExitStack() as undo:
         folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="portero-wall-")))
         network()
-        key = folder / "key"
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "installer", "-f", key)
         pulse = Pulse(folder, rate_hz=CARD_RATE_HZ, channels=2)
         undo.callback(pulse.stop)
         pulse.start()
+        server = undo.enter_context(kamailio(host=HOST, port=SIP_PORT))
+        if moment is None:
+            install(folder, server.address)
+        else:
+            run("cp", "-r", "--sparse=always", *(moment / name for name in BELONGINGS), folder)
         card = folder / "card.img"
-        flash(image(), card)
-        server = undo.enter_context(kamailio(host=HOST))
-        public = key.with_suffix(".pub").read_text().strip()
-        given = {"button": BUTTON, "relay": RELAY, "pulse_s": PULSE_S, "code": CODE, "door": DOOR, "host": HOST, "key": public}
-        edit(card, "portero.toml", CONFIG.format(server=server.address, secret=SECRET, **given), folder)
-        edit(card, "options.env", "options=console=ttyAMA0 systemd.journald.forward_to_console=1\n", folder)
         board = Board(folder, card, tap=TAP, sound=SOUND, environment=pulse.environment)
         undo.callback(keep, folder)
         undo.callback(board.cut)
-        board.start()
-        yield Wall(folder, board, server, pulse, card, key)
+        board.start(memory=moment / "memory" if moment is not None else None)
+        yield Wall(folder, board, server, pulse, card, folder / "key")
+
+
+def install(folder: Path, server: str) -> None:
+    """What an installer does: a flashed card with one edited file, a key for remote login. And an authority for the server with updates."""
+    key, card = folder / "key", folder / "card.img"
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "installer", "-f", key)
+    flash(image(), card)
+    public = key.with_suffix(".pub").read_text().strip()
+    given = {"button": BUTTON, "relay": RELAY, "pulse_s": PULSE_S, "code": CODE, "door": DOOR, "host": HOST, "web_port": WEB[1]}
+    edit(card, "portero.toml", CONFIG.format(server=server, secret=SECRET, key=public, **given), folder)
+    edit(card, "options.env", "options=console=ttyAMA0 systemd.journald.forward_to_console=1\n", folder)
+    authority = Authority(folder / "authority")
+    authority.issue("web", f"IP:{HOST}")
+    edit(card, "updates.pem", Path(authority.pem).read_text(), folder)
 
 
 def keep(folder: Path) -> None:
@@ -180,6 +214,7 @@ def network() -> None:
     """Our end of the door's cable."""
     run("ip", "link", "set", "lo", "up")
     run("ip", "tuntap", "add", TAP, "mode", "tap")
+    run("ip", "link", "set", TAP, "address", HOST_MAC)
     run("ip", "addr", "add", f"{HOST}/24", "dev", TAP)
     run("ip", "link", "set", TAP, "up")
 

@@ -42,6 +42,7 @@ class Kamailio:
 def kamailio(
     *,
     host: str = "127.0.0.1",
+    port: int = 0,
     algorithm: str = "MD5",
     min_expires_s: int = 10,
     certificate: tuple[str, str] | None = None,
@@ -49,11 +50,12 @@ def kamailio(
     tcp: bool = True,
     sctp: bool = False,
 ) -> Iterator[Kamailio]:
+    """Started, and stopped at the end; at a free port where `port` is 0."""
     with asyncio.Runner() as runner:
         server = KamailioServer(
             {"door": SECRET, "resident": SECRET, "guest": SECRET},
             host=host,
-            port=free_port(host),
+            port=port or free_port(host),
             tls_port=free_port(host),
             algorithm=algorithm,
             min_expires_s=min_expires_s,
