@@ -146,20 +146,20 @@ def likeliest(words: array[int], ear: array[int]) -> float:
     return max((correlation(part, listened[at : at + length]) for at in range(max(1, len(listened) - length))), default=0.0)
 
 
-def test_what_the_door_needed_so_far_its_walls_have_let_through(door: Wall) -> None:
+def test_apparmor_has_let_through_what_the_door_needed_so_far(door: Wall) -> None:
     """AppArmor is in force around the service that has just had its call."""
     assert door.shell("cat /proc/$(systemctl show -P MainPID portero)/attr/current").strip() == "portero (enforce)"
     assert not door.denied()
 
 
-def test_what_its_walls_do_not_name_is_denied_even_to_root(door: Wall) -> None:
+def test_what_the_profile_does_not_name_is_denied_even_to_root(door: Wall) -> None:
     (door.folder / "intruder").write_text(INTRUDER)
     door.shell("aa-exec -p portero -- /usr/lib/portero/bin/python3 -I -", given=door.folder / "intruder")
     names = {re.findall(r' name="([^"]+)"', line)[0] for line in door.denied()}
     assert names == {"/etc/shadow", "/etc/portero/trial", "/usr/bin/id"}
 
 
-def test_words_are_spoken_behind_the_walls(door: Wall) -> None:
+def test_words_are_spoken_in_the_profile(door: Wall) -> None:
     heard = int(door.shell("aa-exec -p portero -- espeak-ng -v en --stdout -- 'the door is open' | wc -c"))
     assert heard > RATE_HZ  # a second of it at least
 

@@ -101,7 +101,7 @@ def test_power_that_fails_while_a_system_is_written_leaves_the_one_that_runs(doo
     assert "on trial" not in said
     assert "rejected" not in said
     door.until(
-        "the service is not behind its walls",
+        "AppArmor is not in force around the service",
         STEP_S,
         "grep -qx 'portero (enforce)' /proc/$(systemctl show -P MainPID portero)/attr/current",
     )

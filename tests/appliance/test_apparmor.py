@@ -1,4 +1,4 @@
-"""The service's walls in force: the package on Debian 12 under a kernel that has AppArmor, whatever this machine's kernel has.
+"""AppArmor in force: the package on Debian 12 under a kernel that has it, whatever this machine's kernel has.
 
 It is Debian's user-mode Linux, a program like any other. Its root is a folder.
 """
@@ -72,7 +72,7 @@ pytestmark = [
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Debian 12 with AppArmor and the package."""
     deb = package.build(AMD64)
-    folder = unpack("bookworm", deb, tmp_path_factory.mktemp("walls") / "root")
+    folder = unpack("bookworm", deb, tmp_path_factory.mktemp("apparmor") / "root")
     (apparmor,) = (each.file for each in debian.fetch(AMD64) if each.name == "apparmor")
     run("bash", "-o", "pipefail", "-c", f"dpkg-deb --fsys-tarfile {apparmor} | tar -x --keep-directory-symlink -C {folder}")
     shutil.copyfile(deb, folder / "portero.deb")
@@ -101,15 +101,15 @@ def guest(root: Path, script: str, memory: Path) -> tuple[int, str]:
     return outcome(root, done.stdout.decode(errors="replace"))
 
 
-def test_the_service_works_behind_its_walls(root: Path, tmp_path: Path) -> None:
-    """A press, a call that reaches nobody, a reload, a support bundle: nothing of it meets a wall."""
+def test_the_service_works_in_its_profile(root: Path, tmp_path: Path) -> None:
+    """A press, a call that reaches nobody, a reload, a support bundle: nothing of it is denied."""
     code, log = guest(root, AT_WORK, tmp_path)
     assert (code, log) == (0, log)
     assert log.splitlines().count("portero (enforce)") == 2
     assert "nothing was denied" in log.splitlines(), log
 
 
-def test_what_the_walls_do_not_name_is_denied_even_to_root(root: Path, tmp_path: Path) -> None:
+def test_what_the_profile_does_not_name_is_denied_even_to_root(root: Path, tmp_path: Path) -> None:
     code, log = guest(root, INTRUSION, tmp_path)
     assert (code, log) == (0, log)
     assert set(re.findall(r'DENIED.* name="([^"]+)"', log)) == {"/etc/shadow", "/etc/portero/trial", "/usr/trial", "/usr/bin/id"}
