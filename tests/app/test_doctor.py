@@ -187,6 +187,14 @@ def test_a_port_that_is_taken_is_named_with_who_to_ask() -> None:
     assert str(port) in udp.remedy
 
 
+def test_a_port_that_the_system_chooses_is_not_called_port_0() -> None:
+    udp, tcp = network.sip_port(Settings(network=Network(bind="127.0.0.1", sip_port=0)))
+    assert [(each.level, each.text) for each in (udp, tcp)] == [
+        (Level.OK, "UDP: the system chooses a port"),
+        (Level.OK, "TCP: the system chooses a port"),
+    ]
+
+
 def test_sctp_is_looked_for_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     def without(family: int, kind: int, protocol: int) -> socket.socket:
         raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")

@@ -113,7 +113,7 @@ def sip_port(settings: Settings) -> Iterator[Finding]:
             remedy = f"who has it? ss -lunpt 'sport = :{port}'" if taken else "give another `sip_port` or `bind` in [network]"
             yield fail("sip port", f"{name} port {port}: {error.strerror}", remedy)
         else:
-            yield ok("sip port", f"{name} port {port} is free")
+            yield ok("sip port", f"{name} port {port} is free" if port else f"{name}: the system chooses a port")
 
 
 def sctp(settings: Settings) -> Iterator[Finding]:
