@@ -72,7 +72,7 @@ test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, tortu
 	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) coverage sim
 	@$(MAKE) --no-print-directory torture boot interop
 
-check: $(VENV)/.dev ## the inner loop, a minute
+check: $(VENV)/.dev ## the inner loop, a minute or two
 	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) lint types native-check
 	@$(MAKE) --no-print-directory unit
 
