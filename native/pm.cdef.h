@@ -24,6 +24,8 @@ int pm_pump_stream_secure(struct pm_pump *pump, unsigned slot, unsigned state, c
 int pm_pump_stream_voip(const struct pm_pump *pump, unsigned slot, struct pm_voip_metrics *here, struct pm_voip_metrics *there);
 int pm_pump_stream_judge(struct pm_pump *pump, unsigned slot, const struct pm_judgement *judgement);
 int pm_pump_apart(struct pm_pump *pump, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity);
+int pm_pump_stream_take(struct pm_pump *pump, unsigned slot, const struct pm_address *from, const uint8_t *data, size_t octets,
+                        int64_t now_ns, int64_t wall_ns);
 int pm_pump_stream_stats(const struct pm_pump *pump, unsigned slot, struct pm_stream_stats *stats);
 int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms, unsigned gap_ms);
 int pm_pump_conference(struct pm_pump *pump, bool joined);

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from firmware.media.tones import Prompt
 
 AUDIO_DEFAULT: Final = Audio()
+FIRST_OF_MEDIA: Final = 128  # of the first octet (RFC 7983 §7)
 
 
 class SoundSystem:
@@ -88,7 +89,7 @@ class SoundSystem:
     def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
         port.hand_over()
         if port.relay is not None:
-            port.relay.serve(partial(self._receive, call))
+            port.relay.serve(partial(self._bring, call))
         self.engine.start(call, port, session)
         if session.ice is not None or session.protection is not None:
             self._loop = asyncio.get_running_loop()
@@ -122,6 +123,13 @@ class SoundSystem:
         # RFC 7983 §7: by the first octet.
         beside = self._paths if datagram[0] < 4 else self.keyings
         beside.receive(call, datagram, source)
+
+    def _bring(self, call: str, datagram: bytes, source: tuple[str, int]) -> None:
+        """Through a relay, whose channel for `source` does not stand yet (RFC 8656 §11)."""
+        if datagram[0] >= FIRST_OF_MEDIA:
+            self.engine.take(call, datagram, source)
+        else:
+            self._receive(call, datagram, source)
 
     def confer(self, *, joined: bool) -> None:
         """Whether all streams hear each other."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.media import _pm
-from firmware.media.core_structs import codec_memory, read_address, read_echo, read_stats, stream_config, write_echo
+from firmware.media.core_structs import codec_memory, read_address, read_echo, read_stats, stream_config, write_address, write_echo
 from firmware.media.core_values import (
     ECHO_OFF,
     Address,
@@ -223,6 +223,12 @@ class Pump:
         """What our next extended report says of the sound."""
         c = _ffi.new("struct pm_judgement *", judgement(r_factor, mos_listening, mos_conversation, echo_return_loss_db))
         check(_lib.pm_pump_stream_judge(self._pump, slot, c), "judgement")
+
+    def take(self, slot: Slot, datagram: bytes, source: Address, now_ns: int, wall_ns: int) -> None:
+        """A datagram that came to the stream by another way than its sockets. ValueError for one that no socket could have brought."""
+        address = _ffi.new("struct pm_address *")
+        write_address(address, source)
+        check(_lib.pm_pump_stream_take(self._pump, slot, address, datagram, len(datagram), now_ns, wall_ns), "datagram")
 
     def apart_pending(self) -> int:
         """How many datagrams that are no media (STUN, DTLS) the last period left to be fetched."""

@@ -223,6 +223,12 @@ class Desk:
         if stream is not None:
             self._secure(stream, cipher)
 
+    def take(self, call: str, datagram: bytes, source: Address) -> None:
+        """A datagram that came to the stream by another way than its sockets."""
+        stream = self._streams.get(call)
+        if stream is not None:
+            self._pump.take(stream.slot, datagram, source, time.monotonic_ns(), time.time_ns())
+
     def _keep_apart(self, datagrams: list[tuple[Slot, Address, bytes]]) -> None:
         calls = {stream.slot: call for call, stream in self._streams.items()}
         for slot, source, datagram in datagrams:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from firmware.errors import LocalProtocolError, MediaError
 from firmware.ids import IdSource, SystemIds
 from firmware.media.binding import DIGITS_MAX, STREAMS_MAX, lock_memory
+from firmware.media.core_values import Address
 from firmware.media.desk import DESK_DEFAULT, ApartSink, Command, Desk, DeskSettings
 from firmware.media.events import MediaSink
 from firmware.media.recorder import Listener, Recorder
-from firmware.media.session import MediaPort
+from firmware.media.session import DATAGRAM_MAX, MediaPort
 from firmware.media.stream import StreamIdentity, load_codecs
 from firmware.media.tones import Prompt, Sound
 from firmware.sdp.media_session import MediaSession
@@ -112,6 +113,11 @@ class Engine:
         self._session(call)
         cipher = _cipher(keys, self._identities[call])
         self._submit(lambda desk: desk.secure(call, cipher))
+
+    def take(self, call: str, datagram: bytes, source: Address) -> None:
+        """A packet came to the stream by another way than its port. Where too many come for the audio thread, it is lost."""
+        if call in self._sessions and len(datagram) <= DATAGRAM_MAX and len(self._commands) < COMMANDS_MAX // 2:
+            self._submit(lambda desk: desk.take(call, datagram, source))
 
     def stop(self, call: str) -> None:
         """End a stream. Its figures follow as a final QualityMeasured. A call without a stream is ignored: it may have failed to start."""

@@ -11,14 +11,12 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from firmware.media.core_values import RELAYED
 from firmware.stun.allocation import Allocated, Allocation, Failed, Received, Send
 from firmware.stun.message import TRANSACTION_ID_BYTES
 from firmware.stun.turn import Login
-
-FIRST_OF_SOUND: Final = 64  # of the first octet: below it are STUN and DTLS (RFC 7983 §7)
 
 Address = tuple[str, int]
 
@@ -88,7 +86,7 @@ class Relay:
         return self._way.fd
 
     def serve(self, heard: Callable[[bytes, Address], None]) -> None:
-        """A stream begins, and the core reads the socket. `heard` gets what is no sound and came by another way than through the core."""
+        """A stream begins, and the core reads the socket. `heard` gets what somebody sends whose channel does not stand yet."""
         self._heard = heard
         self._way.hand_over()
 
@@ -176,7 +174,7 @@ class Relay:
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._fire)
 
     def _bring(self, data: bytes, peer: Address) -> None:
-        """From `peer`, who may be one that nobody knew of. Sound is lost that comes before its channel stands, some milliseconds later."""
+        """From `peer`, who may be one that nobody knew of: until its channel stands, some milliseconds later, its sound comes this way."""
         entrance = self.entrance(peer)
-        if self._heard is not None and entrance is not None and data and data[0] < FIRST_OF_SOUND:
+        if self._heard is not None and entrance is not None and data:
             self._heard(data, entrance)

@@ -185,7 +185,8 @@ class Allocation:
         relayed = read_relayed(datagram)
         if relayed is not None:
             peer = relayed.peer if relayed.channel is None else self.peer(relayed.channel)
-            if peer is not None and self.relayed is not None:
+            # §11.4: discarded from an address without a permission of ours; any port of one that has it may send (§9).
+            if peer is not None and any(peer[0] == known[0] for known in self._channels):
                 self._effects.append(Received(relayed.data, peer))
             return
         read = parse(datagram)

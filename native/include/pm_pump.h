@@ -97,6 +97,10 @@ int pm_pump_stream_judge(struct pm_pump *pump, unsigned slot, const struct pm_ju
 /* Moves the oldest datagram that is no media (STUN, DTLS) out; returns its length, 0 when none waits, PM_EARG when `capacity` is
  * less than PM_DATAGRAM_OCTETS. */
 int pm_pump_apart(struct pm_pump *pump, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity);
+/* Takes a datagram that came to the slot's stream by another way than its sockets, between two periods. PM_ESTATE for a free slot,
+ * PM_EARG for more than PM_DATAGRAM_OCTETS. */
+int pm_pump_stream_take(struct pm_pump *pump, unsigned slot, const struct pm_address *from, const uint8_t *data, size_t octets,
+                        int64_t now_ns, int64_t wall_ns);
 int pm_pump_stream_stats(const struct pm_pump *pump, unsigned slot, struct pm_stream_stats *stats);
 /* PM_ESTATE also when telephone-event is not agreed; else as pm_digit_out_queue. */
 int pm_pump_send_digits(struct pm_pump *pump, unsigned slot, const char *digits, size_t count, unsigned duration_ms,

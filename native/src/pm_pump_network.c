@@ -1,5 +1,6 @@
 #include "pm_pump.h"
 #include "pm_socket.h"
+#include <string.h>
 
 /* Where a stream's packets come from. */
 enum way { WAY_RTP, WAY_RTCP, WAY_RELAY };
@@ -30,6 +31,20 @@ static void take_datagram(struct pm_pump *p, struct pm_stream *s, struct pm_data
     } else {
         pm_stream_rtp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, now_ns, &p->events);
     }
+}
+
+int pm_pump_stream_take(struct pm_pump *p, unsigned slot, const struct pm_address *from, const uint8_t *data, size_t octets,
+                        int64_t now_ns, int64_t wall_ns) {
+    if (slot >= PM_STREAMS_MAX || !p->used[slot]) {
+        return PM_ESTATE;
+    }
+    if (octets > PM_DATAGRAM_OCTETS) {
+        return PM_EARG;
+    }
+    struct pm_datagram d = {.data = p->inbox.data[0], .octets = octets, .from = *from};
+    memcpy(d.data, data, octets);
+    take_datagram(p, &p->streams[slot], &d, false, now_ns, wall_ns);
+    return PM_OK;
 }
 
 /* Reads one socket until it is empty, a bound is reached, or a short batch says that it is. */

@@ -163,6 +163,25 @@ static void what_is_no_sound_is_kept_apart_with_whom_it_came_from(void) {
     close(relay[1]);
 }
 
+static void what_came_by_another_way_is_heard_as_if_it_had_come_by_the_channel(void) {
+    struct pm_address there = pm_channel_address(CHANNEL), stranger = pm_channel_address(CHANNEL + 1);
+    struct pm_period_result result;
+    uint8_t wire[PM_DATAGRAM_OCTETS + 1] = {0};
+    int rtp_fd = start(-1, there);
+    size_t octets = sound(wire, sizeof wire, 1);
+    CHECK(pm_pump_stream_take(&pump, 0, &there, wire, octets, 1, 1) == PM_OK);
+    octets = sound(wire, sizeof wire, 2);
+    CHECK(pm_pump_stream_take(&pump, 0, &stranger, wire, octets, 1, 1) == PM_OK);
+    CHECK(pm_pump_stream_take(&pump, 0, &there, wire, 0, 1, 1) == PM_OK); /* no packet */
+    struct pm_stream_stats stats = period(1, &result);
+    CHECK(stats.packets_received == 1 && stats.packets_foreign == 1 && stats.packets_invalid == 1);
+    CHECK(pm_pump_stream_take(&pump, 0, &there, wire, sizeof wire, 1, 1) == PM_EARG);
+    CHECK(pm_pump_stream_take(&pump, 1, &there, wire, octets, 1, 1) == PM_ESTATE);
+    CHECK(pm_pump_stream_take(&pump, PM_STREAMS_MAX, &there, wire, octets, 1, 1) == PM_ESTATE);
+    pm_pump_close(&pump);
+    close(rtp_fd);
+}
+
 static void without_a_relay_nothing_goes_through_one(void) {
     struct pm_period_result result;
     int rtp_fd = start(-1, pm_channel_address(CHANNEL));
@@ -172,7 +191,10 @@ static void without_a_relay_nothing_goes_through_one(void) {
     close(rtp_fd);
 }
 
-const struct test relay_tests[] = {
-    TEST(a_channel_is_read_as_it_was_written),      TEST(each_channel_is_a_host_of_its_own),
-    TEST(sound_goes_and_comes_through_a_channel),   TEST(what_is_no_sound_is_kept_apart_with_whom_it_came_from),
-    TEST(without_a_relay_nothing_goes_through_one), {0}};
+const struct test relay_tests[] = {TEST(a_channel_is_read_as_it_was_written),
+                                   TEST(each_channel_is_a_host_of_its_own),
+                                   TEST(sound_goes_and_comes_through_a_channel),
+                                   TEST(what_is_no_sound_is_kept_apart_with_whom_it_came_from),
+                                   TEST(without_a_relay_nothing_goes_through_one),
+                                   TEST(what_came_by_another_way_is_heard_as_if_it_had_come_by_the_channel),
+                                   {0}};

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from firmware.app.sound import SoundSystem
 from firmware.door.events import Sound
 from firmware.errors import MediaError
-from firmware.media.events import MediaEvent, SoundEnded
+from firmware.media.core_values import RELAYED
+from firmware.media.events import MediaEvent, QualityMeasured, SoundEnded
+from firmware.media.session import DATAGRAM_MAX, open_port
+from firmware.stun.turn import CHANNEL_FIRST
 from hw.settings import SoundSettings
 from hw.simulated_sound import SimulatedSound
+from tests.media.samples import session
+from tests.ports import TRIED
+
+if TYPE_CHECKING:
+    from firmware.media.relay import Relay
 
 
 class Rig:
     def __init__(self, card: SimulatedSound | None = None) -> None:
         self.card = card or SimulatedSound(SoundSettings())
         self.ended = threading.Event()
+        self.events: list[MediaEvent] = []
         self.system = SoundSystem(lambda: self.card, self._heard, silent_after_s=30.0)
 
     def _heard(self, event: MediaEvent) -> None:
+        self.events.append(event)
         if isinstance(event, SoundEnded):
             self.ended.set()
 
@@ -34,6 +47,33 @@ def test_each_sound_of_the_panel_is_played_to_its_end(sound: Sound) -> None:
     rig.system.close()
     assert any(rig.card.heard())
     assert not rig.card.is_open
+
+
+class Passing:
+    """A relay whose channel for the other side does not stand yet. Has of `media.relay.Relay` what a stream's start and end need."""
+
+    fd = -1
+
+    def serve(self, heard: Callable[[bytes, tuple[str, int]], None]) -> None:
+        self.heard = heard
+
+    def close(self) -> None: ...
+
+
+def test_sound_that_a_relay_brings_before_its_channel_stands_is_heard() -> None:
+    async def scene() -> None:
+        rig, relay = Rig(), Passing()
+        port = open_port("127.0.0.1", TRIED)
+        port.relay = cast("Relay", relay)
+        rig.system.start("c", port, session(host=RELAYED)._replace(remote_rtp_port=CHANNEL_FIRST, rtcp_mux=True))
+        packet = b"\x80\0" + bytes(10) + bytes(160)
+        for each in (packet, b"\0\1no check", b"\x16no handshake", b"\x50nothing", packet + bytes(DATAGRAM_MAX)):
+            relay.heard(each, (RELAYED, CHANNEL_FIRST))
+        rig.system.close()
+        (measured,) = [event for event in rig.events if isinstance(event, QualityMeasured)]
+        assert measured.quality.packets_received == 1
+
+    asyncio.run(scene())
 
 
 def test_ringback_sounds_until_silence_is_wanted() -> None:

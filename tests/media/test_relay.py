@@ -189,17 +189,45 @@ def heard_by(bench: Bench) -> int:
     return measured[-1].quality.packets_received if measured else 0
 
 
-def test_checks_of_whoever_is_not_known_are_brought_and_open_a_channel() -> None:
+def test_what_another_port_of_the_far_side_sends_is_brought_and_opens_a_channel() -> None:
     async def main(house: House) -> None:
         relay = house.relay()
         await until(lambda: house.told)
+        assert relay.entrance(FAR) is not None
+        await until(lambda: house.server.turn.channels)
         relay.serve(house.bring)
         for said in (CHECK, b"\x80sound", b""):
-            relay.hear(house.server.turn.from_peer(FAR, said))
-        ((data, source),) = house.brought
-        assert (data, relay.peer(source)) == (CHECK, FAR)
-        await until(lambda: house.server.turn.channels)
+            relay.hear(house.server.turn.from_peer(OTHER, said))
+        assert [(data, relay.peer(source)) for data, source in house.brought] == [(CHECK, OTHER), (b"\x80sound", OTHER)]
+        await until(lambda: list(house.server.turn.channels.values()) == [FAR, OTHER])
         relay.close()
+
+    story(main)
+
+
+def test_sound_is_heard_before_its_channel_stands() -> None:
+    """RFC 8656 §11: the address may send already, for another of its ports has a channel; the server passes it on as an indication."""
+
+    async def main(house: House) -> None:
+        relay = house.relay()
+        await until(lambda: house.told)
+        assert relay.entrance(OTHER) is not None
+        await until(lambda: house.server.turn.channels)
+        house.server.is_silent = True  # what asks for the channel is lost
+        entrance = relay.entrance(FAR)
+        assert entrance is not None
+        port, bench = open_port("127.0.0.1", TRIED), Bench()
+        port.relay = relay
+        relay.serve(lambda datagram, source: bench.engine.take("c", datagram, source))
+        bench.engine.start("c", port, session(host=RELAYED)._replace(remote_rtp_port=entrance[1], rtcp_mux=True))
+        for number in range(PERIODS):
+            header = b"\x80\0" + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + bytes(4)
+            relay.hear(house.server.turn.from_peer(FAR, header + bytes(160)))
+            bench.card.step()
+        bench.until(lambda: heard_by(bench) == PERIODS)
+        assert house.server.turn.channels == {CHANNEL_FIRST: OTHER}
+        bench.close()
+        await turns(3)
 
     story(main)
 

@@ -169,8 +169,17 @@ def test_data_goes_through_a_channel_and_comes_through_it() -> None:
     assert client.server.passed_on == [(PEER, b"sound")]
     assert client.sent[-1] == channel_data(CHANNEL_FIRST, b"sound")
     client.allocation.receive(client.server.from_peer(PEER, b"back"), client.now)
-    client.allocation.receive(client.server.from_peer(OTHER, b"from nobody known"), client.now)
-    assert client.allocation.take_effects() == [Received(b"back", PEER), Received(b"from nobody known", OTHER)]
+    assert client.allocation.take_effects() == [Received(b"back", PEER)]
+
+
+def test_what_comes_as_an_indication_counts_from_every_port_of_an_address_that_may_send() -> None:
+    """RFC 8656 §9: a permission is for an address, a channel for one of its ports; §11.4: without a permission it is discarded."""
+    client = Client()
+    client.permit()
+    another = (PEER[0], PEER[1] + 1)
+    for peer in (another, OTHER):
+        client.allocation.receive(client.server.from_peer(peer, b"\x80early"), client.now)
+    assert client.allocation.take_effects() == [Received(b"\x80early", another)]
 
 
 def test_before_the_channel_stands_nothing_is_sent() -> None:
