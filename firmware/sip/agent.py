@@ -209,7 +209,8 @@ class Agent:
 
     def _receive_fresh(self, request: Request, source: Hop, now_s: float) -> None:
         """A request that is whole. What is not wanted here, or only asks, is answered without a transaction (§8.2.7, a stateless UAS)."""
-        if self._admission.is_unwanted(request, self._endpoint.settings.users, is_server=self._endpoint.is_server(source.host)):
+        is_server = self._endpoint.is_server(source.host)
+        if self._admission.is_unwanted(request, self._endpoint.settings.users, is_server=is_server) and not self._is_ours(request):
             answer = self._admission.refusal(request)
         elif request.to_tag is None and request.method not in TRANSACTED_METHODS:
             answer = self._answer_at_once(request, source)
@@ -218,6 +219,13 @@ class Agent:
             return
         if answer is not None:
             self._endpoint.emit(Send(hop=response_hop(request.via, source), data=answer.to_bytes()))
+
+    def _is_ours(self, request: Request) -> bool:
+        """Whether the request belongs to a transaction or a dialog of ours. An ACK always goes its way: it is never answered."""
+        if request.method == "ACK" or self._endpoint.layer.has(request):
+            return True
+        is_expected = self._open_desk is not None and self._open_desk.asker(request) is not None
+        return request.to_tag is not None and (dialog_id(request) in self._endpoint.dialogs or is_expected)
 
     def _answer_at_once(self, request: Request, source: Hop) -> Response:
         """OPTIONS (§11.2), and every method that is not allowed here: the answer to a repetition is the same, so nothing is remembered.
@@ -233,6 +241,8 @@ class Agent:
 
     def _answer_malformed(self, error: MalformedRequest, source: Hop) -> None:
         """§16.3 item 1, §8.2: what cannot be understood is refused without keeping state."""
+        if self._admission.is_silent_to(is_server=self._endpoint.is_server(source.host)):
+            return
         response = make_response(error.reply_to, error.status, to_tag=self._ids.tag())
         hop = source
         if error.via is not None:

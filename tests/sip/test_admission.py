@@ -9,8 +9,10 @@ from firmware.sip.auth import Challenge, Credentials, answer
 from firmware.sip.events import IncomingCall, Register
 from firmware.sip.gate import Gate, Proof, Unwanted
 from firmware.sip.message import Response
+from firmware.sip.notices import Subscribe
+from firmware.sip.uri import Uri
 from firmware.sip.usage import admission
-from tests.sip.wire import ANSWER, MAIN, OURS, Wire, account
+from tests.sip.wire import ANSWER, MAIN, OURS, Wire, account, invite
 
 BOB = Credentials("bob", "correct horse")
 PROVING = Gate(proof=Proof.ALWAYS, callers=(BOB, Credentials("anna", "battery")))
@@ -158,3 +160,55 @@ def test_the_memory_for_nonces_is_bounded_and_forgets_without_letting_replays_in
         assert wire.response().status == 200
     wire.incoming("MESSAGE", cseq=20, headers=first)
     assert wire.response().status == 401
+
+
+# --- silence to strangers
+
+DEAF = Gate(only_servers=True, unwanted=Unwanted.DROP)
+LOST = (
+    f"{{}} sip:door@{OURS} {{}}\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKlost;rport\r\nMax-Forwards: 70\r\n"
+    f"From: <sip:bob@192.0.2.9>;tag=b\r\nTo: <sip:door@{OURS}>{{}}\r\nCall-ID: lost\r\nCSeq: 1 {{}}\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "tag", "honest"),
+    [
+        ("OPTIONS", "SIP/2.0", ";tag=x", 481),
+        ("BYE", "SIP/2.0", ";tag=x", 481),
+        ("NOTIFY", "SIP/2.0", ";tag=x", 481),
+        ("CANCEL", "SIP/2.0", "", 481),
+        ("OPTIONS", "SIP/3.0", "", 505),
+    ],
+)
+def test_where_nothing_is_to_be_found_not_even_a_mistake_is_answered(method: str, version: str, tag: str, honest: int) -> None:
+    """A scanner that invents a dialog, or breaks the grammar, learns no more than one that asks plainly."""
+    lost = LOST.format(method, version, tag, method)
+    wire = door(DEAF)
+    wire.receive(lost)
+    assert wire.raw == []
+    assert wire.agent.is_idle
+    wire = door(Gate(only_servers=True))
+    wire.receive(lost)
+    assert wire.response().status == honest
+
+
+def test_what_belongs_to_a_call_of_ours_is_heard_from_anywhere() -> None:
+    wire = door(DEAF)
+    wire.command(invite())
+    wire.reply(200, body=ANSWER)
+    ack = wire.request("ACK")
+    wire.take()
+    bye = wire.within("BYE", ack, cseq=1, we_called=True)
+    wire.receive(bye)  # its answer was lost, and with it the dialog is gone
+    assert wire.take() == ["200 BYE", "200 BYE"]
+
+
+def test_a_notifier_whom_we_asked_is_heard_before_its_answer() -> None:
+    wire = door(DEAF)
+    wire.command(Subscribe(key="s", target=Uri.parse("sip:bob@192.0.2.9"), package="presence", accept=(), expires_s=600))
+    first = wire.request("SUBSCRIBE")
+    wire.take()
+    asked = LOST.format("NOTIFY", "SIP/2.0", f";tag={first.from_.tag}", "NOTIFY").replace("Call-ID: lost", f"Call-ID: {first.call_id}")
+    wire.receive(asked.replace("CSeq", "Contact: <sip:bob@192.0.2.9>\r\nEvent: presence\r\nSubscription-State: active\r\nCSeq"))
+    assert wire.take() == ["200 NOTIFY"]

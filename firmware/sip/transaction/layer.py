@@ -304,6 +304,10 @@ class TransactionLayer:
             return
         self._begin_server(request, source, key, now_s)
 
+    def has(self, request: Request) -> bool:
+        """Whether the request belongs to a transaction that runs: as repetition, ACK of a refusal, or CANCEL of an INVITE."""
+        return server_key(request) in self._servers or (request.method == "CANCEL" and self.cancelled_by(request) is not None)
+
     def cancelled_by(self, cancel: Request) -> ServerTransaction | None:
         """The INVITE transaction that a CANCEL means (§9.2), None when there is none."""
         return self._servers.get(server_key(cancel, "INVITE"))

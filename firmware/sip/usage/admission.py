@@ -9,7 +9,7 @@ from firmware.errors import RemoteProtocolError
 from firmware.hashes import sha256
 from firmware.ids import IdSource
 from firmware.sip.auth import NONCE_LIFETIME_S, Authorization, Credentials, Verdict, make_challenge, make_nonce, verify
-from firmware.sip.gate import Gate, Proof
+from firmware.sip.gate import Gate, Proof, Unwanted
 from firmware.sip.message import Request, Response, make_response
 
 PROVEN_METHODS = frozenset(("INVITE", "MESSAGE", "REFER", "SUBSCRIBE"))  # those that reach a person or tell of one
@@ -27,16 +27,27 @@ class Admission:
         self._counts: dict[str, tuple[int, float]] = {}  # nonce: highest nc, and when it was seen first
 
     def is_unwanted(self, request: Request, users: frozenset[str] | None, *, is_server: bool) -> bool:
-        """Whether the request comes from a scanner, from where nothing is taken, or for a user whom we do not know."""
-        if request.to_tag is not None or request.method in ("ACK", "CANCEL"):
-            return False  # dialogs and transactions know by themselves what belongs to them
+        """Whether the request comes from a scanner, from where nothing is taken, or for a user whom we do not know.
+
+        The caller has looked whether it belongs to a dialog or transaction of ours.
+        """
         agent = (request.get("User-Agent") or "").lower()
-        if agent and any(name in agent for name in self._gate.scanners):
-            return True
-        if self._gate.only_servers and not is_server:
+        is_stranger = (agent != "" and any(name in agent for name in self._gate.scanners)) or self.is_deaf_to(is_server=is_server)
+        if request.to_tag is not None or request.method == "CANCEL":
+            # §12.2.2, §9.2: 481 says that we know nothing of it; where there is to be nothing here, not even that is said.
+            return is_stranger and self._gate.unwanted is Unwanted.DROP
+        if is_stranger:
             return True
         # RFC 3261 §8.2.2.1: requests for addresses that are not ours. Asking what we can do is no call, and asks for nobody.
         return users is not None and request.method != "OPTIONS" and request.uri.user_text not in users
+
+    def is_deaf_to(self, *, is_server: bool) -> bool:
+        """Whether nothing is taken from there but what belongs to something of ours."""
+        return self._gate.only_servers and not is_server
+
+    def is_silent_to(self, *, is_server: bool) -> bool:
+        """Whether what comes from there and belongs to nothing of ours is not even refused."""
+        return self._gate.unwanted is Unwanted.DROP and self.is_deaf_to(is_server=is_server)
 
     def refusal(self, request: Request) -> Response | None:
         """What an unwanted request is answered; None: nothing."""

@@ -208,13 +208,15 @@ class Desk:
 
     def adopt(self, transaction: ServerTransaction, now_s: float) -> bool:
         """Take a NOTIFY that begins a dialog of a subscription or REFER of ours; it may come before the 2xx (RFC 6665 §4.4.1)."""
-        request = transaction.request
+        asker = self.asker(transaction.request)
+        if asker is not None:
+            asker.receive_request(transaction, now_s)
+        return asker is not None
+
+    def asker(self, request: Request) -> Subscription | OutgoingRefer | None:
+        """Whose first NOTIFY that is, None when nobody waits for it."""
         attempt = (request.call_id, request.to_tag or "")
-        asker = self._attempts.get(attempt) or self._refers.get(attempt)
-        if asker is None or request.method != "NOTIFY":
-            return False
-        asker.receive_request(transaction, now_s)
-        return True
+        return (self._attempts.get(attempt) or self._refers.get(attempt)) if request.method == "NOTIFY" else None
 
     def receive_request(self, transaction: ServerTransaction, knowledge: AccountKnowledge | None, now_s: float) -> None:
         """MESSAGE, SUBSCRIBE, REFER or NOTIFY outside a dialog, from somebody who may reach us at all."""
