@@ -10,7 +10,7 @@ from firmware.sip.events import Answer, CallAnswered, CallEnded, CallKey, HangUp
 from firmware.sip.gate import OPEN_GATE, Gate, Proof, Unwanted
 from firmware.sip.message import make_response
 from firmware.sip.transaction.layer import GRANTED_REPEATS_MAX, UNPROVEN_FACTOR
-from tests.sip.wire import ANSWER, OURS, PEER, Wire, media, vouched
+from tests.sip.wire import ANSWER, NO_COMMON, OURS, PEER, Wire, media, vouched
 
 ANNA = Credentials("bob", "secret", "door")
 CHALLENGING = OPEN_GATE._replace(proof=Proof.ALWAYS, callers=(ANNA,))
@@ -167,3 +167,15 @@ def test_for_what_comes_through_a_server_the_server_vouches() -> None:
     wire.take()
     wire.advance(8)
     assert wire.take().count("200 INVITE") > GRANTED_REPEATS_MAX
+
+
+def test_a_reinvite_in_place_of_a_lost_ack_starts_the_sound_whether_or_not_it_fits() -> None:
+    """A request in the dialog knows our tag: our 2xx has arrived, and what it agreed on counts (§14.2: a refused offer changes nothing)."""
+    wire = Wire()
+    wire.command(Answer(call=called(wire), media=media()))
+    accepted = wire.response()
+    assert not wire.told(MediaAgreed)
+    wire.within("INVITE", accepted, cseq=2, body=NO_COMMON, we_called=False)
+    assert wire.response().status == 488
+    assert len(wire.told(CallAnswered)) == 1
+    assert [agreed.early for agreed in wire.told(MediaAgreed)] == [False]

@@ -251,6 +251,7 @@ class Session:
                 acceptance.stop()
                 if first:
                     self.tell_answered()
+                    self._release_media()
             case Stable() | Colliding():
                 pass
         agreed = choose(self.endpoint.habits(self.knowledge), request)
@@ -309,11 +310,15 @@ class Session:
             except RemoteProtocolError as error:
                 self.end(EndCause.INCOMPATIBLE, 0, f"no usable answer in the ACK: {error}", now_s)
                 return
-            self.tell_media()
-        elif self._is_media_held:
+            self._is_media_held = True  # agreed on here, and let go with what the 2xx has agreed on
+        self._release_media()
+        self._become_stable(now_s)
+
+    def _release_media(self) -> None:
+        """Our 2xx has arrived: what it agreed on counts."""
+        if self._is_media_held:
             self._is_media_held = False
             self.tell_media()
-        self._become_stable(now_s)
 
     # --- our own offers
 
