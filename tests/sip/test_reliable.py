@@ -9,22 +9,26 @@ from firmware.sip.events import (
     Answer,
     CallAnswered,
     CallEnded,
+    CallKey,
     CallProgress,
     EndCause,
     HangUp,
+    Hop,
     IncomingCall,
     MediaAgreed,
     Progress,
+    Register,
     RequestDone,
     Ring,
     Update,
 )
 from firmware.sip.message import Request, Response
 from firmware.sip.settings import CallHabits, Use
-from tests.sip.wire import ANSWER, CALL, NO_COMMON, PEER, Wire, invite, media, vouched
+from tests.sip.wire import ANSWER, CALL, MAIN, NO_COMMON, OURS, PEER, Wire, account, invite, media, vouched
 
 OFF = AgentSettings(habits=CallHabits(reliable=Use.OFF))
 REQUIRED = AgentSettings(habits=CallHabits(reliable=Use.REQUIRED))
+IN = CallKey("incoming-1")
 ALLOWS = "INVITE, ACK, BYE, CANCEL, PRACK, UPDATE"
 
 
@@ -314,6 +318,36 @@ def test_who_requires_what_the_settings_forbid_is_refused() -> None:
     wire = Wire(OFF)
     ringing(wire, headers="Require: 100rel\r\n")
     assert (wire.response().status, wire.response().get("Unsupported")) == (420, "100rel")
+
+
+def test_to_who_requires_it_a_second_progress_goes_reliably_too(wire: Wire) -> None:
+    """§3: "The UAS MUST send any non-100 provisional response reliably if the initial request contained a Require … 100rel"."""
+    wire.incoming(body=ANSWER, headers="Require: 100rel\r\n")
+    for number in (1, 2):
+        wire.command(Progress(call=IN, media=media()))
+        response = wire.response()
+        assert (response.status, response.get_all("Require")) == (183, ("100rel",))
+        wire.within("PRACK", response, cseq=1 + number, headers=f"RAck: {response.get('RSeq')} 1 INVITE\r\n", we_called=False)
+        assert wire.response().status == 200
+
+
+@pytest.mark.parametrize("tag", ["100rel", "timer"])
+def test_what_one_accounts_settings_forbid_is_not_named_and_not_granted_to_its_callers(tag: str) -> None:
+    """§3: "If the UAS is unwilling to do so, it MUST reject the initial request with a 420 (Bad Extension)"."""
+    off = CallHabits(reliable=Use.OFF, session_timer=Use.OFF)
+    wire = Wire(AgentSettings(accounts=(account(habits=off),)))
+    wire.command(Register(account=MAIN))
+    wire.reply(200, Contact=f"<sip:door@{OURS}:5060>;expires=600")
+    wire.incoming(body=ANSWER, headers=f"Require: {tag}\r\n")
+    assert (wire.response().status, wire.response().get("Unsupported")) == (420, tag)
+    assert not wire.told(IncomingCall)
+    wire.incoming(body=ANSWER, cseq=2)
+    wire.command(Ring(call=wire.told(IncomingCall)[0].call))
+    assert tag not in wire.response().get_all("Supported")
+    stranger = Hop(transport=wire.hops[-1].transport, host="192.0.2.77", port=5060, local_host=OURS, local_port=5060)
+    direct = wire.incoming("FROB", headers=f"Require: {tag}\r\n", body=ANSWER).to_bytes()
+    wire.receive(direct.replace(b"FROB", b"INVITE").replace(b"in-1", b"direct"), stranger)
+    assert wire.told(IncomingCall)[-1].account is None
 
 
 # --- UPDATE before the answer (RFC 3311)

@@ -108,7 +108,7 @@ def session_headers(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | 
     return (
         ("Contact", contact(endpoint, hop, knowledge, is_focus=is_focus)),
         ("Allow", ALLOW),
-        ("Supported", ", ".join(supported(endpoint.settings))),
+        ("Supported", ", ".join(supported(endpoint.habits(knowledge)))),
         *common_headers(endpoint),
     )
 

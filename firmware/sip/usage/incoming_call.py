@@ -24,7 +24,7 @@ from firmware.sip.usage.dialog import Dialog, allows, as_callee
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
 from firmware.sip.usage.reliable import ReliableResponses, understands, wants
-from firmware.sip.usage.server_request import entered
+from firmware.sip.usage.server_request import demand_refusal, entered, supported
 from firmware.sip.usage.session import Session
 from firmware.sip.usage.update import Updating, answer_update
 
@@ -103,6 +103,9 @@ class UnansweredCall:
         endpoint.emit(announcement(self._key, self._transaction, self.knowledge, self._takeover, conference=conference))
 
     def _unfit(self, request: Request) -> Response | None:
+        demanded = demand_refusal(request, supported(self._habits))
+        if demanded is not None:
+            return demanded
         if self._habits.reliable is Use.REQUIRED and not understands(request):
             # §21.4.21: an extension that we insist on is named in Require.
             return make_response(request, 421, headers=(("Require", OPTION_TAG),))
@@ -115,11 +118,10 @@ class UnansweredCall:
         if self._phase is not Phase.WAITING or self._decided is not None:
             return
         request = self._transaction.request
-        must = self._may_be_reliable and (wants(request) or self._habits.reliable is Use.REQUIRED)
-        if must and not request.body and self._described is Described.NOTHING:
+        if self._must_be_reliable and not request.body and self._described is Described.NOTHING:
             # RFC 3262 §5: the first reliable response to an INVITE without offer makes one; what, the program has not said yet.
             return
-        self._provide(180, b"", now_s, reliably=must)
+        self._provide(180, b"", now_s, reliably=self._must_be_reliable)
 
     def progress(self, media: LocalMedia, status: int, now_s: float) -> None:
         """Answer 1xx with our description, so that sound flows before the answer; 488 and the end when nothing fits."""
@@ -139,7 +141,7 @@ class UnansweredCall:
             if self.dialog.is_proven:
                 self.tell_media()
             return
-        self._provide(status, b"" if self._may_be_reliable else self._body, now_s, reliably=False)
+        self._provide(status, b"" if self._may_be_reliable else self._body, now_s, reliably=self._must_be_reliable)
 
     def answer(self, media: LocalMedia, now_s: float, *, by_itself: bool) -> None:
         """Answer 200 with our side of the media, or 488 when nothing fits (§13.3.1.3, §13.3.1.4)."""
@@ -321,6 +323,11 @@ class UnansweredCall:
     @property
     def _may_be_reliable(self) -> bool:
         return self._habits.reliable is not Use.OFF and understands(self._transaction.request)
+
+    @property
+    def _must_be_reliable(self) -> bool:
+        """RFC 3262 §3: to whoever requires it every provisional response but 100 goes reliably."""
+        return self._may_be_reliable and (wants(self._transaction.request) or self._habits.reliable is Use.REQUIRED)
 
     def _describe(self, media: LocalMedia) -> bytes:
         """Our answer to the INVITE's offer, or our offer when it made none (§13.3.1). Raises RemoteProtocolError."""

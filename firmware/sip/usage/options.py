@@ -10,7 +10,7 @@ from firmware.sip.usage.addressing import common_headers, contact, first_hop, ow
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
 from firmware.sip.usage.negotiation import SDP
-from firmware.sip.usage.server_request import supported
+from firmware.sip.usage.server_request import supported_somewhere
 
 
 def capabilities(settings: AgentSettings) -> Headers:
@@ -20,7 +20,7 @@ def capabilities(settings: AgentSettings) -> Headers:
         ("Accept", SDP),
         ("Accept-Encoding", "identity"),
         ("Accept-Language", "en"),
-        ("Supported", ", ".join(supported(settings))),
+        ("Supported", ", ".join(supported_somewhere(settings))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip.message import METHODS, Request, Response, make_response
-from firmware.sip.settings import AgentSettings, Use
+from firmware.sip.settings import AgentSettings, CallHabits, Use
 from firmware.sip.usage.dialog import Dialog
 from firmware.sip.usage.endpoint import ALLOW, KNOWN_METHODS, Endpoint
 from firmware.sip.usage.negotiation import SDP, body_of, is_optional
@@ -13,13 +13,17 @@ from firmware.sip.usage.negotiation import SDP, body_of, is_optional
 SUPPORTED = ("100rel", "timer", "replaces", "join", "norefersub", "tdialog", "from-change", "answermode")
 
 
-def supported(settings: AgentSettings) -> tuple[str, ...]:
-    """The extensions that we understand and that the settings do not forbid."""
-    habits = (settings.habits, *[account.habits for account in settings.accounts])
+def supported(*habits: CallHabits) -> tuple[str, ...]:
+    """The extensions that we understand and that one of these habits, at least, does not forbid."""
     off = {"100rel"} if all(each.reliable is Use.OFF for each in habits) else set()
     if all(each.session_timer is Use.OFF for each in habits):
         off.add("timer")
     return tuple([tag for tag in SUPPORTED if tag not in off])
+
+
+def supported_somewhere(settings: AgentSettings) -> tuple[str, ...]:
+    """The extensions that count where it is not known yet over which account, if any, somebody speaks."""
+    return supported(settings.habits, *[account.habits for account in settings.accounts])
 
 
 def refusal(settings: AgentSettings, request: Request) -> Response | None:
@@ -35,14 +39,15 @@ def refusal(settings: AgentSettings, request: Request) -> Response | None:
     if not request.uri.is_sip:
         # §8.2.2.1: a scheme that we do not support is 416.
         return make_response(request, 416)
-    required = request.get_all("Require")
-    if required:
-        known = supported(settings)
-        required = tuple([tag for tag in required if tag.lower() not in known])
-    if required:
-        # §8.2.2.3: options that we do not understand are listed in Unsupported. Proxy-Require is not ours to judge.
-        return make_response(request, 420, headers=(("Unsupported", ", ".join(required)),))
-    return _body_refusal(settings, request)
+    demanded = demand_refusal(request, supported_somewhere(settings)) if request.get("Require") is not None else None
+    return _body_refusal(settings, request) if demanded is None else demanded
+
+
+def demand_refusal(request: Request, known: tuple[str, ...]) -> Response | None:
+    """The response to a request that requires extensions beyond `known`, None when it does not."""
+    unknown = [tag for tag in request.get_all("Require") if tag.lower() not in known]
+    # §8.2.2.3: options that we do not understand are listed in Unsupported. Proxy-Require is not ours to judge.
+    return make_response(request, 420, headers=(("Unsupported", ", ".join(unknown)),)) if unknown else None
 
 
 def entered(endpoint: Endpoint, dialog: Dialog, request: Request) -> tuple[Dialog, Response | None]:
