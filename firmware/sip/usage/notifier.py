@@ -17,6 +17,7 @@ from firmware.sip.usage.addressing import common_headers, contact
 from firmware.sip.usage.dialog import Dialog, as_callee
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.server_request import entered
 
 EXPIRES_DEFAULT_S = 3600  # RFC 4235 §3.4, RFC 3856 §6.4
 EXPIRES_MAX_S = 3600  # a watcher that went away without a word is forgotten within the hour
@@ -104,9 +105,10 @@ class Watcher:
         request = transaction.request
         if self.is_over:
             transaction.respond(make_response(request, 481), now_s)
-        elif self.dialog.is_stale(request.cseq.number):
-            # RFC 3261 §12.2.2: out of order.
-            transaction.respond(make_response(request, 500, "Request out of order"), now_s)
+            return
+        self.dialog, refused = entered(self.endpoint, self.dialog, request)
+        if refused is not None:
+            transaction.respond(refused, now_s)
         elif request.method != "SUBSCRIBE":
             transaction.respond(make_response(request, 405, headers=(("Allow", "SUBSCRIBE"),)), now_s)
         else:
@@ -114,7 +116,7 @@ class Watcher:
             if wanted_s is None:
                 transaction.respond(make_response(request, 423, headers=(("Min-Expires", str(EXPIRES_MIN_S)),)), now_s)
                 return
-            self.dialog = self.dialog.heard(request.cseq.number).refreshed(request)
+            self.dialog = self.dialog.refreshed(request)
             self.accept(transaction, wanted_s, now_s)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:

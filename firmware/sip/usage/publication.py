@@ -20,6 +20,7 @@ BODY_BYTES_MAX = 65_000  # what fits into one message
 EXPIRES_MAX_S = 86_400  # nobody needs to be asked less often than daily
 REFRESH_FRACTION = 0.75  # of the granted time
 RETRY_S = 60.0  # after no answer or a server error: state that nobody can read now can wait a minute
+RETRY_AFTER_MAX_S = 3600.0  # who asks for more patience than an hour is asked hourly
 ADJUSTMENTS_MAX = 4  # 412 and 423 in a row
 
 
@@ -121,7 +122,9 @@ class Publication:
         else:
             self._etag = self._held_body = None
             if 500 <= status < 600 and self._expires_s is not None:
-                self._endpoint.timers.set(self, "again", now_s + RETRY_S)
+                # RFC 3261 §21.5.4: no further request for as long as Retry-After says.
+                patience_s = max(RETRY_S, min(float(response.retry_after or 0), RETRY_AFTER_MAX_S))
+                self._endpoint.timers.set(self, "again", now_s + patience_s)
         self._adjustments = 0
         self._tell(status, response.reason)
 

@@ -25,6 +25,7 @@ from firmware.sip.usage.dialog import Dialog, as_callee, as_caller
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.refer import PACKAGE, Referral, Wish, asked_of, may_steer, wish_of
 from firmware.sip.usage.referrer import FOLLOW_S_MAX, report_of
+from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
 
 ASKED_MAX = 4  # REFERs of ours at once: each is an operator's
@@ -107,10 +108,11 @@ class StandingRefer:
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """Only the subscription that the REFER made lives here: it may be refreshed, and nothing else."""
         request = transaction.request
-        if self.dialog.is_stale(request.cseq.number):
-            transaction.respond(make_response(request, 500, "Request out of order"), now_s)
+        self.dialog, refused = entered(self.endpoint, self.dialog, request)
+        if refused is not None:
+            transaction.respond(refused, now_s)
         elif request.method == "SUBSCRIBE" and request.expires != 0:
-            self.dialog = self.dialog.heard(request.cseq.number).refreshed(request)
+            self.dialog = self.dialog.refreshed(request)
             headers = (*self.request_headers(transaction.source), ("Expires", str(int(FOLLOW_S_MAX))))
             transaction.respond(make_response(request, 200, headers=headers), now_s)
         else:
@@ -186,19 +188,12 @@ class OutgoingRefer:
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A report; the first may come before the 2xx (RFC 3515 §2.4.4)."""
         request = transaction.request
-        try:
-            package = event(request)
-        except RemoteProtocolError:
-            package = None
-        if request.method != "NOTIFY" or package is None or package.package != PACKAGE:
-            transaction.respond(make_response(request, 405 if request.method != "NOTIFY" else 489), now_s)
+        refused = self._refusal(request)
+        if refused is not None:
+            transaction.respond(refused, now_s)
             return
         if self._dialog is None:
             self._bind(as_callee(request, request.to_tag or "")._replace(local_cseq=self._cseq, is_caller=True))
-        elif self._dialog.remote.tag != request.from_.tag:
-            # RFC 6665 §4.4.1: of several that answer one request we follow the first.
-            transaction.respond(make_response(request, 481), now_s)
-            return
         transaction.respond(make_response(request, 200), now_s)
         status, text, is_done = report_of(request.body, subscription_state(request))
         self._tell(status, text, is_done=is_done)
@@ -210,6 +205,24 @@ class OutgoingRefer:
         """No final report ever came."""
         assert name == "silent", name
         self._tell(408, "no report on the call", is_done=True)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """The response that refuses a request in this dialog; None for a report, which the dialog has then heard."""
+        if request.method != "NOTIFY":
+            return make_response(request, 405, headers=(("Allow", "NOTIFY"),))
+        try:
+            package = event(request)
+        except RemoteProtocolError:
+            package = None
+        if package is None or package.package != PACKAGE:
+            return make_response(request, 489)
+        if self._dialog is None:
+            return None
+        if self._dialog.remote.tag != request.from_.tag:
+            # RFC 6665 §4.4.1: of several that answer one request we follow the first.
+            return make_response(request, 481)
+        self._dialog, refused = entered(self._endpoint, self._dialog, request)
+        return refused
 
     def _bind(self, dialog: Dialog) -> None:
         self._dialog = dialog

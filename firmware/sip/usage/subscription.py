@@ -21,6 +21,7 @@ from firmware.sip.usage.addressing import common_headers, contact, first_hop, ow
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog import Dialog, as_callee
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
+from firmware.sip.usage.server_request import entered
 
 REFRESH_FRACTION = 0.75  # of the granted time
 EXPIRES_MAX_S = 86_400  # nobody needs to be asked less often than daily
@@ -163,9 +164,9 @@ class Subscription:
             self._expires_s = response.min_expires
             self._send(now_s)
         elif self._phase is Phase.BOUND and status not in _ENDS:
-            self._refresh_failed(f"{status} {response.reason}", now_s)
+            self._refresh_failed(f"{status} {response.reason}", self._backoff_s(response.retry_after), now_s)
         elif self._phase is Phase.BOUND or 500 <= status < 600 or status in (408, 481):
-            self._lost(f"{status} {response.reason}", self._backoff_s(), now_s)
+            self._lost(f"{status} {response.reason}", self._backoff_s(response.retry_after), now_s)
         else:
             # Refused for good: 403, 404, 489 and their like will be no other tomorrow.
             self._over(f"{status} {response.reason}", now_s)
@@ -175,7 +176,7 @@ class Subscription:
         if self._phase is Phase.ENDING:
             self._over("", now_s)
         elif self._phase is Phase.BOUND:
-            self._refresh_failed(text, now_s)
+            self._refresh_failed(text, self._backoff_s(), now_s)
         else:
             self._lost(text, self._backoff_s(), now_s)
 
@@ -187,13 +188,13 @@ class Subscription:
             # §4.1.2.4: a notifier answers with NOTIFY at once; timer N (64*T1) ends the wait for it.
             self._endpoint.timers.set(self, "unconfirmed", now_s + TRANSACTION_LIFE_S)
 
-    def _refresh_failed(self, text: str, now_s: float) -> None:
+    def _refresh_failed(self, text: str, retry_s: float, now_s: float) -> None:
         left_s = self._valid_until_s - now_s
         if left_s <= 1.0:
-            self._lost(text, self._backoff_s(), now_s)
+            self._lost(text, retry_s, now_s)
         else:
             # §4.1.2.2: the subscription is good until it expires; there is time to try again.
-            self._endpoint.timers.set(self, "refresh", now_s + min(self._backoff_s(), left_s))
+            self._endpoint.timers.set(self, "refresh", now_s + min(retry_s, left_s))
 
     # --- NOTIFY
 
@@ -217,11 +218,14 @@ class Subscription:
         elif self._is_stranger(request):
             # §4.4.1: of several notifiers behind one SUBSCRIBE we keep the first; 481 ends the subscription of each other.
             transaction.respond(make_response(request, 481), now_s)
-        elif self._dialog is not None and self._dialog.is_stale(request.cseq.number):
-            # RFC 3261 §12.2.2: out of order.
-            transaction.respond(make_response(request, 500, "Request out of order"), now_s)
         else:
-            self._take(transaction, state, now_s)
+            refused: Response | None = None
+            if self._dialog is not None:
+                self._dialog, refused = entered(self._endpoint, self._dialog, request)
+            if refused is None:
+                self._take(transaction, state, now_s)
+            else:
+                transaction.respond(refused, now_s)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing here is acknowledged."""
@@ -237,7 +241,7 @@ class Subscription:
             self._dialog = as_callee(request, request.to_tag or "")._replace(local_cseq=self._cseq, is_caller=True)
             self._endpoint.dialogs[self._dialog.id] = self
         else:
-            self._dialog = self._dialog.heard(request.cseq.number).refreshed(request)
+            self._dialog = self._dialog.refreshed(request)
         self._endpoint.timers.clear(self, "unconfirmed")
         if request.body and self._phase is not Phase.ENDING:
             self._user.notified(request.content_type or "", request.body, now_s)
@@ -262,7 +266,7 @@ class Subscription:
             self._failures += 1
         else:
             # §4.1.3: with probation, giveup or an unknown reason the notifier may say when to come back; sooner than we would is too soon.
-            retry_s = max(self._backoff_s(), min(float(state.retry_after_s or 0), RETRY_AFTER_MAX_S))
+            retry_s = self._backoff_s(state.retry_after_s)
         self._lost(reason or "the other side ended it", retry_s, now_s)
 
     # --- time
@@ -283,11 +287,11 @@ class Subscription:
         self._valid_until_s = now_s + granted_s
         self._endpoint.timers.set(self, "refresh", now_s + max(1.0, granted_s * REFRESH_FRACTION))
 
-    def _backoff_s(self) -> float:
-        """5, 10, 20 … 300 s, each shortened by up to a quarter by chance."""
+    def _backoff_s(self, asked_s: int | None = None) -> float:
+        """5, 10, 20 … 300 s, each shortened by up to a quarter by chance; no less than the other side asks for (RFC 3261 §20.33)."""
         gap_s = min(RETRY_S * 2.0 ** min(self._failures, 10), RETRY_MAX_S)
         self._failures += 1
-        return gap_s * (1 - 0.25 * self._endpoint.ids.fraction())
+        return max(gap_s * (1 - 0.25 * self._endpoint.ids.fraction()), min(float(asked_s or 0), RETRY_AFTER_MAX_S))
 
     # --- the end
 
