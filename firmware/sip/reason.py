@@ -8,6 +8,10 @@ from firmware.errors import RemoteProtocolError
 from firmware.kind import kind
 from firmware.sip import grammar
 from firmware.sip.fields import HeaderFields
+from firmware.sip.message import Response
+
+CODE_PLAIN_WORDS = 399
+WORDS_MAX = 120  # what a line of a journal holds beside the rest
 
 
 @kind
@@ -54,6 +58,24 @@ class WarningValue(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.code:03d} {self.agent} {grammar.quote(self.text)}"
+
+
+def media_warning(why: str) -> WarningValue:
+    """What explains a 488 of ours (§13.3.1.3: it "SHOULD include a Warning header field value explaining why the offer was rejected").
+
+    399 is the code for plain words, which no machine acts upon. The agent is a pseudonym: what we are called is the settings' business.
+    """
+    return WarningValue(CODE_PLAIN_WORDS, "door", _for_people(why))
+
+
+def explained(response: Response) -> str:
+    """Why a request of ours was refused, in the other side's words: its reason phrase, and the first Warning that says more."""
+    said = next((_for_people(warning.text) for warning in warnings(response) if warning.text), "")
+    return f"{response.reason}: {said}" if said else response.reason
+
+
+def _for_people(text: str) -> str:
+    return "".join([char for char in text if char.isprintable()])[:WORDS_MAX]
 
 
 def warnings(message: HeaderFields) -> tuple[WarningValue, ...]:

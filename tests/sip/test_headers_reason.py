@@ -7,7 +7,7 @@ import pytest
 from firmware.errors import RemoteProtocolError
 from firmware.sip.media_type import MediaType
 from firmware.sip.message import Response
-from firmware.sip.reason import ReasonValue, WarningValue, warnings
+from firmware.sip.reason import WORDS_MAX, ReasonValue, WarningValue, explained, media_warning, warnings
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,25 @@ def test_warnings_are_read_and_broken_ones_passed_over() -> None:
     message = Response(488, "", (("Warning", f'1812 overture "In Progress", {text}, 399 x y, 399 x "'), ("Warning", text)))
     assert warnings(message) == (WarningValue(305, "host:5060", "Incompatible, media"),)
     assert str(WarningValue(305, "host:5060", "Incompatible, media")) == text
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ((), "Not Acceptable Here"),
+        (("399 pbx broken",), "Not Acceptable Here"),
+        (('304 pbx ""', '305 pbx "Codec mismatch"', '399 pbx "more"'), "Not Acceptable Here: Codec mismatch"),
+        ((f'399 pbx "\\\x1b[31mred\\\x07{"x" * 200}"',), f"Not Acceptable Here: [31mred{'x' * (WORDS_MAX - 7)}"),
+    ],
+)
+def test_a_refusal_is_explained_by_the_first_warning_that_says_something(lines: tuple[str, ...], words: str) -> None:
+    response = Response(488, "Not Acceptable Here", tuple([("Warning", line) for line in lines]))
+    assert explained(response) == words
+
+
+def test_our_own_warning_is_one_that_others_can_read() -> None:
+    value = media_warning('no "codec"\r\n in common\\')
+    assert WarningValue.parse(str(value)) == value == WarningValue(399, "door", 'no "codec" in common\\')
 
 
 def test_a_media_type_is_read_and_written() -> None:

@@ -151,6 +151,9 @@ def test_an_ack_that_owes_us_the_answer_ends_the_call(wire: Wire) -> None:
 def test_an_offer_with_none_of_our_codecs_is_488(wire: Wire) -> None:
     _, call = arriving(wire, body=NO_COMMON)
     wire.command(Answer(call=call, media=media()))
+    warning = wire.response().get("Warning") or ""
+    assert warning.startswith("399 door "), "RFC 3261 §13.3.1.3: a 488 says why"
+    assert wire.told(CallEnded)[0].text in warning
     assert wire.take() == ["100 INVITE", "488 INVITE"]
     assert [(end.cause, end.status) for end in wire.told(CallEnded)] == [(EndCause.INCOMPATIBLE, 488)]
 

@@ -125,6 +125,13 @@ def test_a_refusal_is_acknowledged_in_its_transaction_and_told_once(wire: Wire, 
     assert [(end.cause, end.status) for end in wire.told(CallEnded)] == [(cause, status)]
 
 
+def test_a_refusal_is_told_with_the_words_of_its_warning(wire: Wire) -> None:
+    """RFC 3261 §20.43: "human readable text" that says what 488 alone does not."""
+    calling(wire)
+    wire.reply(488, Warning='305 phone.example "only encrypted calls"')
+    assert [end.text for end in wire.told(CallEnded)] == ["Not Acceptable Here: only encrypted calls"]
+
+
 def test_the_ack_of_a_refusal_repeats_branch_and_request_uri(wire: Wire) -> None:
     calling(wire)
     sent = wire.request()

@@ -190,6 +190,7 @@ def test_a_new_port_of_the_other_side_is_told(call: Call) -> None:
 
 def test_a_reinvite_that_does_not_fit_changes_nothing(call: Call) -> None:
     call.receive("INVITE", body=NO_COMMON)
+    assert (call.wire.response().get("Warning") or "").startswith("399 door ")
     assert call.wire.take() == ["488 INVITE"]
     assert not call.wire.told(MediaAgreed)
     assert not call.wire.told(CallEnded)

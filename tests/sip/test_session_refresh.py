@@ -335,6 +335,7 @@ def test_an_update_that_does_not_fit_is_488_and_changes_nothing(wire: Wire) -> N
     answered(wire)
     within(wire, "UPDATE", body=NO_COMMON)
     assert wire.response().status == 488
+    assert (wire.response().get("Warning") or "").startswith("399 door ")
     assert len(wire.told(MediaAgreed)) == 1
 
 

@@ -22,7 +22,7 @@ from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.caller import NO_TAKEOVER, Takeover, announcement
 from firmware.sip.usage.dialog import Dialog, allows, as_callee
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of, why_headers
 from firmware.sip.usage.reliable import ReliableResponses, understands, wants
 from firmware.sip.usage.server_request import demand_refusal, entered, supported
 from firmware.sip.usage.session import Session
@@ -370,7 +370,7 @@ class UnansweredCall:
             replaced.hang_up(None, 487, now_s, EndCause.REPLACED)
 
     def _fail(self, error: RemoteProtocolError, now_s: float) -> None:
-        self._refuse(error.status, now_s)
+        self._refuse(error.status, now_s, why_headers(error))
         self._tell_ended(EndCause.INCOMPATIBLE, error.status, str(error))
 
     def _refuse(self, status: int, now_s: float, headers: Headers = ()) -> None:

@@ -19,9 +19,11 @@ from firmware.sdp.ice import IceCredentials
 from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake
+from firmware.sip.header_lines import Headers
 from firmware.sip.headers import Via
 from firmware.sip.message import Request, Response
 from firmware.sip.names import Hop, Transport
+from firmware.sip.reason import media_warning
 
 SDP = "application/sdp"
 SECURE_TRANSPORTS = frozenset({Transport.TLS.value, Transport.WSS.value})
@@ -174,6 +176,11 @@ class Negotiation:
         # RFC 8839 §4.4.1.1.2: as long as ICE does not begin anew, every description has the credentials that count.
         ice = self._agreed_local.ice if self._does_ice else local.ice
         return local._replace(host=local.host or standpoint.host, protection=protection, ice=ice, states_mapped=not standpoint.is_near)
+
+
+def why_headers(error: RemoteProtocolError) -> Headers:
+    """What the response to an offer that is refused says beside its status: §13.3.1.3 wants the 488 explained."""
+    return (("Warning", str(media_warning(str(error)))),) if error.status == 488 else ()
 
 
 def body_of(message: Request | Response) -> bytes | None:

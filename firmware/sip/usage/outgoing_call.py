@@ -17,6 +17,7 @@ from firmware.sip.headers import NameAddr
 from firmware.sip.identity import ANONYMOUS
 from firmware.sip.message import Request, Response
 from firmware.sip.rack import OPTION_TAG
+from firmware.sip.reason import explained
 from firmware.sip.session_timer import session_expires
 from firmware.sip.settings import CallHabits, Use
 from firmware.sip.uri import Uri
@@ -206,7 +207,7 @@ class OutgoingCall:
     # --- refusals
 
     def _refused(self, response: Response, now_s: float) -> None:
-        status, text = response.status, response.reason
+        status, text = response.status, explained(response)
         if status == 422 and self._retry_timer(response, now_s):
             return
         if status < 400:

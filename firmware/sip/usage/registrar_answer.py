@@ -6,6 +6,7 @@ from firmware.errors import RemoteProtocolError
 from firmware.sip.events import Hop
 from firmware.sip.message import Response
 from firmware.sip.outbound import instance, pub_gruu, service_routes, temp_gruu
+from firmware.sip.reason import explained
 from firmware.sip.uri import Uri
 from firmware.sip.usage.endpoint import AccountKnowledge
 
@@ -67,7 +68,7 @@ def learn_address(knowledge: AccountKnowledge, response: Response, source: Hop) 
 def refusal_text(response: Response) -> str:
     """The refusal in plain words, with what to do about it where we know."""
     advice = _ADVICE.get(response.status)
-    said = f"{response.status} {response.reason}"
+    said = f"{response.status} {explained(response)}"
     return said if advice is None else f"{said}: {advice}"
 
 

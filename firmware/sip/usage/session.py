@@ -25,7 +25,7 @@ from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.info import Infos
-from firmware.sip.usage.negotiation import SDP, Negotiation, Task, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Task, body_of, why_headers
 from firmware.sip.usage.offers import Offers
 from firmware.sip.usage.refer import Transfers
 from firmware.sip.usage.refresh import Refresh, choose, stated, too_small
@@ -260,7 +260,7 @@ class Session:
         except RemoteProtocolError as error:
             # §14.2: an offer that does not fit is refused with 488; the session goes on unchanged.
             self._become_stable(now_s)
-            transaction.respond(make_response(request, error.status), now_s)
+            transaction.respond(make_response(request, error.status, headers=why_headers(error)), now_s)
             return
         self.dialog = self.dialog.refreshed(request)
         self._note_peer(request)

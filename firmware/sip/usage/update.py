@@ -11,7 +11,7 @@ from firmware.sip.message import Request, Response, make_response
 from firmware.sip.usage.dialog import Dialog
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, body_of
+from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, body_of, why_headers
 
 RETRY_AFTER_S_MAX = 10  # RFC 3311 §5.2: "a randomly chosen value between 0 and 10 seconds"
 
@@ -122,6 +122,6 @@ def answer_update(holder: Offerer, request: Request, hop: Hop, *, is_offered: bo
         answer, _ = holder.negotiation.answer(offer, Standpoint.at(hop))
     except RemoteProtocolError as error:
         # §5.2: what does not fit is 488, and the session goes on unchanged.
-        return make_response(request, error.status), False
+        return make_response(request, error.status, headers=why_headers(error)), False
     holder.dialog = holder.dialog.refreshed(request)
     return make_response(request, 200, headers=(*headers, ("Content-Type", SDP)), body=answer), True
