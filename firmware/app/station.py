@@ -24,6 +24,7 @@ from firmware.app.inbox import Inbox
 from firmware.app.journal import Journal
 from firmware.app.last_run import found_late, left_in
 from firmware.app.line import Line
+from firmware.app.mailboxes import Mailboxes
 from firmware.app.media_ports import MediaPorts
 from firmware.app.messages import Messages
 from firmware.app.observers import Observers
@@ -113,6 +114,7 @@ class Station:
         self._journal: Journal | None = None
         self._before = door.Start()
         self._presence = Presence(settings)
+        self.mailboxes = Mailboxes(settings)
         self._quality = QualityReports(settings, ids.uint32, time.time)
         self.pages = fittings.pages(settings, self.sound, self.calls)
         self._attendant: Attendant | None = None
@@ -286,7 +288,7 @@ class Station:
 
     def _on_line(self, event: sip.Event) -> None:
         self.observe(event)
-        for command in self._presence.on_event(event):
+        for command in (*self._presence.on_event(event), *self.mailboxes.on_event(event)):
             self.line.command(command)
         if isinstance(event, sip.CallAnswered):
             self._quality.answered(event, str(self.calls.digits_of(event.call)))

@@ -162,6 +162,15 @@ class ResyncRequested(NamedTuple):
 
 
 @kind
+class MailboxTold(NamedTuple):
+    """The account's server tells unasked what waits in its mailbox (RFC 3842); `body` as it came."""
+
+    account: AccountName
+    content_type: str
+    body: bytes
+
+
+@kind
 class CallOrdered(NamedTuple):
     """The account's server asks for `talk` (answer, or resume) or `hold` in a call: what a click on a PBX's desk does."""
 
@@ -170,5 +179,13 @@ class CallOrdered(NamedTuple):
 
 
 NoticeEvent = (
-    MessageReceived | PeerComposing | RequestAnswered | SubscriptionChanged | Notified | WatcherChanged | ResyncRequested | CallOrdered
+    MessageReceived
+    | PeerComposing
+    | RequestAnswered
+    | SubscriptionChanged
+    | Notified
+    | WatcherChanged
+    | ResyncRequested
+    | MailboxTold
+    | CallOrdered
 )

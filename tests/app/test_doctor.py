@@ -245,6 +245,19 @@ def test_the_running_daemon_is_asked_instead(tmp_path: Path) -> None:
     assert levels(network.running(None, settings.control.socket)) == [Level.WARN]
 
 
+def test_messages_that_nobody_hears_are_a_warning() -> None:
+    settings = Settings(account=(Account(name="home", uri="sip:d@x"), Account(name="work", uri="sip:d@y")))
+    known: dict[str, object] = {"registered": True, "detail": "registered for 60 s"}
+    status: dict[str, object] = {"accounts": {"home": {**known, "messages": 3}, "work": {**known, "messages": 0}}}
+    findings = list(network.registrations(settings, status))
+    assert [(finding.part, finding.level) for finding in findings] == [
+        ("account home", Level.OK),
+        ("account home", Level.WARN),
+        ("account work", Level.OK),
+    ]
+    assert findings[1].text.endswith(": 3")
+
+
 def test_a_broken_configuration_is_examined_as_far_as_possible(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "portero.toml"
     config.write_text("[network]\nsip_prot = 1\n")

@@ -7,7 +7,7 @@ import pytest
 from firmware.sip.agent import AgentSettings
 from firmware.sip.events import CallAnswered, Register, Registered
 from firmware.sip.message import Response
-from firmware.sip.notices import CallOrdered, ResyncRequested
+from firmware.sip.notices import CallOrdered, MailboxTold, ResyncRequested
 from firmware.sip.uri import Uri
 from tests.sip.wire import ANSWER, MAIN, Wire, account, invite
 
@@ -20,7 +20,7 @@ def registered() -> Wire:
     return wire
 
 
-def test_a_mailbox_told_unasked_is_taken_politely_and_forgotten() -> None:
+def test_a_mailbox_told_unasked_by_a_stranger_is_taken_politely_and_forgotten() -> None:
     wire = Wire()
     wire.incoming(
         "NOTIFY",
@@ -29,6 +29,16 @@ def test_a_mailbox_told_unasked_is_taken_politely_and_forgotten() -> None:
     )
     assert wire.take() == ["200 NOTIFY"]
     assert wire.events == []
+
+
+def test_the_registrars_word_on_a_mailbox_is_passed_on() -> None:
+    wire = registered()
+    summary = b"Messages-Waiting: yes\r\nVoice-Message: 2/8\r\n"
+    headers = "Event: message-summary\r\nContent-Type: application/simple-message-summary\r\n"
+    wire.incoming("NOTIFY", body=summary, headers=headers)
+    wire.incoming("NOTIFY", headers="Event: message-summary\r\n", cseq=2)  # says nothing
+    assert wire.take() == ["200 NOTIFY", "200 NOTIFY"]
+    assert wire.told(MailboxTold) == [MailboxTold(account=MAIN, content_type="application/simple-message-summary", body=summary)]
 
 
 @pytest.mark.parametrize("headers", ["Event: as-feature-event\r\n", "", "Event: ;;\r\n"])

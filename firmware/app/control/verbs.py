@@ -73,7 +73,12 @@ async def _status(station: Station, _args: tuple[str, ...]) -> Json:
         "uptime_s": round(station.loop.time() - station.started_at_s, 3),
         "sip_port": station.line.port,
         "accounts": {
-            name: {"registered": each.working is True, "detail": each.detail, "gruu": each.gruu}
+            name: {
+                "registered": each.working is True,
+                "detail": each.detail,
+                "gruu": each.gruu,
+                "messages": station.mailboxes.waiting.get(name),
+            }
             for name, each in station.line.registrations.items()
         },
         "call": _call_in_words(station),

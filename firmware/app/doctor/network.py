@@ -143,6 +143,10 @@ def registrations(settings: Settings, status: Mapping[str, object] | None) -> It
         registered = isinstance(known, dict) and known.get("registered") is True
         detail = str(known.get("detail")) if isinstance(known, dict) else "the running daemon does not know it: systemctl reload portero"
         yield _registration(account, working=registered, detail=detail)
+        messages = known.get("messages") if isinstance(known, dict) else None
+        if isinstance(messages, int) and messages > 0:
+            remedy = "take the mailbox off this extension at the server, or have it send its messages to a phone"
+            yield warn(f"account {account.name}", f"new messages in its mailbox at the server, which nobody hears: {messages}", remedy)
 
 
 async def _try_to_register(settings: Settings) -> list[Finding]:

@@ -29,6 +29,7 @@ class Account(NamedTuple):
     backups: tuple[SipUri, ...] = ()  # further registrars of this account, asked in order while the first does not answer
     gruu: bool = False  # true: ask for an address of this device that works from everywhere (RFC 5627)
     watch_binding: bool = False  # true: ask the registrar to tell when it drops us (RFC 3680), and register again at once
+    watch_mailbox: bool = False  # true: ask the server how many messages wait for this account (RFC 3842)
     probe_s: Annotated[int, between(2, 3600, "s")] | Literal["never"] = 10  # gap of the questions that notice a restarted registrar
     keepalive: Literal["crlf", "stun"] = "crlf"  # which: an empty line, or a question of which a server with STUN says where it sees us
     keepalive_s: Annotated[int, between(10, 600, "s")] | Literal["never"] = "never"  # gap of the signs of life that keep a NAT open

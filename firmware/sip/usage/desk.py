@@ -18,6 +18,7 @@ from firmware.sip.grammar import is_token
 from firmware.sip.message import Request, make_response
 from firmware.sip.notices import (
     CallOrdered,
+    MailboxTold,
     NoticeCommand,
     Notified,
     Publish,
@@ -50,7 +51,7 @@ SUBSCRIPTIONS_MAX = 16  # of ours: one an account, and a few that an operator as
 PUBLICATIONS_MAX = 16  # of ours: presence for each account, and quality reports on their way
 WATCHERS_MAX = 32  # phones with a lamp for this door; each costs a NOTIFY a call
 PACKAGES = ("dialog", "presence", "conference", "vq-rtcpxr")  # of which we are a notifier
-IGNORED = ("message-summary",)  # PBXs tell it unasked; a door has no mailbox
+MAILBOX = "message-summary"  # PBXs tell it unasked
 CALL_ORDERS = ("talk", "hold")
 RESYNC = "check-sync"
 TRANSFER = "refer"
@@ -267,10 +268,14 @@ class Desk:
     # --- NOTIFY that nobody asked for
 
     def _receive_unsolicited(self, transaction: ServerTransaction, knowledge: AccountKnowledge | None, now_s: float) -> None:
-        given = _event_of(transaction.request)
-        if given is not None and given.package in IGNORED:
+        request = transaction.request
+        given = _event_of(request)
+        if given is not None and given.package == MAILBOX:
             # RFC 6665 §4.1.3 would have 481; PBXs (Asterisk) tell their mailboxes unasked, and mind a refusal.
             self._refuse(transaction, 200, now_s)
+            if knowledge is not None and request.body:
+                told = MailboxTold(account=knowledge.account.name, content_type=request.content_type or "", body=request.body)
+                self._endpoint.emit(told)
         elif given is None or given.package != RESYNC:
             # RFC 6665 §4.1.3, §8.3.2: a package that we do not know; Allow-Events says which we do.
             self._refuse(transaction, 489, now_s, ("Allow-Events", ", ".join(PACKAGES)))
