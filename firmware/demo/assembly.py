@@ -12,10 +12,11 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from firmware.demo.conductor import CODE, Notes
-from firmware.demo.evidence import DOOR, PBX, PHONE, RATE_HZ, Evidence, Message, Span, Step, Voice
+from firmware.demo.conductor import CODE, FRAMES, PICTURES, Notes
+from firmware.demo.evidence import DOOR, PBX, PHONE, RATE_HZ, Evidence, Message, Picture, Shown, Span, Step, Voice
 from firmware.demo.ladder import Note, method_of
 from firmware.demo.listening import find_again
+from firmware.demo.openh264 import Frame
 from firmware.door import events as door
 from firmware.media import events as media
 from firmware.media.quality import QualityRecord
@@ -30,6 +31,7 @@ def assemble(notes: Notes, out: Path) -> tuple[Evidence, tuple[Note, ...]]:
     steps = _steps(notes, messages)
     voices = _voices(notes, out)
     quality = _quality(notes)
+    picture = _picture(notes, out)
     problems = [*notes.problems, *(f"step {step.name!r} is missing" for step in steps if step.at_ms is None)]
     problems += [
         f"what the {voice.speaker} said was not found again at the {voice.listener}: {100 * voice.similarity:.0f} % alike"
@@ -40,6 +42,8 @@ def assemble(notes: Notes, out: Path) -> tuple[Evidence, tuple[Note, ...]]:
         problems.append("a recording is missing")
     if len(quality) < 2:
         problems.append("a quality record is missing")
+    if picture.pictures and not picture.shown and not picture.no_frames:
+        problems.append("no picture of the camera could be decoded")
     evidence = Evidence(
         at=datetime.now().astimezone(),
         through=notes.pbx.version if notes.pbx is not None else "",
@@ -47,7 +51,9 @@ def assemble(notes: Notes, out: Path) -> tuple[Evidence, tuple[Note, ...]]:
         messages=messages,
         spans=tuple(_spans(notes, steps)),
         voices=voices,
+        picture=picture,
         quality=quality,
+        recordings={end: path.read_bytes() for end in (DOOR, PHONE) if (path := out / f"{end}.wav").exists()},
         versions=_versions(),
         processor_s=notes.processor_s,
         problems=tuple(problems),
@@ -77,9 +83,11 @@ def _steps(notes: Notes, messages: tuple[Message, ...]) -> tuple[Step, ...]:
     steps = (
         Step("press", 0.0, "the pin's edge; debounce takes 30 ms"),
         Step("INVITE", on_wire("INVITE", DOOR), f"to {target}"),
+        Step("picture of the ring", of(lambda event: isinstance(event, door.PictureTaken)), "taken beside the ringing, and kept"),
         Step("180", on_wire("180", DOOR), "the phone rings"),
         Step("200", next(answered, None), "the resident answers"),
         Step("first audio at the phone", at_phone("first audio"), "the resident hears the door"),
+        Step("first picture at the phone", at_phone("first picture"), "the resident sees the door"),
         Step("first audio", of(lambda event: isinstance(event, media.FirstAudio)), "at the door: the visitor hears the flat"),
         Step(
             "digit",
@@ -152,6 +160,23 @@ def _quality(notes: Notes) -> dict[str, QualityRecord]:
             facts = report.facts["quality"]
             found[PHONE] = QualityRecord(**{**facts, "buffer_history_ms": tuple(facts["buffer_history_ms"])})
     return found
+
+
+def _picture(notes: Notes, out: Path) -> Picture:
+    """What the door kept of the ring, and what the phone showed: the frames of its file, which is not needed any more."""
+    taken = next((event for _, event in notes.events if isinstance(event, door.PictureTaken)), None)
+    ring = b"" if taken is None else (out / PICTURES / taken.file).read_bytes()
+    why = next((report.facts["text"] for report in notes.reports if report.kind == "no decoder"), "")
+    facts = next((report.facts for report in notes.reports if report.kind == "pictures"), None)
+    if facts is None:
+        return Picture(ring=ring, no_frames=why)
+    shown = []
+    with (out / FRAMES).open("rb") as file:
+        for at_ns, width, height in facts["frames"]:
+            frame = Frame(width, height, file.read(width * height + 2 * (width // 2) * (height // 2)))
+            shown.append(Shown(_ms(notes, at_ns / 1e9), frame))
+    (out / FRAMES).unlink()
+    return Picture(ring=ring, shown=tuple(shown), no_frames=why, **facts["seen"])
 
 
 def _spans(notes: Notes, steps: tuple[Step, ...]) -> Iterator[Span]:

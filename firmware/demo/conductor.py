@@ -37,6 +37,8 @@ RING_S: Final = 1.0  # how long the phone rings
 BREATH_S: Final = 0.3  # before somebody speaks
 TALK_RATE_HZ: Final = 8000
 PULSE_S: Final = 3.0
+FILM: Final = Path(__file__).with_name("picture") / "door.h264"
+PICTURES, FRAMES = "pictures", "phone.i420"  # in the demo's folder: of the ring, and what the phone showed until the report is made of it
 START_S_MAX: Final = 10.0  # a slow board loads two interpreters meanwhile
 CALL_S_MAX: Final = 40.0  # the call takes 17
 
@@ -88,6 +90,14 @@ shows = "open"
 [audio]
 rate_hz = {rate_hz}
 codecs = ["PCMU", "PCMA"]
+
+[camera]
+source = "file"
+device = "{film}"
+size = "480x360"
+fps = 10
+bitrate_kbps = 300
+path = "{pictures}"
 
 [call]
 hangup_after_open_s = 4
@@ -161,7 +171,7 @@ class Conductor:
         return notes
 
     async def _door(self, stack: contextlib.AsyncExitStack) -> Station:
-        for old in self._out.glob("journal.db*"):
+        for old in (*self._out.glob("journal.db*"), *(self._out / PICTURES).glob("*.jpg")):
             old.unlink()  # the report is about this run alone
         path = self._out / "portero.toml"
         path.write_text(self._configuration())
@@ -222,6 +232,8 @@ class Conductor:
         at_s = report.at_ns / 1e9
         if report.kind == "first audio":
             self._heard("first audio", at_s, "the resident hears the visitor")
+        elif report.kind == "first picture":
+            self._heard("first picture", at_s, "the resident sees the visitor")
         elif report.kind == "digits":
             self._heard("keys", at_s, f"the resident presses {report.facts['text']}")
         elif report.kind == "problem":
@@ -242,6 +254,7 @@ class Conductor:
             digits=CODE,
             goodbye_after_s=reply_s + resident_s + BREATH_S + 1.6,
             recording=str(self._out / "phone.wav"),
+            frames=str(self._out / FRAMES),
         )
 
     def _configuration(self) -> str:
@@ -256,6 +269,8 @@ class Conductor:
             rate_hz=TALK_RATE_HZ,
             journal=self._out / "journal.db",
             control=self._out / "control.sock",
+            film=FILM,
+            pictures=self._out / PICTURES,
         )
 
 
@@ -273,6 +288,8 @@ def in_words(event: object) -> tuple[str, str] | None:
             return "first audio", "the visitor hears the resident"
         case media.DigitHeard(digit=digit, duration_ms=duration_ms):
             return "digit", f"{digit}, {duration_ms} ms"
+        case door.PictureTaken(file=file):
+            return "picture", f"of the ring, kept as {file}"
         case door.Unlocked(lock=lock, who=who):
             return "unlocked", f"lock {lock} by the code of {who}"
         case door.PressEnded(outcome=outcome):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from firmware.demo.openh264 import Frame
 from firmware.media.quality import QualityRecord
 
 RATE_HZ: Final = 8000  # of every recording here
@@ -64,6 +65,28 @@ class Voice(NamedTuple):
     delay_ms: float | None
 
 
+class Shown(NamedTuple):
+    """A frame of the door's camera on the phone's screen, decoded from what came over the network."""
+
+    at_ms: float
+    frame: Frame
+
+
+class Picture(NamedTuple):
+    """What was seen. `ring`: the JPEG that the door kept of the press, b'' for none. `no_frames`: why none were decoded, '' when some were.
+
+    Packets, packets missed, whole pictures and decoded ones are counted by the phone over the whole call.
+    """
+
+    ring: bytes = b""
+    shown: tuple[Shown, ...] = ()
+    packets: int = 0
+    lost: int = 0
+    pictures: int = 0
+    decoded: int = 0
+    no_frames: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One run of the demo."""
@@ -74,7 +97,9 @@ class Evidence:
     messages: tuple[Message, ...]
     spans: tuple[Span, ...]
     voices: tuple[Voice, ...]
+    picture: Picture
     quality: dict[str, QualityRecord]  # by DOOR, PHONE
+    recordings: dict[str, bytes]  # WAV files, by DOOR, PHONE
     versions: tuple[tuple[str, str], ...]
     processor_s: float  # of the door's process, from its start to the end of the call
     problems: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The demo's report: one HTML file that needs nothing else, in light and dark, without scripts. The recordings lie beside it."""
+"""The demo's report: one HTML file that needs nothing else, in light and dark, without scripts. Pictures and recordings travel inside."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 from firmware.demo.evidence import DOOR, PHONE, Evidence, Step
 from firmware.demo.ladder import Note, draw_ladder
 from firmware.demo.score import draw_score
+from firmware.demo.sight import data_uri, draw_sight
 from firmware.media.quality import QualityRecord
 
 TITLE: Final = "From a press to an open door"
@@ -17,14 +18,20 @@ ABOUT_SCORE: Final = (
     "Both voices are real recordings. Below what one side's microphone said stands what the other side's speaker played, on the same "
     "clock; seconds count from the press."
 )
+ABOUT_SIGHT: Final = (
+    "The camera shows a drawn film. With the press the door keeps one picture of it; in the call it sends the film as H.264, and the phone "
+    "decodes what arrives."
+)
+ABOUT_SOUND: Final = "Both sides recorded the call in stereo: what they said on the left, what they heard on the right."
 # For whoever opens the page first: what happens in it, and what is real.
 STORY: Final = (
-    "A visitor presses the button. The phone in the flat rings, the resident answers, both speak; then the resident types the code, the "
-    "lock opens for three seconds, and the door hangs up."
+    "A visitor presses the button. The phone in the flat rings, the resident answers, sees who it is, both speak; then the resident types "
+    "the code, the lock opens for three seconds, and the door hangs up."
 )
 STAGE: Final = (
-    "The door is the program itself, as it runs on a board, with pins and a sound card in memory; the phone is a second process on the "
-    "same machine. The messages, the packets of sound and the times between them are real. How long the call takes is how long they talk."
+    "The door is the program itself, as it runs on a board, with pins and a sound card in memory and a film for a camera; the phone is a "
+    "second process on the same machine. The messages, the packets of sound and picture and the times between them are real. How long the "
+    "call takes is how long they talk."
 )
 STYLE: Final = Path(__file__).with_name("report.css")
 
@@ -61,12 +68,13 @@ def render_report(evidence: Evidence, notes: tuple[Note, ...]) -> str:
         _problems(evidence),
         f'<p class="story">{STORY} <span>{STAGE}</span></p>',
         f'<div class="figures">{_figures(evidence)}</div>',
+        _section("Who is there", ABOUT_SIGHT, draw_sight(evidence)),
         _section("The call over time", ABOUT_SCORE, draw_score(evidence)),
         '<div class="pair">',
         _section("Steps", "Milliseconds since the press; names in capitals and numbers are SIP's own.", _steps(evidence.steps)),
         _section("Call quality", "As each end measured it; of its own ear, not of the other's.", _quality(evidence)),
         "</div>",
-        _section("Listen", "Both sides recorded the call in stereo: what they said on the left, what they heard on the right.", _sound()),
+        _section("Listen", ABOUT_SOUND, _sound(evidence)),
         _section("On the wire", "Every SIP message, as it was sent. Click one to read it.", draw_ladder(evidence, notes)),
         f"<footer>{_versions(evidence)}</footer></main></body></html>\n",
     ))  # fmt: skip
@@ -95,6 +103,7 @@ def _figures(evidence: Evidence) -> str:
         (_between(evidence, "press", "INVITE"), "ms", "from the press until the call leaves (INVITE); 30 are debounce"),
         (_between(evidence, "INVITE", "180"), "ms", "until the phone rings (180)"),
         (_between(evidence, "200", "first audio"), "ms", "from the answer (200) to the first sound at the door"),
+        (_between(evidence, "200", "first picture at the phone"), "ms", "from the answer (200) to the first picture at the phone"),
         (_between(evidence, "digit", "relay closed"), "ms", "from the last digit of the code to the relay"),
         (f"{max(delays):.0f}" if delays else "–", "ms", "from one microphone to the other speaker"),
         (f"{100 * likeness:.1f}", "%", "of the speech found again there, at least"),
@@ -129,17 +138,18 @@ def _quality(evidence: Evidence) -> str:
     return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _sound() -> str:
+def _sound(evidence: Evidence) -> str:
     def player(end: str) -> str:
-        name = f"{end}.wav"
-        heading = f'<b class="{end}">At the {end}</b> <a href="{name}">{name}</a>'
-        return f'<div>{heading}<audio controls preload="metadata" src="{name}"></audio></div>'
+        sound = data_uri("audio/wav", evidence.recordings[end])
+        heading = f'<b class="{end}">At the {end}</b>'
+        return f'<div>{heading}<audio controls preload="metadata" src="{sound}" aria-label="Recording at the {end}"></audio></div>'
 
-    return f'<div class="sound">{player(DOOR)}{player(PHONE)}</div>'
+    return f'<div class="sound">{"".join(player(end) for end in (DOOR, PHONE) if end in evidence.recordings)}</div>'
 
 
 def _versions(evidence: Evidence) -> str:
     spoken = "Voices: Asterisk core sounds, recorded by Allison Smith, CC BY-SA 3.0, modified."
-    more = "The door's settings, its log and its journal lie beside this page: portero.toml, portero.log, journal.db."
+    files = "door.wav, phone.wav, portero.toml, portero.log, journal.db"
+    more = f"Beside this page lie the recordings, the door's settings, log and journal: {files}."
     versions = "".join(f"<span><b>{escape(name)}</b> {escape(value)}</span>" for name, value in evidence.versions)
     return f"{versions}<span>{more}</span><span>{spoken}</span>"

@@ -1,4 +1,4 @@
-"""The score of a call: signalling, both voices, the jitter buffers, digits, lamp and relay, one above the other on one time axis (SVG)."""
+"""The score of a call on one time axis (SVG): signalling, what the phone showed, both voices, jitter buffers, digits, lamps and relay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
-from firmware.demo.evidence import DOOR, PHONE, RATE_HZ, Evidence, Span, Voice
+from firmware.demo.evidence import DOOR, PHONE, RATE_HZ, Evidence, Shown, Span, Voice
+from firmware.demo.sight import THUMBNAIL_HEIGHT, draw_strip
 
 WIDTH: Final = 1160
 LEFT: Final = 132  # names of the tracks
@@ -40,12 +41,13 @@ def draw_score(evidence: Evidence) -> str:
     axis = Axis(-BEFORE_MS, max(times, default=1000.0) + AFTER_MS)
     parts: list[str] = []
     y = _signalling(parts, evidence, axis, 14.0)
+    y = _screen(parts, evidence.picture.shown, axis, y + GAP)
     for voice in evidence.voices:
         y = _voice(parts, voice, axis, y + GAP)
     y = _buffers(parts, evidence, axis, y + GAP)
     y = _spans(parts, evidence.spans, axis, y + GAP)
     grid = _grid(axis, y + 6)
-    text = "Signalling, speech, jitter buffers, digits, lamp and relay of one call over time"
+    text = "Signalling, pictures, speech, jitter buffers, digits, lamp and relay of one call over time"
     return (
         f'<svg class="score" viewBox="0 0 {WIDTH} {y + 30:.0f}" role="img" aria-label="{text}">'
         + grid + "".join(parts) + "</svg>"
@@ -86,6 +88,14 @@ def _signalling(parts: list[str], evidence: Evidence, axis: Axis, top: float) ->
     parts.extend(pole.replace("@", f"{bottom + 4:.1f}") for pole in poles)
     parts.extend(flags)
     return bottom + 4
+
+
+def _screen(parts: list[str], shown: tuple[Shown, ...], axis: Axis, top: float) -> float:
+    if not shown:
+        return top - GAP
+    parts.append(_name("Resident sees", "camera", top + THUMBNAIL_HEIGHT / 2))
+    parts.append(draw_strip(shown, axis.x(axis.first_ms), WIDTH - RIGHT, axis.scale, axis.first_ms, top))
+    return top + THUMBNAIL_HEIGHT
 
 
 def _voice(parts: list[str], voice: Voice, axis: Axis, top: float) -> float:

@@ -120,8 +120,8 @@ def print_summary(evidence: Evidence, display: Display) -> None:
     display.say("\nMilliseconds since the press")
     for step in evidence.steps:
         when = "   missing" if step.at_ms is None else f"{step.at_ms:10.1f}"
-        display.say(f"{when}  {step.name:<25} {step.detail}")
-    display.say("\nSpeech")
+        display.say(f"{when}  {step.name:<26} {step.detail}")
+    display.say("\nSpeech and picture")
     who = {DOOR: "visitor to resident"}
     for voice in evidence.voices:
         delay = "not found again" if voice.delay_ms is None else f"{voice.delay_ms:5.1f} ms from microphone to speaker"
@@ -131,4 +131,8 @@ def print_summary(evidence: Evidence, display: Display) -> None:
             f"   at the {end:<5}: MOS {record.mos_heard:.2f}, {record.packets_received} packets, {record.packets_lost} lost, "
             f"buffer {record.buffer_ms_mean:.0f} ms, jitter {record.jitter_ms:.2f} ms"
         )
+    picture = evidence.picture
+    display.say(f"   the phone saw {picture.decoded} of {picture.pictures} pictures, in {picture.packets} packets, {picture.lost} lost")
+    if picture.no_frames:
+        display.say(f"   the phone shows no picture: {picture.no_frames}")
     display.say(f"   the door's whole process took {evidence.processor_s:.2f} s of processor time")

@@ -150,7 +150,7 @@ def _kept_picture(local: LocalMedia, media: MediaDescription, direction: Directi
         return None
     from firmware.sdp.video import repeated_video
 
-    return repeated_video(media, direction)
+    return repeated_video(local.video, media, direction)
 
 
 def _with_picture(

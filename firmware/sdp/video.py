@@ -1,4 +1,4 @@
-"""Offer and answer about the picture of the camera: H.264, which we send and never receive (RFC 3264, RFC 6184 §8.2.2).
+"""Offer and answer about the picture of the camera: H.264, which a door sends and never receives (RFC 3264, RFC 6184 §8.2.2).
 
 The picture is an extra. A line that cannot be agreed on is refused with port 0, and the call goes on with its sound; nothing here raises.
 It is never less protected than the sound beside it, with keys of its own in the description (RFC 4568) or by a handshake of its own
@@ -61,7 +61,7 @@ def offered_video(local: LocalMedia, video: LocalVideo, wish: Direction) -> Medi
         offered = H264Format(packetization_mode=mode, profile=BASELINE, constraints=CONSTRAINED, level=level)
         attributes += _format(payload_type, offered)
     attributes += [("rtcp-fb", f"* {kind_of}") for kind_of in FEEDBACK]
-    attributes += [(_direction(wish).value, None), *offered_attributes(protection, profile), *_mux(local.rtcp_mux)]
+    attributes += [(_direction(video, wish).value, None), *offered_attributes(protection, profile), *_mux(local.rtcp_mux)]
     return MediaDescription(
         kind="video",
         port=video.rtp_port,
@@ -72,10 +72,10 @@ def offered_video(local: LocalMedia, video: LocalVideo, wish: Direction) -> Medi
     )
 
 
-def repeated_video(kept: MediaDescription, wish: Direction) -> MediaDescription:
+def repeated_video(video: LocalVideo, kept: MediaDescription, wish: Direction) -> MediaDescription:
     """The line of a further offer: what it was, in the direction that is wished now (RFC 3264 §8)."""
     directions = {direction.value for direction in Direction}
-    attributes = tuple((_direction(wish).value, None) if name in directions else (name, value) for name, value in kept.attributes)
+    attributes = tuple((_direction(video, wish).value, None) if name in directions else (name, value) for name, value in kept.attributes)
     return kept._replace(attributes=attributes)
 
 
@@ -87,11 +87,11 @@ def answered_video(
     video = local.video
     if video is None or not _usable(offer, media, local) or sound.ice is not None:
         return None
-    choice = _choose(media, video.picture)
+    choice = _choose(media, video)
     reply = reply_to(offer, media, _protection(local, video))
     if choice is None or reply is None or _is_weaker(reply.agreed, sound):
         return None
-    ours = _direction(wish if sound.direction.sends else Direction.INACTIVE).met_by(stated_direction(offer, media))
+    ours = _direction(video, wish if sound.direction.sends else Direction.INACTIVE).met_by(stated_direction(offer, media))
     mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
     bitrate_kbps = _bitrate(media, choice.format, video.picture)
     if bitrate_kbps < LEAST_KBPS:
@@ -120,7 +120,7 @@ def read_video(
     video = local.video
     if video is None or not _usable(answer, theirs, local):
         return None
-    choice = _choose(theirs, video.picture)
+    choice = _choose(theirs, video)
     try:
         agreed = read_reply(ours, answer, theirs, _protection(local, video))
     except ValueError:
@@ -164,14 +164,18 @@ def _is_weaker(agreed: object | None, sound: MediaSession) -> bool:
     return agreed is None and sound.protection is not None
 
 
-def _direction(wish: Direction) -> Direction:
-    """We have no screen. A wish that stops a direction of the sound is a hold (RFC 3264 §8.4), and stops the picture."""
-    return Direction.SENDONLY if wish is Direction.SENDRECV else Direction.INACTIVE
+def _direction(video: LocalVideo, wish: Direction) -> Direction:
+    """A door has no screen. A wish that stops a direction of the sound is a hold (RFC 3264 §8.4), and stops the picture."""
+    ours = Direction.RECVONLY if video.is_screen else Direction.SENDONLY
+    return ours if wish is Direction.SENDRECV else Direction.INACTIVE
 
 
-def _choose(media: MediaDescription, picture: Picture) -> _Choice | None:
-    """Of the formats that the camera's stream fits, the one that splits large frames, and of these the first."""
-    fitting = [each for each in _formats(media) if each.format.bears(picture)]
+def _choose(media: MediaDescription, video: LocalVideo) -> _Choice | None:
+    """Of the formats that the camera's stream fits, the one that splits large frames, and of these the first.
+
+    To a screen they say what will come (RFC 6184 §8.2.2), and its answer the most that it can show.
+    """
+    fitting = [each for each in _formats(media) if video.is_screen or each.format.bears(video.picture)]
     return max(fitting, key=lambda each: (each.format.packetization_mode, each.format.profile == BASELINE), default=None)
 
 

@@ -12,11 +12,15 @@ from firmware.sdp.protection import Handshake, SharedKeys
 
 @kind
 class LocalVideo(NamedTuple):
-    """What our camera sends, and where its stream has its port. `keys` are its own: a key never serves two streams (RFC 3711 §9.1)."""
+    """What our camera sends, and where its stream has its port. `keys` are its own: a key never serves two streams (RFC 3711 §9.1).
+
+    With `is_screen` we have a screen and no camera: `picture` is the most that it can show.
+    """
 
     rtp_port: int
     picture: Picture
     keys: tuple[SrtpKey, ...] = ()
+    is_screen: bool = False
 
 
 @kind

@@ -6,7 +6,8 @@ from array import array
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from firmware.demo.evidence import DOOR, PBX, PHONE, RATE_HZ, Evidence, Message, Span, Step, Voice
+from firmware.demo.evidence import DOOR, PBX, PHONE, RATE_HZ, Evidence, Message, Picture, Shown, Span, Step, Voice
+from firmware.demo.openh264 import Frame
 from firmware.demo.speaking import RESIDENT, VISITOR
 from firmware.media.quality import DelayHistory, measured
 from hw.wav import read_mono
@@ -71,11 +72,19 @@ def evidence(*, through: str = "") -> Evidence:
             Voice(DOOR, PHONE, speech(), 1020.0, shifted(speech(), 30), 1020.0, 0.998, 30.0),
             Voice(PHONE, DOOR, speech(PHONE), 1020.0, shifted(speech(PHONE), 30), 1020.0, 0.97, 30.0),
         ),
+        picture=Picture(ring=b"\xff\xd8", shown=frames(), packets=40, pictures=20, decoded=19),
+        recordings={DOOR: b"RIFF", PHONE: b"RIFF"},
         quality={DOOR: quality, PHONE: quality._replace(round_trip_ms=0.5)},
         versions=(("Portero", "0 & 1"),),
         processor_s=0.3,
         problems=(),
     )
+
+
+def frames() -> tuple[Shown, ...]:
+    """Eight seconds of a grey screen, a frame each."""
+    frame = Frame(16, 12, bytes([128]) * (16 * 12 * 3 // 2))
+    return tuple(Shown(1100.0 + 1000 * second, frame) for second in range(8))
 
 
 def failed(good: Evidence) -> Evidence:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from firmware.demo.assembly import assemble
-from firmware.demo.conductor import CODE, Notes
+from firmware.demo.conductor import CODE, FRAMES, PICTURES, Notes
 from firmware.demo.evidence import DOOR, PHONE
 from firmware.demo.kamailio import KamailioServer
 from firmware.demo.resident import Report
 from firmware.demo.watched_board import WatchedBoard
-from firmware.door.events import Outcome, PressEnded, PressId
+from firmware.door.events import ButtonName, Outcome, PictureTaken, PressEnded, PressId
 from firmware.media.events import DigitHeard, FirstAudio, QualityMeasured
 from firmware.media.recorder import interleaved
 from firmware.net.runner import TraceEntry
@@ -26,6 +26,7 @@ from tests.demo.samples import evidence, message, shifted
 from tests.demo.samples import speech as whole_speech
 
 PRESS_S = 1000.0
+COUNTED = {"packets": 9, "lost": 0, "pictures": 3, "decoded": 2}
 HOP = Hop(transport=Transport.UDP, host="127.0.0.1", port=5070, local_host="127.0.0.1", local_port=5060)
 
 
@@ -71,6 +72,7 @@ def a_good_run(out: Path) -> Notes:
     at_ns = int((PRESS_S + 5.0) * 1e9)
     quality = evidence().quality[DOOR]
     notes.events = [
+        (PRESS_S + 0.05, PictureTaken(file="ring.jpg", press=PressId(1), button=ButtonName("front"))),
         (PRESS_S + 1.03, FirstAudio(call="c", at_ns=at_ns)),
         *(
             (PRESS_S + 4.0 + number / 10, DigitHeard(call="c", digit=digit, duration_ms=100, at_ns=at_ns))
@@ -83,10 +85,15 @@ def a_good_run(out: Path) -> Notes:
     ]
     notes.reports = [
         Report("first audio", int((PRESS_S + 1.06) * 1e9), {}),
+        Report("first picture", int((PRESS_S + 1.08) * 1e9), {}),
         Report("digits", int((PRESS_S + 3.9) * 1e9), {"text": CODE}),
         Report("quality", at_ns, {"quality": {**quality._asdict(), "buffer_history_ms": [30.0, 31.0]}}),
+        Report("pictures", at_ns, {"seen": COUNTED, "frames": [[int((PRESS_S + at_s) * 1e9), 4, 2] for at_s in (1.08, 2.08)]}),
         Report("recorded", at_ns, {"started_ns": Recorded.started_ns + 20_000_000}),
     ]
+    (out / PICTURES).mkdir(exist_ok=True)
+    (out / PICTURES / "ring.jpg").write_bytes(b"a picture")
+    (out / FRAMES).write_bytes(b"a" * 12 + b"b" * 12)
     record(out / "door.wav", speech(DOOR), shifted(speech(PHONE), 50))
     record(out / "phone.wav", speech(PHONE), shifted(speech(DOOR), 10))
     return notes
@@ -97,7 +104,7 @@ def test_a_good_run_has_no_problem_and_its_steps_in_order(tmp_path: Path) -> Non
     assert found.problems == ()
     assert found.passed
     names = [step.name for step in found.steps]
-    assert names[:4] == ["press", "INVITE", "180", "200"]
+    assert names[:4] == ["press", "INVITE", "180", "picture of the ring"]
     assert names[-2:] == ["ended", "BYE"], "they are told in the order in which they happened"
     assert found.at_ms("INVITE") == pytest.approx(35.0)
     assert found.at_ms("relay closed") == pytest.approx(5000.0)
@@ -115,6 +122,25 @@ def test_both_ends_have_their_quality(tmp_path: Path) -> None:
     found, _ = assemble(a_good_run(tmp_path), tmp_path)
     assert found.quality[PHONE].buffer_history_ms == (30.0, 31.0)
     assert found.quality[DOOR].packets_sent == 400
+
+
+def test_pictures_are_taken_from_where_door_and_phone_have_left_them(tmp_path: Path) -> None:
+    picture = assemble(a_good_run(tmp_path), tmp_path)[0].picture
+    assert picture.ring == b"a picture"
+    assert [round(each.at_ms) for each in picture.shown] == [1080, 2080]
+    assert [each.frame.i420 for each in picture.shown] == [b"a" * 12, b"b" * 12]
+    assert (picture.packets, picture.pictures, picture.decoded) == (9, 3, 2)
+    assert not (tmp_path / FRAMES).exists()
+
+
+def test_pictures_of_which_none_is_decoded_are_a_problem_unless_there_is_no_decoder(tmp_path: Path) -> None:
+    notes = a_good_run(tmp_path)
+    blank = Report("pictures", 0, {"seen": COUNTED, "frames": []})
+    notes.reports = [blank if report.kind == "pictures" else report for report in notes.reports]
+    assert assemble(notes, tmp_path)[0].problems == ("no picture of the camera could be decoded",)
+    (tmp_path / FRAMES).touch()
+    notes.reports.append(Report("no decoder", 0, {"text": "install it"}))
+    assert assemble(notes, tmp_path)[0].passed
 
 
 def test_with_a_server_both_traces_make_one_ladder_of_three(tmp_path: Path) -> None:

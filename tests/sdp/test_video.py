@@ -315,3 +315,16 @@ def test_a_phone_and_a_door_agree_on_one_picture() -> None:
     # Both have a camera and no screen, so each would only send: RFC 3264 §6.1 leaves nothing of a sendonly offer for it.
     assert section(answer)[-1] == "a=inactive"
     assert not agreed(read_answer(offer, answer, LOCAL)).sends
+
+
+def test_a_screen_sees_and_sends_nothing() -> None:
+    screen = LOCAL._replace(host="192.0.2.1", video=CAMERA._replace(is_screen=True, picture=Picture(1280, 720, 30, 2000)))
+    offer = make_offer(LOCAL)
+    answer, seeing = make_answer(offer, screen)
+    # RFC 3264 §6.1: a stream that was offered sendonly is answered recvonly.
+    assert section(answer)[-1] == "a=recvonly"
+    assert not agreed(seeing).sends
+    assert agreed(read_answer(offer, answer, LOCAL)).sends
+    held = make_offer(screen, previous=answer, direction=Direction.SENDONLY)
+    assert section(held)[-1] == "a=inactive"
+    assert section(make_offer(screen, previous=answer))[-1] == "a=recvonly"
