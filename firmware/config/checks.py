@@ -37,7 +37,20 @@ def matching(pattern: re.Pattern[str], remedy: str) -> Check:
 
 
 is_name = matching(NAME_PATTERN, "use 1 to 32 letters, digits, '-', '_' or '.', beginning with a letter or digit")
-is_uri = matching(URI_PATTERN, 'write a SIP address such as "sip:anna@192.168.1.20" or "sip:611@pbx.example"')
+
+
+def is_uri(value: float | str) -> Complaint | None:
+    """A SIP address as people write them."""
+    if not isinstance(value, str) or URI_PATTERN.fullmatch(value):
+        return None
+    remedy = 'write a SIP address such as "sip:anna@192.168.1.20" or "sip:611@pbx.example"'
+    if re.fullmatch(r"[0-9*#+]+", value):
+        remedy = f"a number needs its server: sip:{value}@ and the server's name or address"
+    elif URI_PATTERN.fullmatch(f"sip:{value}"):
+        remedy = f'write "sip:{value}"'
+    return f"{value!r} is not usable here", remedy
+
+
 is_country = matching(re.compile(r"[A-Z]{2}"), 'write the two letters of a country: "DE"')
 is_clock = matching(re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d"), 'write a time of the day: "03:30"')
 is_gpio = between(0, 27)  # the header of every Raspberry Pi carries BCM 0 to 27

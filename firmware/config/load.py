@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from types import NoneType, UnionType
-from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Literal, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from firmware.config.checks import suggestion
 from firmware.config.path import Path
@@ -63,7 +63,7 @@ def _read(path: FilePath) -> bytes:
 
 def _text(path: FilePath, data: bytes) -> str:
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")  # the editor of Windows begins a file with a byte order mark
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _only(path, line, "this is not UTF-8 text", "save the file as UTF-8") from error
@@ -77,7 +77,10 @@ def _broken(path: FilePath, text: str, error: tomllib.TOMLDecodeError) -> Config
     place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
     what = str(error)[: place.start()] if place else str(error)
     line = int(place[1]) if place and place[1] else text.count("\n") + 1
-    return _only(path, line, f"this is not TOML: {what[:1].lower()}{what[1:]}", 'see https://toml.io; texts stand in quotes: key = "value"')
+    from firmware.config.broken_toml import remedy_for  # for a mistake alone
+
+    there = text.split("\n")[line - 1]
+    return _only(path, line, f"this is not TOML: {what[:1].lower()}{what[1:]}", remedy_for(there, what))
 
 
 class _Reader:
@@ -205,7 +208,8 @@ class _Reader:
         if type(raw) is kind:
             return raw
         wanted = next(text for plain, text in PLAIN_TYPES.items() if plain is kind)
-        self.report.complain(path, f"{_written(raw)} is not {wanted}", f"give {wanted}")
+        remedy = f"write it without quotes: {path[-1]} = {raw.strip()}" if _is_quoted(raw, kind) else f"give {wanted}"
+        self.report.complain(path, f"{_written(raw)} is not {wanted}", remedy)
         return _harmless(kind)
 
 
@@ -215,6 +219,12 @@ def _made(kind: Callable[..., T], values: Mapping[str, object]) -> T:
 
 def _is_secret(kind: object) -> bool:
     return kind is Secret or Secret in get_args(kind)
+
+
+def _is_quoted(raw: object, kind: object) -> TypeGuard[str]:
+    """Whether a text would be the value that is wanted, were it not for its quotes."""
+    looks = {int: r"-?\d{1,9}", float: r"-?\d{1,9}(\.\d{1,9})?", bool: "true|false"}.get(kind)  # type: ignore[call-overload]  # any object
+    return looks is not None and isinstance(raw, str) and re.fullmatch(looks, raw.strip()) is not None
 
 
 def _harmless(kind: object) -> object:

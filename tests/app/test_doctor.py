@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import resource
 import socket
 import threading
@@ -100,6 +101,30 @@ def test_a_card_that_is_not_there_is_said_in_its_drivers_words(monkeypatch: pyte
     monkeypatch.setattr("hw.alsa.open_duplex", none)
     finding = next(machine.sound(Settings()))
     assert (finding.level, finding.text) == (Level.FAIL, "sound card USB: not found")
+
+
+@pytest.mark.parametrize(
+    ("cards", "remedy"),
+    [
+        (" 0 [Device         ]: USB-Audio - USB PnP Sound Device\n", "put a piece of the name into `device` of [audio]"),
+        ("--- no soundcards ---\n", "plug one in (USB)"),
+        (None, "plug one in (USB)"),
+    ],
+)
+def test_without_any_card_there_is_nothing_to_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cards: str | None, remedy: str
+) -> None:
+    def none(_settings: object) -> None:
+        os.write(2, b"ALSA lib confmisc.c:855:(parse_card) cannot find card '0'\n")
+        raise HardwareError("sound card USB: not found")
+
+    if cards is not None:
+        (tmp_path / "cards").write_text(cards)
+    monkeypatch.setattr("hw.alsa.open_duplex", none)
+    monkeypatch.setattr(machine, "CARDS", tmp_path / "cards")
+    assert remedy in next(machine.sound(Settings())).remedy
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
 
 
 def test_a_card_that_lacks_a_half_is_a_warning_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +268,24 @@ def test_the_running_daemon_is_asked_instead(tmp_path: Path) -> None:
     ]
     assert network.daemon_status(settings) is None
     assert levels(network.running(None, settings.control.socket)) == [Level.WARN]
+
+
+@pytest.mark.parametrize(
+    ("detail", "remedy"),
+    [
+        ("401 Unauthorized: wrong user name or password", "`password`, and `username`, now 'door'"),
+        ("403 Forbidden", "`password`, and `username`, now 'door'"),
+        ("404 Not Found", "create the extension there, or correct `uri` (sips:door@pbx.example)"),
+        ("pbx.example cannot be reached: Connection refused", "is the server at pbx.example, port 5061, and in a network"),
+        ("no answer yet", "does a firewall keep SIP out? see what travels: tcpdump -ni any -A port 5061"),
+        ("503 Service Unavailable", "the server's own log says why it refuses"),
+    ],
+)
+def test_what_to_do_about_a_registration_follows_from_what_the_server_said(detail: str, remedy: str) -> None:
+    settings = Settings(account=(Account(name="home", uri="sips:door@pbx.example"),))
+    (finding,) = network.registrations(settings, {"accounts": {"home": {"registered": False, "detail": detail}}})
+    assert finding.level is Level.FAIL
+    assert remedy in finding.remedy
 
 
 def test_messages_that_nobody_hears_are_a_warning() -> None:

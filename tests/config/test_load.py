@@ -118,7 +118,7 @@ hangup_after_open_s = "nie"
 """
     assert mistakes(tmp_path, text) == [
         "line 2, station.nam: there is no such key; perhaps name is meant",
-        'line 4, network.sip_port: "5060" is not a whole number; give a whole number',
+        'line 4, network.sip_port: "5060" is not a whole number; write it without quotes: sip_port = 5060',
         "line 5, network.rtp_ports: from 10001 to 10002 is no usable range; begin even, and give at least 4 ports",
         "line 10, account[pbx].password_file: password says the same; keep one of them",
         "line 11, account[pbx].expires_s: 5 is out of range; give a number from 30 to 86400 s",
@@ -237,7 +237,20 @@ hangup_after_open_s = "nie"
             "line 5, lock[d].name: this name is used already, in lock[d].name on line 2; give another",
         ),
         ("a = [\n", "line 2: this is not TOML: invalid value; see https://toml.io; texts stand in quotes: key = \"value\""),
-        ("\n\nname = Front\n", "line 3: this is not TOML: invalid value; see https://toml.io; texts stand in quotes: key = \"value\""),
+        ("\n\nname = Front\n", "line 3: this is not TOML: invalid value; texts stand in quotes: name = \"…\""),
+        (
+            '[[target]]\nname = "a"\nuri = "**611"\n',
+            "line 3, target[a].uri: '**611' is not usable here; a number needs its server: sip:**611@ and the server's name or address",
+        ),
+        ('[[target]]\nname = "a"\nuri = "a@b"\n', "line 3, target[a].uri: 'a@b' is not usable here; write \"sip:a@b\""),
+        (
+            '[[lock]]\nname = "d"\ngpio = 1\npulse_s = "2.5"\n',
+            'line 4, lock[d].pulse_s: "2.5" is not a number; write it without quotes: pulse_s = 2.5',
+        ),
+        (
+            '[[lock]]\nname = "d"\ngpio = "five"\n',
+            'line 3, lock[d].gpio: "five" is not a whole number; give a whole number',
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_line_key_and_remedy(tmp_path: Path, text: str, expected: str) -> None:
@@ -418,3 +431,9 @@ def test_updates_come_from_a_secure_address_at_a_time_that_exists(tmp_path: Path
     (mistake,) = mistakes(tmp_path, f"[update]\n{line}\n")
     assert mistake.startswith("line 2, update.")
     assert said in mistake
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "portero.toml"
+    path.write_bytes(b'\xef\xbb\xbf[station]\nname = "Front door"\n')
+    assert load(path).station.name == "Front door"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from firmware.config.schema import Settings
 def examine(config: Path) -> int:
     """Print each finding as soon as it is there; the exit code is 0 (well), 1 (warnings) or 2 (something fails)."""
     seen: list[Finding] = []
+    logging.getLogger("portero").addHandler(logging.NullHandler())  # what the parts have to say of themselves stands in the findings
     for finding in findings(config):
         print(in_words(finding), flush=True)
         seen.append(finding)

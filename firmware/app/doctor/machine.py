@@ -6,6 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from firmware.app.doctor.findings import Finding, fail, ok, warn
@@ -17,6 +18,7 @@ from hw.build import gpios
 BUILT_AT_S = 1_735_689_600  # 2025-01-01: a clock before this was never set; a Pi without network starts somewhere in the past
 FREE_BYTES_MIN = 64 << 20  # the journal's bound with room to spare
 SYNCHRONISED = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd.service(8)
+CARDS = Path("/proc/asound/cards")
 OTHER_CLOCK_KEEPERS = (Path("/run/chrony/chronyd.pid"), Path("/run/ntpd.pid"))
 
 
@@ -87,9 +89,10 @@ def sound(settings: Settings) -> Iterator[Finding]:
     from hw.alsa import open_duplex
 
     try:
-        card = open_duplex(board_settings(settings).sound)
+        with _quiet():
+            card = open_duplex(board_settings(settings).sound)
     except HardwareError as error:
-        yield fail("sound", str(error), "list cards with `aplay -l`, and put a piece of the name into `device` of [audio]")
+        yield fail("sound", str(error), _card_remedy())
     else:
         if card.lack is None:
             yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz")
@@ -98,6 +101,30 @@ def sound(settings: Settings) -> Iterator[Finding]:
             yield warn("sound", f"{settings.audio.device} {card.lack.half.value} ({card.lack.why})", remedy)
         card.close()
     yield from acoustics(settings)
+
+
+def _card_remedy() -> str:
+    """Whether there is any card at all decides what to do."""
+    try:
+        is_there = "no soundcards" not in CARDS.read_text(encoding="utf-8")
+    except OSError:
+        is_there = False
+    if is_there:
+        return "list cards with `portero audio list`, and put a piece of the name into `device` of [audio]"
+    return "this machine has no sound card: plug one in (USB), or switch on the one of the board; `aplay -l` lists it then"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """ALSA's library tells standard error what it thinks of a missing card, in a dozen lines; the error has it in one."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def acoustics(settings: Settings) -> Iterator[Finding]:

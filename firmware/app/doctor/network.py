@@ -176,8 +176,27 @@ def _registration(account: Account, *, working: bool, detail: str) -> Finding:
     part = f"account {account.name}"
     if working:
         return ok(part, f"{account.uri}: {detail}")
-    remedy = "check address, user name and password at the server; see what travels: tcpdump -ni any -A port 5060"
-    return fail(part, f"{account.uri} is not registered: {detail}", remedy)
+    return fail(part, f"{account.uri} is not registered: {detail}", _remedy(account, detail))
+
+
+def _remedy(account: Account, detail: str) -> str:
+    """By what the server said, or whether it said anything at all (RFC 3261 §21.4)."""
+    address = Uri.parse(account.proxy or account.registrar or account.uri)
+    port = address.port or (5061 if address.scheme == "sips" else 5060)
+    if detail.startswith(("401", "403", "407")):
+        user = account.username or Uri.parse(account.uri).user
+        return (
+            f"give in [[account]] what the server has for this extension: `password`, and `username`, now {user!r}; "
+            "the Fritz!Box calls it user name, 3CX Authentication ID"
+        )
+    if detail.startswith(("404", "604")):
+        return f"the server has no such user: create the extension there, or correct `uri` ({account.uri})"
+    if "cannot be reached" in detail or "not known" in detail or "no answer" in detail:
+        return (
+            f"is the server at {address.host}, port {port}, and in a network that this machine reaches (ping {address.host})? "
+            f"does a firewall keep SIP out? see what travels: tcpdump -ni any -A port {port}"
+        )
+    return f"the server's own log says why it refuses; see what travels: tcpdump -ni any -A port {port}"
 
 
 def running(status: Mapping[str, object] | None, socket_path: str) -> Iterator[Finding]:
