@@ -29,7 +29,8 @@ log = logging.getLogger("portero.door")
 
 RelayEffect = door.Unlock | door.Hold | door.Shut | door.Block | door.Unblock
 MenuEffect = door.StartMenu | door.StopMenu | door.MenuKey
-LampGroup = tuple[tuple[Lamp, float | None], ...]  # lamps of one role, each with its blink period
+LampKey = door.LampRole | door.LampName
+LampGroup = tuple[tuple[Lamp, float | None], ...]  # lamps of one role or name, each with its blink period
 
 
 class Phone(Protocol):
@@ -57,7 +58,7 @@ class Opener(Protocol):
 class Panel:
     """What the door can move and sound at the wall. `play` starts the sound, or stops what plays."""
 
-    def __init__(self, relays: Mapping[str, Opener], lamps: Mapping[door.LampRole, LampGroup], play: Callable[[door.Sound], None]) -> None:
+    def __init__(self, relays: Mapping[str, Opener], lamps: Mapping[LampKey, LampGroup], play: Callable[[door.Sound], None]) -> None:
         self.relays = relays
         self.lamps = lamps
         self.play = play
@@ -181,8 +182,8 @@ class DoorBridge:
             case door.Request() | door.Message():
                 if self._send is not None:
                     self._send(effect)
-            case door.Light(lamp=role, on=on):
-                for lamp, blink_period_s in self._panel.lamps.get(role, ()):
+            case door.Light(lamp=which, on=on):
+                for lamp, blink_period_s in self._panel.lamps.get(which, ()):
                     lamp.set(on=on, blink_period_s=blink_period_s)
             case door.Play(sound=sound):
                 self._panel.play(sound)

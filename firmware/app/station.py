@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware.app import fittings
-from firmware.app.bridge_door import DoorBridge, LampGroup, MenuEffect, Panel
+from firmware.app.bridge_door import DoorBridge, LampGroup, LampKey, MenuEffect, Panel
 from firmware.app.call_figures import CallFigures
 from firmware.app.calls import Calls
 from firmware.app.hooks import Hooks
@@ -263,10 +263,10 @@ class Station:
             self.inbox.put(door.HealthChanged(part="users", working=False, detail=str(error)))
 
     def _panel(self) -> Panel:
-        groups: dict[door.LampRole, LampGroup] = {}
+        groups: dict[LampKey, LampGroup] = {}
         for lamp in self.settings.lamp:
-            role = door.LampRole(lamp.shows)
-            groups[role] = (*groups.get(role, ()), (self.board.lamp(lamp.name), lamp.blink_period_s))
+            which = door.LampName(lamp.name) if lamp.shows == "profile" else door.LampRole(lamp.shows)
+            groups[which] = (*groups.get(which, ()), (self.board.lamp(lamp.name), lamp.blink_period_s))
         relays = {lock.name: self.board.relay(lock.name) for lock in self.settings.lock}
         return Panel(relays, groups, self._play)
 

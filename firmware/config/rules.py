@@ -28,6 +28,7 @@ def check_rules(settings: Settings, report: Report) -> None:
     _check_targets(settings, report)
     _check_ways(settings, report)
     _check_conditions(settings, report)
+    _check_lamps(settings, report)
     _check_buttons(settings, report)
     _check_locks(settings, report)
     _check_codes(settings, report)
@@ -168,11 +169,21 @@ def _check_conditions(settings: Settings, report: Report) -> None:
         *((("step", index, "when"), step.when) for index, step in enumerate(settings.step)),
         *((("target", index, "quiet_when"), target.quiet_when) for index, target in enumerate(settings.target)),
         *((("lock", index, "held_when"), lock.held_when) for index, lock in enumerate(settings.lock)),
+        *((("lamp", index, "when"), lamp.when) for index, lamp in enumerate(settings.lamp)),
         *((("rule", index, "when"), rule.when) for index, rule in enumerate(settings.rule)),
     )
     for path, text in conditions:
         if text is not None:
             refer(report, path, parse_condition(text)[0], profiles, "profile")
+
+
+def _check_lamps(settings: Settings, report: Report) -> None:
+    for index, lamp in enumerate(settings.lamp):
+        if lamp.shows == "profile" and lamp.when is None:
+            report.complain(("lamp", index, "shows"), "no profile is named", 'add when = "night", or the name of another [[profile]]')
+        elif lamp.shows != "profile" and lamp.when is not None:
+            text = f'the lamp shows "{lamp.shows}" at any time'
+            report.complain(("lamp", index, "when"), text, 'write shows = "profile", or leave it out')
 
 
 def _check_buttons(settings: Settings, report: Report) -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from firmware.door.events import ButtonName, LockName
+from firmware.door.events import ButtonName, LampName, LockName
 from firmware.door.kind import kind
 from firmware.door.schedule import Holiday, Profile, When, within
 
@@ -250,6 +250,7 @@ class Directory(NamedTuple):
     auto_answer_for: tuple[str, ...] = ("*@*",)
     conference_for: tuple[str, ...] = ()
     menus: Mapping[str, Menu] = MappingProxyType({})
+    lights: Mapping[LampName, When] = MappingProxyType({})  # lamps that are lit by the clock
     menu_buttons: Mapping[ButtonName, str] = MappingProxyType({})  # those that begin a menu, by its name, and ring nobody
 
     def dialled(self, target: str) -> Target:

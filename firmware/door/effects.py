@@ -9,7 +9,7 @@ from firmware.door.inputs import Start
 from firmware.door.kind import kind
 from firmware.door.menu_events import MenuKey, StartMenu, StopMenu
 from firmware.door.records import DoorRecord
-from firmware.door.words import CallName, EndReason, LampRole, LockName, Refusal, Sound, TimerKey
+from firmware.door.words import CallName, EndReason, LampName, LampRole, LockName, Refusal, Sound, TimerKey
 
 
 @kind
@@ -140,9 +140,9 @@ class KeepDoor(NamedTuple):
 
 @kind
 class Light(NamedTuple):
-    """Every lamp of this role on or off."""
+    """Every lamp of this role, or the one of this name, on or off."""
 
-    lamp: LampRole
+    lamp: LampRole | LampName
     on: bool
 
 

@@ -126,6 +126,7 @@ from firmware.door.words import (
     DigitWay as DigitWay,
     EndReason as EndReason,
     Grant as Grant,
+    LampName as LampName,
     LampRole as LampRole,
     LockFault as LockFault,
     LockMode as LockMode,

@@ -321,7 +321,7 @@ def _noted(before: Door, after: Door, effects: tuple[Effect, ...], now_s: float)
 
 def _lamps(before: Door, after: Door) -> Iterator[Effect]:
     was, now = lit(before), lit(after)
-    return (Light(lamp=lamp, on=lamp in now) for lamp in LampRole if (lamp in was) != (lamp in now))
+    return (Light(lamp=lamp, on=lamp in now) for lamp in (*LampRole, *after.directory.lights) if (lamp in was) != (lamp in now))
 
 
 def _timers(before: Door, after: Door) -> Iterator[Effect]:

@@ -19,6 +19,7 @@ from firmware.door.events import (
     CallName,
     DoorRecord,
     Effect,
+    LampName,
     LampRole,
     LockMode,
     LockName,
@@ -289,9 +290,10 @@ def leg_in_talk(door: Door, call: CallName) -> Leg | None:
     return next((party.leg for party in parties if party.leg.call == call), None)
 
 
-def lit(door: Door) -> frozenset[LampRole]:
+def lit(door: Door) -> frozenset[LampRole | LampName]:
     """The lamps that are on."""
-    lamps = {LampRole.OPEN} if door.locks or door.held else set()
+    lamps: set[LampRole | LampName] = {LampRole.OPEN} if door.locks or door.held else set()
+    lamps.update(name for name, when in door.directory.lights.items() if door.directory.holds(when, door.local, unknown=False))
     if door.refused_until_s is not None:
         lamps.add(LampRole.REFUSED)
     match door.call:

@@ -7,6 +7,7 @@ from typing import NewType
 
 ButtonName = NewType("ButtonName", str)  # names are those of the configuration
 LockName = NewType("LockName", str)
+LampName = NewType("LampName", str)
 PressId = NewType("PressId", int)  # counts presses over the whole life of the journal, from 1
 CallName = NewType("CallName", str)  # handle of one call leg: chosen here for calls that we place, by the app for calls that reach us
 TimerKey = NewType("TimerKey", str)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 
 import pytest
 
-from firmware.app.bridge_door import DoorBridge, Panel
+from firmware.app.bridge_door import DoorBridge, LampGroup, LampKey, Panel
 from firmware.app.inbox import Inbox
 from firmware.app.supervise import Supervisor
 from firmware.app.timers import Timers
@@ -43,7 +43,7 @@ class Rig:
         self.relay_broken = False
         self.inbox = Inbox(asyncio.get_running_loop().call_soon_threadsafe)
         self.supervisor = Supervisor(lambda: 0.0, self.happened.append)
-        lamps = {role: ((FakeLamp(role.value, self), 0.5),) for role in door.LampRole}
+        lamps: dict[LampKey, LampGroup] = {role: ((FakeLamp(role.value, self), 0.5),) for role in door.LampRole}
         self.bridge = DoorBridge(
             Door(directory=directory(settings), next_press=7),
             inbox=self.inbox,

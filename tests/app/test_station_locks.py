@@ -126,11 +126,13 @@ def test_a_lock_is_held_open_by_its_profile_from_the_start(tmp_path: Path) -> No
     async def scenario(lived: House) -> None:
         await lived.until(door.RelayMoved)
         assert lived.board.relay("gate").closed
+        assert lived.board.lamp("plates").on
 
     wanted = equipped(tmp_path)
     held = wanted.lock[0]._replace(held_when="always")
+    plates = Lamp(name="plates", gpio=18, shows="profile", when="always")
     profile = Profile(name="always", times=("daily 00:00-24:00",))
-    live(wanted._replace(lock=(held, wanted.lock[1]), profile=(profile,)), scenario)
+    live(wanted._replace(lock=(held, wanted.lock[1]), lamp=(*wanted.lamp, plates), profile=(profile,)), scenario)
 
 
 def test_a_forced_door_is_written_down_and_sets_its_rule_off(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ PLANNED = SETTINGS._replace(
         Lock(name="gate", gpio=5, may_hold=True, held_when="office", then="garage", then_after_s=8.0, secure_only=True),
         SETTINGS.lock[1],
     ),
+    lamp=(Lamp(name="bell", gpio=6, shows="ring"), Lamp(name="plates", gpio=11, shows="profile", when="not office")),
     contact=(
         Contact(name="leaf", kind="door", gpio=9, lock="gate", open_limit_s=60.0),
         Contact(name="case", kind="tamper", gpio=10),
@@ -225,6 +226,10 @@ def test_locks_and_contacts_know_each_other() -> None:
     assert known.tampers == {"case"}
     assert [relay.may_hold for relay in board_settings(PLANNED).relays] == [True, False]
     assert (known.chime, known.limits.fallback_after_s) == (Chime.UNANSWERED, 3.0)
+
+
+def test_a_lamp_that_the_clock_lights_is_known_by_its_name() -> None:
+    assert dict(directory(PLANNED).lights) == {"plates": When(profile="office", negated=True)}
 
 
 def test_rules_are_read_from_their_sentences() -> None:

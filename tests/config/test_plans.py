@@ -174,6 +174,18 @@ def test_a_plan_without_a_button_or_rule_is_worth_a_word(tmp_path: Path) -> None
         ),
         ('[station]\ntimezone = "/etc"\n', 'line 2, station.timezone: there is no time zone "/etc"; write it such as "Europe/Berlin"'),
         (
+            '[[lamp]]\nname = "l"\ngpio = 5\nshows = "profile"\n',
+            'line 4, lamp[l].shows: no profile is named; add when = "night", or the name of another [[profile]]',
+        ),
+        (
+            '[[lamp]]\nname = "l"\ngpio = 5\nshows = "ring"\nwhen = "office"\n',
+            'line 5, lamp[l].when: the lamp shows "ring" at any time; write shows = "profile", or leave it out',
+        ),
+        (
+            '[[lamp]]\nname = "l"\ngpio = 5\nshows = "profile"\nwhen = "offfice"\n',
+            'line 5, lamp[l].when: there is no profile "offfice"; perhaps office is meant',
+        ),
+        (
             '[[lock]]\nname = "l"\ngpio = 5\nheld_when = "office"\n',
             "line 4, lock[l].held_when: the lock may not be held open; add may_hold = true, if its strike bears current all day",
         ),

@@ -15,6 +15,7 @@ from firmware.door.events import (
     Grant,
     Hold,
     KeepDoor,
+    LampName,
     LampRole,
     Light,
     LockFault,
@@ -45,6 +46,7 @@ HELD_IN_OFFICE = DIRECTORY._replace(
     profiles={"office": OFFICE_HOURS},
     tampers=frozenset({"case"}),
 )
+WITH_OFFICE = DIRECTORY._replace(profiles={"office": OFFICE_HOURS})
 BEFORE_EIGHT = "2026-01-05 07:59:50"  # a Monday
 BEFORE_FIVE = "2026-01-05 16:59:58"
 
@@ -332,6 +334,24 @@ def test_a_refusal_is_seen_for_two_seconds() -> None:
     assert Light(lamp=LampRole.REFUSED, on=False) not in scene.heard
     scene.wait(0.1)
     assert Light(lamp=LampRole.REFUSED, on=False) in scene.heard
+
+
+@pytest.mark.parametrize(("negated", "wall", "lit"), [(False, "12:00", True), (True, "12:00", False), (True, "18:00", True)])
+def test_the_panels_own_light_follows_its_profile(negated: bool, wall: str, lit: bool) -> None:
+    plates = LampName("plates")
+    scene = Scene(WITH_OFFICE._replace(lights={plates: When(profile="office", negated=negated)}), wall=f"2026-01-05 {wall}")
+    scene.tell(Start())
+    assert [effect for effect in scene.heard if isinstance(effect, Light)] == ([Light(lamp=plates, on=True)] if lit else [])
+    scene.set_wall("2026-01-05 19:00" if wall == "12:00" else "2026-01-06 12:00")
+    scene.wait(60.0)
+    assert Light(lamp=plates, on=not lit) in scene.heard
+
+
+def test_the_panels_own_light_stays_dark_while_nobody_knows_the_time() -> None:
+    scene = Scene(WITH_OFFICE._replace(lights={LampName("plates"): When(profile="office", negated=True)}))
+    scene.tell(Start())
+    scene.wait(60.0)
+    assert not any(isinstance(effect, Light) for effect in scene.heard)
 
 
 def test_a_held_lock_shows_the_light_of_an_open_one() -> None:

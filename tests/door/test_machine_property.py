@@ -32,6 +32,7 @@ from firmware.door.events import (
     IncomingCall,
     Input,
     KeyPressed,
+    LampName,
     LampRole,
     Light,
     LockName,
@@ -73,7 +74,7 @@ class DoorMachine(RuleBasedStateMachine):
         super().__init__()
         self.now_s = 50.0
         self.timers: dict[TimerKey, float] = {}
-        self.lamps = dict.fromkeys(LampRole, False)
+        self.lamps: dict[LampRole | LampName, bool] = dict.fromkeys(LampRole, False)
         self.open_presses: set[int] = set()
         self.last_press = 0
         self.legs: dict[str, str] = {}  # calls that were begun and have not ended, and their party

@@ -5,8 +5,9 @@ from __future__ import annotations
 from firmware.app.wiring.plans import buttons, condition, fallbacks, holidays, plans, profiles, rules
 from firmware.config.schema import Call, Settings
 from firmware.config.schema import Lock as ConfiguredLock
+from firmware.config.schema import Menu as ConfiguredMenu
 from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Menu, Target, Watch
-from firmware.door.events import ButtonName, LockName, Right
+from firmware.door.events import ButtonName, LampName, LockName, Right
 
 
 def directory(settings: Settings) -> Directory:
@@ -58,15 +59,8 @@ def directory(settings: Settings) -> Directory:
         tampers=frozenset(each.name for each in settings.contact if each.kind == "tamper"),
         rules=rules(settings),
         chime=Chime(settings.call.chime),
-        menus={
-            each.name: Menu(
-                callers=tuple(caller.lower() for caller in each.callers),
-                opens=_some(each.opens, frozenset()),
-                keypad=each.keypad or "",
-                rings=frozenset(each.calls),
-            )
-            for each in settings.menu
-        },
+        lights={LampName(each.name): when for each in settings.lamp if (when := condition(each.when)) is not None},
+        menus={each.name: _menu(each) for each in settings.menu},
         menu_buttons={ButtonName(each.name): each.menu for each in settings.button if each.menu is not None},
     )
 
@@ -80,6 +74,15 @@ def _lock(lock: ConfiguredLock) -> Lock:
         then=None if lock.then is None else LockName(lock.then),
         then_after_s=lock.then_after_s,
         secure_only=lock.secure_only,
+    )
+
+
+def _menu(menu: ConfiguredMenu) -> Menu:
+    return Menu(
+        callers=tuple(caller.lower() for caller in menu.callers),
+        opens=_some(menu.opens, frozenset()),
+        keypad=menu.keypad or "",
+        rings=frozenset(menu.calls),
     )
 
 

@@ -46,7 +46,8 @@ class Lamp(NamedTuple):
 
     name: Name
     gpio: Gpio
-    shows: Literal["ring", "talk", "open", "refused"]
+    shows: Literal["ring", "talk", "open", "refused", "profile"]
+    when: Text | None = None  # of "profile": a profile, or "not PROFILE": lit meanwhile, as the panel's own light
     active_high: bool = True
     blink_period_s: Annotated[float, between(0.1, 10, "s")] | None = None  # None: steady
 

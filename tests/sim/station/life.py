@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firmware.app.bridge_door import DoorBridge, Panel
+from firmware.app.bridge_door import DoorBridge, LampGroup, LampKey, Panel
 from firmware.app.calls import Calls
 from firmware.app.inbox import Inbox
 from firmware.app.last_run import found_late, left_in
@@ -203,7 +203,9 @@ class Life:
 
     def _panel(self) -> Panel:
         relays = {lock.name: Opener(self.board.relay(lock.name), self.keep_board) for lock in self.site.settings.lock}
-        lamps = {door.LampRole(lamp.shows): ((self.board.lamp(lamp.name), lamp.blink_period_s),) for lamp in self.site.settings.lamp}
+        lamps: dict[LampKey, LampGroup] = {
+            door.LampRole(lamp.shows): ((self.board.lamp(lamp.name), lamp.blink_period_s),) for lamp in self.site.settings.lamp
+        }
         return Panel(relays, lamps, lambda sound: None)
 
     def _timers(self, fire: Callable[[door.TimerKey], None]) -> Timers[door.TimerKey]:
