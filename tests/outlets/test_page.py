@@ -118,6 +118,31 @@ def test_a_form_of_another_site_opens_nothing(tmp_path: Path) -> None:
     with_page(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://door.example", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://door.example", "Host": "door.example"},
+        {"Origin": "http://door.example", "Host": "door.example"},
+    ],
+)
+def test_a_form_of_ours_is_taken_however_the_browser_and_a_proxy_tell_of_it(tmp_path: Path, headers: dict[str, str]) -> None:
+    async def scenario(there: Served) -> None:
+        reply = await there.client.form("/login", headers, name="anna", password=PASSWORD)
+        assert (reply.status, reply.headers["location"]) == (303, "/")
+
+    with_page(tmp_path, scenario)
+
+
+def test_the_page_lets_browsers_tell_where_its_forms_come_from(tmp_path: Path) -> None:
+    async def scenario(there: Served) -> None:
+        reply = await there.client.ask("GET", "/login")
+        assert reply.headers["referrer-policy"] == "same-origin"
+
+    with_page(tmp_path, scenario)
+
+
 def test_who_may_only_see_is_shown_no_button_and_refused(tmp_path: Path) -> None:
     async def scenario(there: Served) -> None:
         await there.client.log_in("guest")

@@ -120,11 +120,16 @@ class Page:
         return _to("/")
 
     def _is_from_here(self, request: Request) -> bool:
-        """Whether the browser, where it tells, tells of our own page (RFC 6454 §7; Fetch Metadata)."""
-        origin = request.headers.get("origin")
-        if origin is not None:
-            return origin == f"{'https' if self._is_secure else 'http'}://{request.headers.get('host', '')}"
-        return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        """Whether the browser, where it tells, tells of our own page (Fetch Metadata; RFC 6454 §7).
+
+        Over plain HTTP a browser tells of the origin alone, and in front of us may be a proxy that has TLS.
+        """
+        site = request.headers.get("sec-fetch-site")
+        if site is not None:
+            return site == "same-origin"
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        ours = {f"https://{host}"} if self._is_secure else {f"https://{host}", f"http://{host}"}
+        return origin is None or origin in ours
 
     def _cookie_of(self, value: str, life_s: float) -> str:
         secure = "; Secure" if self._is_secure else ""
