@@ -1,6 +1,6 @@
 """Keeping one account registered (RFC 3261 §10): refresh, refusal, back-off, and the way back after an outage.
 
-Its states are those of `registration_state`; what an answer says is read in `registrar_answer`.
+Its states are those of `registration_state`; `binding` writes the request, and what an answer says is read in `registrar_answer`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from firmware.sip.events import FlowId, Hop, Registered, RegistrationFailed
-from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, Response
-from firmware.sip.outbound import flow_timer_s, with_instance
+from firmware.sip.outbound import flow_timer_s
 from firmware.sip.uri import Uri
-from firmware.sip.usage.addressing import common_headers, registered_uri, route_over
 from firmware.sip.usage.backoff import QUICK_RETRY_MAX_S, Backoff, Lives
+from firmware.sip.usage.binding import Binding
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.keepalive import KeepAlive
@@ -64,20 +63,11 @@ class Registration:
         self._endpoint = endpoint
         self._knowledge = knowledge
         self._keeper = keeper
-        self._number = number
         self._account = knowledge.account
-        self._asks_flows = self._account.wants_outbound and bool(endpoint.settings.instance)
+        self._binding = Binding(endpoint, knowledge, edge, number)
         self._are_flows_kept = False
         self._state: State = IDLE
-        self._call_id = endpoint.ids.call_id()  # §10.2.4: all registrations of a client use the same Call-ID …
-        self._tag = endpoint.ids.tag()
-        self._cseq = 0  # … and CSeq rises by one with each
-        self._expires_s = self._account.expires_s
-        self._registrar = self._account.registrar
         self._untried = self._account.backups  # registrars that have not been asked since the last that answered
-        self._contact: Uri | None = None  # what the registrar holds of us
-        self._composed: Uri | None = None
-        self._asked_host = ""  # to whom the last REGISTER went
         self._adjustments = 0
         self._lives = Lives()
         self._is_lost = False  # bound, and lost again so soon that the next REGISTER waits
@@ -99,7 +89,7 @@ class Registration:
     def _register_anew(self, now_s: float) -> None:
         self._stop()
         self._backoff.reset()
-        self._asks_flows = self._account.wants_outbound and bool(self._endpoint.settings.instance)
+        self._binding.asks_flow = self._binding.may_ask_flow
         self._send_first(now_s)
 
     def begin(self, now_s: float) -> None:
@@ -110,7 +100,7 @@ class Registration:
     def rest(self) -> None:
         """Stop without a word to the registrar: what it holds of us came over another flow."""
         self._stop()
-        self._contact = None
+        self._binding.held = None
         self._state = IDLE
 
     @property
@@ -131,12 +121,12 @@ class Registration:
     def unregister(self, now_s: float) -> None:
         """Remove the binding (§10.2.2)."""
         self._stop()
-        if self._contact is None:
+        if self._binding.held is None:
             self._forget()
             return
         request = ClientRequest(self._endpoint, self, self._knowledge)
         self._state = Removing(request)
-        request.begin(self._next_hop(), now_s)
+        request.begin(self._binding.next_hop, now_s)
 
     def network_changed(self, now_s: float) -> None:
         """Our addresses changed: register at once."""
@@ -150,7 +140,7 @@ class Registration:
     def sign_of_life(self, host: str, now_s: float) -> None:
         """Something came from `host`: when it is the registrar that we wait for, try again now, at most once a second."""
         # While another flow carries the account, only this flow's own server counts: the other's answers say nothing of it.
-        own = (self._asked_host,) if self._keeper.is_carried(self) else self._knowledge.hosts
+        own = (self._binding.asked_host,) if self._keeper.is_carried(self) else self._knowledge.hosts
         match self._state:
             case Waiting(since_s=since_s, is_refused=False) if host in own and now_s >= since_s + 1.0:
                 self._stop()
@@ -206,7 +196,7 @@ class Registration:
     @property
     def bound_contact(self) -> Uri | None:
         """What the registrar should hold of us, None while we are not registered."""
-        return self._contact if isinstance(self._state, Bound) else None
+        return self._binding.held if isinstance(self._state, Bound) else None
 
     def handle_timer(self, name: str, now_s: float) -> None:
         """A refresh, or another attempt, is due."""
@@ -217,44 +207,8 @@ class Registration:
     # --- the request
 
     def compose(self, hop: Hop) -> Request:
-        """The REGISTER for one attempt (§10.2): Request-URI is the domain of the registrar, To and From the address of record."""
-        self._cseq += 1
-        self._asked_host = hop.host
-        account = self._account
-        self._composed = registered_uri(self._endpoint, hop, self._knowledge)
-        expires_s = 0 if isinstance(self._state, Removing) else self._expires_s
-        own, extensions = self._own_contact(self._composed)
-        contacts = [("Contact", f"{own.with_param('expires', str(expires_s))}")]
-        # A flow has its name in reg-id: its binding is replaced by that name, and §6 of RFC 5626 allows it no Contact beside it.
-        if self._contact is not None and not self._asks_flows and not self._contact.equivalent(self._composed):
-            # §10.2.2: the binding of our old address is removed in the same request.
-            contacts.append(("Contact", f"<{self._contact}>;expires=0"))
-        headers = (
-            ("Max-Forwards", "70"),
-            *route_over(self.edge),
-            ("From", f"<{account.aor}>;tag={self._tag}"),
-            ("To", f"<{account.aor}>"),
-            ("Call-ID", self._call_id),
-            ("CSeq", f"{self._cseq} REGISTER"),
-            *contacts,
-            ("Supported", extensions),  # RFC 3327 §5.1: proxies on the way may add Path
-            *common_headers(self._endpoint),
-        )
-        registrar = self._registrar
-        return Request("REGISTER", Uri(registrar.scheme, host=registrar.host, port=registrar.port), headers)
-
-    def _own_contact(self, uri: Uri) -> tuple[NameAddr, str]:
-        """Our Contact, and the extensions that we understand: with a lasting name of the device, and that of the flow."""
-        urn, account = self._endpoint.settings.instance, self._account
-        extensions = ["path"]
-        if self._asks_flows:
-            extensions.append("outbound")  # RFC 5626 §4.2.1
-        if account.wants_gruu and urn:
-            extensions.append("gruu")  # RFC 5627 §4.1: a device that says who it is gets an address of its own
-        own = NameAddr("", uri)
-        if len(extensions) > 1:
-            own = with_instance(own, urn, self._number if self._asks_flows else None)
-        return own, ", ".join(extensions)
+        """The REGISTER for one attempt."""
+        return self._binding.request(hop, is_removal=isinstance(self._state, Removing))
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
         """Nothing follows from it."""
@@ -277,26 +231,25 @@ class Registration:
             retry_s = self._backoff.next_s(now_s, is_carried=is_carried)
             self._wait(0, text, retry_s, now_s, is_refused=False)
             if retry_s > QUICK_RETRY_MAX_S and not is_carried:
-                self._knocking.begin(self._next_hop(), now_s)
+                self._knocking.begin(self._binding.next_hop, now_s)
 
     # --- outcomes
 
     def _bound(self, response: Response, source: Hop, now_s: float) -> None:
-        assert self._composed is not None, "an answer follows a request"
-        self._contact = self._composed
+        contact = self._binding.accepted()
         self._lives.begin(now_s)
         self._backoff.reset()
         self._state = Bound(source, source.flow)
-        self._are_flows_kept = self._asks_flows and keeps_flows(response)
+        self._are_flows_kept = self._binding.asks_flow and keeps_flows(response)
         if not self._are_flows_kept and learn_address(self._knowledge, response, source) and self._adjust():
             # RFC 3581 §9: the registrar sees us under another address; calls must be sent there.
             self._send(now_s)
             return
         self._adjustments = 0
         self._untried = self._account.backups
-        self._knowledge.registrar = self._registrar
-        learn_ways(self._knowledge, response, self._contact, self._endpoint.settings.instance)
-        expires_s = granted_s(response, self._contact, self._expires_s)
+        self._knowledge.registrar = self._binding.registrar
+        learn_ways(self._knowledge, response, contact, self._endpoint.settings.instance)
+        expires_s = granted_s(response, contact, self._binding.expires_s)
         jitter = 1 - 0.1 * self._endpoint.ids.fraction()
         self._endpoint.timers.set(self, "refresh", now_s + max(1.0, expires_s * REFRESH_FRACTION * jitter))
         self._keepalive.start(
@@ -307,8 +260,8 @@ class Registration:
             flow_timer_s=flow_timer_s(response),
             is_outbound=self._are_flows_kept,
         )
-        self._liveness.watch(source, now_s, lists_us=any(contact.uri.equivalent(self._contact) for contact in response.contacts))
-        news = Registered(account=self._account.name, contact=self._contact, expires_s=expires_s, gruu=self._knowledge.gruu)
+        self._liveness.watch(source, now_s, lists_us=any(held.uri.equivalent(contact) for held in response.contacts))
+        news = Registered(account=self._account.name, contact=contact, expires_s=expires_s, gruu=self._knowledge.gruu)
         self._keeper.flow_bound(self, news, now_s)
 
     def _adjusted(self, response: Response, now_s: float) -> bool:
@@ -317,21 +270,21 @@ class Registration:
         if (
             status == 423
             and response.min_expires is not None
-            and self._expires_s < response.min_expires <= EXPIRES_MAX_S
+            and self._binding.expires_s < response.min_expires <= EXPIRES_MAX_S
             and self._adjust()
         ):
             # §10.2.8: register again with at least Min-Expires.
-            self._expires_s = response.min_expires
+            self._binding.expires_s = response.min_expires
             self._send(now_s)
             return True
-        if status == 439 and self._asks_flows and self._adjust():
+        if status == 439 and self._binding.asks_flow and self._adjust():
             # RFC 5626 §4.2.1: the first hop keeps no flows; without the flow's name it may be an ordinary registration.
-            self._asks_flows = False
+            self._binding.asks_flow = False
             self._send(now_s)
             return True
         if 300 <= status < 400 and response.contacts and response.contacts[0].uri.is_sip and self._adjust():
             # §8.1.3.4: a redirected REGISTER goes to the contact that is named.
-            self._registrar = response.contacts[0].uri.without_headers()
+            self._binding.registrar = response.contacts[0].uri.without_headers()
             self._send(now_s)
             return True
         return False
@@ -354,7 +307,7 @@ class Registration:
     def _wait(self, status: int, detail: str, retry_s: float, now_s: float, *, is_refused: bool) -> None:
         self._stop()
         self._adjustments = 0
-        self._registrar = self._account.registrar
+        self._binding.registrar = self._account.registrar
         self._state = Waiting(now_s, is_refused)
         self._endpoint.timers.set(self, "retry", now_s + retry_s)
         news = RegistrationFailed(account=self._account.name, status=status, detail=detail, retry_in_s=retry_s)
@@ -364,14 +317,14 @@ class Registration:
 
     def _send_first(self, now_s: float) -> None:
         """Ask the registrar that is preferred, whichever it was that answered last."""
-        self._registrar, self._untried = self._account.registrar, self._account.backups
+        self._binding.registrar, self._untried = self._account.registrar, self._account.backups
         self._send(now_s)
 
     def _sent_to_backup(self, now_s: float) -> bool:
         """Whether the next registrar is being asked, because this one does not answer."""
         if not self._untried:
             return False
-        self._registrar, *left = self._untried
+        self._binding.registrar, *left = self._untried
         self._untried = tuple(left)
         self._send(now_s)
         return True
@@ -379,11 +332,8 @@ class Registration:
     def _send(self, now_s: float) -> None:
         request = ClientRequest(self._endpoint, self, self._knowledge)
         self._state = Registering(request)
-        self._knowledge.registrar = self._registrar  # whose challenges are the account's own
-        request.begin(self._next_hop(), now_s, patience_s=SILENCE_MAX_S if self._account.backups else None)
-
-    def _next_hop(self) -> Uri:
-        return self._registrar if self.edge is None else self.edge
+        self._knowledge.registrar = self._binding.registrar  # whose challenges are the account's own
+        request.begin(self._binding.next_hop, now_s, patience_s=SILENCE_MAX_S if self._account.backups else None)
 
     def _stop(self) -> None:
         """Leave the present state: nothing of it keeps running."""
@@ -402,6 +352,6 @@ class Registration:
             self._endpoint.timers.clear(self, name)
 
     def _forget(self) -> None:
-        self._contact = None
+        self._binding.held = None
         self._state = IDLE
         self._keeper.flow_removed(self)
