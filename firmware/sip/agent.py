@@ -41,7 +41,6 @@ from firmware.sip.events import (
     Reinvite,
     Resume,
     Ring,
-    Send,
     SendFailed,
     SendInfo,
     Transfer,
@@ -52,18 +51,19 @@ from firmware.sip.identity import hides_caller
 from firmware.sip.message import MalformedRequest, Request, Response, make_response, parse_message
 from firmware.sip.notices import NoticeCommand, Publish, SendMessage, SetPresence, Subscribe, TellQuality, Unpublish, Unsubscribe
 from firmware.sip.settings import Account, AgentSettings
-from firmware.sip.transaction.layer import ServerTransaction, response_hop
+from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.admission import Admission
 from firmware.sip.usage.caller import NO_TAKEOVER
 from firmware.sip.usage.dialog import dialog_id
-from firmware.sip.usage.endpoint import KNOWN_METHODS, AccountKnowledge, Endpoint
+from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.flows import Flows
 from firmware.sip.usage.incoming_call import UnansweredCall
 from firmware.sip.usage.legs import accept_transfer, command_leg, obey_dismissal, place, refuse_transfer
-from firmware.sip.usage.options import OptionsQuery, capabilities, conference_contact
+from firmware.sip.usage.options import OptionsQuery
 from firmware.sip.usage.relocation import relocate
 from firmware.sip.usage.server_request import refusal
 from firmware.sip.usage.session import Session
+from firmware.sip.usage.stateless import Stateless, tagged
 
 if TYPE_CHECKING:
     from firmware.sip.usage.desk import Desk
@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "Agent", "AgentSettings"]
 
-TRANSACTED_METHODS = KNOWN_METHODS - {"OPTIONS"}  # those that change something
 DESK_METHODS = frozenset(("MESSAGE", "NOTIFY", "SUBSCRIBE"))
 OUTSIDE_METHODS = DESK_METHODS | {"REFER"}  # within a call a REFER is the call's
 STUN_FIRST_OCTETS = (b"\x00", b"\x01")  # RFC 8489 §5: the two first bits are zero; Binding's classes have no other octets
@@ -86,7 +85,7 @@ class Agent:
         self._endpoint = Endpoint(settings, ids, self)
         self._registrations = {knowledge.account.name: Flows(self._endpoint, knowledge) for knowledge in self._endpoint.accounts.values()}
         self._admission = Admission(settings.gate, ids)
-        self._capabilities = capabilities(settings)
+        self._stateless = Stateless(self._endpoint, self._admission)
         self._open_desk: Desk | None = None
         if settings.gate.watchers:
             self._desk()  # who is watched must see every call from the first on; else the desk opens with its first visitor
@@ -189,7 +188,7 @@ class Agent:
         try:
             message = parse_message(data)
         except MalformedRequest as error:
-            self._answer_malformed(error, source)
+            self._stateless.refuse_malformed(error, source)
             return
         except RemoteProtocolError:
             if data[:1] in STUN_FIRST_OCTETS:
@@ -208,17 +207,9 @@ class Agent:
                 pass  # §8.1.3.3: a response with more than one Via was misrouted and is discarded
 
     def _receive_fresh(self, request: Request, source: Hop, now_s: float) -> None:
-        """A request that is whole. What is not wanted here, or only asks, is answered without a transaction (§8.2.7, a stateless UAS)."""
-        is_server = self._endpoint.is_server(source.host)
-        if self._admission.is_unwanted(request, self._endpoint.settings.users, is_server=is_server) and not self._is_ours(request):
-            answer = self._admission.refusal(request)
-        elif request.to_tag is None and request.method not in TRANSACTED_METHODS:
-            answer = self._answer_at_once(request, source)
-        else:
+        """A request that is whole."""
+        if not self._stateless.takes(request, source, is_ours=self._is_ours):
             self._endpoint.layer.receive_request(request, source, now_s)
-            return
-        if answer is not None:
-            self._endpoint.emit(Send(hop=response_hop(request.via, source), data=answer.to_bytes()))
 
     def _is_ours(self, request: Request) -> bool:
         """Whether the request belongs to a transaction or a dialog of ours. An ACK always goes its way: it is never answered."""
@@ -226,28 +217,6 @@ class Agent:
             return True
         is_expected = self._open_desk is not None and self._open_desk.asker(request) is not None
         return request.to_tag is not None and (dialog_id(request) in self._endpoint.dialogs or is_expected)
-
-    def _answer_at_once(self, request: Request, source: Hop) -> Response:
-        """OPTIONS (§11.2), and every method that is not allowed here: the answer to a repetition is the same, so nothing is remembered.
-
-        Deviation: while we talk §11.2 would have 486, as an INVITE gets. Servers ask whether we live, and some take any refusal for no.
-        """
-        tag = self._admission.stateless_tag(request)
-        refused = refusal(self._endpoint.settings, request)
-        if refused is not None:
-            return _tagged(refused, tag)
-        headers = self._capabilities + conference_contact(self._endpoint, request, source)
-        return make_response(request, 200, to_tag=tag, headers=headers)
-
-    def _answer_malformed(self, error: MalformedRequest, source: Hop) -> None:
-        """§16.3 item 1, §8.2: what cannot be understood is refused without keeping state."""
-        if self._admission.is_silent_to(is_server=self._endpoint.is_server(source.host)):
-            return
-        response = make_response(error.reply_to, error.status, to_tag=self._ids.tag())
-        hop = source
-        if error.via is not None:
-            hop = response_hop(error.via, source)
-        self._endpoint.emit(Send(hop=hop, data=response.to_bytes()))
 
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A new request, from the transaction layer."""
@@ -278,7 +247,7 @@ class Agent:
             if refused is None:
                 transaction.trust()  # the nonce in the proof was sent to where it came from
         if refused is not None:
-            transaction.respond(_tagged(refused, self._ids.tag()), now_s)
+            transaction.respond(tagged(refused, self._ids.tag()), now_s)
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
         elif request.method in OUTSIDE_METHODS:
@@ -321,7 +290,7 @@ class Agent:
 
             wanted = takeover_of(self._endpoint, transaction)
             if isinstance(wanted, Response):
-                transaction.respond(_tagged(wanted, self._ids.tag()), now_s)
+                transaction.respond(tagged(wanted, self._ids.tag()), now_s)
                 return
             takeover = wanted
         self._incoming_serial += 1
@@ -392,11 +361,6 @@ class Agent:
         if account not in self._registrations:
             raise LocalProtocolError(f"no account {account!r}")
         return self._registrations[account]
-
-
-def _tagged(response: Response, tag: str) -> Response:
-    """§8.2.6.2: every response but 100 bears a To tag."""
-    return response if response.to_tag is not None else response.with_header("To", f"{response.get('To')};tag={tag}")
 
 
 def _stamped(request: Request, source: Hop) -> Request:

@@ -9,11 +9,12 @@
           │                       └ refer                                transfers, asked and obeyed (RFC 3515)
           ├─ legs                                                        commands for a call, whatever its state
           ├─ takeover                                                    Replaces and Join (RFC 3891, RFC 3911)
-          ├─ flows ── registration ─┬─ backoff, knocking                 an account kept bound (§10), over one or two flows (RFC 5626),
+          ├─ flows ── registration ─┬─ binding, backoff, knocking        an account kept bound (§10), over one or two flows (RFC 5626),
           │                         ├─ keepalive                        through NATs (RFC 5626 §4.4, RFC 8489)
           │                         └─ liveness                         and its registrar watched
           ├─ registration_watch                                         the registrar's own word on it (RFC 3680)
           ├─ admission                                                  who may reach us, and who must prove a password (§22.1)
+          ├─ stateless                                                  what is answered and forgotten (§8.2.7)
           ├─ desk ─┬─ message                                           RFC 3428
           │        ├─ subscription                                      ours (RFC 6665 §4.1)
           │        ├─ notifier ─┬ dialog_state, presence_state …        those who watch us (RFC 6665 §4.2, RFC 4235, RFC 3856)
