@@ -22,6 +22,7 @@ from typing import NoReturn, Protocol
 
 from hw.api import HardwareError, Sink
 from hw.exit import WayOut, way_out
+from hw.header import header_chip
 from hw.input_line import InputKind, InputLine
 from hw.keeper import Keeper
 from hw.relay import TimedRelay
@@ -59,7 +60,7 @@ def board_pins() -> PinFactory:
         # lgpio makes its notification pipe in the working directory while it is imported.
         raise HardwareError(f"lgpio cannot work here ({error}): the working directory must be writable") from error
     try:
-        factory = backend.LGPIOFactory()
+        factory = backend.LGPIOFactory(header_chip(backend.lgpio))
     except (OSError, backend.lgpio.error) as error:
         raise HardwareError(f"no GPIO pins ({error}): is /dev/gpiochip0 there, and is this user in group gpio?") from error
     factory.pin_class = steady_pin(backend.LGPIOPin, backend.lgpio)

@@ -224,7 +224,7 @@ def fake_library(monkeypatch: pytest.MonkeyPatch, factory: object) -> type[Excep
 
 def test_the_boards_pins_are_steady_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     factory = types.SimpleNamespace(pin_class=FakePin)
-    fake_library(monkeypatch, lambda: factory)
+    fake_library(monkeypatch, lambda _chip: factory)
     assert board_pins() is factory
     assert factory.pin_class.__name__ == "SteadyPin"
 
@@ -232,7 +232,7 @@ def test_the_boards_pins_are_steady_ones(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_machine_without_pins_says_what_to_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
     failure: list[Exception] = []
 
-    def no_chip() -> None:
+    def no_chip(_chip: int | None) -> None:
         raise failure[0]
 
     error = fake_library(monkeypatch, no_chip)
