@@ -2,7 +2,8 @@
 
     python -m image.cve SBOM [--debian FILE --suite bookworm] [--osv FOLDER] [--ignore FILE]
 
-FILE is the Debian security tracker's JSON (security-tracker.debian.org/tracker/data/json); FOLDER holds advisories for PyPI as osv.dev
+FILE is the Debian security tracker's JSON (security-tracker.debian.org/tracker/data/json); a part that does not say from which
+release it is, is one of the suite named. FOLDER holds advisories for PyPI as osv.dev
 exports them (PyPI/all.zip, unpacked). The file of ignored holes has lines of CVE-NAME REASON.
 Exit code: 0 nothing open, 1 something, 2 nothing could be compared.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
+UNSTABLE = "sid"
 HARMLESS = {"unimportant", "end-of-life"}  # the tracker's words for holes that Debian's builds do not have, and for what it no longer rates
 
 
@@ -38,7 +40,8 @@ class Part(NamedTuple):
     kind: str
     name: str
     version: str
-    source: str
+    source: str  # as the tracker names it
+    release: str = ""
 
 
 def parts(sbom: str) -> list[Part]:
@@ -52,23 +55,31 @@ def parts(sbom: str) -> list[Part]:
     for url in urls:
         match = re.fullmatch(r"pkg:(deb/debian|pypi)/([^@]+)@([^?]+)(?:\?(.*))?", url)
         if match is not None:
-            upstream = parse_qs(match[4] or "").get("upstream", [match[2]])[0]
-            found.append(Part("deb" if match[1] != "pypi" else "pypi", match[2], unquote(match[3]), upstream))
+            said = parse_qs(match[4] or "")
+            source, release = said.get("upstream", [match[2]])[0], said.get("distro", [""])[0]
+            source = re.sub(r"linux-signed-\w+", "linux", source)  # the same kernel, signed
+            found.append(Part("deb" if match[1] != "pypi" else "pypi", match[2], unquote(match[3]), source, release))
     return found
 
 
 def debian_holes(listed: list[Part], tracker: dict[str, Any], suite: str) -> Iterator[Hole]:
-    """Holes of Debian packages, by source package, as the tracker's JSON has them."""
-    seen = {(part.source, part.version) for part in listed if part.kind == "deb"}
-    for source, version in sorted(seen):
+    """Holes of Debian packages, by source package, as the tracker's JSON has them; `suite` is that of parts that do not say theirs."""
+    seen = {(part.source, *release_of(part, suite)) for part in listed if part.kind == "deb"}
+    for source, version, of in sorted(seen):
         for name, hole in tracker.get(source, {}).items():
-            release = hole.get("releases", {}).get(suite)
+            release = hole.get("releases", {}).get(of)
             if release is None or release["status"] == "undetermined" or release.get("urgency") in HARMLESS:
                 continue
             fixed = release.get("fixed_version", "") if release["status"] == "resolved" else ""
             if fixed == "0" or (fixed and not older(version, fixed)):  # "0": this release never had it
                 continue
             yield Hole(name, source, version, fixed, release.get("urgency", "not yet assigned"))
+
+
+def release_of(part: Part, suite: str) -> tuple[str, str]:
+    """Version and release to ask the tracker about, which knows no backports: those are what unstable had, built anew."""
+    version, backport, _ = part.version.partition("~bpo")
+    return version, UNSTABLE if backport else part.release or suite
 
 
 def older(version: str, other: str) -> bool:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from image import locked
 from image.places import source_epoch, version
+from image.targets import BASE
 
 
 class Part(NamedTuple):
@@ -30,12 +31,14 @@ class Part(NamedTuple):
     architecture: str = ""
     source: str = ""
     sha256: str = ""
+    release: str = ""  # the Debian release that it is from
 
     @property
     def url(self) -> str:
         """The package URL (github.com/package-url)."""
         space = "debian/" if self.kind == "deb" else ""
         more = [f"arch={self.architecture}"] if self.architecture else []
+        more += [f"distro={self.release}"] if self.release else []
         more += [f"upstream={self.source}"] if self.source else []
         version_ = self.version.replace("+", "%2B").replace(":", "%3A")
         return f"pkg:{self.kind}/{space}{self.name}@{version_}{'?' if more else ''}{'&'.join(more)}"
@@ -46,10 +49,10 @@ def python_parts() -> list[Part]:
     return [Part(kind="pypi", name=each.name, version=each.version, sha256=each.sha256) for each in locked.read()]
 
 
-def debian_parts(listing: str) -> list[Part]:
-    """The Debian packages of a lock: lines of NAME VERSION ARCHITECTURE SOURCE SHA256."""
+def debian_parts(listing: str, release: str = BASE.suite) -> list[Part]:
+    """The Debian packages of a lock, lines of NAME VERSION ARCHITECTURE SOURCE SHA256, which are from a release."""
     rows = [line.split() for line in listing.splitlines() if line and not line.startswith("#")]
-    return [Part("deb", name, version_, architecture, source, sha256) for name, version_, architecture, source, sha256 in rows]
+    return [Part("deb", name, version_, architecture, source, sha256, release) for name, version_, architecture, source, sha256 in rows]
 
 
 def document(parts: Iterable[Part]) -> str:

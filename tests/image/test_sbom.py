@@ -33,7 +33,8 @@ def test_identities_are_unique_and_relations_lead_to_them() -> None:
 
 def test_a_debian_lock_becomes_parts() -> None:
     listing = f"# head\nlibssl3 3.0.15-1~deb12u1 arm64 openssl {'a' * 64}\n"
-    assert debian_parts(listing) == [OPENSSL]
+    assert debian_parts(listing, "") == [OPENSSL]
+    assert debian_parts(listing) == [OPENSSL._replace(release="bookworm")]
 
 
 def test_parts_come_back_from_the_document() -> None:
@@ -63,6 +64,36 @@ def tracker(status: str, fixed: str = "", urgency: str = "high") -> dict[str, ob
 def test_a_debian_package_has_the_holes_that_the_tracker_knows(data: dict[str, object], names: list[str]) -> None:
     listed = cve.parts(document([OPENSSL]))
     assert [hole.name for hole in cve.debian_holes(listed, data, "bookworm")] == names
+
+
+KERNELS = {
+    "linux": {
+        "CVE-2099-0003": {
+            "releases": {
+                "bookworm": {"status": "resolved", "fixed_version": "6.1.200-1"},
+                "trixie": {"status": "resolved", "fixed_version": "6.12.100-1"},
+                "sid": {"status": "resolved", "fixed_version": "7.3.4-1"},
+            }
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "open_"),
+    [
+        (Part("deb", "linux-image-6.1.0-56-arm64", "6.1.192-2", "arm64", "linux-signed-arm64", release="bookworm"), True),
+        (Part("deb", "linux-image-6.1.0-58-arm64", "6.1.200-1", "arm64", "linux-signed-arm64", release="bookworm"), False),
+        (Part("deb", "linux-image-6.1.0-58-arm64", "6.1.200-1", "arm64", "linux-signed-arm64", release="trixie"), True),
+        # A backport is what unstable had, built anew.
+        (Part("deb", "linux-modules-7.3.3", "7.3.3-1~bpo13+1", "arm64", "linux", release="trixie"), True),
+        (Part("deb", "linux-modules-7.3.4", "7.3.4-1~bpo13+1", "arm64", "linux", release="trixie"), False),
+        (Part("deb", "linux-image-of-an-old-sbom", "6.1.192-2", "arm64", "linux"), True),
+    ],
+)
+def test_a_kernel_has_the_holes_of_its_source_in_the_release_that_it_is_from(part: Part, open_: bool) -> None:
+    listed = cve.parts(document([part]))
+    assert [hole.name for hole in cve.debian_holes(listed, KERNELS, "bookworm")] == (["CVE-2099-0003"] if open_ else [])
 
 
 def advisory(folder: Path, **changed: object) -> None:
