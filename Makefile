@@ -90,7 +90,7 @@ unit: $(VENV)/.dev
 
 coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken by a test of their own
 	$(call say,branches of the door and of the decoders)
-	@$(BIN)/python -m coverage run --branch --source=firmware/door,hw/decode -m pytest -q tests/door $(DECODE_TESTS)
+	@$(BIN)/python -m coverage run --branch --source=firmware/door,hw/decode -m pytest -q --hypothesis-profile=ci tests/door $(DECODE_TESTS)
 	@$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
 
 native-check: $(VENV)/.dev

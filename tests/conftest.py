@@ -1,4 +1,5 @@
-"""Property tests try the same cases in every continuous integration run, so that a red run can be repeated; elsewhere they search on.
+"""Property tests try the same cases in every continuous integration run, so that a red run can be repeated; elsewhere they search on, half
+as far in each run, but never the same way twice.
 
 How long drawing or trying a case takes is no property: it tells how busy the machine is.
 
@@ -14,8 +15,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", parent=settings.get_profile("searching"), derandomize=True)
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+settings.register_profile("ci", parent=settings.get_profile("searching"), derandomize=True, max_examples=100)
 settings.load_profile("ci" if os.environ.get("CI") else "searching")
 
 
