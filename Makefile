@@ -157,7 +157,7 @@ bench: apt-all $(VENV)/.dev ## speed and memory against peers and floors; JSON i
 bench-audio: apt-all $(VENV)/.dev ## sound against the aims: PESQ, PLCMOS, delay; tables, JSON and pictures in out/bench
 	$(call install-missing,$(AUDIO_PACKAGES))
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[audio]'
-	@$(BIN)/python -m tests.bench.audio.virtual && $(BIN)/python -m tests.bench.audio.real
+	@$(BIN)/python -m tests.bench.audio.virtual && $(BIN)/python -m tests.bench.audio.pauses && $(BIN)/python -m tests.bench.audio.real
 	@$(MAKE) --no-print-directory -s -C native bench-playout
 
 bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated rooms (ROOMS="0 1": which); table, JSON and picture in out/bench

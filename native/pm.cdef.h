@@ -60,6 +60,7 @@ int pm_playout_init(struct pm_playout *playout, const struct pm_jitter_config *c
                     void *memory, size_t octets);
 void pm_playout_close(struct pm_playout *playout);
 int pm_playout_put(struct pm_playout *playout, const struct pm_jitter_packet *packet);
+int pm_playout_rest(struct pm_playout *playout, const struct pm_jitter_packet *packet);
 int pm_playout_render(struct pm_playout *playout, int16_t *out, size_t samples);
 void pm_playout_stats(const struct pm_playout *playout, struct pm_stream_stats *stats);
 

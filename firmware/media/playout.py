@@ -78,6 +78,11 @@ class Playout:
         payload = _ffi.from_buffer("uint8_t[]", packet.payload)
         return PutResult(check(_lib.pm_playout_put(self._playout, _jitter_packet(packet, payload)), "put"))
 
+    def rest(self, packet: JitterPacket) -> PutResult:
+        """Comfort noise (RFC 3389) that begins at the packet's timestamp. ValueError for an empty payload."""
+        payload = _ffi.from_buffer("uint8_t[]", packet.payload)
+        return PutResult(check(_lib.pm_playout_rest(self._playout, _jitter_packet(packet, payload)), "rest"))
+
     def render(self, samples: int) -> bytes:
         """The next `samples` samples (at most PM_PERIOD_MAX_MS of them)."""
         out = _ffi.new("int16_t[]", samples)

@@ -26,9 +26,10 @@ import numpy as np
 
 from tests.bench.audio.networks import CASES, Case, Trace
 from tests.bench.audio.phone import Phone
-from tests.bench.audio.replay import PACKET, coded
+from tests.bench.audio.replay import coded
 from tests.bench.audio.report import HEAD, Result, Run, line_of, write
 from tests.bench.audio.score import DelayLine, Judge, delay_line
+from tests.bench.audio.senders import PACKET
 from tests.bench.audio.speech import RATE_HZ, VOICES, Samples, Script, script
 from tests.interop.peers import eventually, process
 from tests.ports import free_port

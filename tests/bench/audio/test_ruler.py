@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from tests.bench.audio.networks import CASES, GAP_AT_S, GAP_S, bursty_loss, drift, one_gap
+from tests.bench.audio.pauses import noise_heard, onsets
 from tests.bench.audio.real import played
 from tests.bench.audio.replay import coded, replay
 from tests.bench.audio.score import DelayLine, delay_line, recovery_s
+from tests.bench.audio.senders import NOISE_TYPE, PACKET, Sent, comfort_noise, frozen, opus, silent, steady
 from tests.bench.audio.speech import RATE_HZ, Samples
 from tests.native.speech import speech
 
@@ -108,3 +111,64 @@ def test_stamped_samples_are_laid_where_they_left_the_card(tmp_path: Path) -> No
     heard, underruns = played(log, 4_990_000_000, 400)
     assert underruns == 0
     assert heard[79:162].tolist() == [0, *range(1, 81), 0, 0]
+
+
+def worded() -> tuple[Samples, Samples]:
+    """A second of voice, two of nothing, a second of voice; and the same over noise."""
+    voice = np.concatenate([said(1), np.zeros(2 * RATE_HZ, dtype=np.int16), said(1)])
+    return voice, (voice + np.random.default_rng(2).normal(0, 60, len(voice))).astype(np.int16)
+
+
+def test_a_sender_that_pauses_leaves_out_packets_and_counts_on_in_its_timestamps() -> None:
+    always, pausing = steady(*worded()), silent(*worded())
+    assert len(always.packets) == 200
+    assert 100 <= len(pausing.packets) < 120
+    assert pausing.packets == tuple(
+        replace(packet, marker=packet.slot == 0 or not pausing.talks[packet.slot - 1])
+        for packet in always.packets
+        if pausing.talks[packet.slot]
+    )
+    assert [p.timestamp for p in frozen(*worded()).packets] == [k * PACKET for k in range(len(pausing.packets))]
+
+
+def test_comfort_noise_says_how_loud_it_is() -> None:
+    told = [p.payload for p in comfort_noise(*worded()).packets if p.payload_type == NOISE_TYPE]
+    assert len(told) == 2  # as the pause begins, and a second later
+    assert all(54 <= payload[0] <= 56 for payload in told)  # 60 of 32767
+
+
+def test_a_pause_of_opus_is_as_many_small_packets_as_are_sent() -> None:
+    voice, sound = worded()
+    small = [sum(1 for p in opus(sent)(voice, sound).packets if len(p.payload) <= 2) for sent in (0, 1, 10**6)]
+    assert small[0] == 0
+    assert 1 <= small[1] < small[2]
+
+
+def heard_with(noise_rms: float, lost: int = 0) -> tuple[Sent, Samples, DelayLine]:
+    """What `silent` sent, heard 50 ms later, with noise in its pause and nothing of the first `lost` packets behind it."""
+    sent = silent(*worded())
+    heard = sent.sound.copy()
+    noise = np.random.default_rng(3).normal(0, noise_rms, len(heard)).astype(np.int16)
+    for k, talks in enumerate(sent.talks):
+        if not talks or (k > 100 and not all(sent.talks[k - lost : k])):
+            heard[k * PACKET : (k + 1) * PACKET] = noise[k * PACKET : (k + 1) * PACKET]
+    late = np.concatenate([np.zeros(RATE_HZ // 20, dtype=np.int16), heard, np.zeros(RATE_HZ, dtype=np.int16)])
+    return sent, late, delay_line(sent.sound, late)
+
+
+def test_noise_is_measured_against_what_was_there() -> None:
+    sent, heard, line = heard_with(60.0)
+    levels, dead = noise_heard(sent.talks, sent.sound, heard, line)
+    assert levels == [pytest.approx(0.0, abs=1.0)]
+    assert dead == 0.0
+    sent, heard, line = heard_with(2.0)
+    levels, dead = noise_heard(sent.talks, sent.sound, heard, line)
+    assert levels[0] < -20
+    assert dead == 1.0
+
+
+def test_a_first_syllable_that_is_cut_is_not_whole() -> None:
+    sent, heard, _line = heard_with(60.0)
+    assert onsets(sent.talks, sent.sound, heard) == [pytest.approx(1.0, abs=0.001)]
+    sent, heard, _line = heard_with(60.0, lost=4)
+    assert onsets(sent.talks, sent.sound, heard)[0] < 0.9

@@ -16,9 +16,10 @@ import random
 import numpy as np
 
 from tests.bench.audio.networks import CASES, GAP_AT_S, GAP_S, Case
-from tests.bench.audio.replay import CARD_MS, PACKET, PHASE_S, coded, replay
+from tests.bench.audio.replay import CARD_MS, PHASE_S, coded, replay
 from tests.bench.audio.report import HEAD, Result, Run, line_of, mean_of, write
 from tests.bench.audio.score import DelayLine, Judge, delay_line, recovery_s
+from tests.bench.audio.senders import PACKET
 from tests.bench.audio.speech import TEXT, VOICES, Script, script
 
 SETTLED_S = 3.0  # the start, with the network unknown, is not in the mean delay
