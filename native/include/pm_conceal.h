@@ -36,6 +36,9 @@ void pm_conceal_init(struct pm_conceal *conceal, unsigned per_ms);
  * PM_CONCEAL_HISTORY_MS lie before it. They are read only when a loss begins. `out` may be `end`. */
 void pm_conceal_extend(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n);
 
+/* Whether the continuation has faded to silence. */
+bool pm_conceal_is_over(const struct pm_conceal *conceal);
+
 /* As extend, and the `fresh_n` samples at `fresh`, which are what comes behind the n, are met without a joint. The loss is over. */
 void pm_conceal_bridge(struct pm_conceal *conceal, const int16_t *end, int16_t *out, size_t n, const int16_t *fresh,
                        size_t fresh_n);

@@ -37,6 +37,7 @@ struct pm_delay {
     uint32_t clock_rate_hz;
     bool begun;
     bool stalled;       /* packets of a stall are coming in */
+    bool new_clock;     /* the next packet's transit is the smallest that is known */
     int64_t drained_ns; /* when the latest packet was taken from its socket */
     uint32_t last_timestamp;
     int64_t media_units;       /* unwrapped timestamp */
@@ -59,6 +60,10 @@ struct pm_delay {
 
 void pm_delay_init(struct pm_delay *delay, uint32_t clock_rate_hz);
 
+/* The sender's clock has jumped, to where nobody knows to the millisecond: transits before the next packet say nothing of those
+ * after. */
+void pm_delay_new_clock(struct pm_delay *delay);
+
 /* Takes a packet into account and returns its relative delay in nanoseconds, 0 or more. */
 int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arrival_ns, int64_t drained_ns);
 
@@ -66,6 +71,9 @@ int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arr
 static inline double pm_delay_target_ms(const struct pm_delay *delay) {
     return delay->target_ms;
 }
+
+/* Whether packets of about a second have been seen. */
+bool pm_delay_is_known(const struct pm_delay *delay);
 
 /* How long a packet may lie in the socket before the audio thread fetches it, milliseconds. */
 static inline double pm_delay_wait_ms(const struct pm_delay *delay) {

@@ -11,17 +11,21 @@ enum {
 };
 
 struct pm_noise {
+    bool told, shaped;             /* level, spectrum: the sender's own word, not what was heard */
     float weights[PM_NOISE_ORDER]; /* of the samples before, as in pm_predict.h */
     float last[PM_NOISE_ORDER];
-    float residual; /* root mean square of what drives the filter; 0: silence */
-    float limit;
+    float rms;   /* 0: silence */
+    float drive; /* root mean square of what drives the filter, of that */
     uint32_t chance;
 };
 
-/* Takes level and spectrum from a payload: RFC 3389 section 3. PM_EMALFORMED for an empty one. */
+void pm_noise_init(struct pm_noise *noise);
+
+/* Takes level and, where it is there, spectrum from a payload: RFC 3389 section 3. PM_EMALFORMED for an empty one. */
 int pm_noise_read(struct pm_noise *noise, const uint8_t *payload, size_t octets);
 
-/* Takes them from the sound itself: the n samples before `end`, at most PM_PREDICT_WINDOW. */
+/* Takes what was not told from the sound itself: the n samples before `end`, at least PM_NOISE_ORDER and at most
+ * PM_PREDICT_WINDOW. */
 void pm_noise_listen(struct pm_noise *noise, const int16_t *end, unsigned n);
 
 /* The next n samples. */

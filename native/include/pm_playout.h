@@ -8,6 +8,7 @@
 #include "pm_level.h"
 #include "pm_noise.h"
 #include "pm_stretch.h"
+#include "pm_talkspurt.h"
 #include "pm_timeline.h"
 
 enum {
@@ -18,18 +19,21 @@ enum {
     PM_PLAYOUT_HISTORY = PM_CONCEAL_HISTORY
 };
 
+/* What stands for sound that is not there. */
+enum pm_gap {
+    PM_GAP_NONE = 0,
+    PM_GAP_VOICE = 1, /* the voice goes on, and fades */
+    PM_GAP_NOISE = 2  /* nobody spoke: noise like the one before */
+};
+
 struct pm_playout {
     struct pm_jitter jitter;
     struct pm_conceal conceal;
     struct pm_level level;
     struct pm_noise noise;
-    bool resting; /* the latest that came says that the sender pauses */
-    bool listens; /* what the noise is like is to be taken from the sound before it */
-    bool newest_known;
-    uint32_t newest; /* timestamp and source of the latest that came */
-    uint32_t newest_ssrc;
     struct pm_decoders decoders;
     struct pm_timeline timeline;
+    struct pm_talkspurt talkspurt;
     unsigned per_ms;   /* samples of a millisecond at the rate at which this plays */
     bool heard;        /* a packet has been decoded */
     bool excused;      /* the sender has something else to send than sound: what fills the gap is not counted as loss */
@@ -39,6 +43,8 @@ struct pm_playout {
     unsigned attempts; /* to stretch, without a match good enough, one after the other */
     size_t pending;    /* samples decoded and not yet rendered, behind the history */
     int16_t pcm[PM_PLAYOUT_HISTORY + PM_PLAYOUT_PENDING];
+    enum pm_gap gap;   /* what is heard since the last packet was */
+    uint64_t doubtful; /* of the samples concealed: since the last packet came; there may be a pause */
     uint64_t played, concealed, recovered, removed, inserted;
 };
 
@@ -63,6 +69,13 @@ int pm_playout_rest(struct pm_playout *playout, const struct pm_jitter_packet *p
 
 /* Writes exactly `samples` samples; PM_EARG above PM_RENDER_MAX. */
 int pm_playout_render(struct pm_playout *playout, int16_t *out, size_t samples);
+
+/* The parts of rendering. One get of the jitter buffer; where no packet is, little more than `wanted` samples. */
+void pm_playout_fill(struct pm_playout *playout, size_t wanted);
+/* Once a packet: a step of the delay towards its target. */
+void pm_playout_stretch(struct pm_playout *playout);
+/* Shortening needs two pitch periods at hand: whether the next packet, which waits anyway, is to be taken early. */
+bool pm_playout_wants_more(const struct pm_playout *playout);
 
 /* Fills the figures of playing and zeroes the rest. */
 void pm_playout_stats(const struct pm_playout *playout, struct pm_stream_stats *stats);

@@ -23,4 +23,7 @@ void pm_timeline_init(struct pm_timeline *timeline, uint32_t rate_hz);
 uint32_t pm_timeline_place(struct pm_timeline *timeline, const struct pm_jitter_packet *packet, uint32_t clock_rate_hz,
                            uint32_t samples);
 
+/* The same without being remembered: of what is no sound and takes no time. */
+uint32_t pm_timeline_of(const struct pm_timeline *timeline, const struct pm_jitter_packet *packet, uint32_t clock_rate_hz);
+
 #endif

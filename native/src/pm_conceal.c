@@ -53,6 +53,10 @@ static bool is_silent(const struct pm_conceal *c) {
     return c->done >= SILENT_FROM_MS * c->per_ms;
 }
 
+bool pm_conceal_is_over(const struct pm_conceal *c) {
+    return c->active && is_silent(c);
+}
+
 /* The next sample of it, as strong as it is by now. */
 static float excite(struct pm_conceal *c) {
     float next = c->excitation[c->at];

@@ -10,6 +10,8 @@
 #define QUANTILE 0.999F
 /* A packet's weight halves over about 9 s of 20 ms packets: a delay that one in a hundred needs is remembered until the next. */
 #define FORGET 0.9985F
+/* Of 20 ms; those before weigh a little less. */
+#define KNOWN_PACKETS 50.0F
 /* The gain is folded back before a float loses its precision. */
 #define GAIN_MAX 1e12F
 /* Silence of three usual packets, ended by one this much later than jitter explains, is a stall. */
@@ -167,6 +169,10 @@ static double stall_ms(const struct pm_delay *delay, int64_t now_ns) {
     return highest;
 }
 
+void pm_delay_new_clock(struct pm_delay *delay) {
+    delay->new_clock = true;
+}
+
 int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arrival_ns, int64_t drained_ns) {
     if (!delay->begun) {
         begin(delay, timestamp, arrival_ns, drained_ns - arrival_ns);
@@ -176,6 +182,13 @@ int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arr
     int64_t rate = delay->clock_rate_hz;
     int64_t media_ns = delay->media_units / rate * 1000000000 + delay->media_units % rate * 1000000000 / rate;
     struct pm_delay_window now = {.base_ns = arrival_ns - delay->origin_ns - media_ns, .wait_ns = drained_ns - arrival_ns};
+    if (delay->new_clock) {
+        for (unsigned i = 0; i < PM_DELAY_WINDOWS; i++) {
+            delay->windows[i].base_ns = now.base_ns;
+        }
+        delay->base_ns = now.base_ns;
+        delay->new_clock = false;
+    }
     struct pm_delay_window recent = roll_windows(delay, now, arrival_ns);
     follow_route(delay, recent.base_ns);
     int64_t relative_ns = now.base_ns - recent.base_ns + now.wait_ns;
@@ -188,4 +201,8 @@ int64_t pm_delay_arrival(struct pm_delay *delay, uint32_t timestamp, int64_t arr
     delay->wait_ms = (double)recent.wait_ns / 1e6;
     delay->target_ms = stall > delay->jitter_ms ? stall : delay->jitter_ms;
     return relative_ns;
+}
+
+bool pm_delay_is_known(const struct pm_delay *delay) {
+    return delay->total > KNOWN_PACKETS * delay->gain;
 }

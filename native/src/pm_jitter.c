@@ -2,11 +2,11 @@
 #include "pm_seq.h"
 #include <string.h>
 
-/* A timestamp this far from the playing one is another timeline: a restarted sender, or silence that needs no continuity. */
+/* A timestamp this far from the playing one, without a pause that explains it, is another timeline: a restarted sender. */
 #define TIMELINE_JUMP_MS 3000
 /* After so long without a packet the stream begins anew when it comes back. */
 #define STARVED_MS 1000
-/* The first packets wait at least this long: nothing is known about the network yet. */
+/* The first packets wait at least this long as long as nothing is known about the network. */
 #define FIRST_DELAY_MS 30.0
 /* Longest packet: RFC 3551 section 4.2 asks receivers to accept 200 ms. */
 #define PACKET_MAX_MS 200
@@ -119,8 +119,8 @@ static bool begins_new_timeline(const struct pm_jitter *j, const struct pm_jitte
         return true;
     }
     int32_t limit = (int32_t)units_of_ms(j, TIMELINE_JUMP_MS);
-    if (!j->delay.begun) {
-        return false;
+    if (!j->delay.begun || p->after_rest) {
+        return false; /* nothing came yet, or as much time has passed */
     }
     int32_t jump = pm_ts_diff(p->timestamp, j->delay.last_timestamp);
     /* Against the playing position too: late packets must not lead the reference away step by step. */
@@ -140,10 +140,12 @@ static void measure(struct pm_jitter *j, const struct pm_jitter_packet *p, int64
     j->delay_known = true;
 }
 
-static void prime(struct pm_jitter *j, const struct pm_jitter_packet *p) {
+static void prime(struct pm_jitter *j, const struct pm_jitter_packet *p, int64_t relative_ns) {
+    bool known = pm_delay_is_known(&j->delay);
     double wait_ms = pm_jitter_target_ms(j);
-    double waited_ms = (double)(p->drained_ns - p->arrival_ns) / 1e6;
-    wait_ms = (wait_ms < FIRST_DELAY_MS && j->config.delay_max_ms >= FIRST_DELAY_MS ? FIRST_DELAY_MS : wait_ms) - waited_ms;
+    double first_ms = FIRST_DELAY_MS < j->config.delay_max_ms ? FIRST_DELAY_MS : 0.0;
+    wait_ms = !known && wait_ms < first_ms ? first_ms : wait_ms;
+    wait_ms -= (double)(known ? relative_ns : p->drained_ns - p->arrival_ns) / 1e6;
     double wait_units = wait_ms > 0.0 ? wait_ms * j->config.clock_rate_hz / 1000.0 : 0.0;
     j->play_timestamp = p->timestamp - (uint32_t)wait_units;
     j->state = PM_JITTER_PRIMING;
@@ -211,7 +213,7 @@ int pm_jitter_put(struct pm_jitter *j, const struct pm_jitter_packet *p) {
     }
     int64_t relative_ns = pm_delay_arrival(&j->delay, p->timestamp, p->arrival_ns, p->drained_ns);
     if (j->state == PM_JITTER_IDLE) {
-        prime(j, p);
+        prime(j, p, relative_ns);
     }
     measure(j, p, relative_ns);
     if (j->state == PM_JITTER_PLAYING && pm_ts_diff(p->timestamp + p->duration, j->play_timestamp) <= 0) {
@@ -291,6 +293,25 @@ static int hand_out(struct pm_jitter *j, struct pm_jitter_frame *f) {
     return PM_GET_FRAME;
 }
 
+/* The time held counts towards the hole before the first packet; what of the hole is left. */
+static int32_t cover(struct pm_jitter *j, int32_t gap) {
+    uint32_t covered = (uint32_t)gap < j->held ? (uint32_t)gap : j->held;
+    j->play_timestamp += covered;
+    j->delay_units -= covered;
+    j->held = 0;
+    return gap - (int32_t)covered;
+}
+
+/* A pause of the sender is as good a time as any to bring the delay to its target: nobody hears that it is shorter or longer. */
+static int32_t settle(struct pm_jitter *j, int32_t gap) {
+    double excess = pm_jitter_excess_ms(j) * j->config.clock_rate_hz / 1000.0;
+    double most = units_of_ms(j, PM_DELAY_MAX_MS);
+    int32_t by = (int32_t)(excess > gap ? gap : excess < -most ? -most : excess);
+    j->play_timestamp += (uint32_t)by;
+    j->delay_units -= by;
+    return gap - by;
+}
+
 int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_frame *f) {
     memset(f, 0, sizeof *f);
     if (units == 0 || units > units_of_ms(j, PACKET_MAX_MS)) {
@@ -314,13 +335,8 @@ int pm_jitter_get_upto(struct pm_jitter *j, uint32_t units, struct pm_jitter_fra
     j->state = PM_JITTER_PLAYING;
     bool rest = head_of(j)->after_rest;
     j->look_ahead = gap > 0 && !rest ? units_of_ms(j, LOOK_AHEAD_MS) : j->look_ahead;
-    if (gap > 0 && j->held > 0) {
-        uint32_t covered = (uint32_t)gap < j->held ? (uint32_t)gap : j->held;
-        j->play_timestamp += covered;
-        j->delay_units -= covered;
-        j->held = 0;
-        gap -= (int32_t)covered;
-    }
+    gap = gap > 0 ? cover(j, gap) : gap;
+    gap = gap > 0 && rest ? settle(j, gap) : gap;
     if (gap > 0) {
         f->timestamp = j->play_timestamp;
         f->duration = (uint32_t)gap < units ? (uint32_t)gap : units;

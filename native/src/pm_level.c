@@ -7,6 +7,8 @@ enum { BLOCK_MS = 5 };
 /* A pause lies within 6 dB of the background, and 20 dB below the voice. */
 #define ABOVE_FLOOR 4.0F
 #define BELOW_LOUD 0.01F
+/* The floor is the least of many blocks: the mean of a street's noise lies up to 10 dB above it. */
+#define MEAN_ABOVE_FLOOR 10.0F
 /* Per block: the loudest sinks by 2 dB/s, the floor rises by 3 dB/s, so that a sentence without a pause does not lift it much. */
 #define LOUD_FALLS 0.9977F
 #define FLOOR_RISES 1.0035F
@@ -36,10 +38,15 @@ void pm_level_follow(struct pm_level *level, const int16_t *x, size_t n) {
     }
 }
 
-bool pm_level_is_pause(const struct pm_level *level, const int16_t *x, size_t n) {
-    float quiet = level->floor * ABOVE_FLOOR, soft = level->loud * BELOW_LOUD;
+/* Mean square up to which nobody speaks, `above` times the floor. */
+static float limit_of(const struct pm_level *level, float above) {
+    float quiet = level->floor * above, soft = level->loud * BELOW_LOUD;
     float limit = quiet < soft ? quiet : soft;
-    limit = limit > SILENT_POWER ? limit : SILENT_POWER;
+    return limit > SILENT_POWER ? limit : SILENT_POWER;
+}
+
+bool pm_level_is_pause(const struct pm_level *level, const int16_t *x, size_t n) {
+    float limit = limit_of(level, ABOVE_FLOOR);
     size_t block = BLOCK_MS * level->per_ms;
     for (size_t at = 0; at < n; at += block) {
         if (power_of(x + at, n - at < block ? n - at : block) > limit) {
@@ -47,4 +54,8 @@ bool pm_level_is_pause(const struct pm_level *level, const int16_t *x, size_t n)
         }
     }
     return true;
+}
+
+bool pm_level_is_background(const struct pm_level *level, const int16_t *x, size_t n) {
+    return power_of(x, n) <= limit_of(level, MEAN_ABOVE_FLOOR);
 }

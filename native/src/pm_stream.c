@@ -164,7 +164,7 @@ void pm_stream_tick(struct pm_stream *s, int64_t now_ns, struct pm_events *event
         event.stream = s->slot;
         pm_events_push(events, event);
     }
-    if (!s->config.receives || s->playout.resting) {
+    if (!s->config.receives || s->playout.talkspurt.resting) {
         return; /* on hold, or the other side has said that it pauses */
     }
     int64_t silent_s = (now_ns - s->last_packet_ns) / 1000000000;

@@ -16,14 +16,19 @@ static uint32_t behind_the_last(const struct pm_timeline *t, uint16_t sequence) 
     return t->position + t->samples + lost * t->samples;
 }
 
-uint32_t pm_timeline_place(struct pm_timeline *t, const struct pm_jitter_packet *p, uint32_t clock_rate_hz, uint32_t samples) {
-    uint32_t position = p->timestamp;
-    if (t->begun && t->ssrc == p->ssrc && t->clock_rate_hz != clock_rate_hz) {
-        position = behind_the_last(t, p->sequence);
-    } else if (t->begun && t->ssrc == p->ssrc) {
-        int64_t distance = (int64_t)pm_ts_diff(p->timestamp, t->timestamp) * t->rate_hz / clock_rate_hz;
-        position = t->position + (uint32_t)distance;
+uint32_t pm_timeline_of(const struct pm_timeline *t, const struct pm_jitter_packet *p, uint32_t clock_rate_hz) {
+    if (!t->begun || t->ssrc != p->ssrc) {
+        return p->timestamp;
     }
+    if (t->clock_rate_hz != clock_rate_hz) {
+        return behind_the_last(t, p->sequence);
+    }
+    int64_t distance = (int64_t)pm_ts_diff(p->timestamp, t->timestamp) * t->rate_hz / clock_rate_hz;
+    return t->position + (uint32_t)distance;
+}
+
+uint32_t pm_timeline_place(struct pm_timeline *t, const struct pm_jitter_packet *p, uint32_t clock_rate_hz, uint32_t samples) {
+    uint32_t position = pm_timeline_of(t, p, clock_rate_hz);
     t->begun = true;
     t->ssrc = p->ssrc;
     t->clock_rate_hz = clock_rate_hz;

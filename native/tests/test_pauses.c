@@ -201,7 +201,7 @@ static void noise_has_the_level_and_the_spectrum_that_it_is_told(void) {
     static int16_t out[8000];
     const uint8_t white[] = {40}, dull[] = {40, 20, 160};
     for (unsigned k = 0; k < 2; k++) {
-        memset(&noise, 0, sizeof noise);
+        pm_noise_init(&noise);
         CHECK(pm_noise_read(&noise, k ? dull : white, k ? sizeof dull : sizeof white) == PM_OK);
         pm_noise_render(&noise, out, 8000);
         double rms = sqrt(power_of(out, 8000)), wanted = 32767.0 * pow(10.0, -2.0);
