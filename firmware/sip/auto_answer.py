@@ -17,8 +17,7 @@ from firmware.sip.header_values import readable
 from firmware.sip.message import Request
 
 OPTION_TAG = "answermode"
-PRIVILEGED = "Priv-Answer-Mode"
-HEADERS = (PRIVILEGED, "Answer-Mode")  # RFC 5373 §3, in the order in which they count
+HEADERS = ("Priv-Answer-Mode", "Answer-Mode")  # RFC 5373 §3, in the order in which they count
 DELAY_S_MAX = 180  # beyond the longest ring time of any peer (120 s) the caller has hung up
 RING_ANSWER_DELAY_S = 2  # `Ring Answer` is a class of ring tones that answers after two seconds of ringing
 
@@ -50,13 +49,13 @@ class AnswerMode(NamedTuple):
 class AutoAnswer(NamedTuple):
     """The wish: after how many seconds, and `header`, where it stands (`Request-URI` when it is a parameter there).
 
-    `is_required`: who will not obey rejects the call with 403 (RFC 5373 §4); `is_privileged`: even against local settings (§3).
+    `is_required`: who will not obey rejects the call with 403 (RFC 5373 §4). That Priv-Answer-Mode asks goes for no more here: local settings
+    decide (§3 would have it count "even against" them, for callers whom one trusts so far).
     """
 
     delay_s: int
     header: str
     is_required: bool = False
-    is_privileged: bool = False
 
 
 def auto_answer_wish(request: Request) -> AutoAnswer | None:
@@ -68,7 +67,7 @@ def auto_answer_wish(request: Request) -> AutoAnswer | None:
     """
     for header in HEADERS:
         for mode in readable(request, header, AnswerMode.parse):
-            return AutoAnswer(0, header, mode.is_required, header == PRIVILEGED) if mode.mode == "Auto" else None
+            return AutoAnswer(0, header, mode.is_required) if mode.mode == "Auto" else None
     for header in ("Call-Info", "Alert-Info"):
         for text in request.get_all(header)[: grammar.LIST_ITEMS_MAX]:
             delay_s = _delay_in(text)

@@ -16,7 +16,6 @@ from firmware.sip.headers import NameAddr
 from firmware.sip.uri import Uri
 
 ANONYMOUS = NameAddr("Anonymous", Uri("sip", "anonymous", host="anonymous.invalid"))  # the From of a caller without name (RFC 3323 §4.1)
-PRIVACY_VALUES = ("header", "session", "user", "none", "critical", "id", "history")  # RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1
 
 
 class RemoteParty(NamedTuple):

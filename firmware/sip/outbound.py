@@ -12,9 +12,6 @@ from firmware.sip.header_values import first
 from firmware.sip.headers import DELTA_SECONDS_MAX, NameAddr
 from firmware.sip.uri import Uri
 
-OPTION_TAG_OUTBOUND = "outbound"
-OPTION_TAG_GRUU = "gruu"
-OPTION_TAG_PATH = "path"
 REG_ID_MAX = 2**31 - 1  # RFC 5626 §10: "a positive integer", in ABNF one digit or more
 ROUTES_MAX = 70  # as many hops as any request can pass (RFC 3261 §8.1.1.6)
 

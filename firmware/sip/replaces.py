@@ -17,10 +17,6 @@ from firmware.sip.grammar import Parameters
 from firmware.sip.header_values import sole
 from firmware.sip.uri import Uri
 
-OPTION_TAG_REPLACES = "replaces"
-OPTION_TAG_JOIN = "join"
-OPTION_TAG_TARGET_DIALOG = "tdialog"
-
 
 @kind
 class Replaces(NamedTuple):

@@ -11,7 +11,7 @@ START = b"\x00\x00\x01"
 UNIT_BYTES_MAX = 1_000_000  # a key frame of 1920 x 1080 at a high quality has half of it; more is no H.264
 UNITS_MAX = 512  # of one picture: as many slices as an encoder that cuts at 1100 bytes makes of the largest key frame at a door's bit rate
 PICTURE_BYTES_MAX = 2_000_000
-SLICE, KEY_SLICE, SEI, SPS, PPS, DELIMITER, FILLER = 1, 5, 6, 7, 8, 9, 12  # nal_unit_type (H.264 table 7-1)
+SLICE, KEY_SLICE, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9  # nal_unit_type (H.264 table 7-1)
 BEFORE_A_PICTURE = frozenset({SEI, SPS, PPS, DELIMITER, 14, 15, 16, 17, 18})  # §7.4.1.2.3: after a slice they begin the next picture
 CARRIED = frozenset({SLICE, 2, 3, 4, KEY_SLICE, SEI, SPS, PPS})  # what a decoder needs; delimiters and fillers are of no use in packets
 

@@ -78,7 +78,7 @@ def test_other_values_ask_for_nothing(header: str, value: str) -> None:
     [
         ([("Answer-Mode", "Auto")], AutoAnswer(0, "Answer-Mode")),
         ([("Answer-Mode", "auto ; require")], AutoAnswer(0, "Answer-Mode", is_required=True)),
-        ([("Priv-Answer-Mode", "Auto;require")], AutoAnswer(0, "Priv-Answer-Mode", is_required=True, is_privileged=True)),
+        ([("Priv-Answer-Mode", "Auto;require")], AutoAnswer(0, "Priv-Answer-Mode", is_required=True)),
         ([("Answer-Mode", "Manual"), ("Call-Info", "<sip:pbx>;answer-after=0")], None),
         ([("Answer-Mode", "Auto"), ("Priv-Answer-Mode", "Manual")], None),
         ([("Answer-Mode", "@"), ("Call-Info", "<sip:pbx>;answer-after=0")], AutoAnswer(0, "Call-Info")),

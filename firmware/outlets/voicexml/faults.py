@@ -7,7 +7,6 @@ from firmware.errors import PorteroError
 BAD_FETCH = "error.badfetch"
 SEMANTIC = "error.semantic"
 UNSUPPORTED = "error.unsupported."  # and the element
-UNSUPPORTED_FORMAT = "error.unsupported.format"
 UNSUPPORTED_OBJECT = "error.unsupported.objectname"
 NO_AUTHORIZATION = "error.connection.noauthorization"
 BAD_DESTINATION = "error.connection.baddestination"
