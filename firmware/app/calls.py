@@ -17,6 +17,7 @@ from firmware.app.legs import Legs
 from firmware.app.transfers import STATUS_NO_RESOURCES, Transfers, address_of
 from firmware.door import events as door
 from firmware.errors import MediaError, RemoteProtocolError
+from firmware.sdp.direction import Direction
 from firmware.sdp.media_session import MediaSession
 from firmware.sip import events as sip
 from firmware.sip.notices import CallOrdered
@@ -103,8 +104,12 @@ class Calls:
             self._legs.end(leg, status=STATUS_NO_RESOURCES)
             self._legs.moved(leg, door.Stage.LOST, str(error))
             return
-        leg.apart = effect.apart
-        self._command(sip.Answer(call=leg.key, media=media, by_itself=effect.by_itself))
+        leg.apart, leg.announces = effect.apart, effect.announces
+        if effect.announces:
+            # No port for a picture, and nothing of the sound leaves: what is not sent, nobody can hear or see.
+            media = media._replace(video=None)
+        direction = Direction.RECVONLY if effect.announces else Direction.SENDRECV
+        self._command(sip.Answer(call=leg.key, media=media, by_itself=effect.by_itself, direction=direction))
 
     def admit(self, effect: door.Admit) -> None:
         """The call is heard at the panel from now on, and the panel is heard and seen in it."""
@@ -193,7 +198,7 @@ class Calls:
 
     def _incoming(self, event: sip.IncomingCall) -> None:
         replaced = None if event.replaces is None else self._legs.get(event.replaces)
-        if replaced is not None and replaced.answered and not replaced.ended_by_us and not replaced.apart:
+        if replaced is not None and replaced.answered and not replaced.ended_by_us and replaced.may_be_handed_on:
             self._transfers.replacing(event, replaced)
             return
         joined = None if event.joins is None else self._legs.get(event.joins)

@@ -14,6 +14,7 @@ class Leg:
     __slots__ = (
         "account",
         "address",
+        "announces",
         "answered",
         "apart",
         "early",
@@ -59,6 +60,12 @@ class Leg:
         self.answered = False
         self.progressed = False  # some phone said that it rings
         self.ended_by_us = False
+        self.announces = False  # it is heard at the panel, and the panel neither heard nor seen in it
         self.apart = False  # the panel is not heard in it, nor it at the panel
         self.proved = False  # its caller is who the call says
         self.encrypted = False  # signalling and sound
+
+    @property
+    def may_be_handed_on(self) -> bool:
+        """Whether somebody else may take the place of the one who was answered: not in a menu, and not where the panel is not heard."""
+        return not self.apart and not self.announces

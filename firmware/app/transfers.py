@@ -80,8 +80,7 @@ class Transfers:
     def requested(self, event: sip.TransferRequested) -> None:
         """The other side wants us to talk to somebody else; who may wish that, the user agent's settings have said."""
         old = self._legs.get(event.call)
-        # What is apart stays with the one who was answered.
-        if old is None or not old.answered or old.ended_by_us or old.apart or self._legs.successor(old) is not None:
+        if old is None or not old.answered or old.ended_by_us or not old.may_be_handed_on or self._legs.successor(old) is not None:
             self._legs.command(sip.RefuseTransfer(transfer=event.transfer))
         elif old.name in self._conference:
             self._bring(event.transfer, event.target, by=old.name)

@@ -312,7 +312,7 @@ def _check_incoming(settings: Settings, report: Report) -> None:
     _check_conference(incoming, report)
     if incoming.only_servers and not settings.account:
         report.complain(("incoming", "only_servers"), "there is no [[account]]: nobody could call", "add one, or leave the key out")
-    if "*@*" in incoming.allow and incoming.auto_answer != "never":
+    if "*@*" in incoming.allow and incoming.auto_answer != "never" and incoming.auto_answer_as == "talk":
         report.warnings.append("incoming.allow holds *@* and auto_answer is on: anybody who reaches this station may listen at the door")
     proves = incoming.proof != "never" and settings.caller
     if incoming.may_open and not proves and not any(account.trust_identity for account in settings.account):

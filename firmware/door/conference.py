@@ -106,8 +106,8 @@ def _with(door: Door, talking: Talking, asked: Asked) -> Door:
 
 
 def is_full(talking: Talking) -> bool:
-    """Whether nobody more can be heard."""
-    return len(_legs(talking)) >= PARTIES_MAX
+    """Whether nobody more can be heard; an announcement stays with who makes it, lest others hear the panel by coming in."""
+    return talking.leg.announces or len(_legs(talking)) >= PARTIES_MAX
 
 
 def _legs(talking: Talking) -> tuple[Leg, ...]:

@@ -248,6 +248,7 @@ class Directory(NamedTuple):
     chime: Chime = Chime.NEVER
     keypads: Mapping[str, LockName] = MappingProxyType({})
     auto_answer_for: tuple[str, ...] = ("*@*",)
+    announces: bool = False  # who is connected without anybody's doing is heard here, and neither hears nor sees the panel
     conference_for: tuple[str, ...] = ()
     menus: Mapping[str, Menu] = MappingProxyType({})
     lights: Mapping[LampName, When] = MappingProxyType({})  # lamps that are lit by the clock

@@ -47,12 +47,14 @@ class Offer(NamedTuple):
 class Accept(NamedTuple):
     """Answer an incoming call. The app tells when it is up with CallMoved ANSWERED. `by_itself`: no person has decided so.
 
-    `apart`: it hears nothing of the panel and is not heard there, until `Admit`.
+    `apart`: it hears nothing of the panel and is not heard there, until `Admit`. `announces`: it is heard there, and neither hears nor sees
+    the panel.
     """
 
     call: CallName
     by_itself: bool = False
     apart: bool = False
+    announces: bool = False
 
 
 @kind

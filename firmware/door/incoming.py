@@ -117,8 +117,10 @@ def accepted(door: Door, offered: Offered, now_s: float, *, by_itself: bool) -> 
     """The waiting call is taken, by an operator or by itself."""
     if offered.accepted:
         return door, ()
-    taken = offered._replace(accepted=True, accept_at_s=None, until_s=now_s + door.directory.limits.ring_limit_s)
-    return door._replace(call=taken), (Accept(call=offered.leg.call, by_itself=by_itself),)
+    announces = by_itself and door.directory.announces
+    leg = offered.leg._replace(announces=announces)
+    taken = offered._replace(leg=leg, accepted=True, accept_at_s=None, until_s=now_s + door.directory.limits.ring_limit_s)
+    return door._replace(call=taken), (Accept(call=leg.call, by_itself=by_itself, announces=announces),)
 
 
 def offer_moved(door: Door, offered: Offered, given: CallMoved, now_s: float) -> Step:

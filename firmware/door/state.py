@@ -55,7 +55,7 @@ class Leg(NamedTuple):
     """One call leg, who is at its other end, and what that phone has said: that it rings, that the visitor hears it already.
 
     `routes` are the ways to this party that have not been tried; the next is tried at `next_at_s`, or when this one fails. While a `menu`
-    ('' none) speaks in it, the call is apart from the panel and its digits are the menu's.
+    ('' none) speaks in it, the call is apart from the panel and its digits are the menu's. Whoever `announces` does not hear the panel.
     """
 
     call: CallName
@@ -66,6 +66,7 @@ class Leg(NamedTuple):
     routes: tuple[Route, ...] = ()
     next_at_s: float | None = None
     menu: str = ""
+    announces: bool = False
 
 
 @kind

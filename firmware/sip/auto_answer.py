@@ -49,8 +49,8 @@ class AnswerMode(NamedTuple):
 class AutoAnswer(NamedTuple):
     """The wish: after how many seconds, and `header`, where it stands (`Request-URI` when it is a parameter there).
 
-    `is_required`: who will not obey rejects the call with 403 (RFC 5373 §4). That Priv-Answer-Mode asks goes for no more here: local settings
-    decide (§3 would have it count "even against" them, for callers whom one trusts so far).
+    `is_required`: who will not obey rejects the call with 403 (RFC 5373 §4). Priv-Answer-Mode goes for no more than Answer-Mode here: no
+    caller is trusted so far that his wish counts against the settings (§3).
     """
 
     delay_s: int

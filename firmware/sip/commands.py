@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from firmware.kind import kind
+from firmware.sdp.direction import Direction
 from firmware.sdp.media_session import LocalMedia
 from firmware.sip.headers import NameAddr
 from firmware.sip.names import AccountName, CallKey, Reason
@@ -68,12 +69,13 @@ class Progress(NamedTuple):
 class Answer(NamedTuple):
     """Answer 200 to an incoming call. An unusable offer ends the call with 488 (RFC 3261 §13.3.1.3).
 
-    `by_itself`: no person has decided so; a caller that asked how (RFC 5373) is told.
+    `by_itself`: no person has decided so; a caller that asked how (RFC 5373) is told. `direction`: which way media flows in this call.
     """
 
     call: CallKey
     media: LocalMedia
     by_itself: bool = False
+    direction: Direction = Direction.SENDRECV
 
 
 @kind

@@ -18,6 +18,7 @@ from firmware.sip import events as sip
 from firmware.sip.auto_answer import AutoAnswer
 from firmware.sip.diversion import Diversion
 from firmware.sip.headers import NameAddr
+from firmware.sip.names import TransferKey
 from firmware.sip.notices import CallOrdered
 from firmware.sip.uri import Uri
 from tests.ports import TRIED
@@ -95,10 +96,19 @@ class Rig:
     def end(self, call: str, cause: sip.EndCause, status: int = 0, text: str = "") -> None:
         self.hear(sip.CallEnded(call=sip.CallKey(call), cause=cause, status=status, text=text))
 
-    def incoming(self, call: str = "in-1", asserted: NameAddr | None = None) -> None:
+    def incoming(self, call: str = "in-1", asserted: NameAddr | None = None, replaces: sip.CallKey | None = None) -> None:
         called = Uri.parse("sip:door@x")
-        key = sip.CallKey(call)
-        self.hear(sip.IncomingCall(call=key, caller=REMOTE, called=called, source=HOP, account=None, has_offer=True, asserted=asserted))
+        arriving = sip.IncomingCall(
+            call=sip.CallKey(call),
+            caller=REMOTE,
+            called=called,
+            source=HOP,
+            account=None,
+            has_offer=True,
+            asserted=asserted,
+            replaces=replaces,
+        )
+        self.hear(arriving)
 
     def stages(self) -> list[tuple[str, door.Stage]]:
         return [(each.call, each.stage) for each in self.told if isinstance(each, door.CallMoved)]
@@ -306,6 +316,22 @@ def test_a_caller_is_named_in_lower_case_and_answered_with_media(rig: Rig) -> No
     assert answer.media.rtp_port == rig.ports[0].rtp_port
     rig.end("in-1", sip.EndCause.REMOTE)
     assert rig.all_closed()
+
+
+def test_who_announces_gets_nothing_of_sound_and_picture_and_cannot_hand_the_call_on(rig: Rig) -> None:
+    rig.incoming()
+    rig.calls.accept(door.Accept(call=door.CallName("in-1"), by_itself=True, announces=True))
+    (answer,) = rig.commands
+    assert isinstance(answer, sip.Answer)
+    assert (answer.direction, answer.media.video) == (Direction.RECVONLY, None)
+    rig.answer("in-1")
+    rig.commands.clear()
+    transfer, carol = TransferKey(1), Uri.parse("sip:carol@phone.example")
+    wish = sip.TransferRequested(call=sip.CallKey("in-1"), transfer=transfer, target=carol, referred_by=None, takes_over=False)
+    rig.calls.on_event(wish)
+    assert rig.commands == [sip.RefuseTransfer(transfer=transfer)]
+    rig.incoming("in-2", replaces=sip.CallKey("in-1"))
+    assert not any(isinstance(command, sip.Answer) for command in rig.commands)
 
 
 def test_the_pbx_orders_an_answer_a_hold_and_its_end(rig: Rig) -> None:

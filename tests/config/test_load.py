@@ -355,6 +355,8 @@ def test_a_readable_file_with_secrets_in_it_is_a_warning(tmp_path: Path) -> None
 def test_listening_open_to_everybody_is_a_warning(tmp_path: Path) -> None:
     settings = loaded(tmp_path, GOOD + '[incoming]\nallow = ["*@*"]\nauto_answer = "always"\n')
     assert settings.warnings == ("incoming.allow holds *@* and auto_answer is on: anybody who reaches this station may listen at the door",)
+    settings = loaded(tmp_path, GOOD + '[incoming]\nallow = ["*@*"]\nauto_answer = "always"\nauto_answer_as = "announce"\n')
+    assert settings.warnings == ()
 
 
 def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:

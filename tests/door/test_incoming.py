@@ -6,6 +6,7 @@ from firmware.door.directory import AutoAnswer
 from firmware.door.events import (
     Accept,
     Answered,
+    Bring,
     CallEnded,
     CallName,
     CallReceived,
@@ -105,6 +106,27 @@ def test_a_call_is_answered_by_itself_only_when_configured_so(policy: AutoAnswer
     assert (Accept(call=IN, by_itself=True) in news) is accepted
     assert (Play(sound=Sound.BEEP) in news) is accepted, "whoever stands at the panel hears that somebody listens"
     assert (Offer(call=IN) in news) is not accepted
+
+
+@pytest.mark.parametrize("policy", [AutoAnswer.ALWAYS, AutoAnswer.ON_REQUEST])
+def test_who_announces_is_heard_and_does_not_hear_and_nobody_comes_in(policy: AutoAnswer) -> None:
+    house = DIRECTORY._replace(auto_answer=policy, announces=True, conference_for=("*@*",))
+    scene = Scene(house)
+    news = scene.called("desk@pbx", wants_auto_answer=True)
+    assert Accept(call=IN, by_itself=True, announces=True) in news
+    assert Play(sound=Sound.BEEP) in news
+    scene.moved(IN, Stage.ANSWERED)
+    other = IncomingCall(call=CallName("in-2"), caller="desk@pbx", wants_auto_answer=False)
+    for coming in (other._replace(joins=IN), other._replace(wants_in=True)):
+        assert Refuse(call=other.call, refusal=Refusal.BUSY) in scene.tell(coming)
+    scene.tell(Bring(target="anna", by="ctl", call=CallName("asked-1")))
+    assert not any(isinstance(effect, Ring) for effect in scene.heard)
+
+
+def test_a_call_that_an_operator_answers_is_no_announcement() -> None:
+    scene = Scene(DIRECTORY._replace(announces=True))
+    scene.called("desk@pbx")
+    assert scene.tell(Operate(verb=Verb.ANSWER)) == (Accept(call=IN),)
 
 
 def test_an_operator_answers() -> None:

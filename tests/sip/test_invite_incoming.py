@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+from firmware.sdp.direction import Direction
 from firmware.sip.agent import AgentSettings
 from firmware.sip.events import (
     Answer,
@@ -16,9 +17,11 @@ from firmware.sip.events import (
     CallTurnedAway,
     EndCause,
     HangUp,
+    Hold,
     IncomingCall,
     MediaAgreed,
     Reason,
+    Resume,
     Ring,
 )
 from firmware.sip.message import Request
@@ -129,6 +132,23 @@ def test_hanging_up_before_the_ack_sends_bye_only_after_it(wire: Wire) -> None:
     acknowledge(wire)
     assert wire.take() == ["200 INVITE", "BYE"]
     assert not wire.told(CallAnswered)
+
+
+@pytest.mark.parametrize("body", [ANSWER, b""])
+def test_a_call_that_only_receives_sends_nothing_whatever_is_offered_later(wire: Wire, body: bytes) -> None:
+    _, call = arriving(wire, body=body)
+    wire.command(Answer(call=call, media=media(), direction=Direction.RECVONLY))
+    first = wire.response()
+    assert b"a=recvonly" in first.body
+    acknowledge(wire, body=b"" if body else ANSWER)
+    wire.within("INVITE", first, cseq=2, body=ANSWER.replace(b"o=- 7 1", b"o=- 7 2"), we_called=False)
+    assert b"a=recvonly" in wire.response().body
+    wire.within("ACK", first, cseq=2, we_called=False)
+    for command, said in ((Hold(call=call), b"a=inactive"), (Resume(call=call), b"a=recvonly")):
+        wire.command(command)
+        assert said in wire.request("INVITE").body
+        wire.reply(200, body=ANSWER.replace(b"o=- 7 1", b"o=- 7 3"))
+    assert not any(agreed.session.direction.sends for agreed in wire.told(MediaAgreed))
 
 
 def test_an_invite_without_offer_gets_ours_and_the_ack_answers_it(wire: Wire) -> None:

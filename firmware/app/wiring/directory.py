@@ -44,6 +44,7 @@ def directory(settings: Settings) -> Directory:
         allow=tuple(each.lower() for each in settings.incoming.allow),
         incoming_locks=locks if settings.incoming.may_open else frozenset(),
         auto_answer=AutoAnswer(settings.incoming.auto_answer),
+        announces=settings.incoming.auto_answer_as == "announce",
         auto_answer_for=tuple(each.lower() for each in settings.incoming.auto_answer_for),
         conference_for=tuple(each.lower() for each in settings.incoming.conference_for),
         second_press_hangs_up=settings.call.second_press == "hang_up",

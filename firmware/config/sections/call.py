@@ -46,6 +46,7 @@ class Incoming(NamedTuple):
     allow: tuple[str, ...] = ()  # user@host, *@host or *@*; empty: nobody
     auto_answer: Literal["never", "on_request", "always"] = "never"
     auto_answer_for: tuple[str, ...] = ("*@*",)  # of those in `allow`, whose request is heard; patterns as there
+    auto_answer_as: Literal["talk", "announce"] = "talk"  # announce: such a caller is heard at the door, and neither hears nor sees it
     conference: str = ""  # the user part by which the conversation at the door may be dialled; '': none
     conference_for: tuple[str, ...] = ()  # of those in `allow`, who may; patterns as there
     users: tuple[str, ...] | None = None  # users of ours that may be called, besides the accounts'; None: any

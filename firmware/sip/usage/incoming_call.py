@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from firmware.errors import RemoteProtocolError
+from firmware.sdp.direction import Direction
 from firmware.sdp.media_session import LocalMedia
 from firmware.sip.auto_answer import mode_of_answer
 from firmware.sip.events import CallEnded, CallKey, EndCause, Hop, MediaAgreed, Reason, RequestDone, Update
@@ -76,7 +77,7 @@ class UnansweredCall:
         self._updating: Updating | None = None
         self._is_media_held = False
         self._answer_mode: Headers = ()  # how it was answered, for a caller that asked
-        self._decided: LocalMedia | None = None  # answered by the program while a PRACK or an UPDATE was still open
+        self._decided: Wish | None = None  # answered by the program while a PRACK or an UPDATE was still open
 
     @property
     def is_over(self) -> bool:
@@ -130,7 +131,7 @@ class UnansweredCall:
         if self._described is Described.NOTHING and (self._transaction.request.body or self._may_be_reliable):
             # RFC 3262 §5: only a reliable response can make an offer; else it must wait for the 2xx.
             try:
-                self._body = self._describe(media)
+                self._body = self._describe(Wish(media, Direction.SENDRECV))
             except RemoteProtocolError as error:
                 self._fail(error, now_s)
                 return
@@ -143,20 +144,20 @@ class UnansweredCall:
             return
         self._provide(status, b"" if self._may_be_reliable else self._body, now_s, reliably=self._must_be_reliable)
 
-    def answer(self, media: LocalMedia, now_s: float, *, by_itself: bool) -> None:
+    def answer(self, wish: Wish, now_s: float, *, by_itself: bool) -> None:
         """Answer 200 with our side of the media, or 488 when nothing fits (§13.3.1.3, §13.3.1.4)."""
         if self._phase is Phase.WAITING:
             self._answer_mode = mode_of_answer(self._transaction.request, by_itself=by_itself)
-            self._accept(media, now_s)
+            self._accept(wish, now_s)
 
-    def _accept(self, media: LocalMedia, now_s: float) -> None:
+    def _accept(self, wish: Wish, now_s: float) -> None:
         if self._reliable.holds_description or self._updating is not None:
             # RFC 3262 §3: the 2xx waits until a provisional response with a description is acknowledged, as it does for our UPDATE.
-            self._decided = media
+            self._decided = wish
             return
         try:
             if self._described is Described.NOTHING:
-                self._body = self._describe(media)
+                self._body = self._describe(wish)
         except RemoteProtocolError as error:
             self._fail(error, now_s)
             return
@@ -329,9 +330,9 @@ class UnansweredCall:
         """RFC 3262 §3: to whoever requires it every provisional response but 100 goes reliably."""
         return self._may_be_reliable and (wants(self._transaction.request) or self._habits.reliable is Use.REQUIRED)
 
-    def _describe(self, media: LocalMedia) -> bytes:
+    def _describe(self, wish: Wish) -> bytes:
         """Our answer to the INVITE's offer, or our offer when it made none (§13.3.1). Raises RemoteProtocolError."""
-        negotiation = Negotiation(media, self.endpoint.ids)
+        negotiation = Negotiation(wish.local, self.endpoint.ids, wish.direction)
         standpoint = Standpoint.at(self._transaction.source)
         offer = body_of(self._transaction.request)
         body = negotiation.offer(negotiation.wish, standpoint) if offer is None else negotiation.answer(offer, standpoint)[0]

@@ -32,6 +32,7 @@ from firmware.sip.events import (
 )
 from firmware.sip.usage.endpoint import Endpoint
 from firmware.sip.usage.incoming_call import UnansweredCall
+from firmware.sip.usage.negotiation import Wish
 from firmware.sip.usage.outgoing_call import OutgoingCall
 from firmware.sip.usage.session import Session
 
@@ -102,8 +103,8 @@ def _command_unanswered(leg: UnansweredCall, command: Unanswered, now_s: float) 
             leg.ring(now_s)
         case Progress(media=media, status=status):
             leg.progress(media, status, now_s)
-        case Answer(media=media, by_itself=by_itself):
-            leg.answer(media, now_s, by_itself=by_itself)
+        case Answer(media=media, by_itself=by_itself, direction=direction):
+            leg.answer(Wish(media, direction), now_s, by_itself=by_itself)
         case _:
             assert_never(command)
 

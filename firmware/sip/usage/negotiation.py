@@ -71,9 +71,10 @@ class Task(NamedTuple):
 class Negotiation:
     """Offer/answer state of one call. Remote descriptions come as bytes; errors are RemoteProtocolError and leave the state as it was."""
 
-    def __init__(self, local: LocalMedia, ids: IdSource) -> None:
+    def __init__(self, local: LocalMedia, ids: IdSource, direction: Direction = Direction.SENDRECV) -> None:
         self._ids = ids
-        self.wish = Wish(local, Direction.SENDRECV)
+        self.usual = direction  # which way media flows when nothing is held
+        self.wish = Wish(local, direction)
         self.agreed: MediaSession | None = None
         self.local_host = ""  # our address as we last stated it
         self._is_secure = False  # whether the last description of ours went over encrypted signalling

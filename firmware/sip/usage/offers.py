@@ -30,12 +30,15 @@ class Offers:
     # --- what the program asks for
 
     def hold(self, now_s: float) -> None:
-        """RFC 3264 §8.4: hold is an offer of sendonly."""
-        self.want(Task(Wish(self._session.negotiation.wish.local, Direction.SENDONLY)), now_s)
+        """RFC 3264 §8.4: hold is an offer of sendonly, or of inactive where nothing was sent anyhow."""
+        negotiation = self._session.negotiation
+        held = Direction.SENDONLY if negotiation.usual.sends else Direction.INACTIVE
+        self.want(Task(Wish(negotiation.wish.local, held)), now_s)
 
     def resume(self, now_s: float) -> None:
-        """Offer both directions again."""
-        self.want(Task(Wish(self._session.negotiation.wish.local, Direction.SENDRECV)), now_s)
+        """Offer again what was before the hold: both directions, or the only one that the call has."""
+        negotiation = self._session.negotiation
+        self.want(Task(Wish(negotiation.wish.local, negotiation.usual)), now_s)
 
     def reinvite(self, media: LocalMedia | None, now_s: float) -> None:
         """Offer anew, with other media or with the same."""
