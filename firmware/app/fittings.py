@@ -54,14 +54,8 @@ def pictures(
     from firmware.app.pictures import Pictures
     from firmware.app.wiring.camera import picture
 
-    return Pictures(
-        seen,
-        picture(settings.camera),
-        open_port=open_port,
-        ids=ids,
-        name_of=sound.cname,
-        certificate=lambda: sound.keyings.identity,
-    )
+    sound.companion = made = Pictures(seen, picture(settings.camera), open_port=open_port, ids=ids, sound=sound)
+    return made
 
 
 def keepers(settings: Settings, seen: Camera | None, sound: SoundSystem, tell: Tell, loop: asyncio.AbstractEventLoop) -> Iterator[Listener]:

@@ -35,6 +35,7 @@ class Keyings:
         self._secure = secure
         self._identity: Identity | None = None
         self._running: dict[str, tuple[Handshake, MediaPort, Keying]] = {}
+        self._keys: dict[str, SharedKeys] = {}
 
     @property
     def identity(self) -> Identity:
@@ -65,8 +66,13 @@ class Keyings:
             keying.close()
             self._begin(call, port, session.protection, (session.remote_host, session.remote_rtp_port))
 
+    def keys(self, call: str) -> SharedKeys | None:
+        """What the call's handshake has given; None: nothing yet, or there is none."""
+        return self._keys.get(call)
+
     def stop(self, call: str) -> None:
         """The stream ends."""
+        self._keys.pop(call, None)
         running = self._running.pop(call, None)
         if running is not None:
             running[2].close()
@@ -84,6 +90,7 @@ class Keyings:
     def _begin(self, call: str, port: MediaPort, agreed: Handshake, remote: tuple[str, int]) -> None:
         from firmware.media.keying import Keying
 
+        self._keys.pop(call, None)
         keying = Keying(
             agreed,
             self.identity,
@@ -97,6 +104,7 @@ class Keyings:
         keying.begin()
 
     def _done(self, call: str, keys: SharedKeys) -> None:
+        self._keys[call] = keys
         try:
             self._secure(call, keys)
         except MediaError as error:

@@ -35,6 +35,7 @@ class MediaPorts:
         self._tell = tell
         self._addresses = addresses
         self._mapped: MappedPorts | None = None
+        self._mapped_pictures: MappedPorts | None = None
         self._relays: RelayServer | None = None
         self._search: asyncio.Task[None] | None = None
         self._silent = asyncio.Event()
@@ -51,16 +52,20 @@ class MediaPorts:
 
     def open_picture(self) -> MediaPort:
         """A port for a call's picture, marked as such. Raises MediaError."""
-        first, last = self._network.rtp_ports
-        return open_port(self._network.bind, range(first, last + 1), dscp=DSCP_PICTURE)
+        return self._open_picture() if self._mapped_pictures is None else self._mapped_pictures.take()
 
     def start(self) -> None:
         """Keep ports ready, and addresses on a server, if there is one to ask."""
         if self._network.stun:
             from firmware.media.mapping import MappedPorts
 
-            self._mapped = MappedPorts(self._open, ready=most_at_once(self._settings), heard=self._heard)
-            self._search = asyncio.get_running_loop().create_task(self._find(self._mapped))
+            ready = most_at_once(self._settings)
+            self._mapped = MappedPorts(self._open, ready=ready, heard=self._heard)
+            kept = [self._mapped]
+            if self._settings.camera.source != "none" and self._settings.camera.in_calls:
+                self._mapped_pictures = MappedPorts(self._open_picture, ready=ready, heard=lambda _answers: None)
+                kept.append(self._mapped_pictures)
+            self._search = asyncio.get_running_loop().create_task(self._find(kept))
         if self._settings.turn.server:
             from firmware.app.relay_server import RelayServer
 
@@ -69,14 +74,19 @@ class MediaPorts:
     def close(self) -> None:
         if self._search is not None:
             self._search.cancel()
-        if self._mapped is not None:
-            self._mapped.close()
+        for kept in (self._mapped, self._mapped_pictures):
+            if kept is not None:
+                kept.close()
         if self._relays is not None:
             self._relays.close()
 
     def _open(self) -> MediaPort:
         first, last = self._network.rtp_ports
         return open_port(self._network.bind, range(first, last + 1), dscp=self._network.dscp_rtp)
+
+    def _open_picture(self) -> MediaPort:
+        first, last = self._network.rtp_ports
+        return open_port(self._network.bind, range(first, last + 1), dscp=DSCP_PICTURE)
 
     def _heard(self, answers: bool) -> None:
         server = self._network.stun
@@ -90,14 +100,15 @@ class MediaPorts:
         else:
             log.info("the STUN server %s answers", server)
 
-    async def _find(self, mapped: MappedPorts) -> None:
+    async def _find(self, kept: list[MappedPorts]) -> None:
         """Where the server is; again and again, as long as none answers."""
         where = stun_server(self._network.stun)
         assert where is not None, "the configuration was checked"
         while True:
             found = await find_server(self._settings, *where)
             if found is not None:
-                mapped.start(found)
+                for each in kept:
+                    each.start(found)
                 await self._silent.wait()
             else:
                 self._silent.set()

@@ -1,7 +1,8 @@
-"""Where the sound of a call goes when both sides do ICE (RFC 8445): the shell around `firmware.ice`, one path a call.
+"""Where a stream goes when both sides do ICE (RFC 8445): the shell around `firmware.ice`, one path for the sound of each call, and one for
+a picture that has a way of its own.
 
 Lite, the other side checks whether it reaches us and nominates a way: there is nothing to do but to answer and to follow. Full, an agent of
-ours checks as well; it begins with the stream, because the audio thread is who reads the port, and passes on what is no sound.
+ours checks as well; it begins with the stream, because who runs that reads the port, and passes on what is no media.
 """
 
 from __future__ import annotations
@@ -11,41 +12,53 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from firmware.ids import SystemIds
 from firmware.media.core_values import RELAYED
 from firmware.media.events import ConsentLost, MediaSink
 from firmware.media.session import MediaPort
+from firmware.sdp.address import is_null
 from firmware.sdp.ice import IceSession
-from firmware.sdp.media_session import MediaSession
 
-if TYPE_CHECKING:  # a lite station does not load it
+if TYPE_CHECKING:  # a lite station does not load it, and few doors have a camera
     from firmware.ice.agent import Effect, IceAgent
+    from firmware.sdp.media_session import MediaSession
+    from firmware.sdp.video_session import VideoSession
 
 log = logging.getLogger("portero.paths")
 
 Address = tuple[str, int]
-Follow = Callable[[Address], None]  # sound goes there from now on
+Session = TypeVar("Session", "MediaSession", "VideoSession")
+Follow = Callable[[Address], None]  # the stream goes there from now on
 THE_RELAY: Address = (RELAYED, 0)
 NOWHERE: Address = ("0.0.0.0", 9)  # noqa: S104  # RFC 3264 §8.4: the null address, to which nothing is sent
 
 
-class Paths:
+class Paths(Generic[Session]):
     """Belongs to the event loop."""
 
-    def __init__(self, move: Callable[[str, MediaSession], None], sink: MediaSink) -> None:
-        """`move` lets a call's stream send elsewhere; `sink` hears when it may send nowhere any more."""
-        self._move = move
+    def __init__(self, move: Callable[[str, Session], None], sink: MediaSink, *, what: str = "sound") -> None:
+        """`move` lets a call's stream send elsewhere; `sink` hears when it may send nowhere any more; `what` goes there, for the log."""
+        self._move: Callable[[str, Session], None] = move
         self._sink = sink
-        self._paths: dict[str, _Path] = {}
+        self._what = what
+        self._paths: dict[str, _Path[Session]] = {}
 
-    def start(self, call: str, port: MediaPort, session: MediaSession) -> None:
+    def start(self, call: str, port: MediaPort, session: Session) -> None:
         """A stream begins."""
         if session.ice is not None:
             self._begin(call, port, session, session.ice)
 
-    def placed(self, call: str, session: MediaSession) -> MediaSession:
+    def where(self, call: str) -> tuple[MediaPort, Address] | None:
+        """The port of a call, and where its stream goes; None: nowhere, or there is no path."""
+        path = self._paths.get(call)
+        if path is None:
+            return None
+        remote = path.remote or (path.session.remote_host, path.session.remote_rtp_port)
+        return None if is_null(remote[0]) else (path.port, remote)
+
+    def placed(self, call: str, session: Session) -> Session:
         """A further offer and answer: what was agreed still counts, unless one side begins anew with other credentials (RFC 8445 §9)."""
         path = self._paths.get(call)
         if path is None or session.ice is None:
@@ -77,9 +90,9 @@ class Paths:
         elif relay is not None and relay.peer(source) is not None:
             path.receive(datagram, source)
 
-    def _begin(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession, *, remote: Address | None = None) -> None:
-        kind = _Lite if ice.is_lite else _Full
-        self._paths[call] = path = kind(call, port, session, ice, lambda remote: self._follow(call, remote))
+    def _begin(self, call: str, port: MediaPort, session: Session, ice: IceSession, *, remote: Address | None = None) -> None:
+        kind: type[_Path[Session]] = _Lite if ice.is_lite else _Full
+        self._paths[call] = path = kind(call, self._what, port, session, ice, lambda remote: self._follow(call, remote))
         path.remote = remote
         path.begin()
 
@@ -92,13 +105,14 @@ class Paths:
             self._sink(ConsentLost(call=call, at_ns=time.monotonic_ns()))
 
 
-class _Path:
-    """What both kinds have. `remote` is where sound goes, None: where the description says."""
+class _Path(Generic[Session]):
+    """What both kinds have. `remote` is where the stream goes, None: where the description says."""
 
-    def __init__(self, call: str, port: MediaPort, session: MediaSession, ice: IceSession, follow: Follow) -> None:
+    def __init__(self, call: str, what: str, port: MediaPort, session: Session, ice: IceSession, follow: Follow) -> None:
         self.call = call
+        self.what = what
         self.port = port
-        self.session = session
+        self.session: Session = session
         self.ice = ice
         self.remote: Address | None = None
         self.follow = follow
@@ -108,7 +122,7 @@ class _Path:
     def close(self) -> None: ...
 
 
-class _Lite(_Path):
+class _Lite(_Path[Session]):
     def receive(self, datagram: bytes, source: Address) -> None:
         from firmware.ice.lite import judge
 
@@ -119,7 +133,7 @@ class _Lite(_Path):
             self.follow(source)
 
 
-class _Full(_Path):
+class _Full(_Path[Session]):
     def begin(self) -> None:
         from firmware.ice.agent import IceAgent
 
@@ -163,18 +177,18 @@ class _Full(_Path):
             case Use(remote, is_final):
                 if is_final and (selected := self._agent.selected) is not None:
                     how = "through the relay to" if remote[0] == RELAYED else "to"
-                    log.info("call %s: sound goes %s %s port %d (%s)", self.call, how, selected.host, selected.port, selected.kind.value)
+                    where = (how, selected.host, selected.port, selected.kind.value)
+                    log.info("call %s: %s goes %s %s port %d (%s)", self.call, self.what, *where)
                 self.follow(remote)
             case NoConsent():
-                log.warning("call %s: the other side does not show any more that it wants our sound", self.call)
+                log.warning("call %s: the other side does not show any more that it wants our %s", self.call, self.what)
                 self.follow(NOWHERE)
             case NoWay():
-                log.warning(
-                    "call %s: none of the addresses of the other side can be reached; sound goes where its description says", self.call
-                )
+                why = "none of the addresses of the other side can be reached"
+                log.warning("call %s: %s; %s goes where its description says", self.call, why, self.what)
 
 
-def at(session: MediaSession, address: Address) -> MediaSession:
-    """The session with sound and reports going to `address`: with ICE they share a port."""
+def at(session: Session, address: Address) -> Session:
+    """The session with the stream and its reports going to `address`: with ICE they share a port."""
     host, port = address
     return session._replace(remote_host=host, remote_rtp_port=port, remote_rtcp_host=host, remote_rtcp_port=port)

@@ -61,6 +61,11 @@ class PictureKeying:
         if self._keying is not None:
             self._keying.receive(datagram, source)
 
+    def move(self, remote: tuple[str, int]) -> None:
+        """The other side is elsewhere (ICE): what is repeated goes there."""
+        if self._keying is not None:
+            self._keying.move(remote)
+
     def close(self) -> None:
         """The picture ends."""
         if self._keying is not None:

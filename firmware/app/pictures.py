@@ -9,13 +9,15 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from firmware.app.paths import Paths
 from firmware.app.picture_keying import PictureKeying
 from firmware.app.wiring.protection import fresh_key
 from firmware.errors import MediaError, RemoteProtocolError
 from firmware.ids import IdSource
-from firmware.media.picture_stream import Clocks, Identity, PictureStream, Way, watch
+from firmware.media.picture_stream import CHECKS, Apart, Clocks, Identity, PictureStream, Way, watch
 from firmware.media.session import MediaPort
 from firmware.sdp.h264 import Picture
 from firmware.sdp.media_session import MediaSession
@@ -34,13 +36,27 @@ log: Final = logging.getLogger("portero.pictures")
 WAITING_MAX: Final = 4  # pictures between the camera's thread and the loop: a loop that is so late shows the next ones
 
 
-class _Shown(NamedTuple):
-    """A leg that sees, or could: its stream, its identity, what ends the loop's watching of its ports, and its handshake."""
+def _nothing(_datagram: bytes, _source: tuple[str, int]) -> None:
+    """Nothing comes apart to a way that is another's."""
 
+
+class _Shown(NamedTuple):
+    """A leg that sees, or could: the name of its sound, its stream, what ends the loop's watching of its ports, and its handshake."""
+
+    call: str
     stream: PictureStream
     identity: Identity
     unwatch: Callable[[], None]
     keying: PictureKeying | None = None
+
+
+class Sound(Protocol):
+    """What a picture needs of the sound beside it; `app.sound.SoundSystem` has it."""
+
+    def cname(self, call: str) -> str: ...
+    def way(self, call: str) -> Way: ...
+    def keys(self, call: str) -> SharedKeys | None: ...
+    def certificate(self) -> DtlsIdentity: ...
 
 
 class Pictures:
@@ -53,19 +69,18 @@ class Pictures:
         *,
         open_port: Callable[[], MediaPort],
         ids: IdSource,
-        name_of: Callable[[str], str],
-        certificate: Callable[[], DtlsIdentity],
+        sound: Sound,
     ) -> None:
-        """`name_of` tells the canonical name under which the sound of a call is sent (RFC 3550 §6.5.1), `certificate` ours."""
         self._camera = camera
         self._picture = picture
         self._open_port = open_port
         self._ids = ids
-        self._name_of = name_of
-        self._certificate = certificate
+        self._sound = sound
         self._loop = asyncio.get_running_loop()
         self._ports: dict[str, MediaPort] = {}  # of legs whose description names one, until they see
         self._shown: dict[str, _Shown] = {}
+        # Without consent the picture alone ends, for the sound asks for its own.
+        self._paths: Paths[VideoSession] = Paths(self._moved, lambda _event: None, what="picture")
         self._is_running = False
         self._lock = threading.Lock()  # guards _waiting, which the camera's thread counts up
         self._waiting = 0
@@ -80,24 +95,26 @@ class Pictures:
             return None
         self._ports[leg] = port
         keys = tuple(fresh_key(key.suite) for key in protection.keys)
-        return LocalVideo(rtp_port=port.rtp_port, picture=self._picture, keys=keys)
+        return LocalVideo(rtp_port=port.rtp_port, picture=self._picture, keys=keys, mapped=port.mapped)
 
     def show(self, leg: str, call: str, session: MediaSession) -> None:
         """What the leg's sound, known as `call`, and its picture have agreed on."""
         if session.no_picture:
             log.info("call %s has no picture: %s", leg, session.no_picture)
         video, shown = session.video, self._shown.get(leg)
+        if shown is not None and video is not None and video.shares_way is not shown.stream.session.shares_way:
+            self._hide(leg)
+            shown = None
         try:
             if shown is not None and video is None:
                 # A later offer may bring it back, at the same port.
                 shown.stream.update(shown.stream.session._replace(sends=False), None)
             elif shown is not None and video is not None:
-                keys = None if video.keys == shown.stream.session.keys else video.keys
-                shown.stream.update(video, _cipher(keys, shown.identity.ssrc))
-                if shown.keying is not None:
-                    shown.keying.follow(video)
+                self._go_on(leg, shown, video)
+            elif video is not None and video.shares_way:
+                self._begin_beside(leg, call, video)
             elif video is not None and leg in self._ports:
-                self._begin(leg, call, session)
+                self._begin(leg, call, video)
         except MediaError as error:
             log.error("call %s has no picture: %s", leg, error)
             self._hide(leg)
@@ -128,7 +145,7 @@ class Pictures:
         )
         identity = self._identity(self._ids.nonce()[:16])
         stream = self._stream(way, session, identity, None)
-        self._shown[name] = _Shown(stream, identity, lambda: None)
+        self._shown[name] = _Shown("", stream, identity, lambda: None)
         if self._is_running:
             stream.ask_for_key()
         self._run_or_rest()
@@ -154,36 +171,86 @@ class Pictures:
             self.stop(leg)
         self._run_or_rest()
 
-    def _begin(self, leg: str, call: str, session: MediaSession) -> None:
-        video = session.video
-        assert video is not None, "asked by whoever has one"
-        identity = self._identity(self._name_of(call))
+    def reported(self, call: str, reports: bytes) -> None:
+        """RTCP came by the sound's way, which a picture may share."""
+        for shown in self._beside(call):
+            shown.stream.heed(reports)
+
+    def secured(self, call: str, keys: SharedKeys) -> None:
+        """The handshake of the sound has given keys, which are the picture's as well where it shares the way (RFC 9143 §9)."""
+        for shown in self._beside(call):
+            self._secure(shown, keys)
+
+    def _beside(self, call: str) -> list[_Shown]:
+        return [shown for shown in self._shown.values() if shown.call == call and shown.stream.session.shares_way]
+
+    def _go_on(self, leg: str, shown: _Shown, video: VideoSession) -> None:
+        """Another agreement for a leg that sees already."""
+        keys = None if video.keys == shown.stream.session.keys else video.keys
+        placed = self._paths.placed(leg, video)
+        shown.stream.update(placed, _cipher(keys, shown.identity.ssrc))
+        if shown.keying is not None:
+            shown.keying.follow(placed)
+
+    def _begin(self, leg: str, call: str, video: VideoSession) -> None:
+        """At the picture's own port."""
+        identity = self._identity(self._sound.cname(call))
         cipher = _cipher(video.keys, identity.ssrc)
         port = self._ports.pop(leg)
-        keying = PictureKeying(leg, port.send, self._certificate, lambda keys: self._secure(leg, keys)) if video.handshake else None
-        stream = self._stream(port, video, identity, cipher, keying)
-        self._shown[leg] = _Shown(stream, identity, watch(self._loop, (port.rtp_fd, port.rtcp_fd), stream), keying)
+        port.hand_over()
+        keying = PictureKeying(leg, port.send, self._sound.certificate, partial(self._finish, leg)) if video.handshake else None
+        stream = self._stream(port, video, identity, cipher, partial(self._apart, leg))
+        self._shown[leg] = _Shown(call, stream, identity, watch(self._loop, (port.rtp_fd, port.rtcp_fd), stream), keying)
+        self._paths.start(leg, port, video)
         if keying is not None:
             keying.follow(video)
         if self._is_running:
             stream.ask_for_key()  # for who comes second: the first one began with a key picture
+
+    def _begin_beside(self, leg: str, call: str, video: VideoSession) -> None:
+        """By the sound's way. The picture's own port stays open: an offer of the other side may let it go its own way again."""
+        identity = self._identity(self._sound.cname(call))
+        keys = self._sound.keys(call) if video.handshake is not None else None
+        stream = self._stream(self._sound.way(call), video, identity, _cipher(keys, identity.ssrc))
+        self._shown[leg] = _Shown(call, stream, identity, lambda: None)
+        if self._is_running:
+            stream.ask_for_key()
+
+    def _moved(self, leg: str, video: VideoSession) -> None:
+        """Checks have found another way, or the other side does not want to see any more."""
+        shown = self._shown.get(leg)
+        if shown is not None:
+            shown.stream.update(video, None)
+            if shown.keying is not None:
+                shown.keying.move((video.remote_host, video.remote_rtp_port))
+
+    def _apart(self, leg: str, datagram: bytes, source: tuple[str, int]) -> None:
+        """What came to a picture's own port and is no media."""
+        shown = self._shown.get(leg)
+        if datagram[0] in CHECKS:
+            self._paths.receive(leg, datagram, source)
+        elif shown is not None and shown.keying is not None:
+            shown.keying.receive(datagram, source)
 
     def _identity(self, cname: str) -> Identity:
         """Fresh random numbers (RFC 3550 §5.1); the sequence begins in the lower half (RFC 3711 §3.3.1)."""
         ssrc, timestamp, sequence = (self._ids.uint32() for _ in range(3))
         return Identity(ssrc=ssrc, first_timestamp=timestamp, first_sequence=sequence & 0x7FFF, cname=cname)
 
-    def _secure(self, leg: str, keys: SharedKeys) -> None:
+    def _finish(self, leg: str, keys: SharedKeys) -> None:
         """The handshake of a leg's picture has given keys."""
         shown = self._shown.get(leg)
-        cipher = None if shown is None else _cipher(keys, shown.identity.ssrc)
-        if shown is not None and cipher is not None:
+        if shown is not None:
+            self._secure(shown, keys)
+
+    def _secure(self, shown: _Shown, keys: SharedKeys) -> None:
+        cipher = _cipher(keys, shown.identity.ssrc)
+        if cipher is not None:
             shown.stream.secure(cipher)
 
     def _stream(
-        self, way: Way, video: VideoSession, identity: Identity, cipher: SrtpCipher | None, keying: PictureKeying | None = None
+        self, way: Way, video: VideoSession, identity: Identity, cipher: SrtpCipher | None, apart: Apart = _nothing
     ) -> PictureStream:
-        apart = {} if keying is None else {"apart": keying.receive}
         return PictureStream(
             way,
             video,
@@ -192,12 +259,13 @@ class Pictures:
             period_s=1 / self._picture.fps,
             clocks=Clocks(self._loop.call_later),
             wants_key=self._camera.request_keyframe,
-            **apart,
+            apart=apart,
         )
 
     def _hide(self, leg: str) -> None:
         shown = self._shown.pop(leg, None)
         if shown is not None:
+            self._paths.stop(leg)
             shown.unwatch()
             if shown.keying is not None:
                 shown.keying.close()

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Final
 
 from firmware.app.keyings import Keyings
 from firmware.app.paths import Paths
+from firmware.app.shared_way import Companion, SharedWay
 from firmware.config.schema import Audio, OwnSound
 from firmware.door.events import Sound
 from firmware.errors import MediaError
 from firmware.media.events import MediaSink
 from firmware.media.session import MediaPort
 from firmware.sdp.media_session import MediaSession
+from firmware.sdp.protection import SharedKeys
 from hw.api import SoundCard
 
 if TYPE_CHECKING:
     from firmware.app.panel_sounds import PanelSounds
     from firmware.media.core_values import EchoSettings
+    from firmware.media.dtls import Identity
     from firmware.media.engine import Engine
     from firmware.media.recorder import Listener, Recorder
     from firmware.media.tones import Prompt
@@ -53,8 +56,9 @@ class SoundSystem:
         self._panel: PanelSounds | None = None
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.keyings = Keyings(sink, lambda call, keys: self.engine.secure(call, keys))
-        self._paths = Paths(self._moved, sink)
+        self.keyings = Keyings(sink, self._secured)
+        self._paths: Paths[MediaSession] = Paths(self._moved, sink)
+        self.companion: Companion | None = None
         self._no_period_since_ns: int | None = None
 
     @property
@@ -105,24 +109,50 @@ class SoundSystem:
         """As `Engine.cname`."""
         return self.engine.cname(call)
 
+    def keys(self, call: str) -> SharedKeys | None:
+        """As `Keyings.keys`."""
+        return self.keyings.keys(call)
+
+    def certificate(self) -> Identity:
+        """As `Keyings.identity`."""
+        return self.keyings.identity
+
     def stop(self, call: str) -> None:
         self.keyings.stop(call)
         self._paths.stop(call)
         self.engine.stop(call)
+
+    def way(self, call: str) -> SharedWay:
+        """That of the call's sound, for what shares it; good until the sound stops."""
+        return SharedWay(partial(self._paths.where, call))
+
+    def _secured(self, call: str, keys: SharedKeys) -> None:
+        self.engine.secure(call, keys)
+        if self.companion is not None:
+            self.companion.secured(call, keys)
 
     def _moved(self, call: str, session: MediaSession) -> None:
         self.engine.update(call, session)
         self.keyings.moved(call, (session.remote_host, session.remote_rtp_port))
 
     def _apart(self, call: str, datagram: bytes, source: tuple[str, int]) -> None:
-        """On the audio thread: a datagram that is no media came to the call's port."""
+        """On the audio thread: a datagram that is no sound came to the call's port."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._receive, call, datagram, source)
 
     def _receive(self, call: str, datagram: bytes, source: tuple[str, int]) -> None:
         # RFC 7983 §7: by the first octet.
-        beside = self._paths if datagram[0] < 4 else self.keyings
-        beside.receive(call, datagram, source)
+        if datagram[0] >= FIRST_OF_MEDIA:
+            self._reported(call, datagram, source)
+        else:
+            beside = self._paths if datagram[0] < 4 else self.keyings
+            beside.receive(call, datagram, source)
+
+    def _reported(self, call: str, reports: bytes, source: tuple[str, int]) -> None:
+        """Where nothing is encrypted the address is no proof, but keeps strangers out."""
+        where = self._paths.where(call)
+        if self.companion is not None and where is not None and where[1][0] == source[0]:
+            self.companion.reported(call, reports)
 
     def _bring(self, call: str, datagram: bytes, source: tuple[str, int]) -> None:
         """Through a relay, whose channel for `source` does not stand yet (RFC 8656 §11)."""

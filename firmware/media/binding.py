@@ -231,7 +231,7 @@ class Pump:
         check(_lib.pm_pump_stream_take(self._pump, slot, address, datagram, len(datagram), now_ns, wall_ns), "datagram")
 
     def apart_pending(self) -> int:
-        """How many datagrams that are no media (STUN, DTLS) the last period left to be fetched."""
+        """How many datagrams the last period left to be fetched: no media (STUN, DTLS), or reports, in clear, where the way is shared."""
         pending: int = self._result.apart
         return pending
 

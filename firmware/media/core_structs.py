@@ -106,7 +106,7 @@ def stream_config(s: StreamSettings) -> Any:
     c.digit_send_type = s.digit_send_type or 0
     c.sends, c.receives, c.ptime_ms = s.sends, s.receives, s.ptime_ms
     c.ssrc, c.first_timestamp, c.first_sequence = s.ssrc, s.first_timestamp, s.first_sequence
-    c.extended_reports = s.extended_reports
+    c.extended_reports, c.shares_way = s.extended_reports, s.shares_way
     c.latch_ms, c.delay_min_ms, c.delay_max_ms = s.latch_ms, s.delay_min_ms, s.delay_max_ms
     c.cname = cname
     return c

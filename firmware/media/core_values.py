@@ -183,6 +183,7 @@ class StreamSettings(NamedTuple):
     receives: bool = True
     ptime_ms: int = 20
     extended_reports: bool = False  # the other side takes VoIP metrics (RFC 3611)
+    shares_way: bool = False  # with another stream (RFC 9143): reports are kept apart as well, in clear
     latch_ms: int = 5000
     delay_min_ms: int = 20
     delay_max_ms: int = 400

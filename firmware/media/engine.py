@@ -53,7 +53,8 @@ class Engine:
         ids: IdSource | None = None,
         apart: ApartSink = lambda _call, _datagram, _source: None,
     ) -> None:
-        """`apart` gets, on the audio thread, what came to a stream's port and is no media: STUN and DTLS."""
+        """`apart` gets, on the audio thread, what came to a stream's port and is no media: STUN and DTLS; and reports in clear where
+        another stream shares the port."""
         self._card = card
         self._sink = sink
         self._apart = apart

@@ -29,8 +29,11 @@ SPREAD: Final = 0.7  # of the time until the next picture
 QUEUE_MAX: Final = 1_000  # packets: a megabyte, the largest key picture that a door's camera makes
 REPORT_S: Final = 5.0  # RFC 3550 §6.2; the first report goes with the first picture, which unicast may (§6.2)
 KEY_GAP_S: Final = 0.5  # a flood of wishes must not make every picture a key picture
-HANDSHAKES: Final = range(20, 64)  # of the first octet: DTLS (RFC 7983 §7)
+CHECKS, HANDSHAKES = range(4), range(20, 64)  # of the first octet: STUN and DTLS (RFC 7983 §7)
 READS_MAX: Final = 16  # datagrams that one wake-up takes from a socket, for a flood must not hold the loop
+
+
+Apart = Callable[[bytes, tuple[str, int]], None]  # a datagram and where it came from
 
 
 class Timer(Protocol):
@@ -79,9 +82,10 @@ class PictureStream:
         period_s: float,
         clocks: Clocks,
         wants_key: Callable[[], None],
-        apart: Callable[[bytes, tuple[str, int]], None] = lambda _datagram, _source: None,
+        apart: Apart = lambda _datagram, _source: None,
     ) -> None:
-        """`apart` gets what comes to the way and belongs to a handshake. Where one is agreed on, nothing is sent before `secure`."""
+        """`apart` gets what comes to the way and is no media: checks of connectivity and handshakes, where they are agreed on. Where a
+        handshake is, nothing is sent before `secure`."""
         self._way = way
         self.session = session
         self._identity = identity
@@ -121,8 +125,9 @@ class PictureStream:
 
     @property
     def _is_shut(self) -> bool:
-        """Whether keys are agreed on and not there yet: nothing passes."""
-        return self.session.handshake is not None and self._cipher is None
+        """Whether keys are agreed on and not there yet, or there is no address: nothing passes."""
+        is_nowhere = self.session.remote_is_null and not self.session.shares_way
+        return is_nowhere or (self.session.handshake is not None and self._cipher is None)
 
     def take(self, picture: CodedPicture) -> None:
         """A picture of the camera."""
@@ -150,6 +155,11 @@ class PictureStream:
         if self._asked_ns is None or now_ns - self._asked_ns >= KEY_GAP_S * 1e9:
             self._asked_ns = now_ns
             self._wants_key()
+
+    def heed(self, reports: bytes) -> None:
+        """RTCP, in clear, that came by another way than ours."""
+        if wants_key_picture(reports, self._identity.ssrc):
+            self.ask_for_key()
 
     def on_report(self) -> None:
         """Something waits at the port of reports."""
@@ -232,15 +242,18 @@ class PictureStream:
             if got is None:
                 return
             datagram, source = got
-            if datagram and datagram[0] in HANDSHAKES and self.session.handshake is not None:
+            if datagram and self._is_apart(datagram[0]):
                 self._apart(datagram, source)
                 continue
             # RFC 5761 §4: 64 to 95 in the second byte, marker bit aside, are reports; the address is no proof, but keeps strangers out.
             if self._is_shut or len(datagram) < 8 or not 64 <= datagram[1] & 0x7F <= 95 or source[0] not in known:
                 continue
             plain = datagram if self._cipher is None else self._cipher.unprotect(datagram, rtcp=True)
-            if plain is not None and wants_key_picture(plain, self._identity.ssrc):
-                self.ask_for_key()
+            if plain is not None:
+                self.heed(plain)
+
+    def _is_apart(self, first: int) -> bool:
+        return (first in CHECKS and self.session.ice is not None) or (first in HANDSHAKES and self.session.handshake is not None)
 
 
 def watch(loop: AbstractEventLoop, descriptors: tuple[int, int], stream: PictureStream) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from firmware.errors import MediaError
 from firmware.media.core_values import RELAYED
+from firmware.sdp.address import is_null
 
 if TYPE_CHECKING:  # most doors have none
     from firmware.media.relay import Relay
@@ -78,6 +79,8 @@ class MediaPort:
 
     def _send(self, opened: socket.socket, datagram: bytes, to: tuple[str, int]) -> None:
         host, port = to
+        if is_null(host):
+            return  # RFC 3264 §8.4: nothing is sent there; the kernel would take it for ourselves
         mapped = f"::ffff:{host}" if self.family == socket.AF_INET6 and ":" not in host else host
         with contextlib.suppress(OSError):
             opened.sendto(datagram, (mapped, port))

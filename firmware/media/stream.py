@@ -84,6 +84,7 @@ def stream_settings(port: MediaPort, session: MediaSession, identity: StreamIden
         first_sequence=identity.first_sequence,
         cname=identity.cname,
         extended_reports=session.rtcp_xr,
+        shares_way=session.video is not None and session.video.shares_way,
         latch_ms=limits.latch_ms,
         delay_min_ms=limits.delay_min_ms,
         delay_max_ms=limits.delay_max_ms,

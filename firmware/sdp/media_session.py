@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firmware.errors import RemoteProtocolError
 from firmware.kind import kind
-from firmware.sdp.address import is_group, is_null
+from firmware.sdp.address import is_null
 from firmware.sdp.codec import Codec, codecs_of, fitting_ptime_ms
 from firmware.sdp.description import MediaDescription, SessionDescription
 from firmware.sdp.direction import Direction
 from firmware.sdp.ice import IceCredentials, IceSession
+from firmware.sdp.ice_line import Base
 from firmware.sdp.protection import PLAIN, Agreed, Protection
 from firmware.sdp.remote_address import reports_to
 
@@ -56,16 +57,14 @@ class LocalMedia(NamedTuple):
     video: LocalVideo | None = None  # what the camera sends; None: there is none
 
     @property
-    def reflexive(self) -> tuple[str, int] | None:
-        """`mapped`, where it can stand for `host`: of the same family, and a station's address."""
-        if self.mapped is None or (":" in self.mapped[0]) != (":" in self.host) or is_null(self.mapped[0]) or is_group(self.mapped[0]):
-            return None
-        return self.mapped
+    def base(self) -> Base:
+        """That of the sound."""
+        return Base(self.rtp_port, self.mapped, self.relayed)
 
     @property
     def stated(self) -> tuple[str, int]:
         """The address and port of our description."""
-        return (self.reflexive if self.states_mapped else None) or (self.host, self.rtp_port)
+        return self.base.stated(self.host, mapped=self.states_mapped)
 
 
 @kind

@@ -13,11 +13,12 @@ from typing import Final
 
 from firmware.errors import RemoteProtocolError
 from firmware.sdp.address import is_ipv4, is_ipv6, is_null
+from firmware.sdp.bundle import group_attribute, group_of, grouped, identified, mid_of
 from firmware.sdp.codec import Codec, codecs_of
 from firmware.sdp.codec_choice import heard_after_answer, heard_after_offer, in_both, pick, renumbered
 from firmware.sdp.description import Attribute, Connection, MediaDescription, Origin, SessionDescription
 from firmware.sdp.direction import Direction, stated_direction
-from firmware.sdp.ice import Candidate, IceSession, ice_attributes, ice_session, is_mismatch, local_candidates
+from firmware.sdp.ice_line import agreed_ice, ice_kind, ice_of, ice_reply, offers_ice
 from firmware.sdp.media_session import LocalMedia, MediaSession, NoCommonMedia, agreed_session
 from firmware.sdp.protection import (
     DTLS_PROFILES,
@@ -49,19 +50,25 @@ def make_offer(
     if profile is None:
         raise NoCommonMedia("the call must be encrypted, and keys may not be sent over signalling that is not")
     if previous is None:
-        ours = _offered_line(local, profile, local.codecs, direction, ice=_offers_ice(local))
-        return _describe(local, (ours, *_offered_picture(local, direction)), previous=None)
+        ours = _offered_line(local, profile, local.codecs, direction, ice=offers_ice(local))
+        lines = (ours, *_offered_picture(local, direction))
+        return _describe(local, grouped(lines) if offers_ice(local) else lines, previous=None)
+    return _describe(local, _further_lines(local, profile, direction, previous), previous=previous)
+
+
+def _further_lines(local: LocalMedia, profile: str, direction: Direction, previous: SessionDescription) -> tuple[MediaDescription, ...]:
     place = active_line(previous)
     lines = [_kept_picture(local, media, direction) or _refused(media) for media in previous.media]
     if place is None:
         # RFC 3264 §8.1: a new stream goes below the existing ones, or takes the slot of a disabled one.
-        lines.append(_offered_line(local, profile, local.codecs, direction, ice=_offers_ice(local)))
+        lines.append(_offered_line(local, profile, local.codecs, direction, ice=offers_ice(local)))
     else:
         kept = previous.media[place]
         # RFC 8839 §4.4.1: where ICE runs, every further offer says so.
         goes_on = kept.attribute("ice-ufrag") is not None
-        lines[place] = _offered_line(local, kept.protocol, renumbered(local.codecs, codecs_of(kept)), direction, ice=goes_on)
-    return _describe(local, tuple(lines), previous=previous)
+        line = _offered_line(local, kept.protocol, renumbered(local.codecs, codecs_of(kept)), direction, ice=goes_on)
+        lines[place] = identified(line, mid_of(kept))
+    return tuple(lines)
 
 
 def make_answer(
@@ -85,17 +92,18 @@ def make_answer(
         if reply is None or not picked:
             continue
         mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
-        ice = _ice_session(local, offer, media, is_offerer=False) if mux else None
+        ice = agreed_ice(local, local.base, offer, media, is_offerer=False) if mux else None
         ours = direction.met_by(stated_direction(offer, media, may_be_null=ice is not None))
         lines = [_refused(other) for other in offer.media]
         xr = local.rtcp_xr and _takes_xr(offer, media)
-        lines[place] = _audio_line(
-            local, media.protocol, picked, ours, (*reply.attributes, *_mux(mux), *_xr(xr), *_ice_reply(local, offer, media, ice))
+        line = _audio_line(
+            local, media.protocol, picked, ours, (*reply.attributes, *_mux(mux), *_xr(xr), *ice_reply(local, local.base, offer, media, ice))
         )
+        lines[place] = identified(line, mid_of(media) if ice is not None and group_of(offer, media) else "")
         session = agreed_session(offer, media, local, send=picked, receive=heard_after_answer(common, picked), direction=ours)
         session = _multiplexed(session._replace(protection=reply.agreed, rtcp_xr=xr, ice=ice), mux)
         if local.video is not None:
-            lines, session = _with_picture(offer, local, lines, session, direction)
+            lines, session = _with_picture(offer, place, local, lines, session, direction)
         return _describe(local, tuple(lines), previous=previous, times=offer.times), session
     raise NoCommonMedia(_why_none(offer, local))
 
@@ -118,7 +126,7 @@ def read_answer(offer: SessionDescription, answer: SessionDescription, local: Lo
     if not any(codec.is_sound for codec in send):
         raise NoCommonMedia("the answer names none of the codecs that we offered")
     mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
-    ice = _ice_session(local, answer, theirs, is_offerer=True) if mux and ours.attribute("ice-ufrag") is not None else None
+    ice = agreed_ice(local, local.base, answer, theirs, is_offerer=True) if mux and ours.attribute("ice-ufrag") is not None else None
     direction = stated_direction(offer, ours).met_by(stated_direction(answer, theirs, may_be_null=ice is not None))
     try:
         agreed = read_reply(ours, answer, theirs, local.protection)
@@ -135,8 +143,8 @@ def active_line(description: SessionDescription) -> int | None:
 
 
 def _offered_picture(local: LocalMedia, direction: Direction) -> tuple[MediaDescription, ...]:
-    """The camera's line of a first offer. Under ICE there is none: only the sound's port answers checks."""
-    if local.video is None or _offers_ice(local):
+    """The camera's line of a first offer."""
+    if local.video is None:
         return ()
     from firmware.sdp.video import offered_video
 
@@ -150,17 +158,17 @@ def _kept_picture(local: LocalMedia, media: MediaDescription, direction: Directi
         return None
     from firmware.sdp.video import repeated_video
 
-    return repeated_video(local.video, media, direction)
+    return repeated_video(media, local, local.video, direction)
 
 
 def _with_picture(
-    offer: SessionDescription, local: LocalMedia, lines: list[MediaDescription], session: MediaSession, wish: Direction
+    offer: SessionDescription, sound: int, local: LocalMedia, lines: list[MediaDescription], session: MediaSession, wish: Direction
 ) -> tuple[list[MediaDescription], MediaSession]:
-    """An answer's `lines` with the first picture that the camera can send; every other one stays refused."""
+    """An answer's `lines` with the first picture that the camera can send; every other one stays refused. `sound` is the place of that."""
     from firmware.sdp.video import answered_video, why_no_video
 
-    for place, media in enumerate(offer.media):
-        taken = answered_video(offer, media, local, session, wish)
+    for place in range(len(offer.media)):
+        taken = answered_video(offer, (sound, place), local, session, wish)
         if taken is not None:
             return [*lines[:place], taken[0], *lines[place + 1 :]], session._replace(video=taken[1])
     if any(media.kind.lower() == "video" for media in offer.media):
@@ -173,10 +181,10 @@ def _answered_picture(offer: SessionDescription, answer: SessionDescription, loc
     from firmware.sdp.video import read_video, why_no_video
 
     place = next((place for place, media in enumerate(offer.media) if media.kind == "video" and media.port != 0), None)
-    if place is None:
+    sound = active_line(offer)
+    if place is None or sound is None:
         return session
-    theirs = answer.media[place] if place < len(answer.media) else None
-    video = None if theirs is None else read_video(offer, offer.media[place], answer, theirs, local, session)
+    video = read_video(offer, answer, (sound, place), local, session) if place < len(answer.media) else None
     return session._replace(video=video, no_picture="" if video is not None else why_no_video(answer, local))
 
 
@@ -198,7 +206,7 @@ def _describe(
         connection=Connection(family="IP6" if ":" in stated else "IP4", host=stated),
         # RFC 3264 §6: the t= line of an answer equals that of the offer.
         times=times,
-        attributes=_ice_kind(local) if any(line.attribute("ice-ufrag") is not None for line in media) else (),
+        attributes=(*group_attribute(media), *ice_kind(local)) if any(line.attribute("ice-ufrag") is not None for line in media) else (),
         media=media,
     )
     if previous is None or description == previous:
@@ -209,7 +217,7 @@ def _describe(
 
 def _offered_line(local: LocalMedia, profile: str, codecs: tuple[Codec, ...], direction: Direction, *, ice: bool) -> MediaDescription:
     more = (*offered_attributes(local.protection, profile), *_mux(local.rtcp_mux), *_xr(local.rtcp_xr))
-    return _audio_line(local, profile, codecs, direction, (*more, *_ice(local)) if ice else more)
+    return _audio_line(local, profile, codecs, direction, (*more, *ice_of(local, local.base)) if ice else more)
 
 
 def _mux(wanted: bool) -> tuple[Attribute, ...]:
@@ -218,43 +226,6 @@ def _mux(wanted: bool) -> tuple[Attribute, ...]:
 
 def _xr(wanted: bool) -> tuple[Attribute, ...]:
     return (("rtcp-xr", XR_VOIP),) if wanted else ()
-
-
-def _offers_ice(local: LocalMedia) -> bool:
-    """Of its own accord a lite agent begins it never."""
-    return local.ice is not None and not local.ice_lite and local.rtcp_mux
-
-
-def _ice_kind(local: LocalMedia) -> tuple[Attribute, ...]:
-    """RFC 8839 §5.3, §5.6; `ice2` says that we nominate as RFC 8445 does, once."""
-    return (("ice-lite", None),) if local.ice_lite else (("ice-options", "ice2"),)
-
-
-def _ice(local: LocalMedia) -> tuple[Attribute, ...]:
-    return () if local.ice is None else ice_attributes(local.ice, _candidates(local))
-
-
-def _candidates(local: LocalMedia) -> tuple[Candidate, ...]:
-    """A lite agent has none but its own (RFC 8445 §5.2): the address of the description, which somebody may have to reach from afar."""
-    if local.ice_lite:
-        return local_candidates(*local.stated, None)
-    return local_candidates(local.host, local.rtp_port, local.reflexive, local.hosts, local.relayed)
-
-
-def _ice_reply(local: LocalMedia, offer: SessionDescription, media: MediaDescription, session: IceSession | None) -> tuple[Attribute, ...]:
-    if session is not None:
-        return _ice(local)
-    # RFC 8839 §4.2.5, §5.5.
-    return (("ice-mismatch", None),) if local.ice is not None and is_mismatch(offer, media) else ()
-
-
-def _ice_session(local: LocalMedia, description: SessionDescription, media: MediaDescription, *, is_offerer: bool) -> IceSession | None:
-    if local.ice is None:
-        return None
-    session = ice_session(local.ice, description, media, is_lite=local.ice_lite, is_offerer=is_offerer)
-    if session is None or local.ice_lite:
-        return session
-    return session._replace(local=_candidates(local))
 
 
 def _takes_xr(description: SessionDescription, media: MediaDescription) -> bool:

@@ -2,38 +2,28 @@
 
 The picture is an extra. A line that cannot be agreed on is refused with port 0, and the call goes on with its sound; nothing here raises.
 It is never less protected than the sound beside it, with keys of its own in the description (RFC 4568) or by a handshake of its own
-(RFC 5763). Under ICE there is no picture.
+(RFC 5763). Where the sound's way is found by checks (ICE), so is the picture's: with checks of its own, or it takes the sound's way
+(RFC 9143), handshake included.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from firmware.sdp.bundle import at_port, identified, may_share, mid_of
 from firmware.sdp.codec import codecs_of
 from firmware.sdp.description import Attribute, MediaDescription, SessionDescription
 from firmware.sdp.direction import Direction, stated_direction
 from firmware.sdp.h264 import BASELINE, CLOCK_RATE_HZ, CONSTRAINED, ENCODING, H264Format, Picture, parse_h264
-from firmware.sdp.protection import (
-    DTLS_PROFILES,
-    PLAIN_PROFILES,
-    SDES_PROFILES,
-    Agreed,
-    Handshake,
-    Method,
-    Protection,
-    SharedKeys,
-    offered_attributes,
-    offered_profile,
-    read_reply,
-    reply_to,
-)
-from firmware.sdp.remote_address import reports_to, usable_connection
+from firmware.sdp.ice_line import ice_of, offers_ice
+from firmware.sdp.protection import Handshake, SharedKeys, offered_attributes, offered_profile
+from firmware.sdp.remote_address import reports_to
 from firmware.sdp.video_session import LocalVideo, VideoSession
+from firmware.sdp.video_way import VideoWay, answered_way, mux_attribute, own_way, protection_of, shared_way, stated_port
 
 if TYPE_CHECKING:
     from firmware.sdp.media_session import LocalMedia, MediaSession
 
-PROFILES: Final = (*PLAIN_PROFILES, *SDES_PROFILES, *DTLS_PROFILES)
 # RFC 6184 §8.2.2: each packetization mode is a format of its own. Fragments (mode 1) first, since a key frame exceeds a datagram.
 PAYLOAD_TYPES: Final = {1: 105, 0: 106}
 FEEDBACK: Final = ("nack pli", "ccm fir")  # RFC 4585 §4.2, RFC 5104 §7.1: what of it we heed
@@ -50,7 +40,7 @@ class _Choice(NamedTuple):
 
 def offered_video(local: LocalMedia, video: LocalVideo, wish: Direction) -> MediaDescription | None:
     """The line of a first offer; None when the picture could not be protected as the sound is. `wish` is that of the sound."""
-    protection = _protection(local, video)
+    protection = protection_of(local, video)
     profile = offered_profile(protection)
     if profile is None:
         return None
@@ -61,75 +51,72 @@ def offered_video(local: LocalMedia, video: LocalVideo, wish: Direction) -> Medi
         offered = H264Format(packetization_mode=mode, profile=BASELINE, constraints=CONSTRAINED, level=level)
         attributes += _format(payload_type, offered)
     attributes += [("rtcp-fb", f"* {kind_of}") for kind_of in FEEDBACK]
-    attributes += [(_direction(video, wish).value, None), *offered_attributes(protection, profile), *_mux(local.rtcp_mux)]
+    attributes += [(_direction(video, wish).value, None), *offered_attributes(protection, profile), *mux_attribute(local.rtcp_mux)]
     return MediaDescription(
         kind="video",
-        port=video.rtp_port,
+        port=stated_port(local, video),
         protocol=profile,
         formats=tuple(str(payload_type) for payload_type in PAYLOAD_TYPES.values()),
         bandwidths=_bandwidths(video.picture.bitrate_kbps),
-        attributes=tuple(attributes),
+        attributes=(*attributes, *(ice_of(local, video.base) if offers_ice(local) else ())),
     )
 
 
-def repeated_video(video: LocalVideo, kept: MediaDescription, wish: Direction) -> MediaDescription:
+def repeated_video(kept: MediaDescription, local: LocalMedia, video: LocalVideo, wish: Direction) -> MediaDescription:
     """The line of a further offer: what it was, in the direction that is wished now (RFC 3264 §8)."""
-    directions = {direction.value for direction in Direction}
-    attributes = tuple((_direction(video, wish).value, None) if name in directions else (name, value) for name, value in kept.attributes)
-    return kept._replace(attributes=attributes)
+    directions, anew = {direction.value for direction in Direction}, {"ice-ufrag", "ice-pwd", "candidate", "mid"}
+    attributes = [(_direction(video, wish).value, None) if name in directions else (name, value) for name, value in kept.attributes]
+    attributes = [(name, value) for name, value in attributes if name not in anew]
+    if kept.attribute("ice-ufrag") is not None:
+        attributes += ice_of(local, video.base)
+    line = identified(kept._replace(attributes=tuple(attributes)), mid_of(kept))
+    return at_port(line, local.stated[1]) if video.shares_way else line
 
 
 def answered_video(
-    offer: SessionDescription, media: MediaDescription, local: LocalMedia, sound: MediaSession, wish: Direction
+    offer: SessionDescription, places: tuple[int, int], local: LocalMedia, sound: MediaSession, wish: Direction
 ) -> tuple[MediaDescription, VideoSession] | None:
-    """Our line and what it agrees on; None when theirs has to be refused. `sound` is what is agreed for the audio beside it,
-    `wish` its direction as we want it."""
-    video = local.video
-    if video is None or not _usable(offer, media, local) or sound.ice is not None:
+    """Our line and what it agrees on; None when theirs has to be refused. `places` are those of the sound's line and of this one, `sound`
+    what is agreed for the former, `wish` its direction as we want it."""
+    video, media = local.video, offer.media[places[1]]
+    if video is None or media.kind.lower() != "video":
         return None
+    way = shared_way(offer, places, sound, local) or own_way(offer, media, local, video, sound)
     choice = _choose(media, video)
-    reply = reply_to(offer, media, _protection(local, video))
-    if choice is None or reply is None or _is_weaker(reply.agreed, sound):
+    if choice is None or way is None:
         return None
-    ours = _direction(video, wish if sound.direction.sends else Direction.INACTIVE).met_by(stated_direction(offer, media))
-    mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
+    stated = stated_direction(offer, media, may_be_null=way.is_found)
+    ours = _direction(video, wish if sound.direction.sends else Direction.INACTIVE).met_by(stated)
     bitrate_kbps = _bitrate(media, choice.format, video.picture)
     if bitrate_kbps < LEAST_KBPS:
         return None
     attributes = [*_format(choice.payload_type, _answered(choice.format, video.picture)), *_feedback(media, choice.payload_type)]
     line = MediaDescription(
         kind="video",
-        port=video.rtp_port,
+        port=way.port,
         protocol=media.protocol,
         formats=(str(choice.payload_type),),
         bandwidths=_bandwidths(bitrate_kbps),
-        attributes=(*attributes, (ours.value, None), *reply.attributes, *_mux(mux)),
+        attributes=(*attributes, (ours.value, None), *way.attributes),
     )
-    return line, _session(offer, media, video, choice, sends=ours.sends, mux=mux, agreed=reply.agreed)
+    return line, _session(offer, media, video, choice, way, sound, sends=ours.sends)
 
 
 def read_video(
-    offer: SessionDescription,
-    ours: MediaDescription,
-    answer: SessionDescription,
-    theirs: MediaDescription,
-    local: LocalMedia,
-    sound: MediaSession,
+    offer: SessionDescription, answer: SessionDescription, places: tuple[int, int], local: LocalMedia, sound: MediaSession
 ) -> VideoSession | None:
-    """What their answer makes of our line; None when they refuse it, or agree to what we may not send."""
-    video = local.video
-    if video is None or not _usable(answer, theirs, local):
+    """What their answer makes of our line; None when they refuse it, or agree to what we may not send. `places` as in `answered_video`."""
+    video, ours, theirs = local.video, offer.media[places[1]], answer.media[places[1]]
+    if video is None or theirs.kind.lower() != "video":
         return None
+    way = shared_way(answer, places, sound, local) if may_share(offer, *(offer.media[place] for place in places)) else None
+    if way is None and not video.shares_way:
+        way = answered_way(ours, answer, theirs, local, video, sound)
     choice = _choose(theirs, video)
-    try:
-        agreed = read_reply(ours, answer, theirs, _protection(local, video))
-    except ValueError:
+    if choice is None or way is None or _bitrate(theirs, choice.format, video.picture) < LEAST_KBPS:
         return None
-    if choice is None or _is_weaker(agreed, sound) or _bitrate(theirs, choice.format, video.picture) < LEAST_KBPS:
-        return None
-    direction = stated_direction(offer, ours).met_by(stated_direction(answer, theirs))
-    mux = ours.attribute("rtcp-mux") is not None and theirs.attribute("rtcp-mux") is not None
-    return _session(answer, theirs, video, choice, sends=direction.sends and sound.direction.sends, mux=mux, agreed=agreed)
+    direction = stated_direction(offer, ours).met_by(stated_direction(answer, theirs, may_be_null=way.is_found))
+    return _session(answer, theirs, video, choice, way, sound, sends=direction.sends and sound.direction.sends)
 
 
 def why_no_video(description: SessionDescription, local: LocalMedia) -> str:
@@ -146,22 +133,6 @@ def why_no_video(description: SessionDescription, local: LocalMedia) -> str:
         most = max(str(each.format.level) for each in formats)
         return f"the other side takes H.264 up to level {most}, and {picture.width}x{picture.height} at {picture.fps} frames needs more"
     return "the picture could not be protected or addressed as the sound is"
-
-
-def _usable(description: SessionDescription, media: MediaDescription, local: LocalMedia) -> bool:
-    if media.kind.lower() != "video" or media.port == 0 or media.protocol.upper() not in PROFILES:
-        return False
-    connection = usable_connection(description, media, is_ipv6_wanted=":" in local.host)
-    return connection is not None
-
-
-def _protection(local: LocalMedia, video: LocalVideo) -> Protection:
-    """How the picture may be encrypted: as the sound, with keys of its own. The certificate is the same (RFC 5763 §5)."""
-    return local.protection._replace(keys=video.keys if Method.SDES in local.protection.methods else ())
-
-
-def _is_weaker(agreed: object | None, sound: MediaSession) -> bool:
-    return agreed is None and sound.protection is not None
 
 
 def _direction(video: LocalVideo, wish: Direction) -> Direction:
@@ -227,33 +198,31 @@ def _bitrate(media: MediaDescription, stated: H264Format, picture: Picture) -> i
     return min(most)
 
 
-def _mux(wanted: bool) -> tuple[Attribute, ...]:
-    return (("rtcp-mux", None),) if wanted else ()
-
-
 def _session(
     remote: SessionDescription,
     media: MediaDescription,
     video: LocalVideo,
     choice: _Choice,
+    way: VideoWay,
+    sound: MediaSession,
     *,
     sends: bool,
-    mux: bool,
-    agreed: Agreed | None,
 ) -> VideoSession:
     connection = remote.connection_of(media)
-    assert connection is not None, "a usable line has an address"
-    rtcp = (connection.host, media.port) if mux else reports_to(media, connection.host)
+    rtp = (connection.host, media.port) if connection is not None else (sound.remote_host, sound.remote_rtp_port)
+    rtcp = rtp if way.mux else reports_to(media, rtp[0])
     return VideoSession(
         local_port=video.rtp_port,
-        remote_host=connection.host,
-        remote_rtp_port=media.port,
+        remote_host=rtp[0],
+        remote_rtp_port=rtp[1],
         remote_rtcp_host=rtcp[0],
         remote_rtcp_port=rtcp[1],
         payload_type=choice.payload_type,
         packetization_mode=choice.format.packetization_mode,
         bitrate_kbps=_bitrate(media, choice.format, video.picture),
         sends=sends,
-        keys=agreed if isinstance(agreed, SharedKeys) else None,
-        handshake=agreed if isinstance(agreed, Handshake) else None,
+        keys=way.agreed if isinstance(way.agreed, SharedKeys) else None,
+        handshake=way.agreed if isinstance(way.agreed, Handshake) else None,
+        ice=way.ice,
+        shares_way=way.is_shared,
     )

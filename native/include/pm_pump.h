@@ -94,8 +94,8 @@ int pm_pump_stream_secure(struct pm_pump *pump, unsigned slot, unsigned state, c
 int pm_pump_stream_voip(const struct pm_pump *pump, unsigned slot, struct pm_voip_metrics *here, struct pm_voip_metrics *there);
 /* What the next extended report says of how the stream sounds. PM_ESTATE for a free slot. */
 int pm_pump_stream_judge(struct pm_pump *pump, unsigned slot, const struct pm_judgement *judgement);
-/* Moves the oldest datagram that is no media (STUN, DTLS) out; returns its length, 0 when none waits, PM_EARG when `capacity` is
- * less than PM_DATAGRAM_OCTETS. */
+/* Moves the oldest datagram that is no media (STUN, DTLS; in clear the reports of a stream that shares its way) out; returns its
+ * length, 0 when none waits, PM_EARG when `capacity` is less than PM_DATAGRAM_OCTETS. */
 int pm_pump_apart(struct pm_pump *pump, unsigned *slot, struct pm_address *from, uint8_t *data, size_t capacity);
 /* Takes a datagram that came to the slot's stream by another way than its sockets, between two periods. PM_ESTATE for a free slot,
  * PM_EARG for more than PM_DATAGRAM_OCTETS. */

@@ -121,6 +121,7 @@ struct pm_stream_config {
     uint32_t first_timestamp;
     uint16_t first_sequence;
     bool extended_reports; /* the peer takes the VoIP metrics of RFC 3611 */
+    bool shares_way;       /* another stream takes the same way (RFC 9143): what is reported may be for it, and is kept apart too */
     uint32_t latch_ms;     /* how long symmetric RTP may move the remote address; 0: never */
     uint16_t delay_min_ms; /* bounds of the playout delay that the buffer may choose, up to PM_DELAY_MAX_MS */
     uint16_t delay_max_ms;

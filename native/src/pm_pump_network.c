@@ -27,6 +27,9 @@ static void take_datagram(struct pm_pump *p, struct pm_stream *s, struct pm_data
         return;
     }
     if (rtcp) {
+        if (s->config.shares_way) {
+            pm_apart_keep(&p->apart, s->slot, d);
+        }
         pm_stream_rtcp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, wall_ns - d->age_ns, &p->events);
     } else {
         pm_stream_rtp(s, d->data, d->octets, &d->from, now_ns - d->age_ns, now_ns, &p->events);

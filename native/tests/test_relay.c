@@ -163,6 +163,25 @@ static void what_is_no_sound_is_kept_apart_with_whom_it_came_from(void) {
     close(relay[1]);
 }
 
+static void reports_on_a_shared_way_are_kept_apart_as_well(void) {
+    /* A receiver report without blocks, and a wish for a key picture (RFC 4585 section 6.3.1). */
+    const uint8_t wish[20] = {0x80, 201, 0, 1, 0, 0, 0, 2, 0x81, 206, 0, 2, 0, 0, 0, 2, 0, 0, 0, 9};
+    struct pm_address there = pm_channel_address(CHANNEL), from;
+    uint8_t data[PM_DATAGRAM_OCTETS];
+    unsigned slot = 9;
+    int rtp_fd = start(-1, there);
+    CHECK(pm_pump_stream_take(&pump, 0, &there, wish, sizeof wish, 1, 1) == PM_OK);
+    CHECK(pm_pump_apart(&pump, &slot, &from, data, sizeof data) == 0);
+    struct pm_stream_config shared = pump.streams[0].config;
+    shared.shares_way = true;
+    CHECK(pm_pump_stream_update(&pump, 0, &shared, false, 1) == PM_OK);
+    CHECK(pm_pump_stream_take(&pump, 0, &there, wish, sizeof wish, 1, 1) == PM_OK);
+    CHECK(pm_pump_apart(&pump, &slot, &from, data, sizeof data) == sizeof wish && memcmp(data, wish, sizeof wish) == 0);
+    CHECK(slot == 0 && pm_address_equal(&from, &there) && pump.streams[0].report.received == 2);
+    pm_pump_close(&pump);
+    close(rtp_fd);
+}
+
 static void what_came_by_another_way_is_heard_as_if_it_had_come_by_the_channel(void) {
     struct pm_address there = pm_channel_address(CHANNEL), stranger = pm_channel_address(CHANNEL + 1);
     struct pm_period_result result;
@@ -197,4 +216,5 @@ const struct test relay_tests[] = {TEST(a_channel_is_read_as_it_was_written),
                                    TEST(what_is_no_sound_is_kept_apart_with_whom_it_came_from),
                                    TEST(without_a_relay_nothing_goes_through_one),
                                    TEST(what_came_by_another_way_is_heard_as_if_it_had_come_by_the_channel),
+                                   TEST(reports_on_a_shared_way_are_kept_apart_as_well),
                                    {0}};

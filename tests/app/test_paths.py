@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_two_full_agents_find_each_other_and_both_follow() -> None:
         ports = [open_port("127.0.0.1", TRIED) for _ in range(2)]
         theirs = [local_candidates("127.0.0.1", port.rtp_port, None) for port in ports]
         moves: list[asyncio.Future[MediaSession]] = [loop.create_future() for _ in ports]
-        paths = [Paths(lambda _call, moved, each=each: each.done() or each.set_result(moved), unheard) for each in moves]  # type: ignore[misc]
+        paths: list[Paths[MediaSession]] = [Paths(partial(arrive, each), unheard) for each in moves]
         for here, there in ((0, 1), (1, 0)):
             loop.add_reader(ports[here].rtp_fd, deliver, ports[here], paths[here])
             ours, other = (ICE.ours, ICE.theirs) if here == 0 else (ICE.theirs, ICE.ours)
@@ -132,7 +133,12 @@ def test_two_full_agents_find_each_other_and_both_follow() -> None:
     asyncio.run(story())
 
 
-def deliver(port: MediaPort, paths: Paths) -> None:
+def arrive(waiting: asyncio.Future[MediaSession], _call: str, moved: MediaSession) -> None:
+    if not waiting.done():
+        waiting.set_result(moved)
+
+
+def deliver(port: MediaPort, paths: Paths[MediaSession]) -> None:
     received = port.receive()
     if received is not None:
         paths.receive("c", *received)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app.pictures import WAITING_MAX, Pictures
+from firmware.app.shared_way import SharedWay
 from firmware.errors import MediaError
 from firmware.ids import SeededIds
 from firmware.media.dtls import Association, State
@@ -19,12 +20,15 @@ from firmware.media.session import MediaPort, open_port
 from firmware.media.srtp import SrtpCipher
 from firmware.sdp.crypto import SrtpKey, Suite
 from firmware.sdp.h264 import Picture
+from firmware.sdp.ice import IceCredentials, IceSession
 from firmware.sdp.media_session import MediaSession
 from firmware.sdp.protection import PLAIN, Encryption, Handshake, Method, Protection, SharedKeys
 from firmware.sdp.video_session import VideoSession
 from firmware.sip import events as sip
 from firmware.sip.body import media_control
 from firmware.sip.fields import DATAGRAM_BYTES_MAX
+from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
+from firmware.stun.message import BINDING_REQUEST, attribute, message
 from hw.api import CodedPicture
 from hw.camera_file import read_pictures
 from tests.app.house import house, phones, settings
@@ -71,15 +75,28 @@ class Rig:
         self.eye = eye
         self.ports: list[MediaPort] = []
         self.no_ports = False
+        self.beside: tuple[MediaPort, tuple[str, int]] | None = None  # the sound's port, and where that goes
+        self.given: SharedKeys | None = None  # by the sound's handshake
         picture = Picture(320, 240, 15, 300)
         self.pictures = Pictures(
             self.camera,
             picture,
             open_port=self._open,
             ids=SeededIds(1),
-            name_of=lambda call: f"name of {call}",
-            certificate=DtlsIdentity,
+            sound=self,
         )
+
+    def cname(self, call: str) -> str:
+        return f"name of {call}"
+
+    def certificate(self) -> DtlsIdentity:
+        return DtlsIdentity()
+
+    def way(self, _call: str) -> SharedWay:
+        return SharedWay(lambda: self.beside)
+
+    def keys(self, _call: str) -> SharedKeys | None:
+        return self.given
 
     def _open(self) -> MediaPort:
         if self.no_ports:
@@ -295,6 +312,100 @@ def test_an_encrypted_picture_leaves_encrypted() -> None:
             packet = await lived.seen()
             assert b"in clear" not in packet
             assert len(packet) == 12 + 11 + 10
+
+    asyncio.run(scene())
+
+
+# --- the sound's way, and checks of its own ---------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def beside(lived: Rig, *, encrypted: bool = True) -> AsyncIterator[MediaSession]:
+    """A session in which the eye sees by the sound's port."""
+    port = open_port("127.0.0.1", TRIED)
+    lived.beside = port, lived.eye.getsockname()
+    session = lived.seeing()
+    assert session.video is not None
+    handshake = Handshake((DtlsIdentity().fingerprint,), is_client=False) if encrypted else None
+    yield session._replace(video=session.video._replace(remote_host="0.0.0.0", shares_way=True, handshake=handshake))
+    port.close()
+
+
+KEYS = SharedKeys(*(SrtpKey(SUITE, bytes([number]) * SUITE.octets) for number in (1, 2)))
+
+
+@pytest.mark.parametrize("are_early", [True, False])
+def test_a_picture_that_shares_the_way_is_encrypted_with_the_keys_of_the_sound(*, are_early: bool) -> None:
+    async def scene() -> None:
+        async with rig() as lived, beside(lived) as session:
+            lived.given = KEYS if are_early else None
+            assert lived.pictures.open("a", PLAIN) is not None
+            lived.pictures.show("a", "sound of a", session)
+            if not are_early:
+                lived.show(KEY)
+                lived.pictures.secured("somebody else", KEYS)
+                await turns(20)
+                with pytest.raises(BlockingIOError):
+                    lived.eye.recv(2000)
+                lived.pictures.secured("sound of a", KEYS)
+                assert lived.camera.wishes == 1
+            lived.show(KEY)
+            theirs = SrtpCipher(send=KEYS.receive, receive=KEYS.send, ssrc=1)
+            plain = theirs.unprotect(await lived.seen())
+            assert plain is not None
+            assert plain[1] & 0x7F == 105
+
+    asyncio.run(scene())
+
+
+def test_a_wish_that_comes_by_the_sounds_way_is_for_the_picture_of_that_call() -> None:
+    async def scene() -> None:
+        async with rig() as lived, beside(lived, encrypted=False) as session:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "sound of a", session)
+            lived.show(KEY)
+            ssrc = (await lived.seen())[8:12]
+            wish = bytes.fromhex("81ce0002 01020304") + ssrc
+            lived.pictures.reported("somebody else", wish)
+            assert lived.camera.wishes == 0
+            lived.pictures.reported("sound of a", wish)
+            assert lived.camera.wishes == 1
+
+    asyncio.run(scene())
+
+
+def test_a_later_agreement_may_take_the_picture_from_its_own_port_to_the_sounds() -> None:
+    async def scene() -> None:
+        async with rig() as lived, beside(lived, encrypted=False) as shared:
+            lived.pictures.open("a", PLAIN)
+            lived.pictures.show("a", "a", lived.seeing())
+            assert lived.open_ports() == 1
+            lived.pictures.show("a", "a", shared)
+            assert lived.open_ports() == 0
+            lived.show(KEY)
+            assert (await lived.seen())[1] & 0x7F == 105
+
+    asyncio.run(scene())
+
+
+def test_the_picture_follows_the_nomination_at_its_own_port_and_so_does_its_handshake() -> None:
+    ours, theirs = IceCredentials("door", "d" * 22), IceCredentials("anna", "p" * 22)
+    attributes = (attribute(USERNAME, b"door:anna"), attribute(PRIORITY, bytes(4)), attribute(USE_CANDIDATE, b""))
+    check = message(BINDING_REQUEST, bytes(12), *attributes, password=ours.pwd, fingerprint=True)
+
+    async def scene() -> None:
+        async with rig() as lived:
+            lived.pictures.open("a", PLAIN)
+            session = lived.seeing()
+            assert session.video is not None
+            agreed = Handshake((DtlsIdentity().fingerprint,), is_client=True)
+            video = session.video._replace(ice=IceSession(ours, theirs), handshake=agreed, remote_host="0.0.0.0")
+            lived.pictures.show("a", "a", session._replace(video=video))
+            lived.eye.sendto(check, ("127.0.0.1", lived.ports[0].rtp_port))
+            answer = await lived.seen()
+            assert answer[:2] == b"\x01\x01"
+            hello = await lived.seen()  # repeated, for the first one went nowhere
+            assert hello[0] == 22
 
     asyncio.run(scene())
 

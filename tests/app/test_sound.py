@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from firmware.errors import MediaError
 from firmware.media.core_values import RELAYED
 from firmware.media.events import MediaEvent, QualityMeasured, SoundEnded
 from firmware.media.session import DATAGRAM_MAX, open_port
+from firmware.sdp.ice import IceCredentials, IceSession
+from firmware.sdp.protection import SharedKeys
+from firmware.sdp.video_session import VideoSession
 from firmware.stun.turn import CHANNEL_FIRST
 from hw.settings import SoundSettings
 from hw.simulated_sound import SimulatedSound
@@ -72,6 +76,51 @@ def test_sound_that_a_relay_brings_before_its_channel_stands_is_heard() -> None:
         rig.system.close()
         (measured,) = [event for event in rig.events if isinstance(event, QualityMeasured)]
         assert measured.quality.packets_received == 1
+
+    asyncio.run(scene())
+
+
+class Beside:
+    """Implements `app.shared_way.Companion`."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def reported(self, call: str, reports: bytes) -> None:
+        self.told.append((call, reports))
+
+    def secured(self, call: str, keys: SharedKeys) -> None:
+        self.told.append((call, keys))
+
+
+def test_what_shares_the_way_of_a_sound_sends_where_that_goes_and_hears_its_reports_from_there_alone() -> None:
+    report = b"\x80\xc9\0\1" + bytes(4)
+
+    async def scene() -> None:
+        rig = Rig()
+        beside = rig.system.companion = Beside()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.bind(("127.0.0.1", 0))
+            phone.settimeout(60)
+            ice = IceSession(IceCredentials("door", "d" * 22), IceCredentials("anna", "p" * 22))
+            agreed = session(remote_port=phone.getsockname()[1])._replace(ice=ice, rtcp_mux=True)
+            video = VideoSession(0, "0.0.0.0", 9, "0.0.0.0", 9, 105, 1, 300, sends=True, shares_way=True)
+            port = open_port("127.0.0.1", TRIED)
+            rig.system.start("c", port, agreed._replace(video=video))
+            way = rig.system.way("c")
+            way.send(b"picture", ("0.0.0.0", 9))
+            while (datagram := phone.recv(2000)) != b"picture":
+                assert datagram[0] >> 6 == 2
+            phone.sendto(report, ("127.0.0.1", port.rtp_port))
+            while not beside.told:
+                await asyncio.sleep(0.01)
+            assert beside.told == [("c", report)]
+            rig.system._receive("c", report, ("192.0.2.9", 9))  # a stranger
+            assert (len(beside.told), rig.system.keys("c")) == (1, None)
+            rig.system.stop("c")
+            way.send(b"late", ("", 0))
+            assert (way.receive(), way.receive_report()) == (None, None)
+        rig.system.close()
 
     asyncio.run(scene())
 

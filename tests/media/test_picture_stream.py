@@ -11,6 +11,7 @@ import pytest
 from firmware.media.picture_stream import KEY_GAP_S, QUEUE_MAX, Clocks, Identity, PictureStream
 from firmware.media.srtp import SrtpCipher
 from firmware.sdp.crypto import SrtpKey, Suite
+from firmware.sdp.ice import IceCredentials, IceSession
 from firmware.sdp.protection import Handshake, SharedKeys
 from firmware.sdp.video_session import VideoSession
 from hw.api import CodedPicture
@@ -317,3 +318,34 @@ def test_where_a_handshake_is_agreed_on_nothing_passes_before_it_has_given_keys(
     stream.take(KEY)
     stream.close()
     assert len(wire.sent) == before
+
+
+def test_checks_of_connectivity_come_apart_where_there_are_some_and_nothing_goes_where_nobody_wants_it() -> None:
+    wire, apart = Wire(), list[bytes]()
+    ice = IceSession(IceCredentials("door", "d" * 22), IceCredentials("anna", "p" * 22))
+    stream = wire.stream(apart=lambda datagram, _source: apart.append(datagram))
+    check = (b"\0\1check of something", ("192.0.2.1", 5002))
+    for session in (SESSION, SESSION._replace(ice=ice)):
+        stream.update(session, None)
+        wire.waiting.append(check)
+        stream.on_packet()
+    assert apart == [check[0]]
+    nowhere = SESSION._replace(ice=ice, remote_host="0.0.0.0", remote_rtcp_host="0.0.0.0")
+    stream.take(KEY)
+    sent = len(wire.sent)
+    assert sent > 0
+    stream.update(nowhere, None)
+    stream.take(KEY)
+    stream.close()
+    assert (len(wire.sent), wire.reports[1:]) == (sent, [])
+
+
+def test_what_shares_the_sounds_way_needs_no_address_and_heeds_reports_that_come_there() -> None:
+    wire = Wire()
+    stream = wire.stream(SESSION._replace(remote_host="0.0.0.0", shares_way=True))
+    stream.take(KEY)
+    assert len(wire.sent) > 0
+    stream.heed(PLI[:8] + bytes(4))  # another stream's
+    assert wire.asked == 0
+    stream.heed(PLI)
+    assert wire.asked == 1

@@ -93,3 +93,12 @@ def test_the_mark_is_the_one_that_is_asked_for_in_both_families(host: str) -> No
         if rtp.family == socket.AF_INET6:
             assert rtp.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS) == 34 << 2
     port.close()
+
+
+def test_nothing_is_sent_to_the_null_address() -> None:
+    """The kernel would deliver it to this machine."""
+    port = open_port("127.0.0.1", TRIED)
+    port.send(b"nobody's", ("0.0.0.0", port.rtp_port))
+    port.send(b"ours", ("127.0.0.1", port.rtp_port))
+    assert port.receive() == (b"ours", ("127.0.0.1", port.rtp_port))
+    port.close()

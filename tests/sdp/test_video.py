@@ -10,7 +10,6 @@ from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
 from firmware.sdp.fingerprint import Fingerprint
 from firmware.sdp.h264 import Picture
-from firmware.sdp.ice import IceCredentials
 from firmware.sdp.media_session import LocalMedia, MediaSession
 from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
 from firmware.sdp.protection import Encryption, Handshake, Method, Protection
@@ -87,11 +86,6 @@ def test_a_further_offer_adds_no_line_that_the_other_side_did_not_have() -> None
     assert [media.kind for media in make_offer(LOCAL, previous=answer).media] == ["audio"]
     refused, _ = make_answer(theirs(AUDIO, "m=video 5002 RTP/AVP 31"), LOCAL)
     assert [media.port for media in make_offer(LOCAL, previous=refused).media] == [4000, 0]
-
-
-def test_a_full_ice_agent_offers_no_picture() -> None:
-    seeking = LOCAL._replace(ice=IceCredentials("ufrag", "a password of length 22"), ice_lite=False, rtcp_mux=True)
-    assert [media.kind for media in make_offer(seeking).media] == ["audio"]
 
 
 # --- their answer -----------------------------------------------------------------------------------------------------
@@ -282,14 +276,6 @@ def test_where_the_other_side_takes_the_sound_alone_the_handshake_is_that_of_the
     answer = theirs("m=audio 5000 UDP/TLS/RTP/SAVP 0", *theirs_of, "m=video 0 UDP/TLS/RTP/SAVP 105")
     session = read_answer(offer, answer, local)
     assert (session.protection, session.video) == (Handshake((THEIRS,), is_client=False), None)
-
-
-def test_where_ice_is_agreed_the_picture_is_refused() -> None:
-    ice = ("a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901", "a=candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host")
-    local = LOCAL._replace(ice=IceCredentials("ufrag", "a-password-of-22-chars"), rtcp_mux=True)
-    answer, session = make_answer(theirs(AUDIO, "a=rtcp-mux", *ice, *H264), local)
-    assert session.ice is not None
-    assert (answer.media[1].port, session.video) == (0, None)
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------

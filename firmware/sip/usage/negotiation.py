@@ -176,7 +176,11 @@ class Negotiation:
             protection = protection._replace(encryption=Encryption.MANDATORY, is_client=role)
         # RFC 8839 §4.4.1.1.2: as long as ICE does not begin anew, every description has the credentials that count.
         ice = self._agreed_local.ice if self._does_ice else local.ice
-        return local._replace(host=local.host or standpoint.host, protection=protection, ice=ice, states_mapped=not standpoint.is_near)
+        video = local.video
+        if video is not None and self.agreed is not None and self.agreed.video is not None:
+            video = video._replace(shares_way=self.agreed.video.shares_way)
+        host = local.host or standpoint.host
+        return local._replace(host=host, protection=protection, ice=ice, video=video, states_mapped=not standpoint.is_near)
 
 
 def why_headers(error: RemoteProtocolError) -> Headers:
