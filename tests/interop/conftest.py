@@ -26,11 +26,13 @@ PEERS = {  # how each tells its version
     "SIPp": ["sipp", "-v"],
     "sipsak": ["sipsak", "-V"],
     "linphone": ["linphonec", "--version"],
+    "Chromium": ["chromium", "--version"],
 }
 FEATURES = (
     "register", "call out", "call in", "hold", "transfer", "early media", "session timer", "digits", "codecs", "video", "name check",
     "MESSAGE", "SUBSCRIBE", "SDES", "DTLS", "ICE",
 )  # fmt: skip
+A_PAGE = "a page that calls, talks and looks, and does no more"
 NO_CERTIFICATES, A_PHONE, A_TOOL = "no certificates without TLS", "a phone, no registrar", "a tool that sends single requests"
 NONE = {  # what a peer does not have, and why; every other cell needs a test
     ("Kamailio, UDP", "name check"): NO_CERTIFICATES,
@@ -41,6 +43,8 @@ NONE = {  # what a peer does not have, and why; every other cell needs a test
     ("SIPp", "name check"): "Debian builds it without TLS",
     ("linphone", "register"): A_PHONE,
     **{("sipsak", feature): A_TOOL for feature in FEATURES if feature != "MESSAGE"},
+    **{("Chromium", feature): A_PAGE for feature in FEATURES if feature not in ("call in", "codecs", "video", "SDES", "DTLS", "ICE")},
+    ("Chromium", "SDES"): "browsers know DTLS alone",
 }
 HEAD = """\
 # Interoperability matrix

@@ -128,16 +128,21 @@ def test_a_phone_sees_the_film_to_the_last_bit(tmp_path: Path, film: list[bytes]
 
 
 @contextlib.contextmanager
-def seeing_phone(folder: Path, encryption: str = "") -> Iterator[Baresip]:
-    """baresip with a decoder of H.264, a film of its own, and no real screen; `encryption` is its mediaenc."""
+def seeing_phone(folder: Path, encryption: str = "", *, ice: bool = False) -> Iterator[Baresip]:
+    """baresip with a decoder of H.264, a film of its own, and no real screen. `encryption` is its mediaenc; with `ice` it checks ways."""
+    parameters = (f";mediaenc={encryption}" if encryption else "") + (";medianat=ice" if ice else "")
     with baresip(
         folder / "phone",
         host="127.0.0.3",
         speech=RESIDENT,
         auto_answer=True,
-        modules=("g711", "avcodec", "fakevideo", *((encryption.partition("-")[0],) if encryption else ())),
-        settings="video_display fakevideo,nil\nvideo_size 320x240\n",
-        parameters=f";mediaenc={encryption}" if encryption else "",
+        modules=(
+            *("g711", "avcodec", "fakevideo"),
+            *((encryption.partition("-")[0],) if encryption else ()),
+            *(("stun", "ice") if ice else ()),
+        ),
+        settings="video_display fakevideo,nil\nvideo_size 320x240\n" + ("rtcp_mux yes\n" if ice else ""),
+        parameters=parameters,
     ) as phone:
         yield phone
 
@@ -170,6 +175,33 @@ def test_a_resident_looks_through_the_camera_without_a_ring(tmp_path: Path, encr
         phone.command("dial", f"sip:door@{door.address}")
         door.wait_for("Answered")
         wait_for_picture(phone)
+
+
+@pytest.mark.parametrize("encryption", ["", "dtls_srtp"])
+@pytest.mark.parametrize(("ice", "door_calls"), [("full", True), ("full", False), ("lite", False)])
+def test_the_picture_finds_a_way_of_its_own_beside_that_of_the_sound(
+    tmp_path: Path, encryption: str, ice: str, *, door_calls: bool
+) -> None:
+    """This baresip bundles nothing: it checks two streams."""
+    network = f'ice = "{ice}"\n'
+    config = CAMERA + WISHES[encryption] + '[incoming]\nallow = ["resident@127.0.0.3"]\nauto_answer = "always"\n'
+    with (
+        seeing_phone(tmp_path, encryption, ice=True) as phone,
+        station(tmp_path / "door", host="127.0.0.2", config=config, network=network) as door,
+    ):
+        if door_calls:
+            door.ctl("call", phone.uri)
+        else:
+            phone.command("dial", f"sip:door@{door.address}")
+        agreed = door.wait_for("MediaAgreed", early=False)["session"]
+        assert agreed["ice"] is not None
+        assert agreed["video"]["ice"] is not None
+        assert agreed["video"]["shares_way"] is False
+        wait_for_picture(phone)
+        if ice == "full":
+            assert "sound goes to 127.0.0." in door.log
+            assert "picture goes to 127.0.0." in door.log
+        door.ctl("hangup")
 
 
 def test_a_phone_that_can_see_hears_a_door_without_a_camera(tmp_path: Path) -> None:
