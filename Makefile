@@ -121,7 +121,7 @@ soak-calls: apt-all $(VENV)/.dev ## ten thousand calls begun and ended in one ru
 
 kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the store of users: make kill KILLS=1000
 	$(call say,$(KILLS) kills of whoever writes the journal$(,) and of whoever changes users)
-	@PORTERO_KILLS=$(KILLS) $(BIN)/python -m pytest -q --timeout=0 tests/app/test_journal_kill.py tests/app/users/test_store_kill.py
+	@PORTERO_KILLS=$(KILLS) $(BIN)/python -m pytest -q --timeout=0 tests/app/journal/test_kill.py tests/app/users/test_store_kill.py
 
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, linphone, PulseAudio; writes tests/interop/MATRIX.md
 	$(call install-missing,$(USER_MODE_PACKAGES))

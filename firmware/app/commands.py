@@ -85,7 +85,7 @@ def _add_further(commands: Subparsers, config: str) -> None:
     from firmware.app.acoustics.command import add_audio_command
     from firmware.app.appliance.commands import add_appliance_command
     from firmware.app.firewall import add_firewall_command
-    from firmware.app.journal_log import add_log_command
+    from firmware.app.journal.log import add_log_command
     from firmware.app.outlets.command import add_logins_command
     from firmware.app.support import add_support_command
     from firmware.app.update.commands import add_update_command

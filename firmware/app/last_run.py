@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from firmware.app.journal import Journal
+from firmware.app.journal.journal import Journal
 from firmware.app.kept_door import start_from
 from firmware.door.events import HealthChanged, PressId, Start
 from firmware.errors import JournalError

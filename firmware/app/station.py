@@ -21,7 +21,7 @@ from firmware.app.call_figures import CallFigures
 from firmware.app.calls import Calls
 from firmware.app.hooks import Hooks
 from firmware.app.inbox import Inbox
-from firmware.app.journal import Journal
+from firmware.app.journal.journal import Journal
 from firmware.app.last_run import found_late, left_in
 from firmware.app.line import Line
 from firmware.app.mailboxes import Mailboxes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.app import journal
+from firmware.app.journal import journal
 
 
 @pytest.fixture(autouse=True)

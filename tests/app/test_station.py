@@ -184,7 +184,7 @@ def test_without_a_journal_the_door_still_rings_and_says_what_is_wrong(tmp_path:
 
 
 def test_a_journal_that_is_missing_at_the_start_is_found_and_has_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware.app.journal.AGAIN_S", 0.01)
+    monkeypatch.setattr("firmware.app.journal.journal.AGAIN_S", 0.01)
     wanted = settings(tmp_path / "card")
     (tmp_path / "card").mkdir()
 

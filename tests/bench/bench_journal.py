@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from firmware.app.journal import LATER, Journal
+from firmware.app.journal.journal import LATER, Journal
 from firmware.door.events import (
     Answered,
     ButtonName,
@@ -82,7 +82,7 @@ async def live(folder: Path, name: str) -> tuple[float, float, list[float]]:
 
 
 async def compared(folder: Path) -> list[Row]:
-    from firmware.app import journal
+    from firmware.app.journal import journal
 
     blocks_kb, bytes_kb, spans = await live(folder, "journal.db")
     journal.LATER = ()  # type: ignore[assignment]  # as if nothing could wait

@@ -12,7 +12,7 @@ from typing import Final
 from firmware.app.control.protocol import ControlError, Request
 from firmware.app.control.user_verbs import USER_VERBS
 from firmware.app.control.verbs import VERBS, perform
-from firmware.app.journal_store import Entry
+from firmware.app.journal.store import Entry
 from firmware.app.station import Station
 from firmware.door.events import DoorRecord, LoginRefused
 from firmware.errors import JournalError

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from firmware.app.journal import WRITE_LIMIT_S, Journal
-from firmware.app.journal_memory import JournalMemory, Row
-from firmware.app.journal_store import JournalStore
+from firmware.app.journal.journal import WRITE_LIMIT_S, Journal
+from firmware.app.journal.memory import JournalMemory, Row
+from firmware.app.journal.store import JournalStore
 from firmware.app.users.clerk import Clerk
 from firmware.door.events import DoorRecord, HealthChanged
 from firmware.errors import JournalError

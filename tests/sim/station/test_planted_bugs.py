@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware.app import bridge_door, last_run
-from firmware.app.journal_store import JournalStore
+from firmware.app.journal.store import JournalStore
 from firmware.app.kept_door import start_from
 from firmware.app.leg import Leg
 from firmware.app.leg_media import LegMedia

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-import firmware.app.journal as journal_module
-import firmware.app.journal_memory as memory_module
-import firmware.app.journal_store as store_module
-from firmware.app.journal import Journal
-from firmware.app.journal_chain import examine
-from firmware.app.journal_file import connected, glimpsed
-from firmware.app.journal_memory import Batch, JournalMemory
-from firmware.app.journal_store import JournalStore
+import firmware.app.journal.journal as journal_module
+import firmware.app.journal.memory as memory_module
+import firmware.app.journal.store as store_module
+from firmware.app.journal.chain import examine
+from firmware.app.journal.file import connected, glimpsed
+from firmware.app.journal.journal import Journal
+from firmware.app.journal.memory import Batch, JournalMemory
+from firmware.app.journal.store import JournalStore
 from firmware.app.kept_door import kept_text
 from firmware.app.last_run import found_late, left_in
 from firmware.door.events import (

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KILLS = int(os.environ.get("PORTERO_KILLS", "30"))
 ROWS_MAX = 12  # acknowledged before a kill; the next row is then somewhere between its first and last byte
 
@@ -22,7 +22,7 @@ def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(tmp_path: Path) 
     pressed: set[int] = set()
     ended: set[int] = set()
     nursery = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("journal_writer.py")), str(path)],
+        [sys.executable, str(Path(__file__).with_name("writer.py")), str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import firmware.app.journal as journal_module
-from firmware.app.journal import LATER_MAX, Journal
-from firmware.app.journal_chain import GENESIS, Head, Verdict, examine, link
-from firmware.app.journal_log import opened
-from firmware.app.journal_store import TRIM_EVERY
+import firmware.app.journal.journal as journal_module
+from firmware.app.journal.chain import GENESIS, Head, Verdict, examine, link
+from firmware.app.journal.journal import LATER_MAX, Journal
+from firmware.app.journal.log import opened
+from firmware.app.journal.store import TRIM_EVERY
 from firmware.door.events import (
     Answered,
     ButtonName,

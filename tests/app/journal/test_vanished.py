@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import firmware.app.journal_store as store_module
-from firmware.app.journal import Journal
+import firmware.app.journal.store as store_module
+from firmware.app.journal.journal import Journal
 from firmware.door.events import ButtonName, Outcome, Pressed, PressEnded, PressId
 from firmware.errors import JournalError
 

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from firmware.app.journal_chain import Head, examine
+from firmware.app.journal.chain import Head, examine
 from firmware.errors import JournalError, PorteroError
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The journal's file: its schema, how it is opened and brought up to date, how a record becomes a row.
 
-The schema enforces what the door promises: one row a press, at most one outcome each. Rows are chained by hashes (`journal_chain`), so that
+The schema enforces what the door promises: one row a press, at most one outcome each. Rows are chained by hashes (`chain`), so that
 tampering shows. Everything here blocks.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
-from firmware.app.journal_chain import GENESIS, Head, anchor, given_numbers, link
+from firmware.app.journal.chain import GENESIS, Head, anchor, given_numbers, link
 from firmware.door.events import DoorRecord, Pressed, PressEnded, PressId
 from firmware.errors import JournalError
 

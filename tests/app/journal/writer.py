@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from firmware.app.journal import Journal
+from firmware.app.journal.journal import Journal
 from firmware.door.events import ButtonName, Outcome, Pressed, PressEnded, PressId
 
 

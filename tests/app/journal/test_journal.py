@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-import firmware.app.journal as journal_module
-from firmware.app.journal import PENDING_MAX, Journal
-from firmware.app.journal_file import encoded
-from firmware.app.journal_store import QUERY_ROWS_MAX, TRIM_EVERY, Entry, JournalStore
+import firmware.app.journal.journal as journal_module
+from firmware.app.journal.file import encoded
+from firmware.app.journal.journal import PENDING_MAX, Journal
+from firmware.app.journal.store import QUERY_ROWS_MAX, TRIM_EVERY, Entry, JournalStore
 from firmware.door.events import (
     ButtonName,
     CallEnded,

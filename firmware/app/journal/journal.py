@@ -2,13 +2,13 @@
 
 One thread of its own writes, so that a slow card never holds up the event loop. What `append` has returned survives a power cut: the
 database is in WAL mode with `synchronous=FULL`, which syncs the log at every commit (https://sqlite.org/pragma.html#pragma_synchronous).
-What is in the file, `journal_file` says; what that thread does there, `journal_store`. A press that has no outcome there at the start was
+What is in the file, `file` says; what that thread does there, `store`. A press that has no outcome there at the start was
 interrupted.
 
 What nobody needs at once, such as a relay that has moved, is written with the next row that matters, or LATER_S later: each transaction
 wears the memory card by its pages, however small the row. A power cut may cost such rows, and no other.
 
-What cannot be written, because the disk is full or the file is not there yet, waits in memory (`journal_memory`) and is written when that
+What cannot be written, because the disk is full or the file is not there yet, waits in memory (`memory`) and is written when that
 has ended; meanwhile `append` raises, so that the door knows. Beginning and end of such a time are records themselves.
 """
 
@@ -23,9 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from firmware.app.journal_chain import Head
-from firmware.app.journal_memory import Batch, JournalMemory, Row
-from firmware.app.journal_store import QUERY_ROWS_MAX, Entry, JournalStore
+from firmware.app.journal.chain import Head
+from firmware.app.journal.memory import Batch, JournalMemory, Row
+from firmware.app.journal.store import QUERY_ROWS_MAX, Entry, JournalStore
 from firmware.door.events import Answered, CallMeasured, DoorRecord, HealthChanged, PressId, RelayMoved, Ringing
 from firmware.errors import JournalError
 

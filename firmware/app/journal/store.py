@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from firmware.app.journal_chain import GENESIS, Head, given_numbers, head
-from firmware.app.journal_file import RowRefusedError, connected, empty, glimpsed, insert, open_presses, transaction, translated, unusable
-from firmware.app.journal_memory import Batch, JournalMemory, Row
+from firmware.app.journal.chain import GENESIS, Head, given_numbers, head
+from firmware.app.journal.file import RowRefusedError, connected, empty, glimpsed, insert, open_presses, transaction, translated, unusable
+from firmware.app.journal.memory import Batch, JournalMemory, Row
 from firmware.door.events import Outcome, PressEnded, PressId
 from firmware.errors import JournalError
 

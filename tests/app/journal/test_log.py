@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware.app import journal_log
-from firmware.app.journal import Journal
-from firmware.app.journal_log import Wanted, head_of, opened, rows, time_of
+from firmware.app.journal import log as journal_log
+from firmware.app.journal.journal import Journal
+from firmware.app.journal.log import Wanted, head_of, opened, rows, time_of
 from firmware.cli import main
 from firmware.door.events import (
     ButtonName,
