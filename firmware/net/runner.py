@@ -234,7 +234,11 @@ class Runner:
         task.add_done_callback(self._lookups.discard)
 
     async def _look_up(self, resolver: Resolver, question: Locate) -> None:
-        self._deliver(await resolver.locate(question))
+        located = await resolver.locate(question)
+        if self._gate is not None:
+            for hop in located.hops:
+                self._gate.expect(hop.host)
+        self._deliver(located)
 
     def _local_host(self, host: str) -> str:
         """Our own address towards `host`: the one we are bound to, else the one that the kernel would choose."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.net.flood import SOURCES_MAX, FloodGate, FloodLimits
+from firmware.net.flood import EXPECTED_MAX, SOURCES_MAX, FloodGate, FloodLimits
 
 LIMITS = FloodLimits(source_per_s=2.0, source_burst=4.0, total_per_s=10.0, total_burst=20.0)
 
@@ -35,6 +35,25 @@ def test_forged_sources_meet_the_limit_for_all() -> None:
     admitted = sum(gate.admit(f"10.0.{n // 256}.{n % 256}", 0.0) for n in range(1000))
     assert admitted == 20
     assert gate.admit("new", 1.0)
+
+
+def test_forged_sources_take_nothing_from_those_whom_we_look_for() -> None:
+    gate = FloodGate(LIMITS)
+    gate.expect("server")
+    for n in range(1000):
+        gate.admit(f"10.0.{n // 256}.{n % 256}", 0.0)
+    assert not gate.admit("stranger", 0.0)
+    assert [gate.admit("server", 0.0) for _ in range(6)] == [True] * 4 + [False] * 2  # its own limit holds
+
+
+def test_those_whom_we_look_for_meet_a_limit_for_all_too_and_the_latest_are_kept() -> None:
+    gate = FloodGate(LIMITS)
+    for n in range(EXPECTED_MAX + 1):
+        gate.expect(f"s{n}")
+    for n in range(1000):
+        gate.admit(f"10.0.{n // 256}.{n % 256}", 0.0)
+    assert not gate.admit("s0", 0.0), "pushed out by those that were looked for after it"
+    assert sum(gate.admit(f"s{n}", 0.0) for n in range(1, EXPECTED_MAX + 1)) == 20
 
 
 def test_the_memory_of_sources_is_bounded_and_forgets_the_most_silent() -> None:

@@ -308,6 +308,28 @@ def test_a_flood_from_one_source_is_turned_away() -> None:
     run(main())
 
 
+def test_a_flood_of_strangers_silences_nobody_whom_we_have_looked_for() -> None:
+    async def main() -> None:
+        b = await bench(flood=FloodLimits(total_per_s=0.001, total_burst=3.0))
+        b.agent.effects.append(locate("sip:127.0.0.2"))
+        b.runner.command(REGISTER)
+        assert isinstance(await b.agent.inputs.get(), Located)
+        for _ in range(10):
+            b.peer.sendto(REQUEST, ("127.0.0.1", b.runner.local_port))
+        for _ in range(3):
+            await b.agent.inputs.get()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.2", 0))
+            server.sendto(REQUEST, ("127.0.0.1", b.runner.local_port))
+            heard = await b.agent.inputs.get()
+        assert isinstance(heard, Received)
+        assert heard.source.host == "127.0.0.2"
+        assert b.runner.refused == 7
+        await b.close()
+
+    run(main())
+
+
 # --- names and addresses ---------------------------------------------------------------------------------------------
 
 
