@@ -5,7 +5,7 @@ Drivers are imported when they are wanted: a station without a reader never load
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hw.api import Camera, HardwareError, Lamp, Relay, Sink
@@ -93,6 +93,22 @@ def release_relays(settings: BoardSettings, *, pins: Callable[[], PinFactory] | 
         rest_relays(settings.relays, (pins or board_pins)())
 
 
+def held_lines(wanted: Iterable[int]) -> dict[int, str]:
+    """Which of these GPIO numbers others hold, and who; no line is touched. Raises HardwareError."""
+    from hw.gpio import board_pins, naming
+    from hw.lines import CONSUMER
+
+    pins = board_pins()
+    try:
+        holders: dict[int, str] = {}
+        for gpio in wanted:
+            with naming("a line", gpio):
+                holders[gpio] = pins.holder(gpio)
+    finally:
+        pins.close()
+    return {gpio: holder for gpio, holder in holders.items() if holder not in ("", CONSUMER)}
+
+
 def gpios(settings: BoardSettings) -> list[int]:
     """Every GPIO number that the settings name, as often as they name it."""
     inputs = [each.gpio for each in (*settings.buttons, *settings.contacts)]
@@ -109,11 +125,16 @@ def _panel(settings: BoardSettings, pins: Callable[[], PinFactory] | None) -> Gp
     twice = {gpio for gpio in used if used.count(gpio) > 1}
     if twice:
         raise HardwareError("used twice: " + ", ".join(f"GPIO{gpio}" for gpio in sorted(twice)))
-    if not settings.wiegand and not settings.keypads:
-        return GpioPanel(settings, (pins or board_pins)())
-    from hw.gpio_readers import GpioReaders
+    lines = (pins or board_pins)()
+    try:
+        if not settings.wiegand and not settings.keypads:
+            return GpioPanel(settings, lines)
+        from hw.gpio_readers import GpioReaders
 
-    return GpioPanel(settings, (pins or board_pins)(), lambda made: GpioReaders(settings, made))
+        return GpioPanel(settings, lines, lambda made: GpioReaders(settings, made))
+    except HardwareError:
+        lines.close()
+        raise
 
 
 def _readers(settings: BoardSettings) -> tuple[SerialReader, ...]:

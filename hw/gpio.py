@@ -1,7 +1,6 @@
-"""Buttons, contacts, relays and lamps on the board's pins: the one file that knows gpiozero.
+"""Buttons, contacts, relays and lamps on the board's pins (`hw.pins`, or gpiozero's mock pins in tests).
 
-gpiozero is used for what it is good at (which board, which chip, which line; a mock that tests drive), by its pins rather than its
-devices: levels come with the kernel's own time of the edge, the debounce is ours, and a relay line never passes through the wrong level.
+Levels come with the kernel's own time of the edge, the debounce is ours, and a relay line never passes through the wrong level.
 
 What a line does when nobody holds it any more is the kernel's affair (README.md in this folder). On `close` and at exit a relay line is
 driven to rest and then becomes an input pulled to its resting side; after SIGKILL or a crash in C the kernel decides, hence
@@ -12,13 +11,12 @@ from __future__ import annotations
 
 import atexit
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from hw.api import HardwareError, Sink
 from hw.exit import WayOut, way_out
@@ -28,13 +26,16 @@ from hw.keeper import Keeper
 from hw.relay import TimedRelay
 from hw.settings import BoardSettings, InputSettings, LampSettings, Pull, RelaySettings
 
-EDGE_AGE_NS_MAX = 1_000_000_000  # a stamp older than this is of another clock (kernels before 5.7 stamp edges with the time of day)
+if TYPE_CHECKING:
+    from hw.pins import LineFactory
+
 PULLS = {Pull.UP: "up", Pull.DOWN: "down", Pull.NONE: "floating"}
 
 
 class Pin(Protocol):
-    """What is used of `gpiozero.Pin`."""
+    """What is used of `gpiozero.Pin`, and who reads its edges where somebody has to (`hw.pins`); gpiozero's mock calls by itself."""
 
+    keeper: Keeper
     state: bool
     edges: str
     when_changed: Callable[[float, int], None] | None
@@ -50,22 +51,13 @@ class PinFactory(Protocol):
     def close(self) -> None: ...
 
 
-def board_pins() -> PinFactory:
-    """The pins of the board that this runs on, through lgpio. Raises HardwareError when there are none."""
+def board_pins() -> LineFactory:
+    """The pins of the board that this runs on. Raises HardwareError when there are none."""
     try:
-        from gpiozero.pins import lgpio as backend
+        from hw.pins import LineFactory
     except ImportError as error:
-        raise HardwareError(f"no GPIO library ({error}): install gpiozero and lgpio, or run with simulated hardware") from error
-    except OSError as error:
-        # lgpio makes its notification pipe in the working directory while it is imported.
-        raise HardwareError(f"lgpio cannot work here ({error}): the working directory must be writable") from error
-    try:
-        factory = backend.LGPIOFactory(header_chip(backend.lgpio))
-    except (OSError, backend.lgpio.error) as error:
-        raise HardwareError(f"no GPIO pins ({error}): is /dev/gpiochip0 there, and is this user in group gpio?") from error
-    factory.pin_class = steady_pin(backend.LGPIOPin, backend.lgpio)
-    pins: PinFactory = factory
-    return pins
+        raise HardwareError(f"no GPIO library ({error}): install gpiozero, or run with simulated hardware") from error
+    return LineFactory(header_chip())
 
 
 class PinReaders(Protocol):
@@ -75,65 +67,20 @@ class PinReaders(Protocol):
     def close(self) -> None: ...
 
 
-class LgpioHandle(Protocol):
-    """What is used of gpiozero's lgpio factory."""
-
-    _handle: int
-
-
-class LgpioPin(Protocol):
-    """What is used of gpiozero's lgpio pin."""
-
-    factory: LgpioHandle
-    _number: int
-
-    def close(self) -> None: ...
-
-
-class Lgpio(Protocol):
-    """What is used of the module lgpio."""
-
-    def gpio_claim_output(self, handle: int, gpio: int, level: int) -> int: ...
-
-
-def steady_pin(base: type[LgpioPin], lgpio: Lgpio) -> type[LgpioPin]:
-    """gpiozero's lgpio pin without its two weaknesses for relays.
-
-    As it is, `output_with_state` first claims the line low and then sets it, which pulls an active-low relay in for as long as the
-    interpreter pleases; and `close` leaves the line floating.
-    """
-
-    driven: set[int] = set()
-
-    def output_with_state(pin: LgpioPin, state: bool) -> None:
-        lgpio.gpio_claim_output(pin.factory._handle, pin._number, int(state))
-        driven.add(pin._number)
-
-    def close(pin: LgpioPin) -> None:
-        if pin._number not in driven:
-            base.close(pin)
-
-    return type("SteadyPin", (base,), {"output_with_state": output_with_state, "close": close})
-
-
 @contextmanager
 def naming(what: str, gpio: int) -> Iterator[None]:
-    """Turn the libraries' errors into ours, with the name of the thing and its pin."""
-    from gpiozero import GPIOZeroError
+    """Turn the pins' errors into ours, with the name of the thing and its pin."""
+    from hw.pins import ERRORS
 
-    lgpio = sys.modules.get("lgpio")
-    errors: tuple[type[Exception], ...] = (GPIOZeroError, OSError) if lgpio is None else (GPIOZeroError, OSError, lgpio.error)
     try:
         yield
-    except errors as error:
+    except ERRORS as error:
         raise HardwareError(f"{what} at GPIO{gpio}: {error}") from error
 
 
 def edge_time_ns(ticks_s: float) -> int:
-    """The kernel's stamp of an edge as monotonic nanoseconds, or now when it is of another clock."""
-    now_ns = time.monotonic_ns()
-    edge_ns = round(ticks_s * 1e9)
-    return edge_ns if 0 <= now_ns - edge_ns < EDGE_AGE_NS_MAX else now_ns
+    """The kernel's stamp of an edge as monotonic nanoseconds, which is never later than now."""
+    return min(round(ticks_s * 1e9), time.monotonic_ns())
 
 
 class _Wire:
@@ -145,10 +92,11 @@ class _Wire:
             self._pin = pins.pin(settings.gpio)
             self._pin.input_with_pull(PULLS[settings.pull])
 
-    def begin(self, sink: Sink, wake: Callable[[], None]) -> None:
+    def begin(self, sink: Sink, keeper: Keeper) -> None:
         # Edges first, the present level second: what changes in between is not lost.
+        self._pin.keeper = keeper
         self._pin.when_changed = self._changed
-        self.line.begin(self._look, time.monotonic_ns(), sink, wake)
+        self.line.begin(self._look, time.monotonic_ns(), sink, keeper.wake)
 
     def end(self) -> None:
         self._pin.when_changed = None
@@ -258,9 +206,9 @@ class GpioPanel:
         for lamp in self.lamps.values():
             lamp.attach(self._panel_keeper.wake)
         for wire in self._exits:
-            wire.begin(sink, self._exit_keeper.wake)
+            wire.begin(sink, self._exit_keeper)
         for wire in self._wires:
-            wire.begin(sink, self._panel_keeper.wake)
+            wire.begin(sink, self._panel_keeper)
         if self._readers is not None:
             self._readers.start(sink)
 

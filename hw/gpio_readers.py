@@ -1,8 +1,8 @@
 """Wiegand readers and matrix keypads at the board's pins. No wake-up while nothing happens: both begin with an edge.
 
 What Python can do here: a Wiegand pulse lasts 50 µs, and no Python is that quick. It need not be. The kernel stamps each falling edge in
-its interrupt, lgpio's thread (in C) takes the stamps into a pipe, and ours reads them when it comes to it; bits are put in order by
-their stamps. Late Python delays a card and loses nothing; the kernel alone must take each edge before the next, 1 ms later.
+its interrupt and keeps it; our thread reads all that wait on both wires, puts them in the order of their stamps, and only then asks
+whether a frame has ended. Late Python delays a card and loses nothing; the kernel alone must take each edge before the next, 1 ms later.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ class GpioWiegand:
             _input(pins, f"reader {settings.name} {line}", gpio, PULLS[settings.pull])
             for line, gpio in (("D0", settings.gpio_d0), ("D1", settings.gpio_d1))
         )
+
+    def heard_by(self, keeper: Keeper) -> None:
+        """Whose thread reads the edges; before `begin`."""
+        for pin in self._wires:
+            pin.keeper = keeper
 
     def begin(self, sink: Sink, wake: Callable[[], None]) -> None:
         self._report, self._wake = sink, wake
@@ -101,6 +106,11 @@ class GpioKeypad:
         self._stuck = False
         self._columns = tuple(_input(pins, f"keypad {name} column", gpio, "up") for gpio in settings.gpio_columns)
         self._rows = tuple(_input(pins, f"keypad {name} row", gpio, "up") for gpio in settings.gpio_rows)
+
+    def heard_by(self, keeper: Keeper) -> None:
+        """Whose thread reads the edges; before `begin`."""
+        for pin in self._columns:
+            pin.keeper = keeper
 
     def begin(self, sink: Sink, wake: Callable[[], None]) -> None:
         self._report, self._wake = sink, wake
@@ -179,8 +189,10 @@ class GpioReaders:
     def start(self, sink: Sink) -> None:
         self._keeper.start()
         for reader in self._wiegand:
+            reader.heard_by(self._keeper)
             reader.begin(sink, self._keeper.wake)
         for keypad in self._keypads:
+            keypad.heard_by(self._keeper)
             keypad.begin(sink, self._keeper.wake)
 
     def close(self) -> None:

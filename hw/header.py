@@ -6,10 +6,11 @@ numbers that switch the card's own power. So where the processor is known, its h
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
-from typing import Protocol
 
 from hw.api import HardwareError
+from hw.lines import Chip, Ioctl
 
 # The processor, as the device tree's `compatible` names it, and the label of its header's chip: in Linux itself and in Raspberry Pi's own.
 LABELS = {
@@ -21,27 +22,35 @@ LABELS = {
 }
 
 
-class Chips(Protocol):
-    """What is used of the module lgpio."""
-
-    error: type[Exception]
-
-    def gpiochip_open(self, chip: int) -> int: ...
-    def gpiochip_close(self, handle: int) -> int: ...
-    def gpio_get_chip_info(self, handle: int) -> list[int | str]: ...
-
-
-def header_chip(lgpio: Chips, tree: Path = Path("/proc/device-tree"), devices: Path = Path("/dev")) -> int | None:
-    """The number of the header's chip; None on a board that is none of those above. Raises HardwareError when the chip is missing."""
+def header_chip(tree: Path = Path("/proc/device-tree"), devices: Path = Path("/dev"), ioctl: Ioctl = fcntl.ioctl) -> Chip:
+    """The header's chip, open; on a board that is none of those above the first there is. Raises HardwareError with what is missing."""
     wanted = next((LABELS[name] for name in compatible_with(tree) if name in LABELS), None)
-    if wanted is None:
-        return None
-    labels = chip_labels(lgpio, devices)
-    found = [number for number, label in labels.items() if label == wanted]
-    if not found:
-        seen = ", ".join(f"gpiochip{number} {label}" for number, label in labels.items()) or "none"
-        raise HardwareError(f"no GPIO pins: the pin header's chip {wanted} is not there, or is this user not in group gpio? seen: {seen}")
-    return min(found)
+    names = (path.name.removeprefix("gpiochip") for path in devices.glob("gpiochip*"))
+    seen = []
+    for number in sorted(int(name) for name in names if name.isdecimal()):
+        try:
+            chip = Chip(devices / f"gpiochip{number}", ioctl)
+        except PermissionError:
+            seen.append(f"gpiochip{number}, which this user may not open: is it in group gpio?")
+            continue
+        except OSError as error:
+            seen.append(f"gpiochip{number}, which does not answer ({error.strerror})")
+            continue
+        if wanted in (None, chip.label):
+            return proven(chip)
+        seen.append(f"gpiochip{number} {chip.label}")
+        chip.close()
+    raise HardwareError(f"no GPIO pins: the pin header's chip {wanted or 'gpiochip0'} is not there; seen: {', '.join(seen) or 'none'}")
+
+
+def proven(chip: Chip) -> Chip:
+    """The chip, if its kernel speaks as we do. Raises HardwareError otherwise."""
+    try:
+        chip.holder(0)
+    except OSError as error:
+        chip.close()
+        raise HardwareError(f"no GPIO pins: {chip.label} does not answer as Linux does since 5.10 ({error.strerror})") from error
+    return chip
 
 
 def compatible_with(tree: Path) -> tuple[str, ...]:
@@ -51,19 +60,3 @@ def compatible_with(tree: Path) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(filter(None, text.split("\0")))
-
-
-def chip_labels(lgpio: Chips, devices: Path) -> dict[int, str]:
-    """The labels of the GPIO chips that may be opened, by number."""
-    names = (path.name.removeprefix("gpiochip") for path in devices.glob("gpiochip*"))
-    labels = {}
-    for number in sorted(int(name) for name in names if name.isdecimal()):
-        try:
-            handle = lgpio.gpiochip_open(number)
-        except lgpio.error:
-            continue
-        try:
-            labels[number] = str(lgpio.gpio_get_chip_info(handle)[3])
-        finally:
-            lgpio.gpiochip_close(handle)
-    return labels

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from image.places import LOCKS, ROOT, cache_folder, run
 
 LOCK = LOCKS / "python.txt"
-COMPILED = ("cffi", "lgpio", "pyalsaaudio")  # from their sources, because no wheel fits each architecture and interpreter
+COMPILED = ("cffi", "pyalsaaudio")  # from their sources, because no wheel fits each architecture and interpreter
 HEAD = """\
 # The Python packages on a device, in pip's form. Written by `python -m image.locked` from pyproject.toml; not by hand.
 """

@@ -1,4 +1,4 @@
-"""The compiled parts of the program: our media core for every Python at once, three libraries for each Python."""
+"""The compiled parts of the program: our media core for every Python at once, two libraries for each Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Library(NamedTuple):
 
 LIBRARIES = {
     "cffi": Library("_cffi_backend", ("src/c/_cffi_backend.c",), ("src/cffi",), ("-DUSE__THREAD", "-DHAVE_SYNC_SYNCHRONIZE", "-lffi")),
-    "lgpio": Library("_lgpio", ("lgpio_wrap.c", "src/lg*.c", "src/rgpiod.c"), ("lgpio.py",), ("-Isrc", "-pthread", "-lrt", "-ldl", "-w")),
     "pyalsaaudio": Library("alsaaudio", ("alsaaudio.c",), (), ("-lasound",)),
 }  # fmt: skip
 
@@ -54,8 +53,6 @@ def library(name: str, archive: Path, target: Path, architecture: Architecture, 
     with tempfile.TemporaryDirectory() as temporary:
         run("tar", "-xf", archive, "-C", temporary)
         (source,) = (each for each in Path(temporary).iterdir() if each.is_dir())
-        if name == "lgpio":
-            run("swig", "-python", "-o", "lgpio_wrap.c", "lgpio.i", cwd=source)
         for each in recipe.python:
             _copy(source / each, target)
         files = sorted(str(file.relative_to(source)) for pattern in recipe.sources for file in source.glob(pattern))

@@ -74,7 +74,7 @@ THIRD_PARTY_FILES = {
     "firmware/media/certificate.py": {"firmware.media._pm_certificate"},
     "firmware/outlets/mqtt/link.py": {"aiomqtt"},
     "firmware/outlets/web/exchange.py": {"h11"},
-    "hw/gpio.py": {"gpiozero"},
+    "hw/pins.py": {"gpiozero"},
     "hw/alsa.py": {"alsaaudio"},
     "hw/serial_port.py": {"serial"},
 }

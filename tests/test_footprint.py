@@ -59,7 +59,7 @@ sys.exit(code)
 NOT_LOADED = {
     "ssl", "_ssl", "hashlib", "_hashlib", "hmac",  # OpenSSL: TLS, SHA-512-256, users
     "argparse", "gettext", "getpass",  # the command line
-    "dns", "gpiozero", "lgpio", "alsaaudio", "serial",  # a real board, and names that must be looked up
+    "dns", "gpiozero", "hw.pins", "hw.lines", "alsaaudio", "serial",  # a real board, and names that must be looked up
     "http", "urllib.request", "email", "xml", "csv", "html",  # webhooks, bodies, lists of users
     "multiprocessing", "concurrent.futures.process", "decimal", "fractions", "statistics",
     "inspect", "ast", "dis", "locale", "asyncio.sslproto", "random", "dataclasses",  # what we, or asyncio, do without

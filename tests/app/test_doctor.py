@@ -78,7 +78,12 @@ def test_the_right_to_real_time_is_looked_at(tmp_path: Path, monkeypatch: pytest
 
 
 def test_pins_are_asked_for_only_when_something_is_wired(monkeypatch: pytest.MonkeyPatch) -> None:
+    holders: dict[int, str] = {5: ""}
+
     class Pins:
+        def holder(self, gpio: int) -> str:
+            return holders[gpio]
+
         def close(self) -> None:
             """Nothing was claimed."""
 
@@ -86,6 +91,12 @@ def test_pins_are_asked_for_only_when_something_is_wired(monkeypatch: pytest.Mon
     monkeypatch.setattr("hw.gpio.board_pins", Pins)
     assert levels(machine.pins(Settings())) == [Level.WARN]
     assert levels(machine.pins(wired)) == [Level.OK]
+    holders[5] = "portero"  # the door itself, which runs
+    assert levels(machine.pins(wired)) == [Level.OK]
+    holders[5] = "spi0 CS0"
+    (held,) = machine.pins(wired)
+    assert held.level is Level.FAIL
+    assert "GPIO5 is held by spi0 CS0" in held.text
 
     def none() -> Pins:
         raise HardwareError("no GPIO pins")

@@ -41,7 +41,7 @@ for name in sorted({str(path.relative_to(folder)).partition(".")[0].replace("/",
     importlib.import_module(name)
     print("imported", name)
 """
-MODULES = ("_cffi_backend", "_lgpio", "alsaaudio", "firmware.media._pm", "firmware.media._opus", "firmware.media._spandsp")
+MODULES = ("_cffi_backend", "alsaaudio", "firmware.media._pm", "firmware.media._opus", "firmware.media._spandsp")
 pytestmark = pytest.mark.timeout(1800)
 
 

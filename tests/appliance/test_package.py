@@ -30,7 +30,7 @@ dpkg -i /portero.deb
 test "$(stat -c '%a %U %G' /etc/portero/portero.toml)" = '640 root portero'
 cp /trial.toml /etc/portero/portero.toml
 portero check /etc/portero/portero.toml
-/usr/lib/portero/bin/python3 -c 'import gpiozero, lgpio, alsaaudio, serial, dns.resolver, cffi, firmware.media.binding'
+/usr/lib/portero/bin/python3 -c 'import gpiozero.pins.pi, hw.pins, alsaaudio, serial, dns.resolver, cffi, firmware.media.binding'
 systemctl start portero
 portero ctl press bell
 portero log --config /etc/portero/portero.toml

@@ -68,20 +68,23 @@ def rights(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def pins(settings: Settings) -> Iterator[Finding]:
-    """Whether there are GPIO lines to drive; none is touched."""
-    wires = board_settings(settings)
-    count = len(gpios(wires))
-    if not count:
+    """Whether there are GPIO lines to drive, and nobody else holds them; none is touched."""
+    wanted = gpios(board_settings(settings))
+    if not wanted:
         yield warn("gpio", "nothing is wired to a pin", "give buttons and locks their `gpio` in the configuration")
         return
-    from hw.gpio import board_pins
+    from hw.build import held_lines
 
     try:
-        board_pins().close()
+        held = held_lines(wanted)
     except HardwareError as error:
         yield fail("gpio", str(error), "on a Raspberry Pi: usermod -aG gpio USER; elsewhere: portero run --simulate")
-    else:
-        yield ok("gpio", f"{count} lines are configured, and this board has pins")
+        return
+    for gpio, holder in held.items():
+        remedy = "wire to another pin, or switch off what holds it: see the lines dtparam and dtoverlay in config.txt"
+        yield fail("gpio", f"GPIO{gpio} is held by {holder}", remedy)
+    if not held:
+        yield ok("gpio", f"{len(wanted)} lines are configured, and this board has pins")
 
 
 def sound(settings: Settings) -> Iterator[Finding]:
