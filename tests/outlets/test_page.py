@@ -170,6 +170,21 @@ def test_whoever_guesses_is_locked_out_and_journalled_and_the_right_password_doe
     with_page(tmp_path, scenario, access=Access(wrong_limit=3))
 
 
+def test_the_page_speaks_the_language_of_the_browser(tmp_path: Path) -> None:
+    async def scenario(there: Served) -> None:
+        reply = await there.client.ask("GET", "/login", Accept_Language="de-AT,de;q=0.9,en;q=0.5")
+        assert '<html lang="de">' in reply.text
+        assert "Passwort" in reply.text
+        await there.client.log_in()
+        page = (await there.client.ask("GET", "/", Accept_Language="fr")).text
+        assert "Ouvrir gate" in Outline(page).buttons
+        await there.client.form("/lock", key=key_of(page), name="gate", do="open")
+        page = (await there.client.ask("GET", "/", Accept_Language="it")).text
+        assert "gate aperta: operatore, da web anna" in page
+
+    with_page(tmp_path, scenario)
+
+
 def test_what_a_visitor_calls_himself_stays_text(tmp_path: Path) -> None:
     async def scenario(there: Served) -> None:
         evil = '<script>alert("x")</script>'
@@ -221,6 +236,8 @@ def test_style_and_script_are_there_for_everybody(tmp_path: Path) -> None:
         assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
         assert "prefers-color-scheme: dark" in style.text
         assert (await there.client.ask("GET", "/page.js")).status == 200
+        icon = await there.client.ask("GET", "/icon.svg")
+        assert (icon.status, icon.headers["content-type"]) == (200, "image/svg+xml")
 
     with_page(tmp_path, scenario)
 
