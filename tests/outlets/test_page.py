@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.config.schema import Access, Login
+from firmware.config.schema import Access, Login, Target
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.outlets.logins import Login as Known
@@ -23,9 +23,9 @@ Scenario = Callable[[Served], Coroutine[None, None, None]]
 WATCHING = Login(name="guest", proof=Secret(password_proof(PASSWORD)), may=("see",))
 
 
-def with_page(tmp_path: Path, scenario: Scenario, *logins: Login, access: Access | None = None) -> None:
+def with_page(tmp_path: Path, scenario: Scenario, *logins: Login, access: Access | None = None, targets: tuple[Target, ...] = ()) -> None:
     async def run() -> None:
-        wanted = settings(tmp_path)._replace(login=logins or LOGINS, access=access or Access())
+        wanted = settings(tmp_path)._replace(login=logins or LOGINS, access=access or Access(), target=targets)
         async with served(tmp_path, wanted) as there:
             await scenario(there)
 
@@ -183,6 +183,23 @@ def test_the_page_speaks_the_language_of_the_browser(tmp_path: Path) -> None:
         assert "gate aperta: operatore, da web anna" in page
 
     with_page(tmp_path, scenario)
+
+
+def test_who_is_away_is_left_in_peace_and_rung_again(tmp_path: Path) -> None:
+    async def scenario(there: Served) -> None:
+        await there.client.log_in()
+        page = await page_of(there)
+        assert "Let eva rest" in Outline(page).buttons
+        assert "<details open>" not in page
+        assert (await there.client.form("/quiet", key=key_of(page), name="eva", do="on")).status == 303
+        assert there.house.of(door.QuietChanged) == [door.QuietChanged(target="eva", quiet=True, by="web anna")]
+        page = await page_of(there)
+        assert "Ring eva again" in Outline(page).buttons
+        assert "<details open>" in page
+        assert (await there.client.form("/quiet", key=key_of(page), name="eva", do="off")).status == 303
+        assert (await there.client.form("/quiet", key=key_of(page), name="nobody", do="on")).status == 409
+
+    with_page(tmp_path, scenario, targets=(Target(name="eva", uri="sip:eva@127.0.0.1:9"),))
 
 
 def test_what_a_visitor_calls_himself_stays_text(tmp_path: Path) -> None:

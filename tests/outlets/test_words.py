@@ -41,7 +41,7 @@ def test_sentences_are_about_fields_that_the_records_have() -> None:
 
 @pytest.mark.parametrize("enum", [Outcome, Grant, CodeFault, LockFault, LockMode])
 def test_each_of_the_doors_words_has_a_translation(enum: type[Enum]) -> None:
-    assert all(f"word.{each.value}" in ENGLISH.texts for each in enum)
+    assert all(f"word.{each.name.lower()}" in ENGLISH.texts for each in enum)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,12 @@ def test_the_browser_chooses(accepted: str, language: str) -> None:
 
 
 def test_a_record_becomes_a_sentence_with_who_it_was() -> None:
-    unlocked = Row(1, 0.0, "Unlocked", {"lock": "gate", "grant": "card and PIN", "who": "Eva {lock}", "party": ""})
+    unlocked = Row(1, 0.0, "Unlocked", {"lock": "gate", "grant": "card_and_pin", "who": "Eva {lock}", "party": ""})
     assert words_in("de").record(unlocked) == "gate geöffnet: Karte und PIN, durch Eva {lock}"
+    ended = Row(1, 0.0, "PressEnded", {"press": 7, "outcome": "no_answer"})
+    assert words_in("fr").record(ended) == "La sonnerie est finie : sans réponse"
+    pressed = Row(1, 0.0, "Pressed", {"press": 7, "button": "code"})
+    assert words_in("de").record(pressed) == "code wurde gedrückt"
     held = Row(1, 0.0, "LockHeld", {"lock": "gate", "held": True})
     assert words_in("es").record(held) == "gate se mantiene abierta: sí"
 

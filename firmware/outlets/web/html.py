@@ -38,6 +38,7 @@ class View(NamedTuple):
     rows: tuple[Row, ...]
     calls: tuple[Row, ...]
     pictures: tuple[KeptPicture, ...]
+    quiet: frozenset[str]  # targets that do not want to be disturbed
     login: Login
     form_key: str
     words: Words
@@ -45,7 +46,7 @@ class View(NamedTuple):
 
 def door(view: View) -> bytes:
     """State, locks, calls and the newest records."""
-    parts = [_ills(view), _call(view), _locks(view), _pictures(view), _accounts(view), _quality(view), _records(view)]
+    parts = [_ills(view), _call(view), _locks(view), _quiet(view), _pictures(view), _accounts(view), _quality(view), _records(view)]
     aside = _form(view, "/logout", view.words("log_out", name=view.login.name), css="quiet")
     return _page(view.words, view.names.station, "".join(parts), aside=aside, script='<script src="/page.js" defer></script>\n')
 
@@ -134,6 +135,20 @@ def _lock_buttons(view: View, name: str, mode: str) -> str:
             buttons.append(_form(view, "/lock", view.words("do.hold", name=name), name=name, do="hold", css="quiet"))
         buttons.append(_form(view, "/lock", view.words("do.lock", name=name), name=name, do="lock", css="quiet"))
     return f'<div class="row">{"".join(buttons)}</div>'
+
+
+def _quiet(view: View) -> str:
+    """Who is away, or asleep: folded where nobody is, for a house has many flats."""
+    if May.RING not in view.login.may or not view.names.targets:
+        return ""
+    items = []
+    for name in view.names.targets:
+        rests = name in view.quiet
+        label = view.words("quiet.off" if rests else "quiet.on", name=name)
+        items.append(_form(view, "/quiet", label, name=name, do="off" if rests else "on", css="" if rests else "quiet"))
+    shown = " open" if view.quiet else ""
+    title = f"<summary><h2>{_e(view.words('quiet'))}</h2></summary>"
+    return f'<section><details{shown}>{title}\n<div class="row">{"".join(items)}</div></details></section>\n'
 
 
 def _pictures(view: View) -> str:

@@ -11,6 +11,8 @@ async function refresh() {
   const told = document.querySelector("[role=status]"), news = fresh.querySelector("[role=status]");
   const words = news && news.textContent;
   if (told && news) news.replaceWith(told);
+  const unfolded = document.querySelector("details[open]"), folded = fresh.querySelector("details");
+  if (unfolded && folded) folded.open = true;
   document.querySelector("main").replaceWith(fresh);
   if (told && words && told.textContent !== words) told.textContent = words;
   for (const button of fresh.querySelectorAll("button")) if (button.textContent === focused) button.focus();

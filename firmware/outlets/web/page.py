@@ -13,7 +13,7 @@ from typing import Final
 from firmware.errors import LoginError
 from firmware.outlets.doorkeeper import Doorkeeper, LockedOutError
 from firmware.outlets.logins import May
-from firmware.outlets.seam import House, Refused
+from firmware.outlets.seam import House, Refused, part
 from firmware.outlets.web import html
 from firmware.outlets.web.api import stream
 from firmware.outlets.web.message import EventStream, Request, Response
@@ -76,7 +76,9 @@ class Page:
         rows = await self._house.rows(kinds=words.kinds, limit=ROWS)
         calls = await self._house.rows(kinds=("CallMeasured",), limit=CALLS)
         pictures = self._house.pictures(SHOWN)
-        view = html.View(self._house.names, status, rows, calls, pictures, session.login, session.form_key, words)
+        resting = part(await self._house.perform("dnd", by=f"web {session.login.name}"), "quiet")
+        quiet = frozenset(map(str, resting)) if isinstance(resting, list) else frozenset[str]()
+        view = html.View(self._house.names, status, rows, calls, pictures, quiet, session.login, session.form_key, words)
         return Response(200, html.door(view), HTML)
 
     async def _log_in(self, request: Request) -> Response:
@@ -111,6 +113,8 @@ class Page:
         words: tuple[str, ...]
         if request.path == "/lock" and form.get("do") in ("open", "hold", "lock", "normal"):
             may, words = May.OPEN, ("lock", name, form["do"])
+        elif request.path == "/quiet" and form.get("do") in ("on", "off"):
+            may, words = May.RING, ("dnd", name, form["do"])
         elif request.path in FORMS:
             may, verb, count = FORMS[request.path]
             words = (verb, *(name,) * count)

@@ -15,6 +15,7 @@ LANGUAGES: Final = ("en", "de", "es", "fr", "it")
 FOLDER: Final = Path(__file__).parent / "languages"
 RANGES_MAX: Final = 16  # of an Accept-Language: a browser names a handful
 RECORD: Final = "record."
+SPOKEN: Final = frozenset({"outcome", "grant", "fault", "mode", "held", "quiet"})  # fields with words of the door; others hold names
 
 
 class Words(NamedTuple):
@@ -27,7 +28,7 @@ class Words(NamedTuple):
         return self.texts[key].format(**fields)
 
     def word(self, value: Json) -> str:
-        """A value of a record, translated where it is one of the door's own words."""
+        """A value of a record, translated where it is one of the door's own words, as the journal writes them."""
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return self.texts.get(f"word.{text}", text)
 
@@ -38,7 +39,9 @@ class Words(NamedTuple):
 
     def record(self, row: Row) -> str:
         """What happened, as a sentence."""
-        fields = defaultdict(lambda: "?", {name: self.word(value) for name, value in row.fields.items()})
+        fields = defaultdict[str, object](
+            lambda: "?", {name: self.word(value) if name in SPOKEN else value for name, value in row.fields.items()}
+        )
         told = self.texts[f"{RECORD}{row.kind}"].format_map(fields)
         who = row.fields.get("who") if row.kind in ("Unlocked", "OpeningRefused", "CardRefused", "KeypadRefused") else row.fields.get("by")
         return f"{told}, {self('by', who=who)}" if who else told
