@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[3]
-LIMIT_S = 300  # a boot takes three seconds, the tests half a minute; a busy machine several times that
+LIMIT_S = 840  # a boot takes three seconds, the tests half a minute; a machine with twenty others at work took over five minutes
 ENDED = "guest: tests ended with "
 
 
