@@ -30,6 +30,8 @@ APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive
 unexport PYTHONDONTWRITEBYTECODE
 # One more than there are cores: some tests wait for real processes and for sound at its own pace.
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
+# Tests with real peers mostly wait: for a call at its own pace, for somebody who is gone.
+CALLS := $(shell echo $$(($$(nproc) * 2)))
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
 .PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim sim-tests sim-calls sim-station soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
@@ -126,7 +128,7 @@ kill: $(VENV)/.dev ## kill -9 in the middle of writes to the journal and the sto
 interop: apt-all $(VENV)/.dev ## real peers: Kamailio, baresip, SIPp, linphone, PulseAudio; writes tests/interop/MATRIX.md
 	$(call install-missing,$(USER_MODE_PACKAGES))
 	$(call say,interoperability with real peers)
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout=900 tests/interop
+	@$(BIN)/python -m pytest -q -n $(CALLS) --dist worksteal --timeout=900 tests/interop
 
 interop-sctp: apt-all $(VENV)/.dev ## calls over SCTP alone, in a guest whose kernel has it
 	$(call install-missing,$(USER_MODE_PACKAGES))

@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -73,19 +73,56 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for feature in features:
                 assert feature in FEATURES, feature
                 item.user_properties.append((CELL, f"{peer}/{feature}"))
+    items.sort(key=is_alone, reverse=True)  # one after the other, before any other: nobody waits for the end of what runs
 
 
-@pytest.fixture(autouse=True)
-def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests of several processes run side by side, but for those that want the machine alone; who waits for it is not overtaken."""
-    worker = "PYTEST_XDIST_WORKER" in os.environ
-    run = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()
-    alone = request.node.get_closest_marker("alone") is not None
-    with (run / "door").open("w") as door, (run / "room").open("w") as inside:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(inside, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        yield
+class Room:
+    """Where the tests of several processes are side by side, but for one that wants the machine alone; it is not overtaken."""
+
+    def __init__(self) -> None:
+        here = Path(__file__)  # two files that every process finds: the locks are on them
+        self._door, self._inside = os.open(here, os.O_RDONLY), os.open(here.parent, os.O_RDONLY)
+        self._is_in = False
+
+    def enter(self, *, alone: bool) -> None:
+        """Wait for it; who is still in, is in."""
+        if not self._is_in:
+            fcntl.flock(self._door, fcntl.LOCK_EX)
+            fcntl.flock(self._inside, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            fcntl.flock(self._door, fcntl.LOCK_UN)
+            self._is_in = True
+
+    def leave(self) -> None:
+        fcntl.flock(self._inside, fcntl.LOCK_UN)
+        self._is_in = False
+
+    def close(self) -> None:
+        os.close(self._door)
+        os.close(self._inside)
+
+
+ROOM = pytest.StashKey[Room]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    room = Room()
+    session.config.add_cleanup(room.close)
+    session.config.stash[ROOM] = room
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-timeout's: to wait for the room is no part of the test
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    room = item.config.stash[ROOM]
+    room.enter(alone=is_alone(item))
+    try:
+        return (yield)
+    finally:
+        if not (is_alone(item) and nextitem is not None and is_alone(nextitem)):
+            room.leave()
+
+
+def is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
 
 
 class Writer:
