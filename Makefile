@@ -32,6 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
 # Tests with real peers mostly wait: for a call at its own pace, for somebody who is gone.
 CALLS := $(shell echo $$(($$(nproc) * 2)))
+, := ,
 say = @printf '\033[1;36m»\033[0m %s\n' "$(1)"
 
 .PHONY: demo test check lint types unit coverage native-check interop interop-sctp sim sim-tests sim-calls sim-station soak soak-calls kill fuzz bench bench-audio bench-echo torture install apt-run apt-all clean help
@@ -61,10 +62,11 @@ $(VENV)/.run: pyproject.toml $(NATIVE_SOURCES) | $(VENV)/pyvenv.cfg
 	@$(BIN)/pip install -q --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.run
-	$(call say,Installing the tools for tests)
+# In one step with the program: pip would build the media core a second time.
+$(VENV)/.dev: pyproject.toml $(NATIVE_SOURCES) | $(VENV)/pyvenv.cfg
+	$(call say,Installing Python packages and the tools for tests$(,) building the media core)
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
-	@touch $@
+	@touch $(VENV)/.run $@
 
 demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/demo-report.html
 	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
