@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tests.bench.audio.speech import RATE_HZ, Samples, Script
+from tests.bench.audio.speech import RATE_HZ, Clip, Samples, Script
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,6 +77,15 @@ def recovery_s(line: DelayLine, gap_end_s: float, tolerance_ms: float = 10.0) ->
     return None if away[-1] >= line.at_s[-1] - 0.5 else float(away[-1] - gap_end_s)
 
 
+def part_of(clip: Clip, heard: Samples, line: DelayLine, rate: float) -> Samples:
+    """What was heard of a clip, from its beginning to its end, shifted by the delay there. A slow sender takes longer to say the same: to
+    the end of its own time, or its last syllable would be missed."""
+    start, stop = (round(at / rate) for at in (clip.start, clip.stop))
+    inside = (line.at_s >= start / RATE_HZ) & (line.at_s < stop / RATE_HZ + 1)
+    shift = int(np.median(line.delay_ms[inside]) * RATE_HZ / 1000) if inside.any() else 0
+    return heard[start + shift : stop + shift]
+
+
 class Judge:
     """PESQ (ITU-T P.862, narrow band, mapped by P.862.1) and PLCMOS v2. The listening models are loaded once."""
 
@@ -88,15 +97,13 @@ class Judge:
         self._pesq: Any = pesq
         self._plcmos: Any = PLCMOS(embed_rounds=1)
 
-    def quality(self, script: Script, heard: Samples, line: DelayLine, *, with_plcmos: bool) -> Quality:
-        """Each clip against what was heard from its beginning on, shifted by the delay there."""
+    def quality(self, script: Script, heard: Samples, line: DelayLine, *, with_plcmos: bool, rate: float = 1.0) -> Quality:
+        """Each clip against what was heard of it. `rate`: the sender's clock against ours."""
         pesq: dict[str, float] = {}
         plcmos: dict[str, float] = {}
         for clip in script.clips:
             said = script.stream[clip.start : clip.stop]
-            inside = (line.at_s >= clip.start / RATE_HZ) & (line.at_s < clip.stop / RATE_HZ + 1)
-            shift = int(np.median(line.delay_ms[inside]) * RATE_HZ / 1000) if inside.any() else 0
-            part = heard[clip.start + shift : clip.stop + shift]
+            part = part_of(clip, heard, line, rate)
             if len(part) < len(said) // 2:
                 continue
             pesq[clip.voice] = float(self._pesq(RATE_HZ, said, part, "nb"))

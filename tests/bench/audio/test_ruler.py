@@ -14,9 +14,9 @@ from tests.bench.audio.networks import CASES, GAP_AT_S, GAP_S, bursty_loss, drif
 from tests.bench.audio.pauses import noise_heard, onsets
 from tests.bench.audio.real import played
 from tests.bench.audio.replay import coded, replay
-from tests.bench.audio.score import DelayLine, delay_line, recovery_s
+from tests.bench.audio.score import DelayLine, delay_line, part_of, recovery_s
 from tests.bench.audio.senders import NOISE_TYPE, PACKET, Sent, comfort_noise, frozen, opus, silent, steady
-from tests.bench.audio.speech import RATE_HZ, Samples
+from tests.bench.audio.speech import RATE_HZ, Clip, Samples
 from tests.native.speech import speech
 
 
@@ -93,6 +93,16 @@ def test_the_same_seed_gives_the_same_network() -> None:
 
 def test_a_fast_sender_is_ahead_by_its_rate() -> None:
     assert drift(1.002)(random.Random(0), 1001).sent_s[1000] == pytest.approx(20 / 1.002)
+
+
+def test_a_slow_sender_is_heard_to_the_end_of_its_own_time() -> None:
+    line = DelayLine(at_s=np.arange(0.0, 20.0, 0.5), delay_ms=np.full(40, 50.0))
+    clip = Clip(voice="", start=10 * RATE_HZ, stop=14 * RATE_HZ)
+    for rate, begin_s, end_s in ((1.0, 10.05, 14.05), (0.8, 12.55, 17.55), (1.25, 8.05, 11.25)):
+        heard = np.zeros(20 * RATE_HZ, dtype=np.int16)
+        heard[[round(begin_s * RATE_HZ), round(end_s * RATE_HZ) - 1]] = 1
+        part = part_of(clip, heard, line, rate)
+        assert (part[0], part[-1]) == (1, 1)
 
 
 def test_a_replay_of_a_clean_network_is_heard_whole() -> None:

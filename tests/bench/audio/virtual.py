@@ -20,7 +20,7 @@ from tests.bench.audio.replay import CARD_MS, PHASE_S, coded, replay
 from tests.bench.audio.report import HEAD, Result, Run, line_of, mean_of, write
 from tests.bench.audio.score import DelayLine, Judge, delay_line, recovery_s
 from tests.bench.audio.senders import PACKET
-from tests.bench.audio.speech import TEXT, VOICES, Script, script
+from tests.bench.audio.speech import TEXT, VOICES, script
 
 SETTLED_S = 3.0  # the start, with the network unknown, is not in the mean delay
 
@@ -48,7 +48,7 @@ def run_case(case: Case, judge: Judge, options: Options) -> Run:
         trace = case.make(random.Random(seed), len(octets) // PACKET)
         heard = replay(octets, trace, phase_s=options.phase_s)
         line = delay_line(sent, heard.samples, rate=trace.rate)
-        quality = judge.quality(by_our_clock(said, trace.rate), heard.samples, line, with_plcmos=options.with_plcmos)
+        quality = judge.quality(said, heard.samples, line, with_plcmos=options.with_plcmos, rate=trace.rate)
         settled = line.delay_ms[line.at_s > SETTLED_S] + CARD_MS
         played = max(1, heard.stats.samples_played)
         lines.append(DelayLine(at_s=line.at_s, delay_ms=line.delay_ms + CARD_MS))
@@ -65,17 +65,6 @@ def run_case(case: Case, judge: Judge, options: Options) -> Run:
             )
         )
     return Run(case=case, result=mean_of(rows), line=lines[0])
-
-
-def by_our_clock(said: Script, rate: float) -> Script:
-    """A fast sender is done sooner: clips begin earlier by our clock, while their sound is the same."""
-    stream = said.stream.copy()
-    clips = []
-    for old in said.clips:
-        start = int(old.start / rate)
-        clips.append(dataclasses.replace(old, start=start, stop=start + old.stop - old.start))
-        stream[start : clips[-1].stop] = said.stream[old.start : old.stop]
-    return Script(stream=stream, clips=tuple(clips))
 
 
 def main() -> None:
