@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from firmware.media.core_values import RELAYED
 from firmware.media.session import MediaPort
 from firmware.sdp.protection import SharedKeys
 
@@ -32,9 +33,12 @@ class SharedWay:
 
     def send(self, datagram: bytes, _to: Address) -> None:
         where = self._where()
-        if where is not None:
-            port, remote = where
-            port.send(datagram, remote)
+        if where is None:
+            return
+        port, remote = where
+        if remote[0] == RELAYED and port.relay is not None and port.relay.is_reliable:
+            return  # a key picture would fill the connection's queue, and the sound behind it be lost
+        port.send(datagram, remote)
 
     def send_report(self, datagram: bytes, to: Address) -> None:
         self.send(datagram, to)

@@ -85,6 +85,11 @@ class Relay:
         """The socket for the core, connected to the server; -1 once closed."""
         return self._way.fd
 
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it is reached over a connection, whose queue is short, for sound alone."""
+        return self._way.is_reliable
+
     def serve(self, heard: Callable[[bytes, Address], None]) -> None:
         """A stream begins, and the core reads the socket. `heard` gets what somebody sends whose channel does not stand yet."""
         self._heard = heard

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from firmware.app.shared_way import SharedWay
 from firmware.app.sound import SoundSystem
 from firmware.door.events import Sound
 from firmware.errors import MediaError
@@ -57,6 +58,13 @@ class Passing:
     """A relay whose channel for the other side does not stand yet. Has of `media.relay.Relay` what a stream's start and end need."""
 
     fd = -1
+
+    def __init__(self, *, is_reliable: bool = False) -> None:
+        self.is_reliable = is_reliable
+        self.sent: list[bytes] = []
+
+    def send(self, datagram: bytes, _entrance: tuple[str, int]) -> None:
+        self.sent.append(datagram)
 
     def serve(self, heard: Callable[[bytes, tuple[str, int]], None]) -> None:
         self.heard = heard
@@ -123,6 +131,15 @@ def test_what_shares_the_way_of_a_sound_sends_where_that_goes_and_hears_its_repo
         rig.system.close()
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("is_reliable", "passes"), [(False, [b"picture"]), (True, [])])
+def test_a_picture_takes_the_sounds_relay_unless_that_is_behind_a_connection(passes: list[bytes], *, is_reliable: bool) -> None:
+    port, relay = open_port("127.0.0.1", TRIED), Passing(is_reliable=is_reliable)
+    port.relay = cast("Relay", relay)
+    SharedWay(lambda: (port, (RELAYED, CHANNEL_FIRST))).send_report(b"picture", ("", 0))
+    assert relay.sent == passes
+    port.close()
 
 
 def test_ringback_sounds_until_silence_is_wanted() -> None:
