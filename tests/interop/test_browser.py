@@ -26,16 +26,18 @@ key_exchange = ["dtls"]
 """
 
 
-@pytest.mark.parametrize(("ice", "policy"), [("lite", "balanced"), ("full", "max-bundle")])
+@pytest.mark.parametrize(
+    ("ice", "policy", "offers"), [("lite", "balanced", "page"), ("full", "max-bundle", "page"), ("full", "balanced", "door")]
+)
 @pytest.mark.matrix("Chromium", "call in", "codecs", "video", "DTLS", "ICE")
-def test_a_browser_sees_and_hears_the_door_and_is_heard(tmp_path: Path, ice: str, policy: str) -> None:
+def test_a_browser_sees_and_hears_the_door_and_is_heard(tmp_path: Path, ice: str, policy: str, offers: str) -> None:
     port = free_port("127.0.0.1")
     network = f'transports = ["udp", "tcp", "ws"]\nws_port = {port}\nice = "{ice}"\n'
     with (
         station(
             tmp_path / "door", host="127.0.0.1", config=CAMERA + AS_RECORDED + TAKES, network=network, arguments=sound(tmp_path)
         ) as door,
-        browser(tmp_path / "browser", door=("127.0.0.1", port), microphone=RESIDENT, policy=policy) as told,
+        browser(tmp_path / "browser", door=("127.0.0.1", port), microphone=RESIDENT, policy=policy, offers=offers) as told,
     ):
         offer, answer = (parse(told.take(each)) for each in ("offer", "answer"))
         assert group_of(offer, offer.media[1]) == group_of(answer, answer.media[1]) == ("0", "1")

@@ -104,8 +104,11 @@ def served(told: Told, door: tuple[str, int]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def browser(folder: Path, *, door: tuple[str, int], microphone: Path, policy: str = "balanced") -> Iterator[Told]:
-    """Chromium with a page that calls `door` (where its WebSocket listens), speaks `microphone`, and says what comes."""
+def browser(folder: Path, *, door: tuple[str, int], microphone: Path, policy: str = "balanced", offers: str = "page") -> Iterator[Told]:
+    """Chromium with a page that calls `door` (where its WebSocket listens), speaks `microphone`, and says what comes.
+
+    `policy` is what it wants of bundles; `offers` "door" leaves the offer to the door.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     told = Told(folder)
     with served(told, door) as address:
@@ -114,7 +117,7 @@ def browser(folder: Path, *, door: tuple[str, int], microphone: Path, policy: st
             *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"),
             *("--autoplay-policy=no-user-gesture-required", "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}"),
             *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--allow-loopback-in-peer-connection"),
-            f"{address}/phone.html?{urlencode({'policy': policy})}",
+            f"{address}/phone.html?{urlencode({'policy': policy, 'offers': offers})}",
         ]
         with process(command, log=folder / "log"):
             yield told
