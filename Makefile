@@ -17,6 +17,8 @@ BOOT_PACKAGES := $(shell sed -n '/^\# -- boot/,/^\# -- audio benchmark/{/^[a-z]/
 IMAGE_PACKAGES := $(BOOT_PACKAGES) $(shell sed -n '/^\# -- appliance/,/^\# -- emulator/{/^[a-z]/p}' packages.apt)
 EMULATOR_PACKAGES := $(shell sed -n '/^\# -- emulator/,$$ {/^[a-z]/p}' packages.apt)
 ARCH    ?=
+BOARD   ?= pi-arm64
+IMAGE    = out/image/portero-$(BOARD).img
 # Who signs updates, and whom a flashed device believes; without them an authority for development, made once in out/keys
 export PORTERO_UPDATE_CA := $(or $(CA),$(PORTERO_UPDATE_CA))
 export PORTERO_UPDATE_CERT := $(or $(CERT),$(PORTERO_UPDATE_CERT))
@@ -183,28 +185,28 @@ sbom: $(VENV)/.dev ## the bill of materials of the package, as SPDX, into out/im
 cve: sbom ## known holes in it, from files: make cve DEBIAN=tracker.json OSV=folder
 	@$(BIN)/python -m image.cve out/image/portero.spdx.json $(if $(DEBIAN),--debian $(DEBIAN)) $(if $(OSV),--osv $(OSV))
 
-image: apt-run $(VENV)/.dev ## the flashable image for Raspberry Pi, into out/image (root; BOARD=pi-arm64 is the one there is)
+image: apt-run $(VENV)/.dev ## the flashable image for Raspberry Pi, into out/image (root; BOARD=pi5-arm64: for the 5)
 	$(call install-missing,$(IMAGE_PACKAGES))
-	@$(BIN)/python -m image.build
+	@$(BIN)/python -m image.build --board $(BOARD)
 
 bundle: apt-all $(VENV)/.dev ## a signed update from the image, beside it: make bundle CA=ca.pem CERT=signer.pem KEY=signer.key; docs/updates.md
 	$(call install-missing,$(IMAGE_PACKAGES))
-	@$(BIN)/python -m image.build --unless-built
-	@$(BIN)/python -m image.bundle
+	@$(BIN)/python -m image.build --board $(BOARD) --unless-built
+	@$(BIN)/python -m image.bundle $(IMAGE)
 
 emulate: apt-all $(VENV)/.dev ## the image on emulated boards side by side: from an edited file to an opened door, what goes wrong on a wall, updates (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
-	@$(BIN)/python -m image.build --unless-built
-	@$(BIN)/python -m tests.appliance.side_by_side
+	@$(BIN)/python -m image.build --board $(BOARD) --unless-built
+	@PORTERO_IMAGE=$${PORTERO_IMAGE:-$(CURDIR)/$(IMAGE)} $(BIN)/python -m tests.appliance.side_by_side
 
 emulate-door: apt-all $(VENV)/.dev ## the first part of it, without updates (root)
 	$(call install-missing,$(IMAGE_PACKAGES) $(EMULATOR_PACKAGES))
-	@$(BIN)/python -m image.build --unless-built
-	@$(BIN)/python -m tests.appliance.side_by_side --door
+	@$(BIN)/python -m image.build --board $(BOARD) --unless-built
+	@PORTERO_IMAGE=$${PORTERO_IMAGE:-$(CURDIR)/$(IMAGE)} $(BIN)/python -m tests.appliance.side_by_side --door
 
 reproduce: apt-run $(VENV)/.dev ## build the image of the last commit twice, in two places, and compare (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES))
-	@$(BIN)/python -m image.reproduce
+	@$(BIN)/python -m image.reproduce $(BOARD)
 
 appliance: apt-run $(VENV)/.dev ## the package on clean Debian 12 and 13: installed, upgraded, removed, purged; behind AppArmor (root, minutes)
 	$(call install-missing,$(IMAGE_PACKAGES) $(USER_MODE_PACKAGES))

@@ -26,9 +26,8 @@ MODULES = (
 )
 
 
-def build(root: Path, work: Path, kernel: str, architecture: Architecture) -> bytes:
-    """The gzip'ed archive, made of files in `root`."""
-    top = work / "initramfs"
+def build(root: Path, top: Path, kernel: str, architecture: Architecture, early: tuple[str, ...] = ()) -> bytes:
+    """The gzip'ed archive, made of files in `root`, which lie in `top` then. `early`: modules of a board, loaded before all others."""
     for name in ("bin", "lib", "dev", "proc", "sys", "run", "root"):
         (top / name).mkdir(parents=True)
     (top / "lib64").symlink_to("lib")
@@ -41,7 +40,7 @@ def build(root: Path, work: Path, kernel: str, architecture: Architecture) -> by
     shutil.copyfile(BOARD / "init", top / "init")
     for name in ("init", "bin/busybox", "bin/dmsetup"):
         (top / name).chmod(0o755)
-    loaded = modules(root, top, kernel)
+    loaded = modules(root, top, kernel, early + MODULES)
     (top / "modules").write_text("".join(f"{name}\n" for name in loaded))
     return archive(top)
 
@@ -61,7 +60,7 @@ def libraries(root: Path, program: Path, architecture: Architecture) -> list[Pat
     return sorted(found.values())
 
 
-def modules(root: Path, top: Path, kernel: str) -> list[str]:
+def modules(root: Path, top: Path, kernel: str, names: tuple[str, ...]) -> list[str]:
     """Copy the modules and those that they need; returns the names to load, without what this kernel has built in."""
     tree = root / "usr/lib/modules" / kernel
     needs: dict[str, list[str]] = {}
@@ -69,7 +68,7 @@ def modules(root: Path, top: Path, kernel: str) -> list[str]:
         file, _, rest = line.partition(": " if ": " in line else ":")
         needs[file] = rest.split()
     by_name = {Path(file).name.split(".ko")[0].replace("-", "_"): file for file in needs}
-    loaded = [name for name in MODULES if name.replace("-", "_") in by_name]
+    loaded = [name for name in names if name.replace("-", "_") in by_name]
     for name in loaded:
         file = by_name[name.replace("-", "_")]
         for each in [file, *needs[file]]:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from image import debian, keys, linkage, package, tree
+from image.boards import Board
 from image.places import ROOT, run, source_epoch, version
 from image.targets import BASE, Architecture
 
@@ -50,46 +51,70 @@ def left_out(section: str) -> tuple[str, ...]:
     return tuple(text.splitlines()[1:])
 
 
-def build(root: Path, architecture: Architecture) -> str:
-    """Fill `root`; returns the kernel's release, as `uname -r` says it. Raises SystemExit when a part is missing or this builder cannot."""
-    unpack(root, architecture)
+def build(root: Path, board: Board) -> str:
+    """Fill `root`, and the folder `board` beside it with what goes to the boot partition; the kernel's release, as `uname -r` says it.
+
+    Raises SystemExit when a part is missing or this builder cannot.
+    """
+    architecture = debian.SHARED.architecture
+    for lock, packages in debian.packages(board):
+        unpack(root, lock, packages)
     (kernel,) = (path.name for path in (root / "usr/lib/modules").iterdir())
-    aside = root.with_name("board")  # what goes to the boot partition
-    for name in ("boot", "usr/lib/raspi-firmware", "usr/lib/u-boot", f"usr/lib/linux-image-{kernel}"):
-        shutil.move(root / name, aside / name)
+    put_aside(root, root.with_name("board"), kernel)
     prune(root)
-    for name in left_out("modules"):
-        shutil.rmtree(root / "usr/lib/modules" / kernel / "kernel" / name, ignore_errors=True)
-    run("depmod", "-b", root, kernel)
-    furnish(root, architecture)
+    modules(root, kernel)
+    furnish(root, architecture, board.name)
     return kernel
 
 
-def build_for_container(root: Path, architecture: Architecture) -> None:
+def build_for_container(root: Path) -> None:
     """The same system without kernel and firmware, for a container on the build machine, where it is tried."""
-    unpack(root, architecture)
+    unpack(root, debian.CONTAINER, debian.CONTAINER.read())
     prune(root)
-    furnish(root, architecture)
+    furnish(root, debian.CONTAINER.architecture, "container")
 
 
-def furnish(root: Path, architecture: Architecture) -> None:
+def put_aside(root: Path, aside: Path, kernel: str) -> None:
+    """Kernel, device trees, firmware and boot loader, from where Linux 6.1 has them or where the packages of later ones do."""
+    own = root / "usr/lib/modules" / kernel
+    aside.mkdir()
+    places = ((own / "vmlinuz", own / "dtb"), (root / f"boot/vmlinuz-{kernel}", root / f"usr/lib/linux-image-{kernel}"))
+    vmlinuz, trees = next(each for each in places if each[0].exists())
+    shutil.move(vmlinuz, aside / "vmlinuz")
+    shutil.copytree(trees / "broadcom", aside / "trees")
+    shutil.move(root / "usr/lib/raspi-firmware", aside / "firmware")
+    shutil.move(root / "usr/lib/u-boot/rpi_arm64/u-boot.bin", aside / "u-boot.bin")
+
+
+def modules(root: Path, kernel: str) -> None:
+    """The drivers that a door may need, unpacked: the root is packed as a whole, and nothing has to be unpacked twice."""
+    tree = root / "usr/lib/modules" / kernel
+    for name in left_out("modules"):
+        shutil.rmtree(tree / "kernel" / name, ignore_errors=True)
+    if packed := sorted(tree.rglob("*.ko.xz")):
+        run("xz", "--decompress", *packed)
+    run("depmod", "-b", root, kernel)
+
+
+def furnish(root: Path, architecture: Architecture, board: str) -> None:
     """The program, our own files, and what the packages' scripts would have done."""
     if f"{sys.version_info.major}.{sys.version_info.minor}" != BASE.python:
         raise SystemExit(f"the image carries code compiled by Python {BASE.python}: build it with that one")
     package.stage(root, architecture, (BASE,))
     linkage.check(root, architecture)
     package.set_times(root / tree.PREFIX, source_epoch())
-    overlay(root)
+    overlay(root, board)
     finish(root)
 
 
-def unpack(root: Path, architecture: Architecture) -> None:
+def unpack(root: Path, lock: debian.Lock, packages: tuple[debian.Package, ...]) -> None:
     """Every file of every package that is not left out, with its owner and mode, in the order of the lock."""
-    for name in ("bin", "sbin", "lib", *(("lib64",) if architecture.debian == "amd64" else ())):
-        (root / "usr" / name).mkdir(parents=True)
-        (root / name).symlink_to(f"usr/{name}")
+    if not root.joinpath("usr").exists():
+        for name in ("bin", "sbin", "lib", *(("lib64",) if lock.architecture.debian == "amd64" else ())):
+            (root / "usr" / name).mkdir(parents=True)
+            (root / name).symlink_to(f"usr/{name}")
     useless = left_out("packages")
-    for each in debian.fetch(architecture):
+    for each in debian.fetch(lock, packages):
         if each.name not in useless:
             tar = f"dpkg-deb --fsys-tarfile {each.file} | tar -x --keep-directory-symlink -C {root}"
             run("bash", "-o", "pipefail", "-c", tar)
@@ -109,8 +134,11 @@ def prune(root: Path) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
 
 
-def overlay(root: Path) -> None:
-    """Our own files over those of the packages, with modes that do not depend on how the sources were checked out."""
+def overlay(root: Path, board: str) -> None:
+    """Our own files over those of the packages, with modes that do not depend on how the sources were checked out.
+
+    The root takes updates that are for `board`.
+    """
     for source in sorted((BOARD / "files").rglob("*")):
         target = root / source.relative_to(BOARD / "files")
         if source.is_dir():
@@ -118,6 +146,8 @@ def overlay(root: Path) -> None:
         else:
             shutil.copyfile(source, target)
             target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+    config = root / "etc/rauc/system.conf"
+    config.write_text(config.read_text().replace("@BOARD@", board))
     shutil.copyfile(keys.authority(), root / "etc/rauc/keyring.pem")  # whom system.conf beside it believes
     (root / "etc/rauc/keyring.pem").chmod(0o644)
 

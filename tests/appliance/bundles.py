@@ -91,7 +91,7 @@ def variant(parts: Parts, folder: Path, version: str, change: Callable[[Path], N
         shutil.copyfile(parts.boot / name, boot / name)
     (boot / "version").write_text(f"{version}\n")
     (boot / "boot.env").write_text(re.sub(r"portero\.verity=\S+", f"portero.verity={opened}", (boot / "boot.env").read_text()))
-    return Parts(packed, boot)
+    return Parts(packed, boot, parts.compatible)
 
 
 def whole(root: Path) -> None:

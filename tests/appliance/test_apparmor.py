@@ -73,7 +73,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Debian 12 with AppArmor and the package."""
     deb = package.build(AMD64)
     folder = unpack("bookworm", deb, tmp_path_factory.mktemp("apparmor") / "root")
-    (apparmor,) = (each.file for each in debian.fetch(AMD64) if each.name == "apparmor")
+    (apparmor,) = (each.file for each in debian.fetch(debian.CONTAINER, debian.CONTAINER.read()) if each.name == "apparmor")
     run("bash", "-o", "pipefail", "-c", f"dpkg-deb --fsys-tarfile {apparmor} | tar -x --keep-directory-symlink -C {folder}")
     shutil.copyfile(deb, folder / "portero.deb")
     (folder / "trial.toml").write_text(CONFIG)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from image import disk
+from image.boards import PI, PI_5, Board
 from image.build import boot_script
 from tests.appliance.card import read
 from tests.appliance.emulator import MACHINE, U_BOOT
@@ -39,11 +40,11 @@ def kernel(letter: str) -> bytes:
 class Card:
     """A card with a boot partition alone: the script, `slots.env` as it is given, a kernel for each slot."""
 
-    def __init__(self, folder: Path, slots: str, kernels: str = "ab") -> None:
+    def __init__(self, folder: Path, slots: str, kernels: str = "ab", board: Board = PI) -> None:
         self.folder, self.file = folder, folder / "card"
         fat = folder / "fat"
         fat.mkdir()
-        boot_script(fat / "boot.scr")
+        boot_script(fat / "boot.scr", board)
         (fat / "slots.env").write_text(slots)
         for slot in kernels:
             (fat / slot).mkdir()
@@ -74,6 +75,10 @@ def test_a_slot_that_proved_itself_is_started_and_nothing_is_written(tmp_path: P
     before = card.file.read_bytes()
     assert card.boot() == "A"
     assert card.file.read_bytes() == before
+
+
+def test_the_script_of_the_raspberry_pi_5_starts_a_slot_as_well(tmp_path: Path) -> None:
+    assert Card(tmp_path, "order=b a\nleft_a=9\nleft_b=9\n", board=PI_5).boot() == "B"
 
 
 def test_a_new_slot_uses_up_its_tries_and_then_the_other_one_comes(tmp_path: Path) -> None:

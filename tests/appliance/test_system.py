@@ -12,7 +12,6 @@ import pytest
 
 from image import system
 from image.build import data_partition
-from image.targets import ARCHITECTURES
 from tests.appliance.container import LIMIT_S, TRIAL_UNIT
 
 pytestmark = pytest.mark.timeout(900)
@@ -65,7 +64,7 @@ class Device:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("image") / "root"
     folder.mkdir(mode=0o755)
-    system.build_for_container(folder, ARCHITECTURES["amd64"])
+    system.build_for_container(folder)
     unit = TRIAL_UNIT.replace("/trial", "/data/trial").replace(
         "After=multi-user.target", "After=multi-user.target ssh.service portero.service"
     )

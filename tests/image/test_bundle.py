@@ -14,9 +14,11 @@ import pytest
 from firmware.app.update.ledger import Ledger, News, Trial, write_ledger
 from firmware.app.update.rauc import Manifest, info
 from firmware.errors import BundleRefusedError
-from image.bundle import BLOCK, BOOT_FILES, Parts, make
+from image.boards import BOARDS, PI, PI_5
+from image.bundle import BLOCK, BOOT_FILES, Parts, compatible_of, make
 from image.disk import DISK_ID
 from image.keys import Signer, development, signer
+from image.places import run
 from image.system import BOARD
 
 VERSION = "1.0~20261128120000.abcdef01"
@@ -29,7 +31,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     for name in BOOT_FILES:
         (folder / name).write_text(f"{VERSION}\n" if name == "version" else f"the new {name}\n")
     (folder / "root").write_bytes(Random(1).randbytes(8 * BLOCK))  # as what is packed already
-    return Parts(folder / "root", folder)
+    return Parts(folder / "root", folder, "portero-pi-arm64")
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +44,9 @@ def bundle(parts: Parts, maker: Signer, tmp_path_factory: pytest.TempPathFactory
     return make(parts, tmp_path_factory.mktemp("bundle") / "door.raucb", maker)
 
 
-def device(folder: Path, trusted: Path) -> Path:
+def device(folder: Path, trusted: Path, board: str = PI.name) -> Path:
     """The device's own configuration with a keyring that is here."""
-    text = (FILES / "etc/rauc/system.conf").read_text().replace("/etc/rauc/keyring.pem", str(trusted))
+    text = (FILES / "etc/rauc/system.conf").read_text().replace("/etc/rauc/keyring.pem", str(trusted)).replace("@BOARD@", board)
     config = folder / "system.conf"
     config.write_text(text)
     return config
@@ -52,6 +54,27 @@ def device(folder: Path, trusted: Path) -> Path:
 
 def test_a_device_reads_what_its_maker_signed(bundle: Path, maker: Signer, tmp_path: Path) -> None:
     assert info(bundle, config=device(tmp_path, maker.authority)) == Manifest("portero-pi-arm64", VERSION)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_bundle_is_for_the_board_whose_root_it_carries(board: str, parts: Parts, maker: Signer, tmp_path: Path) -> None:
+    (tmp_path / "root/etc/rauc").mkdir(parents=True)
+    device(tmp_path / "root/etc/rauc", maker.authority, board)
+    run("mksquashfs", tmp_path / "root", tmp_path / "root.img", "-quiet", "-no-progress")
+    compatible = compatible_of(tmp_path / "root.img")
+    assert compatible == f"portero-{board}"
+    bundle = make(parts._replace(compatible=compatible), tmp_path / "door.raucb", maker)
+    # Whatever device reads it: which one it is for is what `portero update` compares before it lets RAUC write.
+    for other in (PI, PI_5):
+        assert info(bundle, config=device(tmp_path, maker.authority, other.name)) == Manifest(f"portero-{board}", VERSION)
+
+
+def test_a_root_that_does_not_say_what_it_is_for_makes_no_bundle(tmp_path: Path) -> None:
+    (tmp_path / "root/etc/rauc").mkdir(parents=True)
+    (tmp_path / "root/etc/rauc/system.conf").write_text("[system]\n")
+    run("mksquashfs", tmp_path / "root", tmp_path / "root.img", "-quiet", "-no-progress")
+    with pytest.raises(SystemExit, match="does not say what it is compatible with"):
+        compatible_of(tmp_path / "root.img")
 
 
 def test_a_bundle_of_another_maker_is_refused(bundle: Path, tmp_path: Path) -> None:

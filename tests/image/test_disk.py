@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from image import debian, disk, initramfs
+from image.boards import PI, PI_5
 from image.places import ROOT, source_epoch
 from image.system import BOARD, left_out
-from image.targets import ARCHITECTURES
 
 
 def test_the_partition_table_is_one_that_every_board_boots_from() -> None:
@@ -80,16 +80,24 @@ def test_the_init_script_is_shell_and_quits_without_a_slot() -> None:
     assert subprocess.run(["sh", "-n", str(BOARD / "init")], capture_output=True, check=False).stderr == b""
 
 
-@pytest.mark.parametrize("name", ["arm64", "amd64"])
-def test_the_lock_holds_what_the_list_wants_and_each_file_by_its_hash(name: str) -> None:
-    packages = debian.read(ARCHITECTURES[name])
-    assert {*debian.wanted(ARCHITECTURES[name])} - {package.name for package in packages} == set(), "run: python -m image.debian"
+@pytest.mark.parametrize("lock", [debian.SHARED, debian.CONTAINER])
+def test_the_lock_holds_what_the_list_wants_and_each_file_by_its_hash(lock: debian.Lock) -> None:
+    packages = lock.read()
+    assert {*lock.wanted()} - {package.name for package in packages} == set(), "run: python -m image.debian"
     assert [package for package in packages if not re.fullmatch(r"[0-9a-f]{64}", package.sha256)] == []
-    assert {package.architecture for package in packages} == {name, "all"}
+    assert {package.architecture for package in packages} == {lock.architecture.debian, "all"}
+
+
+def test_a_board_of_a_later_debian_takes_what_starts_it_from_there_and_nothing_else() -> None:
+    (_, shared), (own, later) = debian.packages(PI_5)
+    assert {re.sub(r"-\d.*", "", each.name) for each in later} == {"linux-base", "linux-binary", "linux-modules", "u-boot-rpi"}, own
+    replaced = {each.name for each in debian.SHARED.read()} - {each.name for each in shared}
+    assert {name for name in replaced if not name.startswith("linux-image-")} == {"u-boot-rpi"}
+    assert [each.name for _, packages in debian.packages(PI) for each in packages] == [each.name for each in debian.SHARED.read()]
 
 
 def test_nothing_is_left_out_that_is_wanted_but_the_kernels_wrapper() -> None:
-    assert set(left_out("packages")) & set(debian.wanted(ARCHITECTURES["arm64"])) == {"linux-image-arm64"}
+    assert set(left_out("packages")) & set(debian.SHARED.wanted()) == {"linux-image-arm64"}
     assert all(left_out(section) for section in ("packages", "paths", "modules"))
 
 
