@@ -28,7 +28,7 @@ def _parsed(words: list[str]) -> int:
 
     # argparse takes an option between a verb and its words for the end of the words: one that is only there or not may stand anywhere.
     words = sorted(words, key=lambda word: word == "--no-reboot")
-    options: argparse.Namespace = parser(CONFIG).parse_args(words)
+    options: argparse.Namespace = parser(CONFIG, next(iter(words), "")).parse_args(words)
     command = options.command
     code: int = command(options)
     return code

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.app.commands import FURTHER, OWN, parser
 from firmware.app.control.client import EXIT_OK, control
 from firmware.app.lean_asyncio import load_asyncio
 from tests.app.registrar import Registrar, registrar
@@ -167,3 +168,34 @@ def test_asyncio_or_ssl_that_are_there_stay_as_they_are(present: str, monkeypatc
     before = sys.modules[present]
     load_asyncio()
     assert sys.modules[present] is before
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("ctl status", ("firmware.config", "firmware.sip", "sqlite3", "tarfile", "asyncio")),
+        ("log", ("firmware.app.users", "firmware.app.support", "tarfile", "asyncio")),
+        ("appliance --help", ("firmware.app.users", "firmware.app.support", "sqlite3", "asyncio")),
+    ],
+)
+def test_a_command_waits_for_no_part_of_another(words: str, parts: tuple[str, ...], tmp_path: Path) -> None:
+    """On a board each part that is loaded in vain is a moment of somebody's patience."""
+    asked = "import sys\nfrom firmware.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules, file=sys.stderr)"
+    place = {"PORTERO_CONTROL": str(tmp_path / "nobody")}
+    done = subprocess.run(
+        [sys.executable, "-c", asked, *words.split()], env=place, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "firmware.app.commands" in loaded
+    assert not {name for name in loaded for part in parts if name == part or name.startswith(f"{part}.")}
+
+
+def test_the_command_line_knows_every_command_whichever_is_wanted() -> None:
+    known = [*OWN, *FURTHER]
+    assert sorted(known) == sorted(set(known))
+    text = parser("/nowhere").format_help()
+    assert [name for name in known if f"\n    {name}" not in text] == []
+    for name in known:
+        with pytest.raises(SystemExit) as ended:
+            parser("/nowhere", name).parse_args([name, "--help"])
+        assert ended.value.code == 0

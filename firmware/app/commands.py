@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+OWN = ("run", "demo", "check", "call", "doctor", "ctl", "release-relays")
+FURTHER = ("audio", "log", "users", "logins", "firewall", "support", "update", "appliance")
 CONTROL_SOCKET = "/run/portero/control.sock"
 
 
@@ -23,8 +25,11 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def parser(config: str) -> argparse.ArgumentParser:
-    """`config` is the configuration's path when none is given. Each command stores its function as `command`."""
+def parser(config: str, wanted: str = "") -> argparse.ArgumentParser:
+    """`config` is the configuration's path when none is given. Each command stores its function as `command`.
+
+    `wanted`: the first word of the command line. Where that is a command, only what it needs is sure to be known.
+    """
     top = argparse.ArgumentParser(prog="portero", description="SIP door intercom: a press, a call, an opened door.")
     top.add_argument("--version", action=_Version, nargs=0)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -72,7 +77,9 @@ def parser(config: str) -> argparse.ArgumentParser:
     ctl.add_argument("words", nargs="*", metavar="…")
     ctl.set_defaults(command=_ctl)
 
-    _add_further(commands, config)
+    if wanted not in OWN:  # the options of those that are not wanted would load half of the program, which takes a board a second
+        for name in (wanted,) if wanted in FURTHER else FURTHER:
+            _add_further(name, commands, config)
 
     release = commands.add_parser("release-relays", help="drive every lock line to rest (ExecStopPost)")
     _config_option(release, config)
@@ -80,22 +87,29 @@ def parser(config: str) -> argparse.ArgumentParser:
     return top
 
 
-def _add_further(commands: Subparsers, config: str) -> None:
-    """The commands that bring their own options along."""
-    from firmware.app.acoustics.command import add_audio_command
-    from firmware.app.appliance.commands import add_appliance_command
-    from firmware.app.firewall import add_firewall_command
-    from firmware.app.journal.log import add_log_command
-    from firmware.app.outlets.command import add_logins_command
-    from firmware.app.support import add_support_command
-    from firmware.app.update.commands import add_update_command
-    from firmware.app.users.commands import add_users_command
+def _add_further(name: str, commands: Subparsers, config: str) -> None:
+    """Add one of the commands that bring their own options along."""
+    match name:
+        case "audio":
+            from firmware.app.acoustics.command import add_audio_command as add
+        case "log":
+            from firmware.app.journal.log import add_log_command as add
+        case "users":
+            from firmware.app.users.commands import add_users_command as add
+        case "logins":
+            from firmware.app.outlets.command import add_logins_command as add
+        case "firewall":
+            from firmware.app.firewall import add_firewall_command as add
+        case "support":
+            from firmware.app.support import add_support_command as add
+        case "update":
+            from firmware.app.update.commands import add_update_command as add
+        case _:
+            from firmware.app.appliance.commands import add_appliance_command
 
-    for add in (add_audio_command, add_log_command, add_users_command, add_logins_command, add_firewall_command):
-        _config_option(add(commands), config)
-    for add in (add_support_command, add_update_command):
-        _config_option(add(commands), config)
-    add_appliance_command(commands)
+            add_appliance_command(commands)
+            return
+    _config_option(add(commands), config)
 
 
 def _config_option(command: argparse.ArgumentParser, default: str | None) -> None:
