@@ -13,15 +13,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+from firmware.app.control.protocol import Json
 from firmware.demo.phone import Orders
 from firmware.demo.resident import Report, ResidentPhone
 from image.places import OUT, ROOT, run
 from tests.appliance.card import edit, flash
 from tests.appliance.emulator import Board
+from tests.appliance.login import Login
 from tests.hw.pulse import Pulse
 from tests.interop.kamailio import SECRET, Kamailio, kamailio
 from tests.net.authority import Authority
@@ -82,26 +85,13 @@ ca = "/boot/firmware/updates.pem"
 class Wall:
     """The door and everything around it. `shell` runs a command on the door."""
 
-    def __init__(self, folder: Path, board: Board, server: Kamailio, pulse: Pulse, card: Path, key: Path) -> None:
+    def __init__(self, folder: Path, board: Board, server: Kamailio, pulse: Pulse, card: Path, login: Login) -> None:
         self.folder, self.board, self.server, self.pulse, self.card = folder, board, server, pulse, card
-        self._key = key
+        self._login = login
 
     def shell(self, command: str, limit_s: float = STEP_S, *, given: Path | None = None) -> str:
         """What a command on the door prints, which reads the file `given`. Raises AssertionError when it fails."""
-        settings = (
-            f"UserKnownHostsFile={self.folder}/known",
-            "StrictHostKeyChecking=no",
-            "LogLevel=ERROR",
-            f"ConnectTimeout={int(limit_s)}",
-            "ServerAliveInterval=10",  # a board that starts anew does not say goodbye, one that is busy takes its time
-            "ServerAliveCountMax=3",
-        )
-        options = [word for each in settings for word in ("-o", each)]
-        words = ("ssh", "-i", str(self._key), *options, f"root@{DOOR}", command)
-        with (given or Path(os.devnull)).open("rb") as source:
-            done = subprocess.run(words, stdin=source, capture_output=True, text=True, timeout=limit_s, check=False)
-        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout
+        return self._login.run(command, limit_s, given or Path(os.devnull))
 
     def until(self, what: str, limit_s: float, command: str) -> float:
         """Until `command` succeeds on the door, which asks itself again and again: its firewall takes ten logins a minute. The seconds."""
@@ -120,8 +110,26 @@ class Wall:
 
     def registered(self, limit_s: float = BOOT_S) -> float:
         """Until the door says that it is registered; how long it took, in seconds."""
-        status = "portero ctl status | grep -q '\"registered\": *true'"
-        return self.until("the door is not registered", limit_s, status)
+        return self.told("the door is not registered", limit_s, is_registered)
+
+    def ask(self, verb: str) -> Json:
+        """What the door's control socket answers. Raises AssertionError without a login, OSError without a door at work."""
+        return self._login.ask(verb, ASK_S)
+
+    def told(self, what: str, limit_s: float, right: Callable[[dict[str, Any]], bool]) -> float:
+        """Until the status that the door tells is as it should be, `what` being why it is not; the seconds."""
+        begun = time.monotonic()
+        while True:
+            try:
+                status: Any = self.ask("status")
+            except (AssertionError, OSError) as error:
+                said: object = error
+            else:
+                if right(status):
+                    return time.monotonic() - begun
+                said = status
+            assert time.monotonic() - begun < limit_s, f"{what}: not within {limit_s} s; {said}"
+            time.sleep(1)
 
     def keep(self, moment: Path) -> None:
         """Let others go on from here: what the board is, and the keys to it, in a folder that appears when it is whole."""
@@ -135,10 +143,6 @@ class Wall:
     def denied(self) -> list[str]:
         """What AppArmor has kept the service from since this boot, as the kernel tells it."""
         return [line for line in self.shell("journalctl -b --no-pager | grep DENIED || true").splitlines() if 'profile="portero"' in line]
-
-    def main_pid(self) -> int:
-        """The service's process on the door."""
-        return int(self.shell("systemctl show -P MainPID portero"))
 
     def presses(self) -> int:
         """How many presses the door's journal has."""
@@ -158,6 +162,11 @@ class Wall:
             goodbye_after_s=30.0,
             recording=str(self.folder / f"{name}.wav"),
         )
+
+
+def is_registered(status: dict[str, Any]) -> bool:
+    """Whether a door that says this is registered with each account."""
+    return all(each["registered"] for each in status["accounts"].values())
 
 
 def image() -> Path:
@@ -185,7 +194,9 @@ def wall(moment: Path | None = None) -> Iterator[Wall]:
         undo.callback(keep, folder)
         undo.callback(board.cut)
         board.start(memory=moment / "memory" if moment is not None else None)
-        yield Wall(folder, board, server, pulse, card, folder / "key")
+        login = Login(folder, board, DOOR)
+        undo.callback(login.close)
+        yield Wall(folder, board, server, pulse, card, login)
 
 
 def install(folder: Path, server: str) -> None:
