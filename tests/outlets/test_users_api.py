@@ -76,7 +76,7 @@ def test_who_may_open_may_not_give_pins(tmp_path: Path) -> None:
         ({"pin": "1234"}, "row of neighbouring keys"),
         ({"pin": "?"}, "made of digits"),
         ({"locks": ["cellar"]}, "there is no lock 'cellar'"),
-        ({"shoe_size": 43}, "is no KEY=VALUE"),
+        ({"shoe_size": 43}, "there is no key 'shoe_size'; known are: groups"),
         ({"pin": 583216.5}, "pin is a text"),
         ({"locks": [1]}, "locks is a text"),
     ],

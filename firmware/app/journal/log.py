@@ -60,7 +60,9 @@ def add_log_command(commands: Subparsers) -> argparse.ArgumentParser:
     )
     log.add_argument("--press", type=int, metavar="N", help="what belongs to this press")
     log.add_argument("--follow", action="store_true", help="go on with each new row")
-    log.add_argument("--format", choices=("text", "json", "csv"), default="text", help="json: one object a line")
+    log.add_argument(
+        "--format", choices=("text", "json", "csv", "sheet"), default="text", help="json: one object a line; sheet: for a spreadsheet"
+    )
     log.add_argument("--head", metavar="ROW:HASH", help="with verify: the end of the chain as it was noted earlier")
     log.set_defaults(command=run)
     return log
@@ -149,7 +151,12 @@ def _belongs(row: Row, press: int, calls: set[object]) -> bool:
 
 
 def show(found: Iterator[Row], form: str, out: TextIO) -> None:
-    """Write the rows as text, JSON lines or CSV."""
+    """Write the rows as text, JSON lines, CSV or a sheet for people."""
+    if form == "sheet":
+        from firmware.app.journal.sheet import write_sheet
+
+        write_sheet(found, out)
+        return
     if form == "csv":
         from firmware.app.users.form import guarded
 

@@ -9,6 +9,7 @@ from firmware.app.users import form
 from firmware.app.users.person import Person, Problem, UserProblems
 from firmware.app.users.seal import SecretKind
 from firmware.app.users.store import Change, UserStore
+from firmware.config.checks import suggestion
 from firmware.config.codes import weakness
 from firmware.config.schema import Settings
 from firmware.errors import UsersError
@@ -56,7 +57,10 @@ def _edited(person: Person, values: Sequence[str], zone: tzinfo | None, ask: Typ
     for word in values:
         key, mark, value = word.partition("=")
         if not mark or key not in (*TEXT_KEYS, *SECRET_KEYS):
-            raise UsersError(f"{word!r} is no KEY=VALUE; keys are: {', '.join((*TEXT_KEYS, *SECRET_KEYS))}")
+            known = (*TEXT_KEYS, *SECRET_KEYS)
+            if mark:
+                raise UsersError(f"there is no key {key!r}; {suggestion(key, known)}")
+            raise UsersError(f"{word!r} is no KEY=VALUE; keys are: {', '.join(known)}")
         if key in SECRET_KEYS:
             kind = SecretKind(key)
             person = person._replace(secrets={other: seal for other, seal in person.secrets.items() if other is not kind})

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ from firmware.door.events import (
     CallName,
     CallPlaced,
     CallReceived,
+    Grant,
     HealthChanged,
+    LockName,
     Outcome,
     Pressed,
     PressEnded,
@@ -29,6 +32,7 @@ from firmware.door.events import (
     Refusal,
     Ringing,
     Stage,
+    Unlocked,
 )
 from firmware.errors import JournalError
 
@@ -113,6 +117,26 @@ def test_csv_runs_nothing_in_a_spreadsheet(path: Path, capsys: pytest.CaptureFix
     assert table[0] == ["row", "at", "kind", "record"]
     assert json.loads(table[11][3])["caller"] == EVIL
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in table for cell in row)
+
+
+def test_a_sheet_says_who_did_what_where_and_how(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def more() -> None:
+        journal = Journal(path, rows_max=1000, keep_days=10_000, clock=lambda: 2_000.0)
+        await journal.append(Unlocked(lock=LockName("door"), duration_s=5.0, grant=Grant.CARD_AND_PIN, who="=HYPERLINK(1)", party="anna"))
+        await journal.close()
+
+    asyncio.run(more())
+    assert log(path, "--format", "sheet") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("\ufeff")
+    table = list(csv.reader(io.StringIO(out.removeprefix("\ufeff"))))
+    assert table[0] == ["date", "time", "what", "where", "who", "how", "row"]
+    assert table[5][2:] == ["PressEnded", "", "", "busy", "5"]
+    assert table[11][2:] == ["CallReceived", "", "[2J=cmd@evil", "forbidden", "11"]
+    assert table[12][2:] == ["HealthChanged", "card", "", "gone", "12"]
+    assert table[13][2:] == ["Unlocked", "door", "'=HYPERLINK(1)", "card_and_pin", "13"]
+    at = datetime.fromtimestamp(2_000.0).astimezone()
+    assert table[13][:2] == [at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S")]
 
 
 def test_following_goes_on_with_what_is_written_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
