@@ -113,7 +113,7 @@ class Wall:
         return self.told("the door is not registered", limit_s, is_registered)
 
     def ask(self, verb: str) -> Json:
-        """What the door's control socket answers. Raises AssertionError without a login, OSError without a door at work."""
+        """What the door's control socket answers. Raises AssertionError without a login, or without a door that answers."""
         return self._login.ask(verb, ASK_S)
 
     def told(self, what: str, limit_s: float, right: Callable[[dict[str, Any]], bool]) -> float:
@@ -122,7 +122,7 @@ class Wall:
         while True:
             try:
                 status: Any = self.ask("status")
-            except (AssertionError, OSError) as error:
+            except (AssertionError, BrokenPipeError) as error:
                 said: object = error
             else:
                 if right(status):
