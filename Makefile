@@ -172,7 +172,7 @@ bench-echo: apt-all $(VENV)/.dev ## echo cancellers side by side in simulated ro
 	@$(BIN)/python -m tests.bench.echo $(ROOMS)
 
 # On emulated boards: a day of the door, what goes wrong on a wall, a Raspberry Pi 3, other systems for it.
-EMULATED := $(addprefix tests/appliance/,test_door.py test_misfortunes.py test_raspberry_pi.py test_update.py test_way_back.py)
+EMULATED := $(addprefix tests/appliance/,test_door.py test_misfortunes.py test_raspberry_pi.py test_update.py test_way_back.py test_new_start.py)
 BOOTED := tests/appliance/test_boot_script.py
 .PHONY: boot deb image bundle emulate emulate-door reproduce appliance sbom cve
 deb: apt-run $(VENV)/.dev ## the Debian package, into out/image: make deb ARCH="amd64 arm64 armhf"

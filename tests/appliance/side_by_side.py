@@ -2,8 +2,8 @@
 
     python -m tests.appliance.side_by_side [--door]
 
-One door is flashed, configured by one file and switched on. Once it is registered, the two for updates go on from what it is at that
-moment, memory and card, as if each of them had come so far by itself. `--door`: without these two.
+One door is flashed, configured by one file and switched on. Once it is registered, those for updates go on from what it is at that
+moment, memory and card, as if each of them had come so far by itself. `--door`: without these.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ DOOR = (
 UPDATES = (
     Part("update", ("test_update.py",), GO_ON_FROM, LATER),
     Part("way-back", ("test_way_back.py",), GO_ON_FROM, LATER),
+    Part("new-start", ("test_new_start.py",), GO_ON_FROM, LATER),
 )
 
 
