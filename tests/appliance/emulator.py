@@ -1,4 +1,4 @@
-"""An emulated board: QEMU's `virt` with two cores and the memory of a Zero 2 W, started from the image's own card through U-Boot.
+"""An emulated board: QEMU's `virt` with the memory of a Zero 2 W and one core, started from the image's own card through U-Boot.
 
 Its eight GPIO lines are driven and watched from here (qtest), its state is asked over QMP, its console is kept in a file. The firmware of a
 Raspberry Pi, its own GPIO chip, its SD controller and its watchdog are not here: those only a real board shows.
@@ -23,8 +23,9 @@ from pathlib import Path
 from image.places import run
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
-# The cores are those of a Raspberry Pi 5: older ones cost an eighth more, since what they lack a kernel does in ways that are slow here.
-MACHINE = ("-machine", "virt,gic-version=2,acpi=off", "-cpu", "cortex-a76", "-smp", "2", "-m", "512", "-accel", "tcg,thread=multi")
+# The core is that of a Raspberry Pi 5: older ones cost an eighth more, since what they lack a kernel does in ways that are slow here. It is
+# one, because several boards run at once, and two cores of one board would wait for each other whenever the machine is with another.
+MACHINE = ("-machine", "virt,gic-version=2,acpi=off", "-cpu", "cortex-a76", "-smp", "1", "-m", "512", "-accel", "tcg,thread=multi")
 LINES = 8
 SERIAL = "00000000706f7274"
 ZERO_2_W = "0x902120"  # the revision code by which libraries know the board and its header

@@ -27,7 +27,7 @@ def test_the_button_inside_makes_the_device_forget(door: Wall) -> None:
     door.board.wait_console("the button inside the case was held: let go of it", BOOT_S)
     door.board.lines.set(RESET, high=True)
     door.board.wait_console("the device has forgotten everything but its boot partition", BOOT_S)
-    (door.folder / "known").unlink()  # it has a new key, as any new device
+    (door.folder / "known").unlink(missing_ok=True)  # it has a new key, as any new device
     door.until("the journal does not tell", BOOT_S, "portero log --kind DeviceChanged | grep -q 'change=reset'")
     assert "confirmed" not in door.shell("portero log --kind DeviceChanged")
     assert read(door.card, "portero.toml", door.folder) == before
@@ -44,7 +44,7 @@ def test_a_data_partition_beyond_repair_is_made_anew(door: Wall, figures: Figure
     erase_data(door.card)
     door.board.start()
     begun = time.monotonic()
-    (door.folder / "known").unlink()
+    (door.folder / "known").unlink(missing_ok=True)
     door.board.wait_console("registered for", BOOT_S)
     figures.note("power to registered with a new data partition", time.monotonic() - begun, "s")
     door.until("the journal does not tell", STEP_S, "portero log --kind DeviceChanged | grep -q 'change=data_lost'")

@@ -51,8 +51,10 @@ def raspberry_pi_3(folder: Path) -> Iterator[Path]:
     run("fdtput", "-t", "x", tree, "/system", "linux,revision", REVISION)
     start = ("-kernel", folder / "u-boot.bin", "-dtb", tree)
     ports = ("-serial", "null", "-serial", f"file:{console}", "-display", "none", "-nodefaults")
+    # One thread for the four cores: U-Boot leaves three of them waiting in a loop, each of which would take a whole processor from here.
+    cores = ("-accel", "tcg,thread=single")
     board = subprocess.Popen(
-        ("qemu-system-aarch64", "-machine", "raspi3b", *start, "-drive", f"if=sd,file={card},format=raw,cache=writethrough", *ports)
+        ("qemu-system-aarch64", "-machine", "raspi3b", *cores, *start, "-drive", f"if=sd,file={card},format=raw,cache=writethrough", *ports)
     )
     try:
         yield console

@@ -45,7 +45,7 @@ CARD_RATE_HZ = 48_000
 BELONGINGS = ("card.img", "key", "authority")
 SOUND = "alsa,id=sound,out.dev=door_speaker,in.dev=door_microphone"
 # Nothing speculates in QEMU, and page tables that the kernel has for itself would empty its translations at each system call.
-OPTIONS = "options=console=ttyAMA0 systemd.journald.forward_to_console=1 mitigations=off\n"
+OPTIONS = "options=console=ttyAMA0 systemd.journald.forward_to_console=1 kpti=off mitigations=off\n"
 CONFIG = """\
 [[account]]
 name = "pbx"
