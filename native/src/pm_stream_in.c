@@ -156,7 +156,9 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
         s->invalid++;
         return;
     }
-    if (!pm_latch_admits(&s->latch, from, p.sequence, now_ns, &moved)) {
+    /* What bears the call's keys is heard from wherever it comes: a browser goes on checking, and sends by another of the pairs of
+     * addresses that proved to work (RFC 8445 section 12.2). We go on sending where ICE chose. */
+    if (!pm_latch_admits(&s->latch, from, p.sequence, now_ns, &moved) && s->secure.state != PM_SECURE_OPEN) {
         s->foreign++;
         return;
     }

@@ -99,6 +99,17 @@ static void the_signalled_address_takes_a_stolen_stream_back(void) {
     CHECK(stream.foreign == 2);
 }
 
+static void what_bears_the_keys_is_heard_from_wherever_it_comes(void) {
+    begin();
+    hear(&signalled, 10, 1, 0, 100);
+    hear(&elsewhere, 11, 1, 0, 120);
+    CHECK(stream.received == 1 && stream.foreign == 1);
+    stream.secure.state = PM_SECURE_OPEN;
+    hear(&elsewhere, 12, 1, 0, 140);
+    CHECK(stream.received == 2 && stream.foreign == 1);
+    CHECK(pm_address_equal(&stream.latch.remote, &signalled) && !stream.latch.moved);
+}
+
 static void a_foreign_payload_type_neither_plays_nor_latches(void) {
     begin();
     hear(&elsewhere, 10, 1, 18, 100);
@@ -204,17 +215,13 @@ static void reports_carry_loss_and_answer_with_a_round_trip(void) {
     CHECK(stream.foreign == 1);
 }
 
-const struct test stream_tests[] = {TEST(two_packets_in_sequence_move_the_remote_address),
-                                    TEST(after_the_first_seconds_the_address_is_locked),
-                                    TEST(packets_from_the_signalled_address_close_the_window),
-                                    TEST(the_signalled_address_takes_a_stolen_stream_back),
-                                    TEST(a_foreign_payload_type_neither_plays_nor_latches),
-                                    TEST(a_stray_ssrc_changes_nothing_and_a_steady_one_is_adopted),
-                                    TEST(silence_and_its_end_are_told),
-                                    TEST(on_hold_nothing_is_heard_or_sent_and_media_time_goes_on),
-                                    TEST(an_update_moves_codec_packet_time_and_address),
-                                    TEST(reports_carry_loss_and_answer_with_a_round_trip),
-                                    {0}};
+const struct test stream_tests[] = {
+    TEST(two_packets_in_sequence_move_the_remote_address),          TEST(after_the_first_seconds_the_address_is_locked),
+    TEST(packets_from_the_signalled_address_close_the_window),      TEST(the_signalled_address_takes_a_stolen_stream_back),
+    TEST(what_bears_the_keys_is_heard_from_wherever_it_comes),      TEST(a_foreign_payload_type_neither_plays_nor_latches),
+    TEST(a_stray_ssrc_changes_nothing_and_a_steady_one_is_adopted), TEST(silence_and_its_end_are_told),
+    TEST(on_hold_nothing_is_heard_or_sent_and_media_time_goes_on),  TEST(an_update_moves_codec_packet_time_and_address),
+    TEST(reports_carry_loss_and_answer_with_a_round_trip),          {0}};
 
 static int loopback_socket(struct pm_address *own) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

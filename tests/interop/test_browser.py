@@ -26,6 +26,7 @@ key_exchange = ["dtls"]
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("ice", "policy", "offers"), [("lite", "balanced", "page"), ("full", "max-bundle", "page"), ("full", "balanced", "door")]
 )
