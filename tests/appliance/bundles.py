@@ -109,6 +109,6 @@ def deaf(root: Path) -> None:
     gate = root / PROGRAM / "app/update/gate.py"
     text = gate.read_text()
     assert "TRIAL_S_MAX = 600.0" in text
-    gate.write_text(text.replace("TRIAL_S_MAX = 600.0", "TRIAL_S_MAX = 45.0"))
+    gate.write_text(text.replace("TRIAL_S_MAX = 600.0", "TRIAL_S_MAX = 75.0"))
     for compiled in gate.parent.glob("__pycache__/gate.*.pyc"):
         compiled.unlink()
