@@ -19,7 +19,7 @@ from firmware.media.core_values import RELAYED
 from firmware.media.events import ConsentLost, MediaSink
 from firmware.media.session import MediaPort
 from firmware.sdp.address import is_null
-from firmware.sdp.ice import IceSession
+from firmware.sdp.ice import IceCredentials, IceSession
 
 if TYPE_CHECKING:  # a lite station does not load it, and few doors have a camera
     from firmware.ice.agent import Effect, IceAgent
@@ -142,7 +142,7 @@ class _Full(_Path[Session]):
         self._agent: IceAgent = IceAgent(
             self.ice,
             transaction_id=lambda: os.urandom(12),
-            tie_breaker=lambda: int.from_bytes(os.urandom(8), "big"),
+            tie_breaker=_tie_breakers(self.ice.ours),
             chance=SystemIds().fraction,
             relay=self.port.relay,
         )
@@ -186,6 +186,14 @@ class _Full(_Path[Session]):
             case NoWay():
                 why = "none of the addresses of the other side can be reached"
                 log.warning("call %s: %s; %s goes where its description says", self.call, why, self.what)
+
+
+def _tie_breakers(ours: IceCredentials) -> Callable[[], int]:
+    """RFC 8445 §16.1: 64 bits that nobody can guess, first the same for every stream of a call, whose role is one (§6.1.1); then others."""
+    import hmac  # has been loaded for the checks themselves
+
+    first = [int.from_bytes(hmac.digest(ours.pwd.encode(), b"tie-breaker", "sha256")[:8], "big")]
+    return lambda: first.pop() if first else int.from_bytes(os.urandom(8), "big")
 
 
 def at(session: Session, address: Address) -> Session:

@@ -22,6 +22,7 @@ ABOUT_SIGHT: Final = (
     "The camera shows a drawn film. With the press the door keeps one picture of it; in the call it sends the film as H.264, and the phone "
     "decodes what arrives."
 )
+ABOUT_WIRE: Final = "Every SIP message, as it was sent. Click one to read it."
 ABOUT_SOUND: Final = "Both sides recorded the call in stereo: what they said on the left, what they heard on the right."
 # For whoever opens the page first: what happens in it, and what is real.
 STORY: Final = (
@@ -69,19 +70,24 @@ def render_report(evidence: Evidence, notes: tuple[Note, ...]) -> str:
         f'<p class="story">{STORY} <span>{STAGE}</span></p>',
         f'<div class="figures">{_figures(evidence)}</div>',
         _section("Who is there", ABOUT_SIGHT, draw_sight(evidence)),
-        _section("The call over time", ABOUT_SCORE, draw_score(evidence)),
+        _section("The call over time", ABOUT_SCORE, _wide("The call over time", draw_score(evidence))),
         '<div class="pair">',
         _section("Steps", "Milliseconds since the press; names in capitals and numbers are SIP's own.", _steps(evidence.steps)),
         _section("Call quality", "As each end measured it; of its own ear, not of the other's.", _quality(evidence)),
         "</div>",
         _section("Listen", ABOUT_SOUND, _sound(evidence)),
-        _section("On the wire", "Every SIP message, as it was sent. Click one to read it.", draw_ladder(evidence, notes)),
+        _section("On the wire", ABOUT_WIRE, _wide("Messages", draw_ladder(evidence, notes))),
         f"<footer>{_versions(evidence)}</footer></main></body></html>\n",
     ))  # fmt: skip
 
 
 def _section(title: str, about: str, body: str) -> str:
     return f'<section><h2>{title}</h2><p class="about">{about}</p>{body}</section>'
+
+
+def _wide(title: str, body: str) -> str:
+    """What is wider than a telephone can be moved, by finger and by keyboard (WCAG 2.1.1)."""
+    return f'<div class="wide" role="region" aria-label="{title}" tabindex="0">{body}</div>'
 
 
 def _verdict(evidence: Evidence) -> str:
@@ -135,7 +141,7 @@ def _quality(evidence: Evidence) -> str:
         strong = ' class="strong"' if number == 0 else ""
         cells = "".join(f"<td{strong}>{figure(evidence.quality[end])}</td>" for end in ends)
         rows.append(f"<tr><td>{name}</td>{cells}</tr>")
-    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _sound(evidence: Evidence) -> str:

@@ -27,6 +27,7 @@ TA_S: Final = 0.05  # §14.2: between two new checks
 RTO_S: Final = 0.5  # §14.3: the least time to the first repetition
 REQUESTS_MAX: Final = 7  # RFC 8489 §6.2.1: a check is sent so often, each time after twice the time; the last one 31.5 s after the first
 PATIENCE_S: Final = 0.4  # once one way works: how long better ones may still be found before it is taken (§8.1.1)
+NO_WAY_S: Final = 39.5  # RFC 8863 §4: so long the other side may still come from where nobody expects it
 PAIRS_MAX: Final = 32  # twice what a description may name: the rest is what checks reveal (peer-reflexive candidates)
 RELAYED_MAX: Final = 8  # of them through a relay, to the best candidates: room is left for what checks reveal
 TRIES_MAX: Final = 96  # three for each pair: its own, a triggered one, a nomination
@@ -47,7 +48,7 @@ class Use(NamedTuple):
 
 
 class NoWay(NamedTuple):
-    """Every check has failed. The address of the description is what is left."""
+    """Every check has failed, and nobody has come. The address of the description is what is left."""
 
 
 class NoConsent(NamedTuple):
@@ -101,6 +102,7 @@ class IceAgent:
         self._triggered: deque[tuple[Pair, bool]] = deque()
         self._tries: dict[bytes, _Try] = {}
         self._next_check_s = 0.0
+        self._patient_until_s = 0.0
         self._nominate_at_s: float | None = None  # None: no way is known to work
         self._nominating: Pair | None = None
         self._used: Pair | None = None
@@ -118,6 +120,7 @@ class IceAgent:
     def start(self, now: float) -> None:
         """Begin to check."""
         self._next_check_s = now
+        self._patient_until_s = now + NO_WAY_S
         self.handle_timer(now)
 
     def take_effects(self) -> list[Effect]:
@@ -134,6 +137,8 @@ class IceAgent:
             deadlines.append(self._nominate_at_s)
         if self._consent is not None:
             deadlines.append(self._consent.deadline_s)
+        if self._is_without_way():
+            deadlines.append(self._patient_until_s)
         return None if self._is_over else min(deadlines, default=None)
 
     def handle_timer(self, now: float) -> None:
@@ -152,7 +157,7 @@ class IceAgent:
             key = self._transaction_id()
             self._consent.ask(key, now)
             self._send(request(key, self._session, self._tie_breaker, nominates=False), self._used.address)
-        if not self._has_failed and self._selected is None and all(pair.state is PairState.FAILED for pair in self._pairs):
+        if self._is_without_way() and self._patient_until_s <= now:
             self._has_failed = True
             self._effects.append(NoWay())
 
@@ -170,6 +175,10 @@ class IceAgent:
             elif check:
                 self._send(check, source)
         self.handle_timer(now)
+
+    def _is_without_way(self) -> bool:
+        """Every check has failed, which is not told yet."""
+        return not self._has_failed and self._selected is None and all(pair.state is PairState.FAILED for pair in self._pairs)
 
     # --- ways ---------------------------------------------------------------------------------------------------------------
 

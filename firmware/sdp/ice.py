@@ -89,7 +89,8 @@ def ice_session(
     ufrag = media.attribute("ice-ufrag") or description.attribute("ice-ufrag") or ""
     pwd = media.attribute("ice-pwd") or description.attribute("ice-pwd") or ""
     theirs_lite = description.attribute("ice-lite") is not None
-    if (is_lite and theirs_lite) or media.attribute("candidate") is None or is_mismatch(description, media):
+    is_told = media.attribute("candidate") is not None or _will_tell(description, media)
+    if (is_lite and theirs_lite) or not is_told or is_mismatch(description, media):
         # Two lite agents make no checks (RFC 8445 §6.1.1): the addresses of the descriptions are what there is.
         return None
     if not (UFRAG_MIN <= len(ufrag) <= LENGTH_MAX and PWD_MIN <= len(pwd) <= LENGTH_MAX and ICE_CHARS.issuperset(ufrag + pwd)):
@@ -108,9 +109,20 @@ def is_mismatch(description: SessionDescription, media: MediaDescription) -> boo
     """
     connection = description.connection_of(media)
     stated = [known for known in (_parsed(value) for name, value in media.attributes if name == "candidate") if known is not None]
-    if not stated or connection is None or is_null(connection.host) or media.port == NO_PORT:
+    if not stated or connection is None or _is_unknown(description, media):
         return False
     return not any(port == media.port and host.lower() == connection.host.lower() for _, host, port, *_ in stated)
+
+
+def _is_unknown(description: SessionDescription, media: MediaDescription) -> bool:
+    connection = description.connection_of(media)
+    return connection is None or is_null(connection.host) or media.port == NO_PORT
+
+
+def _will_tell(description: SessionDescription, media: MediaDescription) -> bool:
+    """Whether the other side names its candidates later (RFC 8840 §4.1). We take none so, but from where its checks come we see."""
+    options = media.attribute("ice-options") or description.attribute("ice-options") or ""
+    return "trickle" in options.split() and _is_unknown(description, media)
 
 
 def candidates_of(media: MediaDescription) -> tuple[Candidate, ...]:
@@ -122,7 +134,7 @@ def candidates_of(media: MediaDescription) -> tuple[Candidate, ...]:
             continue
         kind, host, port, rank, foundation = read
         if kind is None or not (is_ipv4(host) or is_ipv6(host)) or is_group(host) or is_null(host):
-            continue  # names, of which browsers make ".local" ones up, say nothing without a question in the network
+            continue  # names: browsers make up ".local" ones, that nobody learns their address; their checks will show it
         host = _as_written(host)
         known = found.get((host, port))
         if known is None or known.priority < rank:

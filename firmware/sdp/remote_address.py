@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware.sdp.address import is_group, is_ipv4, is_ipv6
+from firmware.sdp.address import is_group, is_ipv4, is_ipv6, is_null
 from firmware.sdp.description import Connection, MediaDescription, SessionDescription
 
 
@@ -11,6 +11,8 @@ def usable_connection(description: SessionDescription, media: MediaDescription, 
     connection = description.connection_of(media)
     if connection is None:
         return None
+    if is_null(connection.host):
+        return connection  # of either family: nothing is sent there, and with ICE it says that no address is known yet (RFC 8840 §4.1.1)
     # Names (allowed by RFC 8866 §5.7, used by nobody) would make the audio thread wait for a name server.
     numeric = is_ipv6(connection.host) if is_ipv6_wanted else is_ipv4(connection.host)
     # A group address would make us shout at the whole network on a stranger's word.

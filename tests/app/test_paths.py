@@ -17,7 +17,7 @@ from firmware.media.events import ConsentLost, MediaEvent
 from firmware.media.session import MediaPort, open_port
 from firmware.sdp.ice import Candidate, IceCredentials, IceSession, Kind, local_candidates
 from firmware.sdp.media_session import MediaSession
-from firmware.stun.attributes import PRIORITY, USE_CANDIDATE, USERNAME
+from firmware.stun.attributes import ICE_CONTROLLING, PRIORITY, USE_CANDIDATE, USERNAME
 from firmware.stun.message import BINDING_REQUEST, attribute, message, parse
 from firmware.stun.turn import CHANNEL_FIRST
 from tests.media.samples import session
@@ -131,6 +131,31 @@ def test_two_full_agents_find_each_other_and_both_follow() -> None:
             port.close()
 
     asyncio.run(story())
+
+
+def test_the_streams_of_a_call_have_one_tie_breaker_so_that_a_conflict_of_roles_ends_alike_for_all() -> None:
+    async def story() -> list[bytes]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            peer.settimeout(60)
+            remote = (Candidate(Kind.HOST, "127.0.0.1", peer.getsockname()[1], 2_000_000_000, "1"),)
+            told = []
+            for pwd in (ICE.ours.pwd, ICE.ours.pwd, "another password of a call"):
+                port = open_port("127.0.0.1", TRIED)
+                local = local_candidates("127.0.0.1", port.rtp_port, None)
+                ice = IceSession(IceCredentials("door", pwd), ICE.theirs, is_lite=False, is_controlling=True, local=local, remote=remote)
+                paths: Paths[MediaSession] = Paths(lambda _call, _moved: None, unheard)
+                paths.start("c", port, AGREED._replace(ice=ice))
+                read = parse(peer.recv(2000))
+                assert read is not None
+                told.append(read.attributes[ICE_CONTROLLING])
+                paths.stop("c")
+                port.close()
+            return told
+
+    sound, picture, other = asyncio.run(story())
+    assert sound == picture != other
+    assert len(other) == 8
 
 
 def arrive(waiting: asyncio.Future[MediaSession], _call: str, moved: MediaSession) -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from firmware.ice.agent import PAIRS_MAX, TRIES_MAX, Effect, NoWay, Send, Use
+from firmware.ice.agent import NO_WAY_S, PAIRS_MAX, TRIES_MAX, Effect, NoWay, Send, Use
 from firmware.ice.check import PEER_PRIORITY, request
 from firmware.ice.lite import judge
 from firmware.sdp.ice import Candidate, Kind, local_candidates
@@ -182,7 +182,24 @@ def test_only_ways_within_a_family_that_we_have_are_checked() -> None:
 def test_without_a_candidate_of_our_family_there_is_no_way() -> None:
     agent = agent_of(sessions(host(DOOR), (Candidate(Kind.HOST, "2001:db8::7", 4000, 2000, "6"),))[0], 1)
     agent.start(0.0)
+    agent.handle_timer(NO_WAY_S - 0.1)
+    assert agent.take_effects() == []  # RFC 8863 §4
+    assert agent.next_deadline() == NO_WAY_S
+    agent.handle_timer(NO_WAY_S)
     assert agent.take_effects() == [NoWay()]
+    assert agent.next_deadline() is None
+
+
+@pytest.mark.parametrize("door_controls", [True, False])
+def test_a_phone_that_names_no_address_that_we_understand_is_met_where_its_checks_come_from(*, door_controls: bool) -> None:
+    """Browsers hide their addresses behind names that only their own network resolves, or tell them later."""
+    door, phone = sessions(host(DOOR), host(PHONE), door_controls=door_controls)
+    talk = Talk(door._replace(remote=()), phone)
+    talk.begin()
+    assert (final(talk.door), final(talk.phone)) == ([PHONE], [DOOR])
+    assert (selected := talk.agents[DOOR].selected) is not None
+    assert selected.kind is Kind.PEER_REFLEXIVE
+    assert not talk.door.has_no_way
 
 
 @pytest.mark.parametrize("kind", ["other source", "wrong password", "unknown transaction", "no address"])
@@ -199,6 +216,7 @@ def test_an_answer_that_is_not_what_it_should_be_proves_no_way(kind: str) -> Non
     password = "wrong" if kind == "wrong password" else phone.ours.pwd
     answer = message(BINDING_SUCCESS, key, *mapped, password=password, fingerprint=True)
     agent.receive(answer, ("203.0.113.66", 1) if kind == "other source" else PHONE, 0.02)
+    agent.handle_timer(NO_WAY_S)
     effects = agent.take_effects()
     assert not [each for each in effects if isinstance(each, Use)]
     # RFC 8445 §7.2.5.2.1 fails the pair; what is not authentic is as if it had never come.

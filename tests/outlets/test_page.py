@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.config.schema import Access, Login
+from firmware.config.schema import Access, Login, Target
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.outlets.logins import Login as Known
@@ -23,9 +23,9 @@ Scenario = Callable[[Served], Coroutine[None, None, None]]
 WATCHING = Login(name="guest", proof=Secret(password_proof(PASSWORD)), may=("see",))
 
 
-def with_page(tmp_path: Path, scenario: Scenario, *logins: Login, access: Access | None = None) -> None:
+def with_page(tmp_path: Path, scenario: Scenario, *logins: Login, access: Access | None = None, targets: tuple[Target, ...] = ()) -> None:
     async def run() -> None:
-        wanted = settings(tmp_path)._replace(login=logins or LOGINS, access=access or Access())
+        wanted = settings(tmp_path)._replace(login=logins or LOGINS, access=access or Access(), target=targets)
         async with served(tmp_path, wanted) as there:
             await scenario(there)
 
@@ -170,6 +170,38 @@ def test_whoever_guesses_is_locked_out_and_journalled_and_the_right_password_doe
     with_page(tmp_path, scenario, access=Access(wrong_limit=3))
 
 
+def test_the_page_speaks_the_language_of_the_browser(tmp_path: Path) -> None:
+    async def scenario(there: Served) -> None:
+        reply = await there.client.ask("GET", "/login", Accept_Language="de-AT,de;q=0.9,en;q=0.5")
+        assert '<html lang="de">' in reply.text
+        assert "Passwort" in reply.text
+        await there.client.log_in()
+        page = (await there.client.ask("GET", "/", Accept_Language="fr")).text
+        assert "Ouvrir gate" in Outline(page).buttons
+        await there.client.form("/lock", key=key_of(page), name="gate", do="open")
+        page = (await there.client.ask("GET", "/", Accept_Language="it")).text
+        assert "gate aperta: operatore, da web anna" in page
+
+    with_page(tmp_path, scenario)
+
+
+def test_who_is_away_is_left_in_peace_and_rung_again(tmp_path: Path) -> None:
+    async def scenario(there: Served) -> None:
+        await there.client.log_in()
+        page = await page_of(there)
+        assert "Let eva rest" in Outline(page).buttons
+        assert "<details open>" not in page
+        assert (await there.client.form("/quiet", key=key_of(page), name="eva", do="on")).status == 303
+        assert there.house.of(door.QuietChanged) == [door.QuietChanged(target="eva", quiet=True, by="web anna")]
+        page = await page_of(there)
+        assert "Ring eva again" in Outline(page).buttons
+        assert "<details open>" in page
+        assert (await there.client.form("/quiet", key=key_of(page), name="eva", do="off")).status == 303
+        assert (await there.client.form("/quiet", key=key_of(page), name="nobody", do="on")).status == 409
+
+    with_page(tmp_path, scenario, targets=(Target(name="eva", uri="sip:eva@127.0.0.1:9"),))
+
+
 def test_what_a_visitor_calls_himself_stays_text(tmp_path: Path) -> None:
     async def scenario(there: Served) -> None:
         evil = '<script>alert("x")</script>'
@@ -221,6 +253,8 @@ def test_style_and_script_are_there_for_everybody(tmp_path: Path) -> None:
         assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
         assert "prefers-color-scheme: dark" in style.text
         assert (await there.client.ask("GET", "/page.js")).status == 200
+        icon = await there.client.ask("GET", "/icon.svg")
+        assert (icon.status, icon.headers["content-type"]) == (200, "image/svg+xml")
 
     with_page(tmp_path, scenario)
 

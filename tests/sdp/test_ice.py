@@ -66,6 +66,35 @@ def test_without_ice_on_both_sides_the_plain_rules_hold(offer: SessionDescriptio
     assert "ice" not in answer.to_bytes().decode()
 
 
+@pytest.mark.parametrize(
+    ("lines", "host", "ice"),
+    [
+        ((*LINES[:4], "a=ice-options:trickle"), "0.0.0.0", True),
+        (("m=audio 9 RTP/AVP 0", *LINES[1:4], "a=ice-options:rtp+ecn trickle"), "192.0.2.1", True),
+        ((*LINES[:4], "a=ice-options:trickle"), "192.0.2.1", False),  # all is told, and there is nothing
+        (LINES[:4], "0.0.0.0", False),
+        # draft-ietf-mmusic-mdns-ice-candidates §3.1.2: the name says nothing to us, the checks from behind it will.
+        ((*LINES[:4], "a=candidate:1 1 UDP 2113937151 1f4712db-ea17-4bcf-a596-105139dfd8bf.local 54596 typ host"), "0.0.0.0", True),
+    ],
+)
+@pytest.mark.parametrize("lite", [True, False])
+def test_addresses_that_are_not_known_yet_do_not_keep_the_checks_from_beginning(
+    lines: tuple[str, ...], host: str, *, ice: bool, lite: bool
+) -> None:
+    answer, session = make_answer(theirs(*lines, host=host), LOCAL._replace(ice_lite=lite))
+    assert (session.ice is not None, answer.media[0].attribute("candidate") is not None) == (ice, ice)
+    if session.ice is not None:
+        assert (session.ice.remote, session.direction) == ((), Direction.SENDRECV)
+        assert "trickle" not in answer.to_bytes().decode()  # RFC 8840 §4.2: who takes none later does not promise it
+
+
+def test_the_null_address_is_of_no_family() -> None:
+    six = LOCAL._replace(host="2001:db8::1", ice_lite=False)
+    _, session = make_answer(theirs(*LINES, "a=candidate:1 1 UDP 2130706431 2001:db8::7 9004 typ host", host="0.0.0.0"), six)
+    assert session.ice is not None
+    assert [each.host for each in session.ice.remote] == ["2001:db8::7", "192.0.2.1"]
+
+
 def test_the_null_address_of_a_trickling_offer_is_no_hold() -> None:
     # RFC 8840 §4.1.1: the address is not known yet; with RFC 3264 alone it would be the old hold.
     _, session = make_answer(theirs(*LINES, host="0.0.0.0"), LOCAL)

@@ -19,7 +19,7 @@ from firmware.errors import JournalError
 from firmware.outlets.seam import Json, KeptPicture, Names, Refused, Row, Subscriber, part
 
 # What outlets may ask for. Everything else of `portero ctl` stays with whoever has a shell on the device.
-OFFERED: Final = ("status", "press", "call", "hangup", "lock")
+OFFERED: Final = ("status", "press", "call", "hangup", "lock", "dnd")
 
 
 class StationHouse:

@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 from firmware.outlets.logins import Login, May
 from firmware.outlets.seam import Json, KeptPicture, Names, Row, part, table
+from firmware.outlets.web.words import Words
 
 SHELL = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/page.css">
 {script}</head>
 <body>
@@ -25,7 +27,7 @@ SHELL = """<!DOCTYPE html>
 </body>
 </html>
 """
-STATES = {"idle": "Nobody is calling", "calling": "It rings", "offered": "Somebody calls the door", "talking": "In a call"}
+STATES = ("idle", "calling", "offered", "talking")
 
 
 class View(NamedTuple):
@@ -36,46 +38,50 @@ class View(NamedTuple):
     rows: tuple[Row, ...]
     calls: tuple[Row, ...]
     pictures: tuple[KeptPicture, ...]
+    quiet: frozenset[str]  # targets that do not want to be disturbed
     login: Login
     form_key: str
+    words: Words
 
 
 def door(view: View) -> bytes:
     """State, locks, calls and the newest records."""
-    parts = [_ills(view), _call(view), _locks(view), _pictures(view), _accounts(view), _quality(view), _records(view)]
-    aside = _form(view, "/logout", f"Log out {view.login.name}", css="quiet")
-    return _page(view.names.station, "".join(parts), aside=aside, script='<script src="/page.js" defer></script>\n')
+    parts = [_ills(view), _call(view), _locks(view), _quiet(view), _pictures(view), _accounts(view), _quality(view), _records(view)]
+    aside = _form(view, "/logout", view.words("log_out", name=view.login.name), css="quiet")
+    return _page(view.words, view.names.station, "".join(parts), aside=aside, script='<script src="/page.js" defer></script>\n')
 
 
-def log_in(station: str, wrong: str = "") -> bytes:
+def log_in(words: Words, station: str, wrong: str = "") -> bytes:
     """The form for name and password."""
     alert = f'<p role="alert" class="bad">{_e(wrong)}</p>\n' if wrong else ""
+    who = 'name="name" autocomplete="username" autocapitalize="none" required'
+    proof = 'name="password" type="password" autocomplete="current-password" required'
     body = (
         f'<form method="post" action="/login" class="stack">\n{alert}'
-        '<label>Name <input name="name" autocomplete="username" autocapitalize="none" required></label>\n'
-        '<label>Password <input name="password" type="password" autocomplete="current-password" required></label>\n'
-        "<button>Log in</button>\n</form>\n"
+        f"<label>{_e(words('name'))} <input {who}></label>\n"
+        f"<label>{_e(words('password'))} <input {proof}></label>\n"
+        f"<button>{_e(words('log_in'))}</button>\n</form>\n"
     )
-    return _page(station, body)
+    return _page(words, station, body)
 
 
-def no_password(station: str) -> bytes:
+def no_password(words: Words, station: str) -> bytes:
     """There is no default password, so nobody can come in until one was set."""
-    body = "<p>Nobody may log in yet. Set a password at the device:</p>\n<pre>portero logins password NAME</pre>\n"
-    return _page(station, body)
+    body = f"<p>{_e(words('no_password'))}</p>\n<pre>{_e(words('set_password'))}</pre>\n"
+    return _page(words, station, body)
 
 
-def wrong(station: str, text: str) -> bytes:
+def wrong(words: Words, station: str, text: str) -> bytes:
     """Why something was not done."""
-    return _page(station, f'<p role="alert" class="bad">{_e(text)}</p>\n<p><a href="/">Back</a></p>\n')
+    return _page(words, station, f'<p role="alert" class="bad">{_e(text)}</p>\n<p><a href="/">{_e(words("back"))}</a></p>\n')
 
 
-def _page(title: str, body: str, aside: str = "", script: str = "") -> bytes:
-    return SHELL.format(title=_e(title), body=body, aside=aside, script=script).encode()
+def _page(words: Words, title: str, body: str, aside: str = "", script: str = "") -> bytes:
+    return SHELL.format(language=words.language, title=_e(title), body=body, aside=aside, script=script).encode()
 
 
 def _section(title: str, body: str) -> str:
-    return f"<section><h2>{title}</h2>\n{body}</section>\n"
+    return f"<section><h2>{_e(title)}</h2>\n{body}</section>\n"
 
 
 def _form(view: View, action: str, label: str, name: str = "", do: str = "", css: str = "") -> str:
@@ -88,45 +94,61 @@ def _form(view: View, action: str, label: str, name: str = "", do: str = "", css
 
 def _ills(view: View) -> str:
     ills = [f"<li>{_e(name)}: {_e(str(detail))}</li>" for name, detail in table(view.status, "health").items()]
-    return f'<div role="alert" class="bad"><ul>{"".join(ills)}</ul></div>\n' if ills else ""
+    title = f"<h2>{_e(view.words('ills'))}</h2>"
+    return f'<div role="alert" class="bad">{title}<ul>{"".join(ills)}</ul></div>\n' if ills else ""
 
 
 def _call(view: View) -> str:
     state = str(part(view.status, "call", "state"))
     party = part(view.status, "call", "party")
-    words = STATES.get(state, state) + (f" with {party}" if party else "")
-    body = f'<p role="status" class="state">{_e(words)}</p>\n'
+    told = view.words(f"state.{state}") if state in STATES else state
+    told += f" {view.words('with', party=party)}" if party else ""
+    body = f'<p role="status" class="state">{_e(told)}</p>\n'
     if May.RING in view.login.may:
         if state == "idle":
-            buttons = [_form(view, "/press", f"Ring as {name}", name=name, css="quiet") for name in view.names.buttons]
-            buttons += [_form(view, "/call", f"Call {name}", name=name, css="quiet") for name in view.names.targets]
+            buttons = [_form(view, "/press", view.words("ring_as", name=name), name=name, css="quiet") for name in view.names.buttons]
+            buttons += [_form(view, "/call", view.words("call_target", name=name), name=name, css="quiet") for name in view.names.targets]
         else:
-            buttons = [_form(view, "/hangup", "Hang up", css="warn")]
+            buttons = [_form(view, "/hangup", view.words("hang_up"), css="warn")]
         body += f'<div class="row">{"".join(buttons)}</div>\n'
-    return _section("Call", body)
+    return _section(view.words("call"), body)
 
 
 def _locks(view: View) -> str:
     items = []
     for name in view.names.locks:
         mode = str(part(view.status, "modes", name) or "normal")
-        now = "open" if part(view.status, "locks", name) else "shut"
-        words = now if mode == "normal" else f"{now}, {mode}"
-        items.append(f'<div class="lock"><p><strong>{_e(name)}</strong> is {_e(words)}</p>{_lock_buttons(view, name, mode)}</div>\n')
-    return _section("Locks", "".join(items)) if items else ""
+        now = view.words("lock.open" if part(view.status, "locks", name) else "lock.shut")
+        told = f"{now}, {view.words(f'lock.{mode}')}" if mode in ("held", "locked") else now
+        items.append(f'<div class="lock"><p><strong>{_e(name)}</strong>: {_e(told)}</p>{_lock_buttons(view, name, mode)}</div>\n')
+    return _section(view.words("locks"), "".join(items)) if items else ""
 
 
 def _lock_buttons(view: View, name: str, mode: str) -> str:
     if May.OPEN not in view.login.may:
         return ""
-    buttons = [_form(view, "/lock", f"Open {name}", name=name, do="open")]
+    buttons = [_form(view, "/lock", view.words("do.open", name=name), name=name, do="open")]
     if mode != "normal":
-        buttons.append(_form(view, "/lock", f"{name} back to normal", name=name, do="normal", css="quiet"))
+        buttons.append(_form(view, "/lock", view.words("do.normal", name=name), name=name, do="normal", css="quiet"))
     else:
         if name in view.names.held:
-            buttons.append(_form(view, "/lock", f"Hold {name} open", name=name, do="hold", css="quiet"))
-        buttons.append(_form(view, "/lock", f"Keep {name} shut", name=name, do="lock", css="quiet"))
+            buttons.append(_form(view, "/lock", view.words("do.hold", name=name), name=name, do="hold", css="quiet"))
+        buttons.append(_form(view, "/lock", view.words("do.lock", name=name), name=name, do="lock", css="quiet"))
     return f'<div class="row">{"".join(buttons)}</div>'
+
+
+def _quiet(view: View) -> str:
+    """Who is away, or asleep: folded where nobody is, for a house has many flats."""
+    if May.RING not in view.login.may or not view.names.targets:
+        return ""
+    items = []
+    for name in view.names.targets:
+        rests = name in view.quiet
+        label = view.words("quiet.off" if rests else "quiet.on", name=name)
+        items.append(_form(view, "/quiet", label, name=name, do="off" if rests else "on", css="" if rests else "quiet"))
+    shown = " open" if view.quiet else ""
+    title = f"<summary><h2>{_e(view.words('quiet'))}</h2></summary>"
+    return f'<section><details{shown}>{title}\n<div class="row">{"".join(items)}</div></details></section>\n'
 
 
 def _pictures(view: View) -> str:
@@ -134,8 +156,10 @@ def _pictures(view: View) -> str:
     items = []
     for each in view.pictures:
         address = f"/pictures/{_e(each.file)}"
-        items.append(f'<a href="{address}"><img src="{address}" loading="lazy" alt="Who rang at {_clock(each.at_s)}"></a>')
-    return _section("Who rang", f'<div class="row pictures">{"".join(items)}</div>\n') if items else ""
+        alt = _e(view.words("rang_at", time=_clock(each.at_s)))
+        image = f'<img src="{address}" loading="lazy" alt="{alt}">'
+        items.append(f'<a href="{address}">{image}<span aria-hidden="true">{_clock(each.at_s)}</span></a>')
+    return _section(view.words("who_rang"), f'<div class="pictures">{"".join(items)}</div>\n') if items else ""
 
 
 def _accounts(view: View) -> str:
@@ -144,13 +168,14 @@ def _accounts(view: View) -> str:
         good = part(account, "registered") is True
         detail = _e(str(part(account, "detail") or ""))
         items.append(f'<li class="{"good" if good else "bad"}"><strong>{_e(name)}</strong>: {detail}</li>')
-    return _section("Servers", f"<ul>{''.join(items)}</ul>\n") if items else ""
+    return _section(view.words("servers"), f"<ul>{''.join(items)}</ul>\n") if items else ""
 
 
 def _quality(view: View) -> str:
     if not view.calls:
         return ""
-    head = "<tr><th>Time</th><th>Codec</th><th>Heard</th><th>Sent</th><th>Delay</th><th>Loss</th></tr>"
+    columns = ("time", "codec", "heard", "sent", "delay", "loss")
+    head = "".join(f'<th scope="col">{_e(view.words(column))}</th>' for column in columns)
     lines = []
     for row in view.calls:
         sent = row.fields.get("sent")
@@ -163,16 +188,21 @@ def _quality(view: View) -> str:
             f"{row.fields.get('loss_percent')} %",
         )
         lines.append(f"<tr>{''.join(f'<td>{_e(str(cell))}</td>' for cell in cells)}</tr>")
-    caption = "<caption>Scores from 1 to 4.5 of what each side heard</caption>"
-    return _section("Last calls", f'<div class="wide"><table>{caption}{head}{"".join(lines)}</table></div>\n')
+    caption = f"<caption>{_e(view.words('scores'))}</caption>"
+    return _section(view.words("last_calls"), f'<div class="wide"><table>{caption}<tr>{head}</tr>{"".join(lines)}</table></div>\n')
 
 
 def _records(view: View) -> str:
     items = []
     for row in view.rows:
-        words = ", ".join(f"{name} {value}" for name, value in row.fields.items() if value not in (None, "", False) and name != "press")
-        items.append(f"<li><time>{_clock(row.at_s)}</time> <strong>{_e(row.kind)}</strong> {_e(words)}</li>")
-    return _section("Latest", f'<ol class="log">{"".join(items)}</ol>\n') if items else ""
+        items.append(f"<li>{_time(row.at_s)} {_e(view.words.record(row))}</li>")
+    return _section(view.words("latest"), f'<ol class="log">{"".join(items)}</ol>\n') if items else ""
+
+
+def _time(at_s: float) -> str:
+    """For people, and for machines as well."""
+    stated = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at_s))
+    return f'<time datetime="{stated}">{_clock(at_s)}</time>'
 
 
 def _clock(at_s: float) -> str:
