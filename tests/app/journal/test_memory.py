@@ -7,7 +7,6 @@ import contextlib
 import errno
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
 import pytest
@@ -23,19 +22,15 @@ from firmware.app.journal.store import JournalStore
 from firmware.app.kept_door import kept_text
 from firmware.app.last_run import found_late, left_in
 from firmware.door.events import (
-    ButtonName,
     DoorRecord,
     HealthChanged,
     KeptWrong,
     LockMode,
     LockName,
-    Outcome,
-    Pressed,
-    PressEnded,
-    PressId,
     Start,
 )
 from firmware.errors import JournalError
+from tests.app.journal.test_journal import closing, press_ended, pressed, run
 
 LIMIT_S = 60.0
 FULL = "database or disk is full"
@@ -89,26 +84,6 @@ class Rig:
                 self._heard.clear()
                 await self._heard.wait()
         return self.told[-1].detail
-
-
-@contextlib.asynccontextmanager
-async def closing(journal: Journal) -> AsyncIterator[Journal]:
-    try:
-        yield journal
-    finally:
-        await journal.close()
-
-
-def run(work: Coroutine[object, object, None]) -> None:
-    asyncio.run(work)
-
-
-def pressed(press: int) -> Pressed:
-    return Pressed(press=PressId(press), button=ButtonName("front"))
-
-
-def press_ended(press: int) -> PressEnded:
-    return PressEnded(press=PressId(press), outcome=Outcome.ANSWERED)
 
 
 async def refused(journal: Journal, *records: DoorRecord, **kept: str) -> None:
