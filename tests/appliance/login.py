@@ -55,7 +55,9 @@ class Login:
     def ask(self, verb: str, limit_s: float) -> Json:
         """What the door's control socket answers. Raises AssertionError without a login, or without a door that answers."""
         self._open(limit_s)
-        if self._asker is None or self._asker.poll() is not None:
+        if self._asker is not None and self._asker.poll() is not None:
+            self._hang_up()
+        if self._asker is None:
             words = self._words(f"/usr/lib/portero/bin/python3 -I -S -c {shlex.quote(ASKER)}")
             self._asker = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._asker.stdin is not None

@@ -19,6 +19,7 @@ from image.modules import host
 from image.places import run
 from image.targets import ARCHITECTURES
 from tests.appliance.container import boot, outcome, prepare, remove, unpack
+from tests.appliance.intruder import intruder
 from tests.appliance.test_package import CONFIG
 
 LIMIT_S = 540.0  # half a minute; a busy machine takes several times that
@@ -43,21 +44,6 @@ portero support --out /tmp/support.tar.gz
 cat /proc/$(systemctl show -P MainPID portero)/attr/current
 journalctl -b --no-pager | grep 'DENIED.*profile="portero"' || echo nothing was denied
 """
-# As root, in the service's profile: what the profile does not name is denied even where the file's owner asks.
-INTRUDER = """
-import errno, subprocess
-
-def tried(what, *words):
-    try:
-        what(*words)
-    except OSError as error:
-        return error.errno
-    return 0
-
-said = [tried(open, "/etc/shadow"), *(tried(open, name, "w") for name in ("/etc/portero/trial", "/usr/trial"))]
-assert [*said, tried(subprocess.run, ["/usr/bin/id"])] == [errno.EACCES] * 4, said
-assert tried(open, "/etc/portero/portero.toml") == 0
-"""
 INTRUSION = """
 aa-exec -p portero -- /usr/lib/portero/bin/python3 -I /etc/portero/intruder
 journalctl -b --no-pager | grep 'DENIED.*profile="portero"'
@@ -79,7 +65,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "trial.toml").write_text(CONFIG)
     code, log = boot(folder, INSTALL)
     assert (code, log) == (0, log)
-    (folder / "etc/portero/intruder").write_text(INTRUDER)
+    (folder / "etc/portero/intruder").write_text(intruder("/etc/portero/trial", "/usr/trial"))
     (folder / "etc/fstab").write_text(FSTAB)
     yield folder
     remove(folder)

@@ -20,6 +20,7 @@ from firmware.demo.speaking import RESIDENT, VISITOR
 from hw.wav import read_mono
 from tests.appliance.card import read
 from tests.appliance.figures import DAY_S, Figures, Written
+from tests.appliance.intruder import intruder
 from tests.appliance.wall import CARD_RATE_HZ, CODE, PULSE_S, RELAY, STEP_S, Wall, ring
 from tests.interop.kamailio import SECRET
 
@@ -30,20 +31,6 @@ CALLS_MAX = 2  # for the sound; everything else must be right in each
 SERVICE_BYTES_MAX = 128 << 20
 IDLE_S = 45
 SUPPORT = "/tmp/support.tar.gz"
-# As root and in the service's profile: what the profile does not name is denied even where the file's owner asks.
-INTRUDER = """
-def tried(what, *words):
-    try:
-        what(*words)
-    except OSError as error:
-        return error.errno
-    return 0
-
-import errno, subprocess
-said = [tried(open, "/etc/shadow"), tried(open, "/etc/portero/trial", "w"), tried(subprocess.run, ["/usr/bin/id"])]
-assert said == [errno.EACCES] * 3, said
-assert tried(open, "/etc/portero/portero.toml") == 0
-"""
 CALLS_A_DAY = 100
 WRITTEN_A_DAY_MB_MAX = 150  # a card of 2 GB bears some thousand times its size: that is tens of years
 pytestmark = pytest.mark.timeout(900)
@@ -153,7 +140,7 @@ def test_apparmor_has_let_through_what_the_door_needed_so_far(door: Wall) -> Non
 
 
 def test_what_the_profile_does_not_name_is_denied_even_to_root(door: Wall) -> None:
-    (door.folder / "intruder").write_text(INTRUDER)
+    (door.folder / "intruder").write_text(intruder("/etc/portero/trial"))
     door.shell("aa-exec -p portero -- /usr/lib/portero/bin/python3 -I -", given=door.folder / "intruder")
     names = {re.findall(r' name="([^"]+)"', line)[0] for line in door.denied()}
     assert names == {"/etc/shadow", "/etc/portero/trial", "/usr/bin/id"}
