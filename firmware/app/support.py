@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import os
 import platform
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, quote_plus
 
 from firmware.config.load import load
 from firmware.config.schema import Settings
@@ -82,14 +85,12 @@ def _version() -> str:
 
 
 def _without_secrets(config: Path) -> str:
-    from firmware.app.appliance.moved_secrets import move
+    from firmware.app.appliance.moved_secrets import concealed
 
-    return move(config.read_text(), "").left
+    return concealed(config.read_text(encoding="utf-8-sig"))
 
 
 def _status(config: Path) -> str:
-    import json
-
     from firmware.app.doctor.network import daemon_status
 
     return json.dumps(daemon_status(load(config, outside_service=True)), indent=1)
@@ -107,17 +108,44 @@ def _tool(*words: str) -> bytes:
         done = subprocess.run(words, capture_output=True, timeout=TOOL_S_MAX, check=False)  # noqa: S603 -- words of our own
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"not to be had: {error}\n".encode()
-    return (done.stdout + done.stderr)[-PART_BYTES_MAX:]
+    return _newest(done.stdout + done.stderr)
+
+
+def _newest(data: bytes) -> bytes:
+    """The newest whole lines: of half a line the half of a secret would not be known."""
+    return data if len(data) <= PART_BYTES_MAX else data[-PART_BYTES_MAX:].partition(b"\n")[2]
 
 
 def secrets_of(config: Path) -> list[bytes]:
-    """Every secret of the configuration, the longest first. None when it cannot be read: then it had no way into the other parts either."""
+    """Every secret of the configuration in every way in which a part may spell it, the longest first.
+
+    Of a file with mistakes those that stand in it: the daemon may have been started before the mistake was made.
+    """
+    found = {spelling for secret in _known_secrets(config) if len(secret) >= SECRET_CHARS_MIN for spelling in _spellings(secret)}
+    return sorted(found, key=lambda each: (-len(each), each))
+
+
+def _known_secrets(config: Path) -> list[str]:
+    from firmware.app.appliance.moved_secrets import stated
+
     try:
-        settings = load(config, outside_service=True)
+        return [each.reveal() for each in _secrets(load(config, outside_service=True))]
     except PorteroError:
+        pass
+    try:
+        return stated(config.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):  # not there, or no TOML
         return []
-    found = {each.reveal() for each in _secrets(settings)}
-    return sorted((text.encode() for text in found if len(text) >= SECRET_CHARS_MIN), key=len, reverse=True)
+
+
+def _spellings(secret: str) -> Iterator[bytes]:
+    """As it is, as JSON writes it, as an address does, and as Python shows a text."""
+    yield secret.encode()
+    yield json.dumps(secret)[1:-1].encode()
+    yield json.dumps(secret, ensure_ascii=False)[1:-1].encode()
+    yield quote(secret, safe="").encode()
+    yield quote_plus(secret).encode()
+    yield repr(secret)[1:-1].encode()
 
 
 def _secrets(settings: Settings) -> Iterator[Secret]:
@@ -141,11 +169,13 @@ def struck(given: Iterator[Part], secrets: list[bytes]) -> Iterator[Part]:
 
 
 def pack(file: Path, bundle: list[Part], now_s: float) -> None:
-    """Write the archive, for its owner alone. Raises OSError."""
-    with file.open("wb") as raw:
-        file.chmod(0o600)
-        with tarfile.open(fileobj=raw, mode="w:gz") as archive:
-            for part in bundle:
-                entry = tarfile.TarInfo(f"{file.name.removesuffix('.tar.gz')}/{part.name}")
-                entry.size, entry.mtime, entry.mode = len(part.data), int(now_s), 0o600
-                archive.addfile(entry, io.BytesIO(part.data))
+    """Write the archive, for its owner alone, into a file that was not there. Raises OSError.
+
+    Root calls this in folders where others may write: nothing that they have laid there is followed, overwritten or read along.
+    """
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        for part in bundle:
+            entry = tarfile.TarInfo(f"{file.name.removesuffix('.tar.gz')}/{part.name}")
+            entry.size, entry.mtime, entry.mode = len(part.data), int(now_s), 0o600
+            archive.addfile(entry, io.BytesIO(part.data))

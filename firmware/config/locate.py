@@ -47,6 +47,11 @@ def lines_of(text: str) -> dict[Path, int]:
     return found
 
 
+def without_comments(text: str) -> str:
+    """The same text, line by line, with nothing behind the sign of a comment: old passwords stand there."""
+    return _TOKEN.sub(lambda token: "#" if token[0].startswith("#") else token[0], text)
+
+
 def _logical_line_end(text: str, position: int) -> int:
     """Just behind the end of the line on which the value that begins at `position` ends."""
     depth = 0

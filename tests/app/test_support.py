@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
-from firmware.app.support import Part, secrets_of, struck, support
+from firmware.app.support import PART_BYTES_MAX, Part, _newest, secrets_of, struck, support
 
 CONFIG = """\
 [[account]]
@@ -81,3 +83,36 @@ def test_a_configuration_with_mistakes_is_packed_all_the_same(tmp_path: Path) ->
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert support(tmp_path / "none.toml", tmp_path / "no" / "bundle.tar.gz") == 1
+
+
+def test_no_way_of_spelling_a_secret_gets_through(tmp_path: Path) -> None:
+    secret = 'p"ä\\s+ ß/%&x'
+    config = tmp_path / "portero.toml"
+    config.write_text(CONFIG.format(folder=tmp_path).replace("long-secret-one", 'p\\"ä\\\\s+ ß/%&x'))
+    config.chmod(0o600)
+    spelt = (secret, json.dumps(secret), json.dumps(secret, ensure_ascii=False), quote(secret, safe=""), quote_plus(secret), repr(secret))
+    shown = list(struck((Part(str(number), each.encode()) for number, each in enumerate(spelt)), secrets_of(config)))
+    assert [part.data.strip(b"'\"") for part in shown] == [b"(secret)"] * len(spelt)
+
+
+def test_the_secrets_of_a_file_with_mistakes_are_known_as_well(tmp_path: Path) -> None:
+    """The daemon may have been started before the mistake was made, and have said something."""
+    config = tmp_path / "portero.toml"
+    config.write_text('[[account]]\nname = "pbx"\npassword = "long-secret-one"\nbogus = 1\n')
+    assert secrets_of(config) == [b"long-secret-one"]
+    config.write_text("[[account\n")
+    assert secrets_of(config) == []
+
+
+def test_a_long_part_begins_with_a_whole_line() -> None:
+    """Half a line could begin with half a secret, which nobody would strike out."""
+    assert _newest(b"x" * PART_BYTES_MAX) == b"x" * PART_BYTES_MAX
+    assert _newest(b"long-secret-one\n" + b"x" * (PART_BYTES_MAX - 8)) == b"x" * (PART_BYTES_MAX - 8)
+
+
+def test_a_bundle_follows_no_link_and_overwrites_nothing(tmp_path: Path) -> None:
+    config, file, other = tmp_path / "none.toml", tmp_path / "bundle.tar.gz", tmp_path / "other"
+    other.write_text("kept")
+    file.symlink_to(other)
+    assert support(config, file) == 1
+    assert other.read_text() == "kept"

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, get_args
 
-from firmware.config.locate import lines_of
+from firmware.config.locate import lines_of, without_comments
 from firmware.config.path import Path
 from firmware.config.schema import Settings
 from firmware.config.secrets import Secret
+from firmware.errors import PorteroError
 
 PLACEHOLDER = "moved to the device; write a new one here to change it"
+CONCEALED = "concealed"
+NAMED_MAX = 8  # keys in one complaint
 _VALUE = re.compile(r"""(=\s*)("(?:\\.|[^"\\])*"|'[^']*')""")
 
 
@@ -28,8 +31,12 @@ class Moved(NamedTuple):
 
 
 def move(given: str, kept: str) -> Moved:
-    """Tell the text `given` apart; `kept` is the device's present text. Raises tomllib.TOMLDecodeError when `given` is no TOML."""
-    device, left = given.splitlines(keepends=True), given.splitlines(keepends=True)
+    """Tell the text `given` apart; `kept` is the device's present text.
+
+    Raises tomllib.TOMLDecodeError when `given` is no TOML, and PorteroError for a secret that is written in a way in which it would stay.
+    """
+    _refuse_stuck(given, is_secret)
+    device, left = _lines(given), _lines(given)
     known = {identity: value for identity, _, value in _secrets(kept)} if kept else {}
     unknown = []
     for identity, line, value in _secrets(given):
@@ -42,8 +49,30 @@ def move(given: str, kept: str) -> Moved:
     return Moved("".join(device), "".join(left), tuple(unknown))
 
 
+def _lines(text: str) -> list[str]:
+    """The lines as TOML counts them: `str.splitlines` knows other ends as well, which may stand in a name."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
 def _replaced(line: str, value: str) -> str:
     return _VALUE.sub(lambda match: match[1] + value, line, count=1)
+
+
+def concealed(text: str) -> str:
+    """`text` for the eyes of others, line by line: without secrets, comments, and texts of keys that the schema does not know, since a
+    misspelt `passwort` has one as well. Raises as `move`.
+    """
+    _refuse_stuck(text, is_secret_or_unknown)
+    lines = _lines(without_comments(text))
+    for _, line, value in _places(text, is_secret_or_unknown):
+        shown = PLACEHOLDER if tomllib.loads(f"x = {value}")["x"] == PLACEHOLDER else CONCEALED
+        lines[line - 1] = _replaced(lines[line - 1], f'"{shown}"')
+    return "".join(lines)
+
+
+def stated(text: str) -> list[str]:
+    """Every secret that stands in the text, however it is written. Raises tomllib.TOMLDecodeError."""
+    return [secret for _, secret in _stated(tomllib.loads(text), is_secret) if secret != PLACEHOLDER]
 
 
 def without_lost(text: str) -> str:
@@ -52,7 +81,7 @@ def without_lost(text: str) -> str:
     Where the schema can do without the secret its key goes, else its whole table. Wi-Fi goes as well: who lost the password of a network
     does not join an open one of the same name.
     """
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     headers = [number for number, line in enumerate(lines) if line.lstrip().startswith("[")]
     for path, line, value in _places(text):
         if tomllib.loads(f"x = {value}")["x"] != PLACEHOLDER:
@@ -72,19 +101,47 @@ def _secrets(text: str) -> Iterator[tuple[Path, int, str]]:
         yield _identity(tree, path), line, value
 
 
-def _places(text: str) -> Iterator[tuple[Path, int, str]]:
-    """The same, told by where it stands."""
-    lines = text.splitlines()
+def _places(text: str, wanted: Callable[[Path], bool] | None = None) -> Iterator[tuple[Path, int, str]]:
+    """The same, told by where it stands; `wanted` tells what is a secret."""
+    wanted = wanted or is_secret
+    lines = _lines(text)
     for path, line in lines_of(text).items():
-        value = _VALUE.search(lines[line - 1]) if len(path) > 1 and is_secret(path) else None
+        value = _VALUE.search(lines[line - 1]) if len(path) > 1 and wanted(path) else None
         if value is not None:
             yield path, line, value[2]
+
+
+def _stated(tree: dict[str, object], wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:
+    """The same by TOML's own word, which knows every way to write a text: its place and what it says."""
+    todo: list[tuple[Path, object]] = [((), tree)]
+    while todo:
+        path, value = todo.pop()
+        if isinstance(value, dict):
+            todo += (((*path, key), each) for key, each in value.items())
+        elif isinstance(value, list):
+            todo += (((*path, number), each) for number, each in enumerate(value))
+        elif isinstance(value, str) and len(path) > 1 and wanted(path):
+            yield path, value
+
+
+def _refuse_stuck(text: str, wanted: Callable[[Path], bool]) -> None:
+    """Lines are what is changed, so a secret must be the text of its line: a table in braces or a text of several lines would keep it."""
+    placed = {path: tomllib.loads(f"x = {value}")["x"] for path, _, value in _places(text, wanted)}
+    stuck = [path for path, secret in _stated(tomllib.loads(text), wanted) if placed.get(path) != secret]
+    if stuck:
+        names = ", ".join(sorted(".".join(map(str, path)) for path in stuck)[:NAMED_MAX])
+        raise PorteroError(f'{names}: a secret cannot leave the file as it is written; give it a line of its own: {stuck[0][-1]} = "…"')
 
 
 def is_secret(path: Path) -> bool:
     """Whether the schema says that a secret stands there."""
     kind = _kind(path)
     return kind is Secret or Secret in get_args(kind)
+
+
+def is_secret_or_unknown(path: Path) -> bool:
+    """Whether a secret stands there, or something of which the schema knows nothing."""
+    return is_secret(path) or _kind(path) is None
 
 
 def _kind(path: Path) -> object:

@@ -79,7 +79,7 @@ def _settings(places: Places) -> Settings:
 def _whole(places: Places, folder: Path) -> Path:
     """A copy of the installer's file in `folder`, with the secrets that have moved off it; no file when either cannot be read."""
     whole = folder / "portero.toml"
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, PorteroError):
         given, kept = (file.read_text() for file in places.files)
         whole.write_text(move(given, kept).device)
     return whole

@@ -196,7 +196,7 @@ def _tool(*words: str) -> None:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(FILE_BYTES_MAX + 1).decode()
+            return file.read(FILE_BYTES_MAX + 1).decode("utf-8-sig")  # as `load` does: else the secrets of such a file would stay in it
     except (OSError, UnicodeDecodeError) as error:
         raise PorteroError(f"{path} cannot be read: {error}") from error
 

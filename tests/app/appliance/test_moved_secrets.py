@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 
-from firmware.app.appliance.moved_secrets import PLACEHOLDER, is_secret, move, without_lost
+from firmware.app.appliance.moved_secrets import PLACEHOLDER, concealed, is_secret, move, stated, without_lost
+from firmware.errors import PorteroError
 
 GIVEN = """\
 # the door
@@ -91,3 +92,40 @@ def test_what_does_without_its_lost_secret_stays_and_the_rest_goes_line_by_line(
 
 def test_a_secret_that_is_known_is_not_lost() -> None:
     assert without_lost(GIVEN) == GIVEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'caller = [{name = "a", password = "hidden-one"}, {name = "b", password = "hidden-two"}]\n',
+        'mqtt = {broker = "b", username = "u", password = "hidden"}\n',
+        '[mqtt]\npassword = """\nhidden"""\n',
+        '[mqtt]\npassword = """hidden"""\n',
+        "[mqtt]\npassword = '''hidden'''\n",
+        '[mqtt]\n"pass\\u0077ord" = "hidden"\n',
+    ],
+)
+def test_a_secret_that_would_stay_is_refused_by_name(text: str) -> None:
+    with pytest.raises(PorteroError, match=r"password: a secret cannot leave the file .* a line of its own"):
+        move(text, "")
+    assert all(secret.startswith("hidden") for secret in stated(text))
+
+
+def test_a_line_is_what_toml_calls_one() -> None:
+    text = GIVEN.replace("# the door", "# the door\u2028of the house\x85")
+    moved = move(text, "")
+    assert [secret for secret in SECRETS if secret in moved.left] == []
+    assert moved.left.count("\n") == text.count("\n")
+
+
+def test_others_see_no_comment_and_no_text_of_an_unknown_key() -> None:
+    text = GIVEN + '# password = "an old one"\n[mqtt]\nbroker = "10.0.0.9" # was "#old"\npasswort = "misspelt"\nbogus = 1\n'
+    shown = concealed(text)
+    assert [each for each in (*SECRETS, "an old one", "#old", "misspelt") if each in shown] == []
+    assert tomllib.loads(shown)["mqtt"] == {"broker": "10.0.0.9", "passwort": "concealed", "bogus": 1}
+    assert shown.count("\n") == text.count("\n")
+
+
+def test_others_see_nothing_of_a_file_whose_unknown_texts_would_stay() -> None:
+    with pytest.raises(PorteroError, match=r"moqtt.password: a secret cannot leave"):
+        concealed('moqtt = {password = "hidden"}\n')

@@ -40,6 +40,21 @@ def test_a_fresh_card_configures_the_door_and_keeps_no_secret(places: Places) ->
     assert "Address=192.168.1.20/24\nGateway=192.168.1.1\n" in (places.root / "run/systemd/network/50-cable.network").read_text()
 
 
+def test_the_editor_of_windows_keeps_no_secret_on_the_card(places: Places) -> None:
+    """It begins a file with a byte order mark, and ends lines in its own way."""
+    (places.boot / "portero.toml").write_bytes(CARD.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert settle(places) == 0
+    assert load(places.config).account[0].password is not None
+    assert b"a long test secret" not in (places.boot / "portero.toml").read_bytes()
+
+
+def test_a_secret_that_would_stay_on_the_card_is_a_mistake(places: Places) -> None:
+    (places.boot / "portero.toml").write_text('mqtt = {broker = "10.0.0.9", username = "door", password = "a long test secret"}\n')
+    assert settle(places) == 1
+    assert "mqtt.password: a secret cannot leave the file" in (places.boot / MISTAKES).read_text()
+    assert not places.config.exists()
+
+
 def test_the_firewall_has_its_rules_before_it_starts(places: Places) -> None:
     (places.boot / "portero.toml").write_text(CARD)
     settle(places)
