@@ -152,12 +152,14 @@ def write(path: Path, logins: Mapping[str, Login]) -> None:
     entries = [{"name": each.name, "proof": each.proof, "may": sorted(right.value for right in each.may)} for each in logins.values()]
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        beside.unlink(missing_ok=True)
+        # O_EXCL follows no link: in the service's own directory a service that was broken into must not make root write elsewhere.
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
             json.dump(entries, file, indent=1)
             file.flush()
             if os.geteuid() == 0:  # the service, to whom the directory belongs, must read it
                 owner = path.parent.stat()
-                os.chown(beside, owner.st_uid, owner.st_gid)
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def test_the_file_is_read_again_when_it_changes_and_the_configuration_stands_ove
     assert Logins(file, [other]).all() == {"anna": other}
     file.unlink()
     assert logins.all() == {}
+
+
+def test_root_is_not_led_to_another_file_by_a_link_that_lies_where_it_writes(tmp_path: Path) -> None:
+    """The directory is the service's: one that was broken into could lay it there, and have root write, and give away, any file."""
+    file, other = tmp_path / "logins.json", tmp_path / "other"
+    other.write_text("kept")
+    (tmp_path / f"logins.json.{os.getpid()}.new").symlink_to(other)
+    write(file, {"anna": Login("anna", token_proof("x"), SEE)})
+    assert set(read(file)) == {"anna"}
+    assert not file.is_symlink()
+    assert other.read_text() == "kept"
 
 
 @pytest.mark.parametrize(

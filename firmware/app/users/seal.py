@@ -123,7 +123,7 @@ def _create_key(path: Path) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(os.urandom(KEY_BYTES))
             file.flush()
-            own_like_directory(beside)
+            own_like_directory(file.fileno(), path.parent)
             os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(beside, path)
@@ -132,11 +132,11 @@ def _create_key(path: Path) -> None:
     sync_directory(path.parent)
 
 
-def own_like_directory(path: Path) -> None:
-    """Give a file that root has made to the owner of its directory: the service, which is not root, must read it."""
+def own_like_directory(descriptor: int, directory: Path) -> None:
+    """Give an open file that root has made to the owner of its directory: the service, which is not root, must read it."""
     if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def sync_directory(directory: Path) -> None:

@@ -260,9 +260,7 @@ def _named_twice(changes: Sequence[Change]) -> Iterator[Problem]:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        path.touch(mode=0o600)
-        own_like_directory(path)
+    _make_sure(path)
     connection = sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
     with contextlib.ExitStack() as on_error:
         on_error.callback(connection.close)
@@ -281,6 +279,14 @@ def _connected(path: Path) -> sqlite3.Connection:
             raise UsersError(f"{path}: its schema has version {version}, this program knows {SCHEMA_VERSION}; update the program")
         on_error.pop_all()
     return connection
+
+
+def _make_sure(path: Path) -> None:
+    """Have a file there that is the store itself. Raises UsersError for a link: root must not be led out of the service's directory."""
+    if path.is_symlink():
+        raise UsersError(f"{path}: the store of users is a link; name the file itself in users.path")
+    with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)) as file:
+        own_like_directory(file.fileno(), path.parent)
 
 
 @contextlib.contextmanager

@@ -219,3 +219,11 @@ def test_a_bad_entry_is_named_with_its_remedy(tmp_path: Path, person: Person, wr
 def test_an_entry_with_everything_at_its_bounds_is_fine() -> None:
     assert complaint(Person(name="x" * 64, valid_from=0, valid_until=1, uses_left=0, cards=("AAAA",))) is None
     assert complaint(Person(name="Eva", valid_from=5)) is None
+
+
+def test_a_store_that_is_a_link_is_refused_and_nothing_made_behind_it(tmp_path: Path) -> None:
+    """Root makes the store in the service's directory: a link there could have it make, and give away, a file anywhere."""
+    (tmp_path / "users.db").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsersError, match=r"users\.db: the store of users is a link"):
+        UserStore(tmp_path / "users.db", tmp_path / "users.key", create=True)
+    assert not (tmp_path / "elsewhere").exists()
