@@ -41,9 +41,9 @@ class EventKind(enum.IntEnum):
     SSRC_CHANGED = 5
     """Value: the new SSRC."""
     SILENT = 6
-    """No valid packet since value milliseconds; repeated each second of silence."""
+    """No packet, and no report of hearing us, for value milliseconds; repeated each second of silence."""
     RESUMED = 7
-    """Packets came again after value milliseconds of silence."""
+    """One came again after value milliseconds of silence."""
     BYE = 8
     """The peer's RTCP said goodbye."""
     DIGITS_SENT = 9

@@ -70,7 +70,7 @@ class _Stream:
 
 
 class DeskSettings(NamedTuple):
-    """How the desk treats streams. `silent_after_s`: how long a sending peer may be mute on the wire before StreamSilent (RTP time-out)."""
+    """How the desk treats streams. `silent_after_s`: how long a sending peer may give no sign of itself before StreamSilent."""
 
     limits: BufferLimits = BUFFER_DEFAULT
     silent_after_s: float = 20.0

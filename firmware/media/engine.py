@@ -83,7 +83,7 @@ class Engine:
     def start(self, call: str, port: MediaPort, session: MediaSession, *, silent_after_s: float | None = None) -> None:
         """Begin a stream; the engine owns the port from here on and closes it at the end.
 
-        `silent_after_s`: how long nothing may arrive before StreamSilent is told, None: as in the settings.
+        `silent_after_s`: how long the other side may give no sign of itself before StreamSilent is told, None: as in the settings.
         Raises LocalProtocolError for a call that has one, MediaError when there are too many, or for a codec that the core does not speak.
         """
         if call in self._sessions:

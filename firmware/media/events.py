@@ -36,7 +36,10 @@ class DigitHeard(NamedTuple):
 
 @kind
 class StreamSilent(NamedTuple):
-    """No packet has arrived for `for_s` though the session says that the other side sends: its end was lost. Sent once a silence."""
+    """The other side is lost: for `for_s` no packet came, though the session says that it sends, nor a report that it hears us.
+
+    Sent once a silence (RFC 3550 §6.4.1: extended highest sequence number received).
+    """
 
     call: str
     for_s: float

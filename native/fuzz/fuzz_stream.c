@@ -30,7 +30,7 @@ static void period(int64_t now_ns, size_t n) {
         }
     }
     pm_stream_stats(&stream, &stats);
-    if (stats.jitter_ms < 0.0 || stats.buffered_ms < 0.0 || stats.buffered_ms > 60000.0) {
+    if (stream.last_sign_ns > now_ns || stats.jitter_ms < 0.0 || stats.buffered_ms < 0.0 || stats.buffered_ms > 60000.0) {
         __builtin_trap();
     }
 }

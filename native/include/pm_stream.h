@@ -43,6 +43,7 @@ struct pm_report {
     bool rtt_known, remote_known;
     double rtt_ms, remote_loss_fraction, remote_jitter_ms;
     int32_t remote_packets_lost;
+    uint16_t heard_sequence; /* of ours: the highest that the peer has told to have heard */
     struct pm_series remote_losses;
     struct pm_judgement judgement; /* of what we hear, for extended reports */
     bool remote_voip_known;
@@ -90,8 +91,8 @@ struct pm_stream {
     uint64_t expected_before, received_before; /* of the sources before this one */
     uint64_t received, octets_received, invalid, foreign, ignored;
     uint32_t source_changes;
-    int64_t last_packet_ns;
-    unsigned silent_s; /* whole seconds of silence already told */
+    int64_t last_packet_ns, last_sign_ns;
+    unsigned silent_s; /* whole seconds without a sign already told */
     bool told_first_audio;
     /* out */
     struct pm_digit_out digit_out;
@@ -143,7 +144,8 @@ void pm_stream_voip(const struct pm_stream *stream, struct pm_voip_metrics *metr
 /* Where reports go. */
 const struct pm_address *pm_stream_report_to(const struct pm_stream *stream);
 
-/* Tells of silence and of digits whose end was lost: once a period. */
+/* Tells of silence and of digits whose end was lost: once a period. Silence is time without a sign of the peer: neither a packet
+ * nor a report that more of what we send has arrived. */
 void pm_stream_tick(struct pm_stream *stream, int64_t now_ns, struct pm_events *events);
 
 void pm_stream_stats(const struct pm_stream *stream, struct pm_stream_stats *stats);
@@ -157,5 +159,7 @@ void pm_latch_open(struct pm_latch *latch, const struct pm_address *signalled, i
 /* Whether a packet from there may be heard; may move the latch, then `*moved` is set. */
 bool pm_latch_admits(struct pm_latch *latch, const struct pm_address *from, uint16_t sequence, int64_t now_ns, bool *moved);
 void pm_report_init(struct pm_report *report, int64_t now_ns, double fraction);
+/* The peer was there at that time. */
+void pm_stream_sign(struct pm_stream *stream, int64_t at_ns, struct pm_events *events);
 
 #endif

@@ -183,8 +183,8 @@ enum pm_event_kind {
     PM_EVENT_DIGIT_BEGIN = 3,  /* a digit is pressed; value: milliseconds so far */
     PM_EVENT_DIGIT_END = 4,    /* the same digit is let go; value: its length in milliseconds */
     PM_EVENT_SSRC_CHANGED = 5, /* value: the new SSRC */
-    PM_EVENT_SILENT = 6,       /* no valid packet since value milliseconds; repeated each second of silence */
-    PM_EVENT_RESUMED = 7,      /* packets came again; value: milliseconds of the silence */
+    PM_EVENT_SILENT = 6,       /* no packet and no report of hearing us for value milliseconds; repeated each second */
+    PM_EVENT_RESUMED = 7,      /* one came again; value: milliseconds of the silence */
     PM_EVENT_BYE = 8,          /* the peer's RTCP said goodbye */
     PM_EVENT_DIGITS_SENT = 9,  /* the last queued digit has been sent completely */
     PM_EVENT_LATCHED = 10,     /* symmetric RTP moved the remote address to where packets come from */

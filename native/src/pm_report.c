@@ -1,4 +1,5 @@
 #include "pm_bytes.h"
+#include "pm_seq.h"
 #include "pm_socket.h"
 #include "pm_stream.h"
 #include <string.h>
@@ -34,6 +35,19 @@ void pm_report_init(struct pm_report *r, int64_t now_ns, double fraction) {
 /* Section 6.3.3: the average moves by a sixteenth with every packet, sent or received. */
 static void count_size(struct pm_report *r, size_t octets) {
     r->average_octets += ((double)octets + HEADER_OCTETS - r->average_octets) / 16.0;
+}
+
+/* A peer that has heard more of us than it had told before (section 6.4.1, extended highest sequence number received) was there
+ * when that packet left, though it may say nothing. Of one that repeats itself, or tells of what we have not sent, this is not
+ * known. Its count of cycles is its own affair: what we have sent since fits into one. */
+static void note_hearing(struct pm_stream *s, const struct pm_rtcp_block *block, int64_t now_ns, struct pm_events *events) {
+    uint16_t heard = (uint16_t)block->highest_sequence, newest = (uint16_t)(s->sequence - 1), before = s->report.heard_sequence;
+    uint16_t more = pm_seq_distance(heard, before);
+    if (more > 0 && more <= pm_seq_distance(newest, before)) {
+        s->report.heard_sequence = heard;
+        int64_t ago_ms = (int64_t)pm_seq_distance(newest, heard) * s->config.ptime_ms;
+        pm_stream_sign(s, now_ns - ago_ms * 1000000, events);
+    }
 }
 
 /* The peer counts jitter in the units of what it hears: ours. */
@@ -82,6 +96,9 @@ void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, con
     for (unsigned i = 0; i < c.block_count; i++) {
         if (c.blocks[i].ssrc == s->config.ssrc) {
             read_block(s, &c.blocks[i], now_ns, wall_ns);
+            if (!c.bye) {
+                note_hearing(s, &c.blocks[i], now_ns, events);
+            }
         }
     }
     if (pm_xr_find(data, octets, s->config.ssrc, &r->remote_voip)) {

@@ -97,11 +97,12 @@ int pm_stream_init(struct pm_stream *s, const struct pm_stream_config *c, uint8_
     s->sequence = c->first_sequence;
     s->timestamp = c->first_timestamp;
     s->marker = true;
-    s->last_packet_ns = now_ns;
+    s->last_packet_ns = s->last_sign_ns = now_ns;
     pm_latch_open(&s->latch, &c->remote_rtp, now_ns + (int64_t)c->latch_ms * 1000000);
     pm_burst_init(&s->burst);
     pm_report_init(&s->report, now_ns, fraction);
     s->report.remote = c->remote_rtcp;
+    s->report.heard_sequence = (uint16_t)(c->first_sequence - 1);
     pm_digit_in_init(&s->digit_in);
     pm_level_init(&s->pause.level, pm_codec_find(c->send.codec)->rate_hz / 1000);
     const struct pm_jitter_config playing = playing_config(c);
@@ -152,10 +153,24 @@ int pm_stream_update(struct pm_stream *s, const struct pm_stream_config *c, bool
         s->report.remote = c->remote_rtcp;
     }
     if (c->receives && !before.receives) {
-        s->last_packet_ns = now_ns; /* silence is counted from the resume on */
+        s->last_packet_ns = s->last_sign_ns = now_ns; /* silence is counted from the resume on */
         s->silent_s = 0;
     }
     return PM_OK;
+}
+
+void pm_stream_sign(struct pm_stream *s, int64_t at_ns, struct pm_events *events) {
+    if (at_ns <= s->last_sign_ns) {
+        return;
+    }
+    if (s->silent_s > 0) {
+        pm_events_push(events, (struct pm_event){.at_ns = at_ns,
+                                                 .kind = PM_EVENT_RESUMED,
+                                                 .stream = s->slot,
+                                                 .value = (uint32_t)((at_ns - s->last_sign_ns) / 1000000)});
+        s->silent_s = 0;
+    }
+    s->last_sign_ns = at_ns;
 }
 
 void pm_stream_tick(struct pm_stream *s, int64_t now_ns, struct pm_events *events) {
@@ -167,13 +182,13 @@ void pm_stream_tick(struct pm_stream *s, int64_t now_ns, struct pm_events *event
     if (!s->config.receives || s->playout.talkspurt.resting) {
         return; /* on hold, or the other side has said that it pauses */
     }
-    int64_t silent_s = (now_ns - s->last_packet_ns) / 1000000000;
+    int64_t silent_s = (now_ns - s->last_sign_ns) / 1000000000;
     if (silent_s > (int64_t)s->silent_s && silent_s < INT32_MAX / 1000) {
         s->silent_s = (unsigned)silent_s;
         pm_events_push(events, (struct pm_event){.at_ns = now_ns,
                                                  .kind = PM_EVENT_SILENT,
                                                  .stream = s->slot,
-                                                 .value = (uint32_t)((now_ns - s->last_packet_ns) / 1000000)});
+                                                 .value = (uint32_t)((now_ns - s->last_sign_ns) / 1000000)});
     }
 }
 

@@ -168,10 +168,7 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
     if (!from_valid_source(s, &p, arrival_ns, events)) {
         return;
     }
-    if (s->silent_s > 0) {
-        tell(s, events, PM_EVENT_RESUMED, arrival_ns, (uint32_t)((arrival_ns - s->last_packet_ns) / 1000000));
-        s->silent_s = 0;
-    }
+    pm_stream_sign(s, arrival_ns, events);
     s->received++;
     s->octets_received += p.payload_octets;
     s->last_packet_ns = arrival_ns;

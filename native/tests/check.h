@@ -25,6 +25,6 @@ struct test {
 
 extern const struct test seq_tests[], rtp_tests[], rtcp_tests[], source_tests[], jitter_tests[], playout_tests[], g711_tests[],
     digit_tests[], tone_tests[], stream_tests[], pump_tests[], codec_tests[], pause_tests[], echo_tests[], srtp_tests[],
-    dtls_tests[], certificate_tests[], xr_tests[], series_tests[], relay_tests[], talkspurt_tests[];
+    dtls_tests[], certificate_tests[], xr_tests[], series_tests[], relay_tests[], talkspurt_tests[], silence_tests[];
 
 #endif

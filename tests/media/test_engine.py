@@ -267,6 +267,26 @@ def test_a_silent_peer_is_told_once_for_each_silence(clock: Clock) -> None:
     bench.close()
 
 
+def test_a_phone_that_says_nothing_and_reports_that_it_hears_us_is_not_missed(clock: Clock) -> None:
+    pair = Pair()
+    listens = session(remote_port=pair.door_port.rtp_port, direction=Direction.RECVONLY)
+    pair.door.engine.start("c", pair.door_port, session(remote_port=pair.phone_port.rtp_port), silent_after_s=20.0)
+    pair.phone.engine.start("c", pair.phone_port, listens)
+    for _ in range(60):
+        clock.added_ns += 1_000_000_000
+        pair.step(2)
+    assert pair.door.of(StreamSilent) == []
+    pair.phone.close()
+    for _ in range(30):
+        clock.added_ns += 1_000_000_000
+        pair.door.card.step(2)
+    (told,) = pair.door.of(StreamSilent)
+    pair.door.close()
+    assert 20.0 <= told.for_s < 23.0
+    (measured,) = [event.quality for event in pair.door.of(QualityMeasured)]
+    assert measured.packets_received == 0
+
+
 def test_nobody_is_missed_while_the_session_lets_him_be_silent(clock: Clock) -> None:
     bench = Bench(EngineSettings(realtime_priority=0, desk=DeskSettings(silent_after_s=20.0)))
     port, nowhere = lonely_port()

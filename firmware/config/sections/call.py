@@ -29,7 +29,7 @@ class Call(NamedTuple):
     second_press: Literal["ignore", "hang_up"] = "ignore"  # of the same button, while it rings; another button always replaces
     chime: Literal["never", "unreachable", "unanswered"] = "unreachable"  # at the panel, in place of the phones
     fallback_after_s: Annotated[float, between(2, 30, "s")] = 5.0  # a phone that shows no sign of ringing is called by its next way as well
-    silence_limit_s: Annotated[float, between(5, 600, "s")] = 30.0  # a call whose sound stopped arriving for so long is dead
+    silence_limit_s: Annotated[float, between(5, 600, "s")] = 30.0  # without sound, or a report that we are heard: the phone is gone
     transfers: Literal["never", "account", "call"] = "account"  # who may transfer or replace a call: nobody, the account's server, any peer
     reliable: Literal["off", "supported", "required"] = "supported"  # provisional responses that are acknowledged (RFC 3262)
     session_timer: Literal["off", "supported", "required"] = "supported"  # RFC 4028
