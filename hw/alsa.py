@@ -14,11 +14,12 @@ from typing import Protocol, TypeVar
 from hw.api import Half, HardwareError, SoundFormat
 from hw.capture import Capture
 from hw.duplex import Duplex, Openers
-from hw.playback import Playback
+from hw.playback import WAITING_PERIODS_MAX, Playback
+from hw.reserve import MORE_MS_MAX
 from hw.settings import SoundSettings
 
 RATES_HZ = (8_000, 16_000, 32_000, 44_100, 48_000)  # those the media core converts between
-BUFFER_PERIODS = 3
+CAPTURE_PERIODS = 3
 UNASKED = HardwareError("microphone: it gave no sound the last time")
 
 T = TypeVar("T")
@@ -150,10 +151,10 @@ class _Card:
         raise HardwareError(f"{half.name.lower()}: it does not run as the other half does")
 
     def _pcm(self, half: Half, fmt: SoundFormat, *, is_plugged: bool) -> AlsaPcm | None:
-        settings, periods = self._settings, BUFFER_PERIODS
+        settings = self._settings
         if half is Half.MICROPHONE:
-            return _open_pcm(half, settings.capture_device or settings.device, fmt, periods, is_plugged=is_plugged)
-        periods += math.ceil(settings.reserve_ms / settings.period_ms)
+            return _open_pcm(half, settings.capture_device or settings.device, fmt, CAPTURE_PERIODS, is_plugged=is_plugged)
+        periods = WAITING_PERIODS_MAX + math.ceil(MORE_MS_MAX / settings.period_ms)
         return _open_pcm(half, settings.device, fmt, periods, is_plugged=is_plugged)
 
     def _playback(self, pcm: AlsaPcm, fmt: SoundFormat) -> Playback:

@@ -44,11 +44,11 @@ class Pace:
         self._most = most
         self._begin(min(held, most))
 
-    def lower(self, samples: int) -> None:
-        """From now on so many samples fewer are to wait: they are left out one by one."""
+    def lower(self, samples: int, least: int) -> None:
+        """From now on so many samples fewer are to wait, but no fewer than `least`: they are left out one by one."""
         self._most -= samples
         self._bound -= samples
-        self._target -= samples
+        self._target = max(self._target - samples, min(self._target, least))
 
     def correction(self, fill: int) -> int:
         """`fill`: samples that wait in the speaker's buffer, just before one period is written."""

@@ -1,8 +1,8 @@
 """The speaker's half of a sound card: as little sound as possible waits in it, and it never runs dry.
 
 The buffer is primed with two periods of silence. Just before a write it holds one period, just after it two: what is written is heard
-20 ms later at periods of 20 ms. One more period of room takes up the unrest of the audio thread, and what `hw.reserve` lets wait where
-one period is too little; a card that needs more than that is opened with more room the next time. Where the microphone is the clock,
+20 ms later at periods of 20 ms. One more period may wait, for the unrest of the audio thread, and what `hw.reserve` asks for where one
+period is too little; for that the device's buffer has room from the beginning, and else stays empty. Where the microphone is the clock,
 `hw.pace` makes good what the speaker's clock differs from it.
 """
 
@@ -17,6 +17,7 @@ from hw.pcm import Pcm
 from hw.reserve import Reserve
 
 PRIMED_PERIODS = 2
+WAITING_PERIODS_MAX = PRIMED_PERIODS + 1  # and the reserve
 SAMPLE_BYTES = 2
 STALL_MS = 500  # a speaker that has played nothing for so long is gone
 NAP_S = 0.002  # between two looks at a card that moves in coarse steps
@@ -65,12 +66,11 @@ class Playback:
 
     def write(self, period: bytes, *, follows: bool) -> None:
         """One period, mono. What finds no room is written with the next. `follows`: another clock says when."""
-        if follows:
-            correction = self._pace.correction(self._fill())
-            if correction:
-                period = stretched(period, correction)
+        fill = self._fill()
+        if follows and (correction := self._pace.correction(fill)):
+            period = stretched(period, correction)
         data = self._unplayed + (period if self._channels == 1 else _both(period))
-        written = self._pcm.write(data)
+        written = self._put(data, fill)
         if written < 0:
             self.underruns += 1
             self._unplayed = b""
@@ -83,9 +83,15 @@ class Playback:
         rest = data[written * SAMPLE_BYTES * self._channels :]
         if rest:
             self.short_writes += 1
-        self._pace.lower(self._reserve.written())
+        if less := self._reserve.written():
+            self._pace.lower(less, self._format.period_samples + self._reserve.samples)
         # A speaker far slower than the microphone, beyond what the pace makes good: the older sound gives way.
         self._unplayed = rest[-self._format.period_bytes * self._channels :]
+
+    def _put(self, data: bytes, fill: int) -> int:
+        """Write as much as may wait together with `fill` samples; how many samples that were, negative for an underrun."""
+        room = WAITING_PERIODS_MAX * self._format.period_samples + self._reserve.samples - fill
+        return self._pcm.write(data[: room * SAMPLE_BYTES * self._channels]) if room > 0 else 0
 
     def led_anew(self) -> None:
         """What the buffer held says nothing any more: it was filled anew, or another clock leads."""

@@ -1,17 +1,19 @@
 """How much sound waits in the speaker while the next period is on its way: as little as the machine bears.
 
-One period always waits. Whenever the speaker has run dry, half a period more does from then on; when that has been enough for a while, the
-half period is taken back, unheard (`hw.pace`). A machine that runs dry again soon after is given twice as long before the next try, so
-that a bad quarter of an hour costs a few clicks and not one a minute.
+One period always waits. Whenever the speaker has run dry, half a period more does from then on, and twice as much as the last time when
+it runs dry again at once: some cards take a tenth of a second into a store of their own before they play any of it. When that has been
+enough for a while, a part is taken back, unheard (`hw.pace`). A machine that runs dry again soon after is given twice as long before the
+next try, so that a bad quarter of an hour costs a few clicks and not one a minute.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-MORE_MS_MAX: Final = 60.0  # beyond the one period: a machine that needs more has another illness, and a conversation suffers from delay
+MORE_MS_MAX: Final = 200.0  # beyond the one period: a conversation suffers from delay, but from torn words more
 CALM_S: Final = 60.0  # without an underrun, before less is tried
 CALM_S_MAX: Final = 1800.0
+AT_ONCE_S: Final = 0.5  # an underrun so soon after another says that a little more is not enough
 SOON_S: Final = 300.0  # an underrun so soon after less was tried is the answer to it
 
 
@@ -27,8 +29,10 @@ class Reserve:
         self._most = most // self._step * self._step
         self.samples = min(self._most, round(begin_ms * rate_hz / 1000 / self._step) * self._step)
         self._calm_s = CALM_S
-        self._since_underrun_s = 0.0
+        self._more = self._step
+        self._since_underrun_s = AT_ONCE_S
         self._since_less_s = SOON_S
+        self._calm_for_s = 0.0  # since either of them
 
     @property
     def ms(self) -> float:
@@ -39,16 +43,19 @@ class Reserve:
         """The speaker ran dry: more from now on."""
         if self._since_less_s < SOON_S:
             self._calm_s = min(CALM_S_MAX, 2 * self._calm_s)
-        self._since_underrun_s, self._since_less_s = 0.0, SOON_S
-        self.samples = min(self._most, self.samples + self._step)
+        self._more = 2 * self._more if self._since_underrun_s < AT_ONCE_S else self._step
+        self._calm_for_s, self._since_underrun_s, self._since_less_s = 0.0, 0.0, SOON_S
+        self.samples = min(self._most, self.samples + self._more)
 
     def written(self) -> int:
-        """One period was written. How many samples fewer may wait from now on: 0, but now and then half a period."""
+        """One period was written. How many samples fewer may wait from now on: 0, but now and then half a period, or a quarter of all."""
         period_s = self._period_samples / self._rate_hz
+        self._calm_for_s += period_s
         self._since_underrun_s += period_s
         self._since_less_s += period_s
-        if not self.samples or self._since_underrun_s < self._calm_s:
+        if not self.samples or self._calm_for_s < self._calm_s:
             return 0
-        self._since_underrun_s = self._since_less_s = 0.0
-        self.samples -= self._step
-        return self._step
+        self._calm_for_s = self._since_less_s = 0.0
+        less = max(self._step, self.samples // 4 // self._step * self._step)
+        self.samples -= less
+        return less

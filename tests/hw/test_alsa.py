@@ -14,6 +14,7 @@ import pytest
 from hw import alsa, capture
 from hw.api import Half, HardwareError
 from hw.duplex import Duplex, Lack
+from hw.reserve import MORE_MS_MAX
 from hw.settings import SoundSettings
 
 CAPTURE, PLAYBACK, S16, S32 = 1, 0, 2, 10
@@ -61,7 +62,7 @@ class FakePcm:
         self.events = select.POLLIN
         self.closed = False
         self.stalled = False
-        self.room_before_write = 2 * periodsize
+        self.fill_before_write = periodsize
         self.ready_fd, self._other_fd = os.pipe()
         os.write(self._other_fd, b"!")
         world.opened.append((kind, device, rate))
@@ -94,7 +95,7 @@ class FakePcm:
     def avail(self) -> int:
         if self.stalled:
             raise ALSAAudioError("Broken pipe")
-        return self.room_before_write
+        return self.periods * self.periodsize - self.fill_before_write
 
     def drain(self) -> None:
         """The pipe has nothing more: a microphone that fell silent."""
@@ -329,10 +330,28 @@ def test_an_underrun_is_healed_with_a_period_and_a_half_of_silence_and_the_sound
     assert duplex.reserve_ms == 10.0
 
 
-def test_a_card_that_ran_dry_is_opened_with_more_room_the_next_time(world: World) -> None:
+def test_a_card_that_ran_dry_begins_with_more_that_waits_the_next_time(world: World) -> None:
     alsa.open_duplex(settings()._replace(reserve_ms=30.0)).close()
-    assert [pcm.periods for pcm in world.pcms] == [3, 5]
     assert world.pcms[1].written == [bytes(2 * 640 + 3 * 320)]
+
+
+def test_a_speaker_has_room_for_all_that_may_ever_wait(world: World) -> None:
+    _, microphone, speaker = opened(world)
+    assert speaker.periods * 20 == 3 * 20 + MORE_MS_MAX
+    assert microphone.periods == 3
+
+
+def test_no_more_waits_in_a_roomy_speaker_than_the_unrest_of_a_thread_needs(world: World) -> None:
+    duplex, _, speaker = opened(world)
+    speaker.fill_before_write = 2 * 320 + 100
+    duplex.write(period(1))
+    assert speaker.written[1:] == [period(1, 220)]
+    speaker.fill_before_write = 3 * 320
+    duplex.write(period(2))
+    assert (len(speaker.written), duplex.short_writes) == (2, 2)
+    speaker.fill_before_write = 320
+    duplex.write(period(3))
+    assert speaker.written[2:] == [period(2) + period(3)]  # the rest of the first is too old by now
 
 
 def test_a_card_that_is_gone_raises_when_its_second_half_is_asked(world: World) -> None:
@@ -399,13 +418,13 @@ def test_a_speaker_that_dies_while_it_is_primed_is_closed_and_lacks(world: World
 
 
 def test_a_speaker_that_falls_behind_gets_shorter_periods_and_a_fast_one_longer(world: World) -> None:
-    for room, longer in ((400, False), (960, True)):
+    for fill, longer in ((560, False), (0, True)):
         duplex = alsa.open_duplex(settings())
         speaker = world.pcm(PLAYBACK, "hw:CARD=Device")
         for _ in range(150):
             duplex.write(period(7))
         before = len(speaker.written)
-        speaker.room_before_write = room
+        speaker.fill_before_write = fill
         for _ in range(600):
             duplex.write(period(7))
         lengths = {len(data) // 2 for data in speaker.written[before:]}

@@ -61,10 +61,20 @@ def test_two_underruns_and_a_reserve_taken_back_hold_what_was_held_first() -> No
     pace = Pace(240)
     run_seconds(pace, 100, 5.0)
     pace.restart(320)
-    pace.lower(80)
+    pace.lower(80, 0)
     run_seconds(pace, 180, 30.0)
     pace.restart(240)
     assert 90 < run_seconds(pace, 240, 30.0) < 110
+
+
+def test_what_is_taken_back_leaves_what_has_to_wait() -> None:
+    """A card that keeps much for itself has little in its buffer, however much was asked for to fill it."""
+    pace = Pace(2400)
+    run_seconds(pace, 400, 5.0)
+    pace.lower(600, 320)
+    assert 310 < run_seconds(pace, 400, 30.0) < 330
+    pace.lower(600, 400)
+    assert 310 < run_seconds(pace, 320, 30.0) < 330
 
 
 @pytest.mark.parametrize("by", [-1, 1])
