@@ -94,7 +94,8 @@ int pm_playout_rest(struct pm_playout *p, const struct pm_jitter_packet *packet)
     if (!pm_talkspurt_rest(&p->talkspurt, &placed)) {
         return PM_PUT_LATE;
     }
-    return pm_noise_read(&p->noise, packet->payload, packet->payload_octets) == PM_OK ? PM_PUT_STORED : PM_EMALFORMED;
+    int status = pm_noise_read(&p->noise, packet->payload, packet->payload_octets);
+    return status == PM_OK ? (int)PM_PUT_STORED : status;
 }
 
 static void fill_up(struct pm_playout *p, size_t samples) {
