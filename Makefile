@@ -30,6 +30,9 @@ DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__in
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 # Tests start hundreds of interpreters: each would compile the whole program anew, as pytest would its tests.
 unexport PYTHONDONTWRITEBYTECODE
+# What a door keeps is written through to the disk, for which its tests would mostly wait: theirs is memory, where there is plenty.
+MEMORY := $(shell [ "$$(df --output=avail -B1M /dev/shm 2>/dev/null | tail -1)" -ge 1024 ] 2>/dev/null && echo /dev/shm)
+unit: export PYTEST_DEBUG_TEMPROOT := $(or $(PYTEST_DEBUG_TEMPROOT),$(MEMORY),$(TMPDIR),/tmp)
 # One more than there are cores: some tests wait for real processes and for sound at its own pace.
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
 # Tests with real peers mostly wait: for a call at its own pace, for somebody who is gone.
@@ -73,6 +76,8 @@ $(VENV)/.dev: pyproject.toml $(NATIVE_SOURCES) | $(VENV)/pyvenv.cfg
 demo: apt-run $(VENV)/.run ## a press, a call, an opened door; leaves out/demo/demo-report.html
 	@$(BIN)/portero demo --out out/demo $(if $(PBX),--pbx $(PBX))
 
+# Property tests try all their examples here, the same as in continuous integration.
+test: export CI := $(or $(CI),true)
 test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, torture messages, boot loader, interop
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) coverage sim
@@ -96,7 +101,7 @@ unit: $(VENV)/.dev
 
 coverage: $(VENV)/.dev ## every branch of the door and of the decoders is taken by a test of their own
 	$(call say,branches of the door and of the decoders)
-	@$(BIN)/python -m coverage run --branch --source=firmware/door,hw/decode -m pytest -q --hypothesis-profile=ci tests/door $(DECODE_TESTS)
+	@CI=true $(BIN)/python -m coverage run --branch --source=firmware/door,hw/decode -m pytest -q tests/door $(DECODE_TESTS)
 	@$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
 
 native-check: $(VENV)/.dev

@@ -11,6 +11,7 @@ from firmware.config.load import FILE_BYTES_MAX, load
 from firmware.config.problems import PROBLEMS_SHOWN_MAX, ConfigErrors
 from firmware.config.schema import Call, Settings
 from firmware.errors import ConfigError
+from tests.searching import examples
 
 EXAMPLE = (Path(__file__).resolve().parents[2] / "portero.example.toml").read_text(encoding="utf-8")
 
@@ -395,7 +396,7 @@ def test_a_long_value_is_shortened_in_the_message(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     edits=st.lists(
         st.tuples(

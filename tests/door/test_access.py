@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -21,6 +21,7 @@ from firmware.door.access import (
 from firmware.door.directory import Key
 from firmware.door.events import DigitWay
 from tests.door.house import DIRECTORY, FRONT, LIMITS
+from tests.searching import examples
 
 SOURCES = ("anna", "bob", "reader wall")
 
@@ -169,4 +170,4 @@ class GuardMachine(RuleBasedStateMachine):
 
 
 TestGuard = GuardMachine.TestCase
-TestGuard.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestGuard.settings = settings(max_examples=examples(40), stateful_step_count=40)

@@ -24,6 +24,7 @@ from firmware.door.events import (
 )
 from tests.door.house import FRONT, GARAGE, Scene, only, records
 from tests.door.test_locks import HELD_IN_OFFICE, set_mode
+from tests.searching import examples
 
 
 class LockMachine(RuleBasedStateMachine):
@@ -120,4 +121,4 @@ class LockMachine(RuleBasedStateMachine):
 
 
 TestLocks = LockMachine.TestCase
-TestLocks.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestLocks.settings = settings(max_examples=examples(40), stateful_step_count=25)

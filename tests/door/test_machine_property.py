@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -60,6 +60,7 @@ from firmware.door.events import (
 from firmware.door.machine import handle
 from firmware.door.state import Calling, Door, Idle, Talking, deadlines
 from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, with_limits
+from tests.searching import examples
 
 CODES = {"58321": {FRONT}, "7744": {GARAGE}, "903817": {FRONT, GARAGE}}
 MAY_OPEN: dict[str, set[LockName]] = {"anna": {FRONT, GARAGE}, "bob": {FRONT}, "clara": set()}
@@ -353,4 +354,4 @@ class DoorMachine(RuleBasedStateMachine):
 
 
 TestDoor = DoorMachine.TestCase
-TestDoor.settings = settings(max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestDoor.settings = settings(max_examples=examples(100), stateful_step_count=50)

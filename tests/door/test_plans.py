@@ -35,6 +35,7 @@ from firmware.door.events import (
 from firmware.door.schedule import Profile, Span, When
 from firmware.door.state import Idle, Talking
 from tests.door.house import ANNA, BOB, CLARA, DIRECTORY, HOUSE, Scene, only, records
+from tests.searching import examples
 
 NIGHT = Profile(name="night", spans=(Span(days=frozenset(range(8)), begin_min=1320, end_min=360),))
 DAY = "2026-01-05 12:00"
@@ -330,7 +331,7 @@ def test_a_bell_that_nobody_answers_in_time_chimes_when_asked_to() -> None:
 PEOPLE = ("anna", "bob", "clara")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_every_plan_ends_with_one_outcome_whatever_the_phones_do(data: st.DataObject) -> None:
     """Against plain promises: one outcome, one end a leg, nobody quiet is rung, and it ends by itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -29,6 +29,7 @@ from firmware.door.events import (
 )
 from firmware.door.state import Calling, Idle
 from tests.door.house import DIRECTORY, HOUSE, Scene, target
+from tests.searching import examples
 
 DIRECT = Route(uri="sip:x@192.0.2.7", account=None)
 PBX, SPARE = "pbx", "spare"
@@ -221,4 +222,4 @@ class PlanMachine(RuleBasedStateMachine):
 
 
 TestPlan = PlanMachine.TestCase
-TestPlan.settings = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestPlan.settings = settings(max_examples=examples(150), stateful_step_count=40)

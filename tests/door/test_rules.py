@@ -47,6 +47,7 @@ from firmware.door.ruling import RUNS_PER_MINUTE, WAITING_MAX
 from firmware.door.schedule import Profile, Span, When
 from firmware.door.state import Calling, Idle
 from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, Scene, only, records
+from tests.searching import examples
 
 NIGHT = Profile(name="night", spans=(Span(days=frozenset(range(8)), begin_min=1320, end_min=360),))
 BEEP = (Do(what=Deed.PLAY, name="beep"),)
@@ -275,7 +276,7 @@ RULES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(rules=RULES, inputs=st.lists(st.sampled_from(["press", "open", "busy", "card", "wait"]), max_size=12))
 def test_no_set_of_rules_runs_more_often_than_it_may(rules: list[Rule], inputs: list[str]) -> None:
     scene = ruled(*rules)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.door.schedule import HOLIDAY, AfterEaster, Dates, Holiday, Profile, Span, Yearly, easter, is_holiday, within
+from tests.searching import examples
 
 # Dates of Easter as the almanacs give them; 1818 and 2285 are the earliest, 1943 and 2038 the latest, 1954, 1981 and 2049 the exceptions.
 KNOWN_EASTERS = [
@@ -103,7 +104,7 @@ def moments() -> list[datetime]:
 SHOWN = moments()
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(spans=st.lists(SPANS, min_size=1, max_size=4))
 def test_a_year_is_as_the_wall_clock_shows_it(spans: list[Span]) -> None:
     """Against the plain meaning: so many minutes after the midnight of a day of this kind, today's or yesterday's."""

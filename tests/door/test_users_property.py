@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -38,6 +38,7 @@ from firmware.door.events import (
 from firmware.door.machine import handle
 from firmware.door.state import Door, deadlines
 from tests.door.house import DIRECTORY, FRONT, GARAGE, LIMITS
+from tests.searching import examples
 
 HOUSE = DIRECTORY._replace(codes=(), cards=(), keypads={"pad": FRONT, "side": GARAGE})
 FRONT_ONLY = (Right(locks=frozenset({FRONT}), profile=None),)
@@ -226,4 +227,4 @@ class AccessMachine(RuleBasedStateMachine):
 
 
 TestAccess = AccessMachine.TestCase
-TestAccess.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestAccess.settings = settings(max_examples=examples(60), stateful_step_count=40)

@@ -12,6 +12,7 @@ from hw.api import HardwareError, HardwareEvent, RelayBlockedError, RelayEdge
 from hw.relay import TimedRelay
 from hw.relay_timer import REST_NS
 from hw.settings import RelaySettings
+from tests.searching import examples
 
 S = 1_000_000_000
 MAX_S = 10.0
@@ -141,7 +142,7 @@ class HoldableRelayOnABench(RelayOnABench):
     may_hold = True
 
 
-RUNS = settings(max_examples=30, stateful_step_count=40, deadline=None)
+RUNS = settings(max_examples=examples(30), stateful_step_count=40)
 TestRelay = RelayOnABench.TestCase
 TestRelay.settings = RUNS
 TestHoldableRelay = HoldableRelayOnABench.TestCase

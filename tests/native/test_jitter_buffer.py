@@ -23,6 +23,7 @@ from firmware.media.binding import (
 )
 from firmware.media.playout import JitterBuffer, Playout
 from tests.native.speech import speech
+from tests.searching import examples
 
 MS = 1_000_000
 FRAME = 160
@@ -67,7 +68,7 @@ def test_timestamp_differences_are_signed_anywhere_on_the_circle(start: int, dif
     assert timestamp_difference((start + difference) % 2**32, start) == difference
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**16 - 1), st.integers(0, 2**32), st.integers(0, 120))
 def test_jittered_packets_play_in_order_and_at_most_once(first_timestamp: int, first_sequence: int, seed: int, jitter_ms: int) -> None:
     chance = random.Random(seed)

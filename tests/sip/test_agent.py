@@ -33,6 +33,7 @@ from firmware.sip.events import (
 )
 from firmware.sip.message import Response, parse_message
 from firmware.sip.uri import Uri
+from tests.searching import examples
 from tests.sip.wire import ANSWER, BOB, CALL, HOP, MAIN, OURS, PEER, Wire, account, invite, media
 
 
@@ -218,7 +219,7 @@ def test_noise_is_dropped(wire: Wire, noise: bytes) -> None:
     assert wire.take() == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_no_mutilated_message_makes_the_agent_raise_or_keep_anything_for_ever(seed: int, cuts: int) -> None:
     chance = random.Random(seed)

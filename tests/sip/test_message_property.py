@@ -9,6 +9,7 @@ from firmware.errors import RemoteProtocolError
 from firmware.sip.headers import NameAddr, Via
 from firmware.sip.message import Request, make_response, parse_message
 from firmware.sip.uri import Uri
+from tests.searching import examples
 from tests.sip import strategies
 
 
@@ -34,7 +35,7 @@ def test_every_via_of_the_grammar_is_read_and_written_back(text: str) -> None:
     assert Via.parse(str(via)) == via
 
 
-@settings(max_examples=25)  # whole messages take long to draw; the parts have tests of their own
+@settings(max_examples=examples(25))  # whole messages take long to draw; the parts have tests of their own
 @given(strategies.requests())
 def test_every_request_of_the_grammar_is_read_written_and_answered(data: bytes) -> None:
     message = parse_message(data)
@@ -47,7 +48,7 @@ def test_every_request_of_the_grammar_is_read_written_and_answered(data: bytes) 
     assert answer.cseq == message.cseq
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(strategies.requests(), st.data())
 def test_a_damaged_request_is_refused_in_order_or_read(data: bytes, draw: st.DataObject) -> None:
     at = draw.draw(st.integers(0, len(data) - 1))
