@@ -8,14 +8,12 @@ from __future__ import annotations
 from firmware.sip.events import CallKey, Hop, MediaAgreed, RequestDone, Update
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
-from firmware.sip.rack import RAck
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.dialog import Dialog, allows
-from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of
-from firmware.sip.usage.reliable import ReliableOrder, number_of
+from firmware.sip.usage.negotiation import Negotiation, Standpoint, Task, Wish, body_of
+from firmware.sip.usage.reliable import ReliableOrder, acknowledge, number_of
 from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
 from firmware.sip.usage.update import Updating, answer_update
@@ -68,7 +66,7 @@ class EarlyDialog:
                 answer, _ = self.negotiation.answer(body, standpoint)
             self.tell_media()
         finally:
-            self._acknowledge(response, answer, now_s)
+            acknowledge(self, response, answer, now_s)
 
     def update(self, command: Update, now_s: float) -> bool:
         """Offer anew before the answer; False when that cannot be now: nothing is settled, or the other side does not know UPDATE."""
@@ -144,15 +142,3 @@ class EarlyDialog:
         """Offer and answer have met."""
         if self.negotiation.agreed is not None and not self.is_over:
             self.endpoint.emit(MediaAgreed(call=self.call, session=self.negotiation.agreed, early=True))
-
-    def _acknowledge(self, response: Response, answer: bytes, now_s: float) -> None:
-        number = number_of(response)
-        assert number is not None, "only reliable responses are acknowledged"
-        headers: Headers = (("RAck", str(RAck(number, response.cseq))),)
-        if answer:
-            headers = (*headers, ("Content-Type", SDP))
-        DialogRequest(self, "PRACK", headers, answer, _nothing).begin(now_s)
-
-
-def _nothing(status: int, text: str, now_s: float) -> None:
-    """The outcome of a PRACK: a refused one means that the response was given up, and the final response tells the rest."""

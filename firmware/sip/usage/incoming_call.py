@@ -163,9 +163,11 @@ class UnansweredCall:
             return
         body = b"" if self._described is Described.SETTLED else self._body
         agreed = refresh.choose(self._habits, self._transaction.request)
+        overtaken = self._reliable.outstanding
         self._leave(Phase.ANSWERED)
         session = Session(self.endpoint, self._key, self.dialog, self.negotiation, self.knowledge)
         session.peer_allows_update = allows(self._transaction.request, "UPDATE")
+        session.overtaken = overtaken
         content = (("Content-Type", SDP),) if body else ()
         session.accept(
             self._transaction, self._response(200, (*refresh.stated(agreed), *self._answer_mode, *content), body), now_s, first=True

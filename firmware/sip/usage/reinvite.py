@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from firmware.errors import RemoteProtocolError
 from firmware.sip.events import Hop
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
+from firmware.sip.settings import Use
 from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.negotiation import SDP, Standpoint, Task, body_of
+from firmware.sip.usage.reliable import ReliableOrder, acknowledge, number_of
 
 if TYPE_CHECKING:
     from firmware.sip.usage.session import Session
@@ -28,6 +31,8 @@ class Reinvitation:
         self._task = task
         self._request = ClientRequest(session.endpoint, self, session.knowledge, shorten=session.negotiation.shorten)
         self._ack: Acknowledgement | None = None
+        self._order = ReliableOrder()
+        self._answer: bytes | None = None  # that of a reliable response, which counts before the 2xx comes
 
     def begin(self, now_s: float) -> None:
         """Send it."""
@@ -43,12 +48,23 @@ class Reinvitation:
     def compose(self, hop: Hop) -> Request:
         """The re-INVITE for one attempt."""
         session = self._session
+        self._order, self._answer = ReliableOrder(), None  # numbers begin anew with each attempt
         offer = session.negotiation.offer(self._task.wish, Standpoint.at(hop))
         headers = (*session.request_headers(hop), *session.timer_headers, ("Content-Type", SDP))
         return session.next_dialog().compose("INVITE", headers, offer)
 
     def receive_provisional(self, response: Response, now_s: float) -> None:
-        """§14.1: a re-INVITE is never forked and rarely waits; nothing follows."""
+        """§14.1: a re-INVITE is never forked and rarely waits; what is reliable must be acknowledged all the same (RFC 3262 §4)."""
+        session = self._session
+        if number_of(response) is None or session.endpoint.habits(session.knowledge).reliable is Use.OFF:
+            return
+        if session.is_over or not self._order.is_next(response):
+            return
+        acknowledge(session, response, b"", now_s)
+        # RFC 3262 §5: the first description is the answer. What it changes waits for the 2xx: until then the re-INVITE may still fail, and
+        # the session would have to go back (RFC 6141 §3.3). A body of another kind leaves all to the 2xx.
+        with suppress(RemoteProtocolError):
+            self._answer = self._answer or body_of(response)
 
     def receive_final(self, request: Request, response: Response, source: Hop, now_s: float) -> None:
         """The outcome; a 2xx is acknowledged each time it comes."""
@@ -69,7 +85,7 @@ class Reinvitation:
         if session.is_over:
             return
         try:
-            session.negotiation.accept(body_of(response) or b"")
+            session.negotiation.accept(self._answer or body_of(response) or b"")
         except RemoteProtocolError:
             # The 2xx holds no answer that we can use; as after a refusal, the session stays as it was.
             session.offer_done(self._task, 488, "the answer could not be used", now_s, response)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from firmware.errors import RemoteProtocolError
+from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response
 from firmware.sip.rack import OPTION_TAG, RSEQ_FIRST_MAX, RSEQ_MAX, RAck, rseq
 from firmware.sip.timers import T1_S, TRANSACTION_LIFE_S
 from firmware.sip.transaction.layer import ServerTransaction
+from firmware.sip.usage.dialog_request import DialogHolder, DialogRequest
 from firmware.sip.usage.endpoint import Endpoint
+from firmware.sip.usage.negotiation import SDP
 
 
 class ReliableUser(Protocol):
@@ -48,6 +51,11 @@ class ReliableResponses:
         """Whether a response with a body waits for its PRACK: the 2xx must not be sent before (§3)."""
         return any(response is not None and response.body for response in (self._unacknowledged, self._waiting))
 
+    @property
+    def outstanding(self) -> RAck | None:
+        """What the PRACK of the response that waits for one will bear, None when none waits."""
+        return None if self._unacknowledged is None else RAck(self._rseq, self._transaction.request.cseq)
+
     def send(self, response: Response, now_s: float) -> None:
         """Send it, or keep it until the one before it is acknowledged (§3: only one may be open)."""
         if self._unacknowledged is not None:
@@ -62,7 +70,7 @@ class ReliableResponses:
 
     def acknowledge(self, acknowledged: RAck, now_s: float) -> bool:
         """A PRACK names a response; False when that one is not open: the PRACK is answered 481 (§3)."""
-        if self._unacknowledged is None or acknowledged != RAck(self._rseq, self._transaction.request.cseq):
+        if acknowledged != self.outstanding:
             return False
         self.stop()
         return True
@@ -114,6 +122,20 @@ class ReliableOrder:
             return False
         self._last = number
         return True
+
+
+def acknowledge(holder: DialogHolder, response: Response, answer: bytes, now_s: float) -> None:
+    """Send the PRACK of a reliable response inside its dialog (§4), with an answer where the response made an offer (§5)."""
+    number = number_of(response)
+    assert number is not None, "only reliable responses are acknowledged"
+    headers: Headers = (("RAck", str(RAck(number, response.cseq))),)
+    if answer:
+        headers = (*headers, ("Content-Type", SDP))
+    DialogRequest(holder, "PRACK", headers, answer, _nothing).begin(now_s)
+
+
+def _nothing(status: int, text: str, now_s: float) -> None:
+    """The outcome of a PRACK: a refused one means that the response was given up, and the final response tells the rest."""
 
 
 def number_of(response: Response) -> int | None:

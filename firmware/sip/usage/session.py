@@ -18,6 +18,7 @@ from firmware.sip.events import (
 )
 from firmware.sip.header_lines import Headers
 from firmware.sip.message import Request, Response, make_response
+from firmware.sip.rack import RAck
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.acceptance import Acceptance
 from firmware.sip.usage.addressing import session_headers
@@ -25,6 +26,7 @@ from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.dialog_request import DialogRequest
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.info import Infos
+from firmware.sip.usage.late_prack import answer_late_prack
 from firmware.sip.usage.negotiation import SDP, Negotiation, Task, body_of, why_headers
 from firmware.sip.usage.offers import Offers
 from firmware.sip.usage.refer import Transfers
@@ -63,6 +65,7 @@ class Session:
         self.state: State = STABLE  # which the offers move as well
         self._is_media_held = False  # until the other side has shown where it is
         self.peer_allows_update = False
+        self.overtaken: RAck | None = None  # the PRACK of a provisional response that our 2xx did not wait for
         self.refresher = Refresh(self)
         self.transfers = Transfers(self)
         self.infos = Infos(self)
@@ -168,9 +171,10 @@ class Session:
         elif request.method == "NOTIFY":
             # RFC 5057 §4.1: a subscription by REFER lives in the dialog beside the call, and may outlive it.
             self.transfers.receive_notify(transaction, now_s)
-        elif isinstance(self.state, Over) or request.method == "PRACK" or (self.is_over and request.method == "UPDATE"):
-            # RFC 3262 §3: nothing of ours is left to be acknowledged once the call is answered.
+        elif isinstance(self.state, Over) or (self.is_over and request.method == "UPDATE"):
             transaction.respond(make_response(request, 481), now_s)
+        elif request.method == "PRACK":
+            answer_late_prack(self, transaction, now_s)
         elif request.method == "INVITE":
             self._receive_invite(transaction, now_s)
         elif request.method == "UPDATE":
