@@ -56,6 +56,12 @@ def make_offer(
     return _describe(local, _further_lines(local, profile, direction, previous), previous=previous)
 
 
+def repeat_offer(in_force: SessionDescription, previous: SessionDescription) -> SessionDescription:
+    """What is in force once more, as an offer that changes nothing. It is `previous`, unless an offer came between that was refused:
+    then it differs from what was sent last, and the version says so (RFC 3264 §8)."""
+    return _edition(in_force, previous)
+
+
 def _further_lines(local: LocalMedia, profile: str, direction: Direction, previous: SessionDescription) -> tuple[MediaDescription, ...]:
     place = active_line(previous)
     lines = [_kept_picture(local, media, direction) or _refused(media) for media in previous.media]
@@ -209,9 +215,13 @@ def _describe(
         attributes=(*group_attribute(media), *ice_kind(local)) if any(line.attribute("ice-ufrag") is not None for line in media) else (),
         media=media,
     )
-    if previous is None or description == previous:
-        return description
-    # RFC 3264 §8: if anything differs, the version in the o= line is incremented by one.
+    return description if previous is None else _edition(description, previous)
+
+
+def _edition(description: SessionDescription, previous: SessionDescription) -> SessionDescription:
+    """RFC 3264 §8: if anything differs from what we sent last, the version in the o= line is incremented by one."""
+    if description._replace(origin=previous.origin) == previous:
+        return previous
     return description._replace(origin=previous.origin._replace(version=previous.origin.version + 1))
 
 

@@ -14,6 +14,7 @@ from firmware.sip.events import (
     Hold,
     IncomingCall,
     MediaAgreed,
+    Reinvite,
     RemoteChanged,
     RequestDone,
     Update,
@@ -125,6 +126,71 @@ def test_a_peer_without_update_gets_a_reinvite_that_changes_nothing(wire: Wire) 
     assert not wire.told(RequestDone)  # nobody asked for it
     wire.advance(900)
     assert wire.take() == ["INVITE"]
+
+
+def renewed(wire: Wire) -> Request:
+    """The re-INVITE that refreshes a call which we have taken, answered with what is in force at the peer."""
+    wire.advance(900)
+    reinvite = wire.request("INVITE")
+    wire.reply(200, reinvite, body=ANSWER, Session_Expires="1800;refresher=uac")
+    return reinvite
+
+
+def test_a_refresh_of_a_call_that_we_took_repeats_our_answer(wire: Wire) -> None:
+    """RFC 4028 §7.4: "the offer MUST indicate that it has not changed … by including the same value for the origin field"."""
+    taken(wire, "Supported: timer\r\nSession-Expires: 1800;refresher=uas\r\n")
+    answer = wire.response().body
+    acknowledged(wire)
+    assert renewed(wire).body == answer
+    assert renewed(wire).body == answer
+    assert len({agreed.session for agreed in wire.told(MediaAgreed)}) == 1
+
+
+def test_a_refresh_leaves_a_hold_by_the_other_side_as_it_is(wire: Wire) -> None:
+    taken(wire, "Supported: timer\r\nSession-Expires: 1800;refresher=uas\r\n")
+    first = wire.response()
+    acknowledged(wire)
+    held = MOVED + b"a=sendonly\r\n"
+    headers = "Supported: timer\r\nSession-Expires: 1800;refresher=uas\r\n"
+    wire.within("INVITE", first, cseq=2, body=held, headers=headers, we_called=False)
+    answer = wire.response().body
+    wire.within("ACK", first, cseq=2, we_called=False)
+    wire.advance(900)
+    assert wire.request("INVITE").body == answer
+    wire.reply(200, wire.request("INVITE"), body=held, Session_Expires="1800;refresher=uac")
+    resumed = held.replace(b"o=- 7 2", b"o=- 7 3").replace(b"sendonly", b"sendrecv")
+    wire.within("INVITE", first, cseq=3, body=resumed, we_called=False)
+    assert b"a=sendrecv" in wire.response().body
+
+
+def test_a_refresh_after_a_refused_offer_says_what_is_in_force_as_a_new_edition(wire: Wire) -> None:
+    """RFC 3264 §8: it differs from what was sent last, so the version rises; RFC 6141 §3.3: what was refused is not in force."""
+    placed(wire, allow="INVITE, ACK, BYE, CANCEL")
+    wire.command(Reinvite(call=CALL, media=media(4444)))
+    wire.reply(488, wire.request("INVITE"))
+    wire.advance(900)
+    again = wire.request("INVITE").body
+    assert b"o=door 1 3 " in again
+    assert b"m=audio 4000" in again
+
+
+def test_a_refresh_that_waits_for_a_hold_does_not_end_it(wire: Wire) -> None:
+    placed(wire, allow="INVITE, ACK, BYE, CANCEL")
+    wire.advance(899)
+    wire.command(Hold(call=CALL))
+    wire.advance(1.5)
+    wire.reply(200, wire.request("INVITE"), body=MOVED + b"a=recvonly\r\n")
+    assert b"a=sendonly" in wire.request("INVITE").body
+    assert wire.take()[-2:] == ["ACK", "INVITE"]
+
+
+def test_a_hold_that_waits_for_a_new_port_keeps_it(wire: Wire) -> None:
+    placed(wire)
+    wire.command(Reinvite(call=CALL, media=media(4444)))
+    wire.command(Hold(call=CALL))
+    wire.reply(200, wire.request("INVITE"), body=MOVED)
+    assert b"m=audio 4444" in wire.request("INVITE").body
+    assert b"a=sendonly" in wire.request("INVITE").body
 
 
 def test_an_update_that_is_not_understood_after_all_gives_way_to_a_reinvite(wire: Wire) -> None:

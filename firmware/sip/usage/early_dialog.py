@@ -12,7 +12,7 @@ from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.dialog import Dialog, allows
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.negotiation import Negotiation, Standpoint, Task, Wish, body_of
+from firmware.sip.usage.negotiation import Negotiation, Standpoint, Task, body_of
 from firmware.sip.usage.reliable import ReliableOrder, acknowledge, number_of
 from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
@@ -72,9 +72,7 @@ class EarlyDialog:
         """Offer anew before the answer; False when that cannot be now: nothing is settled, or the other side does not know UPDATE."""
         if not self.is_settled or not self._allows_update or self._updating is not None or self.is_over:
             return False
-        wish = self.negotiation.wish
-        task = Task(wish if command.media is None else Wish(command.media, wish.direction), "UPDATE")
-        self._updating = Updating(self, task)
+        self._updating = Updating(self, Task(command.media, method="UPDATE"))
         self._updating.begin(now_s)
         return True
 

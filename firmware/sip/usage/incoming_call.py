@@ -181,8 +181,7 @@ class UnansweredCall:
         may = self._described is Described.SETTLED and not self.negotiation.is_offering and allows(self._transaction.request, "UPDATE")
         if self._phase is not Phase.WAITING or not may or self._updating is not None:
             return False
-        wish = self.negotiation.wish
-        self._updating = Updating(self, Task(wish if command.media is None else Wish(command.media, wish.direction), "UPDATE"))
+        self._updating = Updating(self, Task(command.media, method="UPDATE"))
         self._updating.begin(now_s)
         return True
 

@@ -17,7 +17,7 @@ from firmware.sdp.description import SessionDescription, parse
 from firmware.sdp.direction import Direction
 from firmware.sdp.ice import IceCredentials
 from firmware.sdp.media_session import LocalMedia, MediaSession
-from firmware.sdp.offer_answer import make_answer, make_offer, read_answer
+from firmware.sdp.offer_answer import make_answer, make_offer, read_answer, repeat_offer
 from firmware.sdp.protection import Encryption, Handshake
 from firmware.sip.header_lines import Headers
 from firmware.sip.headers import Via
@@ -61,11 +61,19 @@ class Wish(NamedTuple):
 
 @kind
 class Task(NamedTuple):
-    """An offer to be made: what we wish, the method that carries it, and whether the program is told of the outcome."""
+    """An offer to be made, when its turn comes: what it changes, and the method that carries it. None: as it is at that time.
 
-    wish: Wish
+    `is_renewal`: it changes nothing, and the program, which did not ask for it, is not told of the outcome.
+    """
+
+    media: LocalMedia | None = None
+    direction: Direction | None = None
     method: str = "INVITE"
-    is_silent: bool = False
+    is_renewal: bool = False
+
+    def wish(self, now: Wish) -> Wish:
+        """What we want once it is done."""
+        return Wish(now.local if self.media is None else self.media, now.direction if self.direction is None else self.direction)
 
 
 class Negotiation:
@@ -80,6 +88,7 @@ class Negotiation:
         self._is_secure = False  # whether the last description of ours went over encrypted signalling
         self._previous: SessionDescription | None = None  # the last description that we sent, offer or answer
         self._offer: SessionDescription | None = None  # ours, while it is not answered
+        self._in_force: SessionDescription | None = None  # ours, offer or answer, by which something was agreed last
         self._is_brief = False  # the same for the whole call: equal versions of a description must be equal (RFC 3264 §8)
         self._offered = self.wish
         self._offered_local = local  # as offered, address included
@@ -99,18 +108,16 @@ class Negotiation:
         """Whether what was agreed is encrypted, and so was the signalling that agreed on it, as far as we see it: to the next hop."""
         return self._is_secure and self.agreed is not None and self.agreed.protection is not None
 
-    def wish_with(self, media: LocalMedia | None) -> Wish:
-        """Our wish with another side of ours; None: as it is."""
-        return self.wish if media is None else self.wish._replace(local=media)
-
     def shorten(self) -> bool:
         """Offer in few octets from now on; False when that is done already."""
         was, self._is_brief = self._is_brief, True
         return not was
 
-    def offer(self, wish: Wish, standpoint: Standpoint) -> bytes:
+    def offer(self, wish: Wish, standpoint: Standpoint, *, is_renewal: bool = False) -> bytes:
         """Our offer, with the address of `standpoint` where the media names none. It replaces an unanswered one.
 
+        `is_renewal`: nothing is to change (RFC 4028 §7.4: "the offer MUST indicate that it has not changed"), so that what is in force is
+        said once more, where it can be.
         Raises NoCommonMedia when it would have to be encrypted and cannot be from there.
         """
         self.local_host, self._is_secure = standpoint.host, standpoint.is_secure
@@ -119,6 +126,8 @@ class Negotiation:
             # RFC 8839 §4.4.1.1.1: who changes where sound is to go must let ICE begin anew, which other credentials say.
             self._offered_local = self._renewed(self._offered_local)
         offer = make_offer(self._offered_local, direction=wish.direction, previous=self._previous)
+        if is_renewal and self._may_repeat and self._in_force is not None and self._previous is not None:
+            offer = repeat_offer(self._in_force, self._previous)
         self._offer = self._previous = offer
         self._offered = wish
         return (brief(offer) if self._is_brief else offer).to_bytes()
@@ -137,8 +146,8 @@ class Negotiation:
         try:
             session = self.preview(answer)
         finally:
-            self._offer = None
-        self.wish = self._offered
+            offer, self._offer = self._offer, None
+        self.wish, self._in_force = self._offered, offer
         self.agreed, self._agreed_local = session, self._offered_local
         return session
 
@@ -151,9 +160,16 @@ class Negotiation:
             local = self._renewed(local)
             answer, session = make_answer(read, local, direction=self.wish.direction, previous=self._previous)
         self.local_host, self._is_secure = standpoint.host, standpoint.is_secure
-        self._previous = answer
+        self._previous = self._in_force = answer
         self.agreed, self._agreed_local = session, local
         return answer.to_bytes(), session
+
+    @property
+    def _may_repeat(self) -> bool:
+        """Whether what we said last can stand in an offer as it is: the address is the same, and no part of it belongs to an answer alone.
+        With ICE and with a handshake an offer says other things (RFC 8839 §4.4.1.1, RFC 8842 §5.5)."""
+        is_still_there = self._offered_local.stated == self._agreed_local.stated
+        return is_still_there and not self._does_ice and (self.agreed is None or not isinstance(self.agreed.protection, Handshake))
 
     @property
     def _does_ice(self) -> bool:

@@ -9,7 +9,7 @@ from firmware.sdp.direction import Direction
 from firmware.sdp.media_session import LocalMedia
 from firmware.sip.events import RequestDone
 from firmware.sip.message import Response
-from firmware.sip.usage.negotiation import Task, Wish
+from firmware.sip.usage.negotiation import Task
 from firmware.sip.usage.reinvite import Reinvitation
 from firmware.sip.usage.session_state import STABLE, Answering, Colliding, Offering, Stable
 from firmware.sip.usage.update import Updating
@@ -31,24 +31,22 @@ class Offers:
 
     def hold(self, now_s: float) -> None:
         """RFC 3264 §8.4: hold is an offer of sendonly, or of inactive where nothing was sent anyhow."""
-        negotiation = self._session.negotiation
-        held = Direction.SENDONLY if negotiation.usual.sends else Direction.INACTIVE
-        self.want(Task(Wish(negotiation.wish.local, held)), now_s)
+        held = Direction.SENDONLY if self._session.negotiation.usual.sends else Direction.INACTIVE
+        self.want(Task(direction=held), now_s)
 
     def resume(self, now_s: float) -> None:
         """Offer again what was before the hold: both directions, or the only one that the call has."""
-        negotiation = self._session.negotiation
-        self.want(Task(Wish(negotiation.wish.local, negotiation.usual)), now_s)
+        self.want(Task(direction=self._session.negotiation.usual), now_s)
 
     def reinvite(self, media: LocalMedia | None, now_s: float) -> None:
         """Offer anew, with other media or with the same."""
-        self.want(Task(self._session.negotiation.wish_with(media)), now_s)
+        self.want(Task(media), now_s)
 
     def update(self, media: LocalMedia | None, now_s: float) -> None:
         """The same by UPDATE. RFC 3311 §5.1 prefers the re-INVITE where a person may have to decide; else this is quicker."""
         session = self._session
         if session.peer_allows_update:
-            self.want(Task(session.negotiation.wish_with(media), "UPDATE"), now_s)
+            self.want(Task(media, method="UPDATE"), now_s)
         else:
             session.endpoint.emit(RequestDone(call=session.key, method="UPDATE", status=500))
 
@@ -116,5 +114,5 @@ class Offers:
         carrier.begin(now_s)
 
     def _tell(self, task: Task, status: int) -> None:
-        if not task.is_silent:
+        if not task.is_renewal:
             self._session.endpoint.emit(RequestDone(call=self._session.key, method=task.method, status=status))

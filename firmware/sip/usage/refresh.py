@@ -158,8 +158,8 @@ class Refresh:
         """Send a target refresh that changes nothing of the media: for the timer, or because our Contact says something else now."""
         session = self._session
         if not session.peer_allows_update:
-            # §7.4: a re-INVITE refreshes too; it repeats the last offer, so that nothing changes.
-            session.offers.want(Task(session.negotiation.wish, is_silent=True), now_s)
+            # §7.4: a re-INVITE refreshes too; it says once more what is in force, so that nothing changes.
+            session.offers.want(Task(is_renewal=True), now_s)
         elif self._request is None:
             # §7.4: an UPDATE without offer is preferred where the other side takes it: it cannot disturb the media.
             self._request = DialogRequest(session, "UPDATE", self._request_headers, b"", self._done)

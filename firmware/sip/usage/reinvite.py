@@ -49,7 +49,8 @@ class Reinvitation:
         """The re-INVITE for one attempt."""
         session = self._session
         self._order, self._answer = ReliableOrder(), None  # numbers begin anew with each attempt
-        offer = session.negotiation.offer(self._task.wish, Standpoint.at(hop))
+        negotiation, task = session.negotiation, self._task
+        offer = negotiation.offer(task.wish(negotiation.wish), Standpoint.at(hop), is_renewal=task.is_renewal)
         headers = (*session.request_headers(hop), *session.timer_headers, ("Content-Type", SDP))
         return session.next_dialog().compose("INVITE", headers, offer)
 

@@ -25,4 +25,4 @@ class Relocation:
         """The way as it is now. Without one the call goes on as it is: the network may come back as it was."""
         session = self._session
         if hops and not session.is_over and hops[0].local_host != session.negotiation.local_host:
-            session.offers.want(Task(session.negotiation.wish, is_silent=True), now_s)
+            session.offers.want(Task(is_renewal=True), now_s)

@@ -79,7 +79,8 @@ class Updating:
         return (*self.holder.request_headers(hop), *self.holder.timer_headers, ("Content-Type", SDP))
 
     def _offer(self, hop: Hop) -> bytes:
-        return self.holder.negotiation.offer(self.task.wish, Standpoint.at(hop))
+        negotiation = self.holder.negotiation
+        return negotiation.offer(self.task.wish(negotiation.wish), Standpoint.at(hop))
 
     def _done(self, status: int, text: str, now_s: float) -> None:
         holder, response = self.holder, self._request.response
