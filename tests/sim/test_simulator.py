@@ -15,7 +15,7 @@ from firmware.sip.usage.acceptance import Acknowledgement
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog_request import Farewell
 from firmware.sip.usage.early_dialog import EarlyDialog
-from firmware.sip.usage.refer import Referral
+from firmware.sip.usage.referral import Referral
 from firmware.sip.usage.refresh import Refresh
 from tests.sim.network import Node, Passage, Weather, World, media
 from tests.sim.soak import Run, ladder

@@ -21,8 +21,8 @@ from firmware.sip.events import (
 from firmware.sip.message import Request
 from firmware.sip.settings import ReferPolicy
 from firmware.sip.uri import Uri
-from firmware.sip.usage.refer import DECIDE_S_MAX
 from firmware.sip.usage.refer_outside import ASKED_MAX
+from firmware.sip.usage.referral import DECIDE_S_MAX
 from tests.sip.wire import ANSWER, BOB, CALL, HOP, MAIN, OURS, PEER, Wire, account, invite, media
 
 ANYONE = AgentSettings(refer=ReferPolicy.CALL)
@@ -145,12 +145,32 @@ def test_the_subscription_of_a_refer_may_be_refreshed_and_nothing_else_lives_the
     ask(wire)
     wire.command(AcceptTransfer(transfer=wire.told(ReferRequested)[0].transfer, call=NEXT, media=media(4100, 2)))
     accepted = wire.response()
+    wire.reply(200, wire.request("NOTIFY"))
     wire.within("SUBSCRIBE", accepted, cseq=2, headers="Event: refer\r\n", we_called=False)
     assert (wire.response().status, wire.response().expires) == (200, 180)
+    assert sipfrag.decode(wire.request("NOTIFY").body).status == 100  # RFC 6665 §4.2.1.2: the state is told at once
     wire.within("INVITE", accepted, cseq=3, body=ANSWER, we_called=False)
     assert wire.response().status == 405
     wire.within("SUBSCRIBE", accepted, cseq=1, headers="Event: refer\r\n", we_called=False)
     assert wire.response().status == 500
+    for headers, status in (("Event: dialog\r\n", 481), ("Event: ;\r\n", 400)):
+        wire.within("SUBSCRIBE", accepted, cseq=4, headers=headers, we_called=False)
+        assert wire.response().status == status
+
+
+def test_whoever_asked_may_end_the_subscription() -> None:
+    """RFC 6665 §4.4.3: "Expires: 0" ends it, and one last NOTIFY says so."""
+    wire = talking()
+    ask(wire)
+    wire.command(AcceptTransfer(transfer=wire.told(ReferRequested)[0].transfer, call=NEXT, media=media(4100, 2)))
+    accepted = wire.response()
+    wire.within("SUBSCRIBE", accepted, cseq=2, headers="Event: refer\r\nExpires: 0\r\n", we_called=False)
+    assert (wire.response().status, wire.response().expires) == (200, 0)
+    wire.reply(200, wire.request("NOTIFY"))
+    assert wire.request("NOTIFY").get("Subscription-State") == "terminated;reason=timeout"
+    wire.reply(200, wire.request("NOTIFY"))
+    wire.within("SUBSCRIBE", accepted, cseq=3, headers="Event: refer\r\n", we_called=False)
+    assert wire.response().status == 481
 
 
 # --- we ask
@@ -195,6 +215,26 @@ def test_its_progress_is_told_until_it_is_final() -> None:
     assert progress(wire) == [(202, False), (180, False), (200, True)]
     report(wire, first, 200, cseq=3)
     assert wire.response().status == 481
+    wire.settle()
+    assert wire.agent.is_idle
+
+
+def test_a_report_that_ends_the_subscription_after_the_outcome_is_taken() -> None:
+    wire, first = asking()
+    wire.reply(202)
+    report(wire, first, 200, "active;expires=60")
+    report(wire, first, 200, "terminated;reason=noresource", cseq=2)
+    assert wire.response().status == 200
+    assert progress(wire) == [(202, False), (200, True)]
+    assert wire.agent.census()["refers"] == 0
+
+
+def test_a_subscription_that_nobody_ends_after_the_outcome_is_forgotten() -> None:
+    wire, first = asking()
+    wire.reply(202)
+    report(wire, first, 486, "active;expires=60")
+    wire.advance(33)
+    assert progress(wire) == [(202, False), (486, True)]
     wire.settle()
     assert wire.agent.is_idle
 

@@ -55,6 +55,32 @@ def test_its_progress_is_told_until_it_is_final() -> None:
     assert not any(wire.agent.census().values())
 
 
+def test_a_report_that_ends_the_subscription_after_the_outcome_is_taken() -> None:
+    """RFC 3515 §2.4.5: outcome and end of the subscription may come in two reports; RFC 6665 §4.1.3: 481 only where there is none."""
+    wire = answered()
+    wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+    wire.reply(202, wire.request("REFER"))
+    report(wire, 200, "active;expires=60", cseq=1)
+    report(wire, 200, "terminated;reason=noresource", cseq=2)
+    assert wire.response().status == 200
+    assert steps(wire) == [(202, False), (200, True)]
+    report(wire, 200, "terminated;reason=noresource", cseq=3)
+    assert wire.response().status == 481
+
+
+def test_a_second_transfer_is_not_confused_with_the_first_ones_open_subscription() -> None:
+    wire = answered()
+    for cseq in (1, 2, 3, 4):
+        wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))
+        wire.reply(202, wire.request("REFER"))
+        report(wire, 486, "active;expires=60", cseq=cseq)
+    assert [step for step in steps(wire) if step[1]] == [(486, True)] * 4
+    wire.command(HangUp(call=CALL))
+    wire.reply(200)
+    wire.settle()
+    assert wire.agent.is_idle
+
+
 def test_a_report_may_come_before_the_202() -> None:
     wire = answered()
     wire.command(Transfer(call=CALL, target=Uri.parse(CAROL)))

@@ -253,6 +253,52 @@ def test_who_wants_no_reports_is_told_so() -> None:
     assert wire.response().get("Refer-Sub") == "false"
 
 
+def subscribe(wire: Wire, cseq: int, headers: str) -> None:
+    wire.within("SUBSCRIBE", first_ack(wire), cseq=cseq, headers=headers, we_called=True)
+
+
+def test_the_subscription_of_a_wish_is_refreshed_and_told_the_state() -> None:
+    """RFC 3515 §2.4.4: "This subscription … may be … refreshed as described in" RFC 6665; §4.2.1.2 there: with a NOTIFY at once."""
+    wire = answered()
+    refer(wire)
+    accept(wire)
+    confirm(wire)
+    wire.reply(180, wire.request("INVITE"))
+    confirm(wire)
+    subscribe(wire, 2, "Event: refer\r\nExpires: 60\r\n")
+    assert (wire.response().status, wire.response().expires) == (200, 180)
+    assert notifies(wire)[-1] == (180, "active;expires=180")
+    assert len(notifies(wire)) == 3
+
+
+def test_whoever_ends_the_subscription_hears_so_and_nothing_more() -> None:
+    wire = answered()
+    refer(wire)
+    accept(wire)
+    confirm(wire)
+    subscribe(wire, 2, "Event: refer;id=1\r\nExpires: 0\r\n")
+    assert (wire.response().status, wire.response().expires) == (200, 0)
+    assert notifies(wire)[-1] == (100, "terminated;reason=timeout")
+    confirm(wire)
+    wire.reply(200, wire.request("INVITE"), body=ANSWER)
+    assert len(notifies(wire)) == 2
+    subscribe(wire, 3, "Event: refer\r\n")
+    assert wire.response().status == 481
+    assert not wire.told(CallEnded)
+
+
+def test_a_subscription_that_no_wish_made_is_481() -> None:
+    wire = answered()
+    subscribe(wire, 1, "Event: refer\r\n")
+    assert wire.response().status == 481
+    refer(wire, cseq=2)
+    subscribe(wire, 3, "Event: refer\r\n")  # not decided yet: RFC 3515 §2.4.4 makes the subscription with the 202
+    assert wire.response().status == 481
+    accept(wire)
+    subscribe(wire, 4, "Event: refer;id=99\r\n")
+    assert wire.response().status == 481
+
+
 def test_the_new_call_takes_over_what_refer_to_names() -> None:
     wire = answered()
     refer(wire, f"{CAROL}?Replaces=abc%40x%3Bto-tag%3D1%3Bfrom-tag%3D2")

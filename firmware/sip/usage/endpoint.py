@@ -19,7 +19,7 @@ from firmware.sip.usage.dialog import Dialog, DialogId
 from firmware.sip.usage.large_requests import WithoutTcp
 
 if TYPE_CHECKING:
-    from firmware.sip.usage.refer import Referral
+    from firmware.sip.usage.referral import Referral
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY, MESSAGE"
 LOCATE_MAX_S = 32.0  # as long as a request may wait for its response; the resolver's own patience is shorter

@@ -18,12 +18,14 @@ from firmware.sip.message import Request, Response, make_response
 from firmware.sip.refer_to import refer_sub
 from firmware.sip.replaces import target_dialog
 from firmware.sip.settings import ReferPolicy
+from firmware.sip.timers import TRANSACTION_LIFE_S
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.addressing import first_hop, own_address, preloaded_route, request_uri, session_headers
 from firmware.sip.usage.client_request import ClientRequest
 from firmware.sip.usage.dialog import Dialog, as_callee, as_caller
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
-from firmware.sip.usage.refer import PACKAGE, Referral, Wish, asked_of, may_steer, wish_of
+from firmware.sip.usage.refer import asked_of, may_steer, wish_of
+from firmware.sip.usage.referral import PACKAGE, Referral, Wish
 from firmware.sip.usage.referrer import FOLLOW_S_MAX, report_of
 from firmware.sip.usage.server_request import entered
 from firmware.sip.usage.session import Session
@@ -52,7 +54,7 @@ def receive_refer(endpoint: Endpoint, transaction: ServerTransaction, knowledge:
     elif not _may(endpoint, transaction, knowledge, session):
         transaction.respond(make_response(request, 403, to_tag=endpoint.ids.tag()), now_s)
     else:
-        StandingRefer(endpoint, transaction, knowledge, session).begin(wish, now_s)
+        StandingRefer(endpoint, transaction, knowledge, wish, session).begin(now_s)
 
 
 def _may(endpoint: Endpoint, transaction: ServerTransaction, knowledge: AccountKnowledge | None, session: Session | None) -> bool:
@@ -67,7 +69,12 @@ class StandingRefer:
     """A REFER that came in without a call, and the dialog of its reports."""
 
     def __init__(
-        self, endpoint: Endpoint, transaction: ServerTransaction, knowledge: AccountKnowledge | None, session: Session | None
+        self,
+        endpoint: Endpoint,
+        transaction: ServerTransaction,
+        knowledge: AccountKnowledge | None,
+        wish: Wish,
+        session: Session | None,
     ) -> None:
         self.endpoint = endpoint
         self.knowledge = knowledge
@@ -75,12 +82,13 @@ class StandingRefer:
         self.has_said_bye = False
         self._transaction = transaction
         self._session = session
+        self._wish = wish
+        self._referral = Referral(self, transaction, wish, is_first=True)
         endpoint.dialogs[self.dialog.id] = self
 
-    def begin(self, wish: Wish, now_s: float) -> None:
+    def begin(self, now_s: float) -> None:
         """Ask the program."""
-        referral = Referral(self, self._transaction, wish, is_first=True)
-        request = self._transaction.request
+        referral, wish, request = self._referral, self._wish, self._transaction.request
         asked: TransferRequested | ReferRequested | DismissalRequested
         if self._session is not None:
             asked = asked_of(self._session, referral, wish, request)
@@ -106,18 +114,26 @@ class StandingRefer:
             del self.endpoint.dialogs[self.dialog.id]
 
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
-        """Only the subscription that the REFER made lives here: it may be refreshed, and nothing else."""
+        """Only the subscription that the REFER made lives here: it may be refreshed or ended, and nothing else."""
         request = transaction.request
         self.dialog, refused = entered(self.endpoint, self.dialog, request)
         if refused is not None:
             transaction.respond(refused, now_s)
-        elif request.method == "SUBSCRIBE" and request.expires != 0:
-            self.dialog = self.dialog.refreshed(request)
-            headers = (*self.request_headers(transaction.source), ("Expires", str(int(FOLLOW_S_MAX))))
-            transaction.respond(make_response(request, 200, headers=headers), now_s)
+        elif request.method == "SUBSCRIBE":
+            self._renew(transaction, now_s)
         else:
-            # RFC 3515 §2.4.4: whoever does not want to hear more refuses the next report.
             transaction.respond(make_response(request, 405, headers=(("Allow", "SUBSCRIBE"),)), now_s)
+
+    def _renew(self, transaction: ServerTransaction, now_s: float) -> None:
+        try:
+            package = event(transaction.request)
+        except RemoteProtocolError as error:
+            transaction.respond(make_response(transaction.request, error.status), now_s)
+            return
+        if package is not None and self._referral.is_named(package):
+            self._referral.renew(transaction, now_s)
+        else:
+            transaction.respond(make_response(transaction.request, 481), now_s)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing here is acknowledged."""
@@ -173,17 +189,21 @@ class OutgoingRefer:
             return
         if response.status >= 300:
             self._tell(response.status, response.reason, is_done=True)
+            self._leave()
             return
         is_silent = refer_sub(response) is False
         if not is_silent and self._dialog is None:
             self._bind(as_caller(request, response))
         self._endpoint.timers.set(self, "silent", now_s + FOLLOW_S_MAX)
         self._tell(response.status, response.reason, is_done=is_silent)
+        if is_silent:
+            self._leave()
 
     def receive_none(self, status: int, text: str, now_s: float) -> None:
         """No answer."""
         if not self._is_done:
             self._tell(status, text, is_done=True)
+            self._leave()
 
     def receive_request(self, transaction: ServerTransaction, now_s: float) -> None:
         """A report; the first may come before the 2xx (RFC 3515 §2.4.4)."""
@@ -195,16 +215,23 @@ class OutgoingRefer:
         if self._dialog is None:
             self._bind(as_callee(request, request.to_tag or "")._replace(local_cseq=self._cseq, is_caller=True))
         transaction.respond(make_response(request, 200), now_s)
-        status, text, is_done = report_of(request.body, subscription_state(request))
+        state = subscription_state(request)
+        status, text, is_done = report_of(request.body, state)
         self._tell(status, text, is_done=is_done)
+        if state is not None and state.is_terminated:
+            self._leave()
+        elif is_done:
+            # The outcome is known, and the subscription goes on until a NOTIFY ends it (RFC 3515 §2.4.5): that one is awaited, for a while.
+            self._endpoint.timers.set(self, "silent", now_s + TRANSACTION_LIFE_S)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing here is acknowledged."""
 
     def handle_timer(self, name: str, now_s: float) -> None:
-        """No final report ever came."""
+        """No final report, or no end of the subscription, ever came."""
         assert name == "silent", name
         self._tell(408, "no report on the call", is_done=True)
+        self._leave()
 
     def _refusal(self, request: Request) -> Response | None:
         """The response that refuses a request in this dialog; None for a report, which the dialog has then heard."""
@@ -229,12 +256,12 @@ class OutgoingRefer:
         self._endpoint.dialogs[dialog.id] = self
 
     def _tell(self, status: int, text: str, *, is_done: bool) -> None:
-        if self._is_done:
-            return
-        self._endpoint.emit(ReferProgress(key=self._command.key, status=status, text=text, is_done=is_done))
-        if is_done:
-            self._is_done = True
-            self._endpoint.timers.clear(self, "silent")
-            if self._dialog is not None:
-                self._endpoint.dialogs.pop(self._dialog.id, None)
-            self._ended(self)
+        if not self._is_done:
+            self._is_done = is_done
+            self._endpoint.emit(ReferProgress(key=self._command.key, status=status, text=text, is_done=is_done))
+
+    def _leave(self) -> None:
+        self._endpoint.timers.clear(self, "silent")
+        if self._dialog is not None:
+            self._endpoint.dialogs.pop(self._dialog.id, None)
+        self._ended(self)

@@ -41,6 +41,7 @@ class Asked:
 
     def __init__(self, session: Session, target: NameAddr, *, follow: bool) -> None:
         self.is_done = False
+        self.is_subscribed = True  # whether reports may come: some peers send one more, after the outcome, that ends the subscription
         self._session = session
         self._target = target
         self._follow = follow
@@ -56,11 +57,15 @@ class Asked:
 
     def is_named(self, package: Event) -> bool:
         """Whether a report is about this REFER; one without id is about the first."""
-        return not self.is_done and package.id in (None, str(self._number))
+        return self.is_subscribed and package.id in (None, str(self._number))
 
     def report(self, body: bytes, state: SubscriptionState | None, now_s: float) -> None:
         """How it goes."""
         self._is_accepted = True
+        if state is not None and state.is_terminated:
+            self.is_subscribed = False
+        if self.is_done:
+            return
         if state is not None and state.expires_s is not None:
             # RFC 3515 §2.4.4: who is asked sets how long the subscription lives; RFC 6665 §4.1.3: each report may say it anew.
             self._until_s = now_s + min(state.expires_s, FOLLOW_S_MAX)
@@ -110,11 +115,13 @@ class Asked:
             return
         response = self._request.response
         if status >= 300 or response is None:
+            self.is_subscribed = False
             self._tell(status, text, now_s, is_done=True)
             self._session.lose(status, text, now_s)
             return
         # RFC 4488 §4: reports stay away only when the response says Refer-Sub: false as well.
         is_silent = refer_sub(response) is False
+        self.is_subscribed = not is_silent
         if not is_silent:
             self._is_accepted = True
             if self._is_last:

@@ -181,6 +181,8 @@ class Session:
             self._receive_update(transaction, now_s)
         elif request.method == "REFER":
             self.transfers.receive_refer(transaction, now_s)
+        elif request.method == "SUBSCRIBE":
+            self.transfers.receive_subscribe(transaction, now_s)  # the desk has left it to us, so it is about a transfer
         elif request.method == "INFO":
             self.infos.receive(transaction, now_s)
         else:
