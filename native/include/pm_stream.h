@@ -44,6 +44,7 @@ struct pm_report {
     double rtt_ms, remote_loss_fraction, remote_jitter_ms;
     int32_t remote_packets_lost;
     uint16_t heard_sequence; /* of ours: the highest that the peer has told to have heard */
+    unsigned hearings;       /* how often it has told of more since its own last packet */
     struct pm_series remote_losses;
     struct pm_judgement judgement; /* of what we hear, for extended reports */
     bool remote_voip_known;
@@ -145,7 +146,7 @@ void pm_stream_voip(const struct pm_stream *stream, struct pm_voip_metrics *metr
 const struct pm_address *pm_stream_report_to(const struct pm_stream *stream);
 
 /* Tells of silence and of digits whose end was lost: once a period. Silence is time without a sign of the peer: neither a packet
- * nor a report that more of what we send has arrived. */
+ * nor a report that more of what we send has arrived. A pause that was announced is none, unless the peer has reported in it. */
 void pm_stream_tick(struct pm_stream *stream, int64_t now_ns, struct pm_events *events);
 
 void pm_stream_stats(const struct pm_stream *stream, struct pm_stream_stats *stats);

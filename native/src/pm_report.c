@@ -45,6 +45,7 @@ static void note_hearing(struct pm_stream *s, const struct pm_rtcp_block *block,
     uint16_t more = pm_seq_distance(heard, before);
     if (more > 0 && more <= pm_seq_distance(newest, before)) {
         s->report.heard_sequence = heard;
+        s->report.hearings++;
         int64_t ago_ms = (int64_t)pm_seq_distance(newest, heard) * s->config.ptime_ms;
         pm_stream_sign(s, now_ns - ago_ms * 1000000, events);
     }

@@ -4,6 +4,9 @@
 
 /* A minute bounds the time in which anyone may take a stream over. */
 enum { LATCH_MAX_MS = 60000 };
+/* Who has reported so often in a pause reports in pauses, and is missed when that ends. The first may be the last that belongs to
+ * what was sent before. */
+enum { HEARINGS_LEAST = 2 };
 
 /* L16 at 16 kHz fills a packet in 45 ms; Opus is sent in one frame of 10, 20, 40 or 60 ms (RFC 6716 section 2.1.4). */
 static bool fits_packet(const struct pm_stream_config *c) {
@@ -179,7 +182,8 @@ void pm_stream_tick(struct pm_stream *s, int64_t now_ns, struct pm_events *event
         event.stream = s->slot;
         pm_events_push(events, event);
     }
-    if (!s->config.receives || s->playout.talkspurt.resting) {
+    bool announced = s->playout.talkspurt.resting && s->report.hearings < HEARINGS_LEAST;
+    if (!s->config.receives || announced) {
         return; /* on hold, or the other side has said that it pauses */
     }
     int64_t silent_s = (now_ns - s->last_sign_ns) / 1000000000;

@@ -169,6 +169,7 @@ void pm_stream_rtp(struct pm_stream *s, const uint8_t *data, size_t octets, cons
         return;
     }
     pm_stream_sign(s, arrival_ns, events);
+    s->report.hearings = 0;
     s->received++;
     s->octets_received += p.payload_octets;
     s->last_packet_ns = arrival_ns;

@@ -189,13 +189,33 @@ static void while_we_send_nothing_reports_are_no_sign(void) {
     }
 }
 
-static void an_announced_pause_is_no_silence(void) {
+/* An announced pause of 40 s with a report after each of its first seconds; the silence that was told last, in milliseconds. */
+static uint32_t pause_with(int64_t reports) {
+    uint32_t silent_ms = 0;
     begin();
     hear(1, 0, 0);
     hear(2, PM_NOISE_TYPE, 20 * MS);
     for (int64_t second = 0; second < 40; second++) {
-        CHECK(speak(second * S) == 0);
+        silent_ms = speak(second * S);
+        if (second < reports) {
+            told((struct report){.about = OURS, .highest = newest()}, (second + 1) * S);
+        }
     }
+    return silent_ms;
+}
+
+static void an_announced_pause_is_silence_only_where_reports_were_and_are_no_more(void) {
+    CHECK(pause_with(0) == 0 && seen[PM_EVENT_SILENT] == 0);
+    CHECK(pause_with(1) == 0 && seen[PM_EVENT_SILENT] == 0);
+    CHECK(pause_with(2) == 37000 && seen[PM_EVENT_SILENT] == 37);
+    CHECK(pause_with(40) == 0 && seen[PM_EVENT_SILENT] == 0);
+}
+
+static void the_next_packet_begins_another_pause(void) {
+    CHECK(pause_with(2) == 37000);
+    hear(3, PM_NOISE_TYPE, 40 * S);
+    CHECK(speak(40 * S) == 0 && seen[PM_EVENT_RESUMED] == 1);
+    CHECK(speak(41 * S) == 0 && speak(42 * S) == 0);
 }
 
 const struct test silence_tests[] = {TEST(silence_and_its_end_are_told),
@@ -205,5 +225,6 @@ const struct test silence_tests[] = {TEST(silence_and_its_end_are_told),
                                      TEST(a_report_speaks_of_the_time_when_what_it_has_heard_was_sent),
                                      TEST(cycles_are_counted_by_each_side_as_it_likes),
                                      TEST(while_we_send_nothing_reports_are_no_sign),
-                                     TEST(an_announced_pause_is_no_silence),
+                                     TEST(an_announced_pause_is_silence_only_where_reports_were_and_are_no_more),
+                                     TEST(the_next_packet_begins_another_pause),
                                      {0}};
