@@ -45,7 +45,8 @@ class Listener:
         """Carry it out; the connection ends with it, and then `gone` is called."""
 
         def ended(task: asyncio.Future[bool]) -> None:
-            self._clients.pop(task).transport.abort()
+            writer = self._clients.pop(task)  # kept until it is over: asyncio complains of a writer that goes before its connection
+            writer.transport.abort()
             gone()
 
         task = asyncio.ensure_future(conversation)
