@@ -155,6 +155,8 @@ def _tls(settings: Mqtt) -> ssl.SSLContext:
     """TLS 1.2 or newer, with the broker's name proved. Raises OSError for a file that cannot be used."""
     import ssl
 
-    context = ssl.create_default_context(cafile=settings.ca)
+    from firmware.app.trust import trusting
+
+    context = trusting(settings.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

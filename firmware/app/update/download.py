@@ -17,6 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
+from firmware.app.trust import trusting
 from firmware.errors import UpdateError
 
 BUNDLE_BYTES_MAX = 320 << 20  # a slot's 256 MB, kernel and initial RAM disk
@@ -72,7 +73,7 @@ def fetch(url: str, target: Path, *, ca: Path | None, seen: str, limit_s: float 
 
 def _opener(ca: Path | None) -> OpenerDirector:
     try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        context = trusting(None if ca is None else str(ca))
     except (OSError, ssl.SSLError) as error:
         raise UpdateError(f"{ca}: no certificate can be read there: {error}") from error
     return build_opener(ProxyHandler({}), HTTPSHandler(context=context), _SecureRedirects())

@@ -97,9 +97,9 @@ class Library:
         return HTTPConnection(parts.hostname or "", parts.port, timeout=left_s)
 
     def _trust(self) -> ssl.SSLContext:
-        import ssl
+        from firmware.app.trust import trusting
 
-        return ssl.create_default_context(cafile=self._settings.ca)
+        return trusting(self._settings.ca)
 
     def _answer(self, connection: HTTPConnection, parts: SplitResult, method: str, form: str) -> HTTPResponse:
         headers = {"Accept": "application/voicexml+xml, audio/wav, */*;q=0.1"}
