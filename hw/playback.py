@@ -89,8 +89,12 @@ class Playback:
         self._unplayed = rest[-self._format.period_bytes * self._channels :]
 
     def _put(self, data: bytes, fill: int) -> int:
-        """Write as much as may wait together with `fill` samples; how many samples that were, negative for an underrun."""
-        room = WAITING_PERIODS_MAX * self._format.period_samples + self._reserve.samples - fill
+        """Write as much as may wait together with `fill` samples; how many samples that were, negative for an underrun.
+
+        A card that has not moved for as long as it was primed wants more than that before it begins.
+        """
+        most = WAITING_PERIODS_MAX * self._format.period_samples + self._reserve.samples
+        room = (self._buffer_samples if self._stalled_periods >= PRIMED_PERIODS else most) - fill
         return self._pcm.write(data[: room * SAMPLE_BYTES * self._channels]) if room > 0 else 0
 
     def led_anew(self) -> None:
@@ -111,12 +115,12 @@ class Playback:
         return self._format.period_samples * 3 // 2 + self._reserve.samples
 
     def _fill(self) -> int:
-        """Samples that wait to be played."""
+        """Samples that wait to be played; 0 in a card that has run dry, which tells a negative room until it is written to."""
         try:
             room = self._pcm.avail()
         except HardwareError:
-            room = self._buffer_samples  # an underrun, which the write that follows repairs
-        return max(0, self._buffer_samples - max(0, room))
+            return 0  # if it is worse than that, the write will say so
+        return 0 if room < 0 else max(0, self._buffer_samples - room)
 
     def _prime(self, periods: int) -> None:
         silence = periods * self._format.period_samples + self._reserve.samples

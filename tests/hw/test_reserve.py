@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from hw.api import HardwareError, SoundFormat
+from hw.api import SoundFormat
 from hw.capture import Capture
 from hw.duplex import Duplex, Openers
 from hw.playback import Playback
@@ -87,13 +87,13 @@ def test_who_runs_dry_soon_after_waits_longer_before_the_next_try() -> None:
 class Clocked:
     """A microphone and a speaker of one card; time passes when the test says so. A read may come late, as on a busy machine.
 
-    `keeps`: how much it takes at once into a store of its own, from which it plays.
+    `keeps`: how much it takes at once into a store of its own, from which it plays. `wants`: how much it has to have before it begins.
     """
 
-    def __init__(self, ready_fd: int, buffer: int, keeps: int = 0) -> None:
+    def __init__(self, ready_fd: int, buffer: int, keeps: int = 0, wants: int = 0) -> None:
         self.ready_fd = ready_fd
         self.buffer = buffer
-        self.keeps = keeps
+        self.keeps, self.wants = keeps, wants
         self.kept = 0
         self.captured = 0
         self.fill = 0
@@ -127,9 +127,7 @@ class Clocked:
         return count, bytes(2 * count)
 
     def avail(self) -> int:
-        if self.fill < 0:
-            raise HardwareError("speaker: Broken pipe")
-        return self.buffer - self.fill
+        return self.buffer - self.fill if self.fill >= 0 else -32
 
     def write(self, data: bytes) -> int:
         if self.fill < 0:
@@ -137,8 +135,9 @@ class Clocked:
             return -32
         count = min(len(data) // 2, self.buffer - self.fill)
         self.fill += count
-        self.running = True
-        self.take()
+        self.running = self.running or self.fill >= self.wants
+        if self.running:
+            self.take()
         return count
 
     def close(self) -> None: ...
@@ -147,8 +146,8 @@ class Clocked:
 class Machine:
     """An audio thread on such a card. `late`: by how many samples every fiftieth period begins late."""
 
-    def __init__(self, ready_fd: int, reserve_ms: float = 0.0, keeps_ms: int = 0, buffer: int = BUFFER) -> None:
-        self.card = Clocked(ready_fd, buffer, keeps_ms * RATE_HZ // 1000)
+    def __init__(self, ready_fd: int, reserve_ms: float = 0.0, keeps_ms: int = 0, wants_ms: int = 0, buffer: int = BUFFER) -> None:
+        self.card = Clocked(ready_fd, buffer, keeps_ms * RATE_HZ // 1000, wants_ms * RATE_HZ // 1000)
         fmt = SoundFormat(rate_hz=RATE_HZ, period_samples=PERIOD)
         playback = Playback(self.card, fmt, reserve_ms=reserve_ms)
         self.duplex = Duplex(fmt, Capture(self.card, fmt), playback, Openers(self.no_half, self.no_half))
@@ -230,6 +229,15 @@ def test_a_card_that_keeps_a_tenth_of_a_second_for_itself_clicks_a_few_times_and
     assert busy.duplex.underruns == clicks
     assert busy.duplex.reserve_ms == 0.0
     assert PERIOD - 64 < min(waited[-MINUTE:]) <= max(waited[-MINUTE:]) < PERIOD + 64
+
+
+def test_a_card_that_begins_late_gets_what_it_wants_before_it_does(machine: Callable[..., Machine]) -> None:
+    busy = machine(wants_ms=90)
+    busy.run(SECOND)
+    assert (busy.card.running, busy.duplex.underruns) == (True, 0)
+    waited = busy.run(MINUTE)
+    assert (busy.duplex.underruns, busy.duplex.lack) == (0, None)
+    assert max(waited[-SECOND:]) <= PERIOD * 3 // 2 + 2
 
 
 def test_a_card_with_little_room_gets_what_it_has_room_for(machine: Callable[..., Machine]) -> None:
