@@ -158,7 +158,7 @@ def show(found: Iterator[Row], form: str, out: TextIO) -> None:
         write_sheet(found, out)
         return
     if form == "csv":
-        from firmware.app.users.form import guarded
+        from firmware.csv_rows import guarded
 
         writer = csv.writer(out)
         writer.writerow(("row", "at", "kind", "record"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TextIO
 
-from firmware.app.users.form import guarded
+from firmware.csv_rows import guarded
 
 if TYPE_CHECKING:
     from firmware.app.journal.log import Row

@@ -1,8 +1,7 @@
 """Users as CSV (RFC 4180), there and back without loss: what a spreadsheet needs in order not to change or run a cell.
 
-Lists stand in one cell, separated by spaces. A cell that a spreadsheet would take for a formula or a number (`=1+1`, `0042`, `12E45`) gets
-an apostrophe in front, as does one that begins with an apostrophe; reading takes one away. Times are UTC, `2026-12-24T17:00:00Z`; without
-`Z` or an offset they are those of the station's zone. PIN, code and duress are digits, or the sealed form of an export from this station.
+Lists stand in one cell, separated by spaces. Times are UTC, `2026-12-24T17:00:00Z`; without `Z` or an offset they are those of the
+station's zone. PIN, code and duress are digits, or the sealed form of an export from this station.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple
 
+from firmware import csv_rows
 from firmware.app.users.person import Person, Problem, UserProblems
 from firmware.app.users.seal import SCHEME, Seal, Sealer, SecretKind
 from firmware.app.users.store import Change
+from firmware.csv_rows import Row, guarded
 from firmware.errors import UsersError
 
 COLUMNS = (
@@ -26,19 +26,10 @@ COLUMNS = (
 FILE_BYTES_MAX = 8 << 20  # ten thousand users with every cell full have half of this
 PROBLEMS_MAX = 100  # a file of another kind must not flood the terminal
 ALL_LOCKS = "*"
-RISKY = re.compile(r"['=+\-@\t\r]|0\d|\d{12,}|\d+[eE]\d+$", re.ASCII)  # formulas, and what a spreadsheet rounds, shortens or recounts
 YES_NO = {"yes": True, "no": False, "": False, "true": True, "false": False, "1": True, "0": False}
 
 # What is wrong with a user and his new digits, and the remedies.
 Check = Callable[[Person, Mapping[SecretKind, str]], Iterable[tuple[str, str]]]
-
-
-def guarded(text: str) -> str:
-    return "'" + text if RISKY.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    return text.removeprefix("'")
 
 
 # --- there -------------------------------------------------------------------------------------------------------------------
@@ -75,18 +66,15 @@ def time_text(at: int | None) -> str:
 # --- and back ----------------------------------------------------------------------------------------------------------------
 
 
-class Row(NamedTuple):
-    """One line of the file: its number, its cells by column."""
-
-    line: int
-    cells: dict[str, str]
-
-
 def from_csv(data: bytes, sealer: Sealer, check: Check, zone: tzinfo | None = None) -> list[Change]:
     """What the file wants; `zone` as for `time_of`. Raises UserProblems with every bad row, by line."""
     problems: list[Problem] = []
     people: list[tuple[Row, Person]] = []
-    for row in _rows(data, problems):
+
+    def complain(line: int, wrong: str, remedy: str) -> None:
+        problems.append(Problem(line=line, who="the file", wrong=wrong, remedy=remedy))
+
+    for row in csv_rows.read(data, COLUMNS, "name", FILE_BYTES_MAX, complain):
         person = _person(row, sealer, zone, problems)
         if person is not None:
             people.append((row, person))
@@ -95,45 +83,6 @@ def from_csv(data: bytes, sealer: Sealer, check: Check, zone: tzinfo | None = No
     if problems:
         raise UserProblems(tuple(sorted(problems, key=lambda problem: problem.line)[:PROBLEMS_MAX]))
     return _sealed(people, sealer)
-
-
-def _rows(data: bytes, problems: list[Problem]) -> Iterator[Row]:
-    if len(data) > FILE_BYTES_MAX:
-        problems.append(_of_file(0, f"the file is larger than {FILE_BYTES_MAX} bytes", "divide it"))
-        return
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problems.append(_of_file(data.count(b"\n", 0, error.start) + 1, "this is not UTF-8 text", "save the file as CSV in UTF-8"))
-        return
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
-    try:
-        yield from _parsed(reader, problems)
-    except csv.Error as error:
-        problems.append(_of_file(reader.line_num, f"this is not CSV ({error})", "look for a quotation mark that is not closed"))
-
-
-def _parsed(reader: Iterator[list[str]], problems: list[Problem]) -> Iterator[Row]:
-    header = [unguarded(cell.strip()) for cell in next(reader, [])]
-    strange = [cell for cell in header if cell not in COLUMNS]
-    if "name" not in header or strange or len(set(header)) < len(header):
-        wrong = f"there is no column {strange[0]!r}" if strange else "the first line must name the columns, each once, name among them"
-        problems.append(_of_file(1, wrong, f"known are: {', '.join(COLUMNS)}"))
-        return
-    before = 1
-    for cells in reader:
-        line, before = before + 1, reader.line_num  # type: ignore[attr-defined]  # a csv reader has it; typeshed hides the class
-        if len(cells) > len(header):
-            problems.append(
-                _of_file(line, f"{len(cells)} cells under {len(header)} columns", "put cells with a comma into quotation marks")
-            )
-        elif any(cells):
-            yield Row(line=line, cells={name: unguarded(cell) for name, cell in zip(header, cells, strict=False)})
-
-
-def _of_file(line: int, wrong: str, remedy: str) -> Problem:
-    return Problem(line=line, who="the file", wrong=wrong, remedy=remedy)
 
 
 def _person(row: Row, sealer: Sealer, zone: tzinfo | None, problems: list[Problem]) -> Person | None:

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.app.users.form import COLUMNS, FILE_BYTES_MAX, PROBLEMS_MAX, from_csv, guarded, time_of, to_csv, unguarded
+from firmware.app.users.form import COLUMNS, FILE_BYTES_MAX, PROBLEMS_MAX, from_csv, time_of, to_csv
 from firmware.app.users.person import Person, UserProblems
 from firmware.app.users.seal import Seal, Sealer, SecretKind
+from firmware.csv_rows import guarded, unguarded
 from firmware.errors import UsersError
 from tests.app.users.people import opened
 
