@@ -72,6 +72,7 @@ NOT_LOADED = {
     "firmware.net.tls", "firmware.net.tls_layers", "firmware.outlets", "firmware.sip.body.pidf", "firmware.stun",
     "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
     "firmware.app.voicexml", "firmware.config.menus",  # spoken menus
+    "firmware.config.flats", "firmware.csv_rows", "firmware.app.flats",  # numbers that visitors dial
     "firmware.media.relay", "firmware.media.relays", "firmware.media.relay_datagrams",  # a TURN server
     "firmware.app.relay_server", "firmware.app.relay_stream",
     "ctypes", "firmware.media.ogg_opus",  # recordings in Opus

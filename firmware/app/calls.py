@@ -76,7 +76,7 @@ class Calls:
         if wish is not None:
             self._command(sip.AcceptTransfer(transfer=wish, call=leg.key, media=media))
             return
-        self._command(sip.Invite(call=leg.key, target=target, account=account, media=media, join=join))
+        self._command(sip.Invite(call=leg.key, target=target, account=account, media=media, join=join, display_name=effect.flat))
 
     def end(self, effect: door.End) -> None:
         """End a leg in any state; one that has ended already is no error, both sides may hang up at once."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OWN = ("run", "demo", "check", "call", "doctor", "ctl", "release-relays")
-FURTHER = ("audio", "log", "users", "logins", "firewall", "support", "update", "appliance")
+FURTHER = ("audio", "log", "users", "flats", "logins", "firewall", "support", "update", "appliance")
 CONTROL_SOCKET = "/run/portero/control.sock"
 
 
@@ -96,6 +96,8 @@ def _add_further(name: str, commands: Subparsers, config: str) -> None:
             from firmware.app.journal.log import add_log_command as add
         case "users":
             from firmware.app.users.commands import add_users_command as add
+        case "flats":
+            from firmware.app.flats import add_flats_command as add
         case "logins":
             from firmware.app.outlets.command import add_logins_command as add
         case "firewall":

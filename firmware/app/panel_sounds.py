@@ -31,8 +31,16 @@ TONES: Final = {
     Sound.CHIME: tones.CHIME,
     Sound.NOBODY: tones.BUSY,
     Sound.WRONG: tones.ERROR,
+    Sound.UNKNOWN: tones.ERROR,
 }
-WORDS: Final = {Sound.RINGBACK: "ringing", Sound.OPENED: "opened", Sound.NOBODY: "nobody", Sound.SPEAK: "speak", Sound.WRONG: "wrong"}
+WORDS: Final = {
+    Sound.RINGBACK: "ringing",
+    Sound.OPENED: "opened",
+    Sound.NOBODY: "nobody",
+    Sound.SPEAK: "speak",
+    Sound.WRONG: "wrong",
+    Sound.UNKNOWN: "unknown",
+}
 AFTER_RINGBACK_MS: Final = 1200  # in the pause of its first cadence
 AFTER_TONE_MS: Final = 150
 BEFORE_BEEP_MS: Final = 300

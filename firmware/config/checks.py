@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 Complaint = tuple[str, str]  # what is wrong, and the remedy; two plain sentences without a full stop
 Check = Callable[[float | str], Complaint | None]
 
+FLAT_NAME_MAX = 64  # characters; with it an INVITE stays one datagram
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 HOST_PATTERN = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)"
 URI_PATTERN = re.compile(rf"sips?:(?:[^@\s<>\"]+@)?{HOST_PATTERN}(?::\d{{1,5}})?(?:[;?][^\s<>\"]*)?", re.IGNORECASE)
@@ -53,9 +54,17 @@ def is_uri(value: float | str) -> Complaint | None:
 
 is_country = matching(re.compile(r"[A-Z]{2}"), 'write the two letters of a country: "DE"')
 is_clock = matching(re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d"), 'write a time of the day: "03:30"')
+is_flat_number = matching(re.compile(r"[0-9A-D]{1,8}"), "write 1 to 8 digits, as they are dialled; A to D where the keypad has them")
 is_gpio = between(0, 27)  # the header of every Raspberry Pi carries BCM 0 to 27
 is_port = between(1, 65535)
 is_not_empty = matching(re.compile(r".*\S.*"), "give a text")
+
+
+def is_flat_name(value: float | str) -> Complaint | None:
+    """A text that fits a line of the journal and a phone's display; '' is one."""
+    if isinstance(value, str) and len(value) <= FLAT_NAME_MAX and value.isprintable() and value == value.strip():
+        return None
+    return f"{value!r} is not usable here", f"write up to {FLAT_NAME_MAX} characters in one line, without blanks around"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -30,11 +30,12 @@ PLAIN_TYPES = {str: "a text in quotes", int: "a whole number", float: "a number"
 T = TypeVar("T")
 
 
-def load(path: FilePath, *, credentials: str | None = None, outside_service: bool = False) -> Settings:
+def load(path: FilePath, *, credentials: str | None = None, outside_service: bool = False, flats: FilePath | None = None) -> Settings:
     """The settings in the file at `path`. Raises ConfigErrors with every mistake.
 
     `credentials` is the directory of systemd credentials, by default that of this process. Where there is none, a secret that comes from
-    one is a mistake, or with `outside_service` a warning and an empty secret: for checking a file that only the service can use.
+    one is a mistake, or with `outside_service` a warning and an empty secret: for checking a file that only the service can use. `flats`:
+    a file of flats to read in place of the configuration's.
     """
     text = _text(path, _read(path))
     try:
@@ -42,7 +43,7 @@ def load(path: FilePath, *, credentials: str | None = None, outside_service: boo
     except tomllib.TOMLDecodeError as error:
         raise _broken(path, text, error) from error
     reader = _Reader(path.parent, credentials or os.environ.get("CREDENTIALS_DIRECTORY"), Report(text), outside_service=outside_service)
-    settings = reader.settings(tree)
+    settings = reader.settings(tree, flats)
     if reader.inline_secrets and path.stat().st_mode & 0o004:
         reader.report.warnings.append(f"{path} holds secrets and every user of this machine may read it; run: chmod o-rwx {path}")
     if reader.report.problems:
@@ -91,7 +92,7 @@ class _Reader:
         self.report = report
         self.inline_secrets = False
 
-    def settings(self, tree: Mapping[str, object]) -> Settings:
+    def settings(self, tree: Mapping[str, object], flats: FilePath | None = None) -> Settings:
         sections = {name: kind for name, kind in Settings.__annotations__.items() if name != "warnings"}
         self._refuse_unknown((), tree, sections)
         found: dict[str, object] = {}
@@ -103,6 +104,11 @@ class _Reader:
             else:
                 found[name] = self._table(kind, tree[name], (name,))
         settings = _made(Settings, found)
+        if settings.flat or settings.flats.keypads:
+            from firmware.config.flats import check_flats, with_flats_of_file  # reads CSV, which most doors are spared
+
+            check_flats(settings, self.report)
+            settings = with_flats_of_file(settings, flats or self._directory / settings.flats.file, self.report)
         check_rules(settings, self.report)
         return settings
 

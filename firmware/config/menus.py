@@ -7,11 +7,11 @@ from pathlib import Path as FilePath
 
 from firmware.config.path import Path
 from firmware.config.problems import Report
+from firmware.config.readers import with_keys
 from firmware.config.references import CALLER_PATTERN, check_unique, refer
 from firmware.config.schema import Menu, Settings
 
 MENUS_MAX = 16
-WITH_KEYS = ("keypad", "wiegand_bridge")  # readers that have keys, or may
 ORIGIN_PATTERN = re.compile(r"https?://[^\s/?#@]+", re.IGNORECASE)
 ADDRESS_PATTERN = re.compile(rf"({ORIGIN_PATTERN.pattern})(?:[/?]\S*)?", re.IGNORECASE)
 
@@ -62,9 +62,7 @@ def _check_callers(settings: Settings, menu: Menu, path: Path, report: Report) -
 
 
 def _check_keypad(settings: Settings, menu: Menu, path: Path, report: Report) -> None:
-    readers = [reader.name for reader in settings.reader if reader.kind in WITH_KEYS]
-    keypads = [*(keypad.name for keypad in settings.keypad), *readers, *(reader.name for reader in settings.wiegand)]
-    refer(report, (*path, "keypad"), menu.keypad or "", keypads, "keypad")
+    refer(report, (*path, "keypad"), menu.keypad or "", with_keys(settings), "keypad")
     if menu.name in {button.name for button in settings.button}:
         report.complain((*path, "name"), f'"{menu.name}" is a button as well', "give another: who is chosen in a menu is rung in its name")
 

@@ -28,7 +28,8 @@ def check_plans(settings: Settings, report: Report) -> None:
 def _check_steps(settings: Settings, report: Report) -> None:
     targets = {target.name for target in settings.target}
     steps = [step.plan for step in settings.step]
-    used = {button.plan for button in settings.button} | {word for rule in settings.rule for deed in rule.do for word in deed.split()}
+    used = {button.plan for button in settings.button} | {flat.plan for flat in settings.flat}
+    used |= {word for rule in settings.rule for deed in rule.do for word in deed.split()}
     for index, step in enumerate(settings.step):
         path: Path = ("step", index, "plan")
         if step.plan in targets and report.sound(path):

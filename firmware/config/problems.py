@@ -57,6 +57,11 @@ class Report:
         self._complained.add(path)
         self._problems.append(Problem(line=self.line(path), key=self.shown(path), wrong=wrong, remedy=remedy))
 
+    def complain_of(self, path: Path, place: str, wrong: str, remedy: str) -> None:
+        """Note a mistake in another file, which the key at `path` names; `place` says where in it. There may be many."""
+        self._complained.add(path)
+        self._problems.append(Problem(line=self.line(path), key=f"{self.shown(path)}, {place}", wrong=wrong, remedy=remedy))
+
     def sound(self, path: Path) -> bool:
         """Whether the value at `path` is what the file says, and not a replacement after a complaint."""
         return path not in self._complained

@@ -53,7 +53,7 @@ DEEDS = {
 }
 HEARD = ("play", "call", "hang-up")  # at the panel: a sound, the ringback, a call that ends
 TEXT_LENGTH_MAX = 200  # characters; with the largest headers still one datagram (RFC 3428 §8: at most 1300 bytes)
-SOUNDS = ("beep", "error", "opened", "ended", "chime", "nobody", "speak", "wrong")
+SOUNDS = ("beep", "error", "opened", "ended", "chime", "nobody", "speak", "wrong", "unknown")
 
 
 def parse_trigger(text: str) -> tuple[str, str]:
@@ -138,7 +138,7 @@ def _check_message(settings: Settings, report: Report, path: Path, words: str) -
 def _names(settings: Settings, what: str) -> list[str]:
     """Every name that a word may mean."""
     return {
-        "button": [each.name for each in settings.button],
+        "button": [*(each.name for each in settings.button), *settings.flats.keypads],
         "target": [*(each.name for each in settings.target), *dict.fromkeys(each.plan for each in settings.step)],
         "lock": [each.name for each in settings.lock],
         "contact": [each.name for each in settings.contact],

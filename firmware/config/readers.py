@@ -10,6 +10,7 @@ from firmware.config.references import check_unique, refer
 from firmware.config.schema import Keypad, Settings
 
 KEYS = frozenset("0123456789*#ABCD")
+WITH_KEYS = ("keypad", "wiegand_bridge")  # serial readers that have keys, or may
 NEEDED = frozenset("0123456789#")  # without these no PIN can be finished
 
 
@@ -21,6 +22,12 @@ def reader_wires(settings: Settings) -> Iterable[tuple[Path, object]]:
     for index, keypad in enumerate(settings.keypad):
         yield from ((("keypad", index, "gpio_rows", place), gpio) for place, gpio in enumerate(keypad.gpio_rows))
         yield from ((("keypad", index, "gpio_columns", place), gpio) for place, gpio in enumerate(keypad.gpio_columns))
+
+
+def with_keys(settings: Settings) -> list[str]:
+    """Every keypad, and every reader that has keys or may have them, by name."""
+    readers = [reader.name for reader in settings.reader if reader.kind in WITH_KEYS]
+    return [*(keypad.name for keypad in settings.keypad), *readers, *(reader.name for reader in settings.wiegand)]
 
 
 def check_readers(settings: Settings, report: Report, locks: list[str]) -> None:

@@ -12,7 +12,7 @@ from firmware.config.schema import Settings
 
 TARGETS_MAX = 16  # of one button: each is a call of its own, and a house has no more phones to ring at once
 CALLER_PATTERN = r"(?:\*|[^@\s*]+)@(?:\*|[^@\s*]+)"
-NUMBER_AS_HOST = r"(?i:sips?):\d+(?:[;:?].*)?"
+NUMBER_AS_HOST = re.compile(r"(?i:sips?):\d+(?:[;:?].*)?")
 
 
 def check_unique(report: Report, values: Iterable[tuple[Path, object]], what: str) -> None:
@@ -38,7 +38,7 @@ def refer(report: Report, path: Path, name: str, known: Iterable[str], what: str
 
 def check_host(report: Report, path: Path, uri: str) -> None:
     """Complain about an address that was meant as a number at a server."""
-    if re.fullmatch(NUMBER_AS_HOST, uri):
+    if NUMBER_AS_HOST.fullmatch(uri):
         report.complain(path, f'"{uri}" is a number without a server', f"write {uri}@ and the server's name or address")
 
 

@@ -187,7 +187,7 @@ def _check_lamps(settings: Settings, report: Report) -> None:
 
 
 def _check_buttons(settings: Settings, report: Report) -> None:
-    if not settings.button:
+    if not settings.button and not settings.flats.keypads:
         report.warnings.append("there is no [[button]]: nobody can ring")
     for index, button in enumerate(settings.button):
         path: Path = ("button", index)

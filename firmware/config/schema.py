@@ -19,7 +19,7 @@ from firmware.config.sections.camera import Camera, Rtsp
 from firmware.config.sections.kept import Journal, LeftMessages, Recording
 from firmware.config.sections.network import Network, Station, Tls, Turn
 from firmware.config.sections.outlets import Control, Login, Mqtt, Web, Webhook
-from firmware.config.sections.ringing import Holiday, Profile, Rule, Step, Target
+from firmware.config.sections.ringing import Flat, Flats, Holiday, Profile, Rule, Step, Target
 from firmware.config.sections.sound import Audio, OwnSound, Paging
 from firmware.config.sections.voicexml import Menu, VoiceXml
 
@@ -35,6 +35,8 @@ __all__ = [
     "Code",
     "Contact",
     "Control",
+    "Flat",
+    "Flats",
     "Group",
     "Holiday",
     "Incoming",
@@ -82,6 +84,8 @@ class Settings(NamedTuple):
     account: tuple[Account, ...] = ()
     target: tuple[Target, ...] = ()
     button: tuple[Button, ...] = ()
+    flats: Flats = Flats()
+    flat: tuple[Flat, ...] = ()
     step: tuple[Step, ...] = ()
     profile: tuple[Profile, ...] = ()
     holiday: tuple[Holiday, ...] = ()

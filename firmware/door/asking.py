@@ -66,10 +66,11 @@ class Ask(NamedTuple):
 
 @kind
 class Typed(NamedTuple):
-    """Digits at a keypad that were not finished."""
+    """Digits at a keypad that were not finished. `starred`: `*` came before them, which makes them a PIN where numbers are dialled."""
 
     digits: str
     until_s: float
+    starred: bool = False
 
 
 @kind

@@ -18,9 +18,11 @@ from firmware.door.events import (
     CallName,
     CallPlaced,
     Dial,
+    DialFlat,
     Effect,
     End,
     EndReason,
+    NumberUnknown,
     Outcome,
     PartySkipped,
     Play,
@@ -35,6 +37,7 @@ from firmware.door.events import (
     Stage,
 )
 from firmware.door.incoming import refused_for_press
+from firmware.door.opening import sounded
 from firmware.door.state import Calling, Door, Idle, Leg, Offered, Step, Talking, ways
 from firmware.door.talking import ended, talk
 from firmware.door.visit import begun
@@ -48,18 +51,32 @@ FAILURES = (
 DEPUTY_AFTER = frozenset({Stage.BUSY, Stage.NO_ANSWER, Stage.UNREACHABLE, Stage.LOST})  # who declines has decided, for the deputy as well
 
 
-def pressed(door: Door, given: Press, now_s: float) -> Step:
-    """A visitor pressed. Written down first; then it rings, unless somebody talks already or the same button rings."""
-    press = PressId(door.next_press)
+def pressed(door: Door, given: Press | DialFlat, now_s: float) -> Step:
+    """A visitor pressed a button, or dialled."""
+    if isinstance(given, DialFlat):
+        return flat_dialled(door, given, now_s)
     if given.button in door.directory.menu_buttons:
         return _asked_for_menu(door, given, now_s)
-    plan = door.directory.buttons[given.button]
+    return _wanted(door, given.button, door.directory.buttons[given.button], "", now_s)
+
+
+def flat_dialled(door: Door, given: DialFlat, now_s: float) -> Step:
+    """A visitor dialled: a flat rings as if it had a button of its own; of a number that nobody has the visitor hears and sees it."""
+    flat = door.directory.flats.get(given.number)
+    if flat is None:
+        return door, (Record(record=NumberUnknown(keypad=given.keypad)), *sounded(door, Sound.UNKNOWN))
+    return _wanted(door, ButtonName(given.keypad), flat.plan, flat.shown, now_s)
+
+
+def _wanted(door: Door, button: ButtonName, plan: Plan, flat: str, now_s: float) -> Step:
+    """Somebody is wanted. Written down first; then it rings, unless somebody talks already or the same button or flat rings."""
+    press = PressId(door.next_press)
     door = door._replace(next_press=press + 1)
-    written: tuple[Effect, ...] = (Record(record=Pressed(press=press, button=given.button)),)
+    written: tuple[Effect, ...] = (Record(record=Pressed(press=press, button=button, flat=flat)),)
     match door.call:
         case Idle():
             pass
-        case Calling(button=given.button) as calling:
+        case Calling() as calling if (calling.button, calling.flat) == (button, flat):
             after, effects = _second_press(door, calling, press)
             return after, written + effects
         case Calling() as calling:
@@ -73,7 +90,7 @@ def pressed(door: Door, given: Press, now_s: float) -> Step:
             written += tuple(effect for effect in effects if not isinstance(effect, Play))
         case _:
             return door, (*written, _outcome(press, Outcome.IGNORED, "a call is in progress"))
-    after, effects = _next_round(door, _planned(f"p{press}", plan)._replace(press=press, button=given.button), now_s)
+    after, effects = _next_round(door, _planned(f"p{press}", plan)._replace(press=press, button=button, flat=flat), now_s)
     return after, written + effects
 
 
@@ -195,7 +212,10 @@ def _rung(door: Door, calling: Calling, ways: Sequence[tuple[Target, tuple[Route
     )
     effects: tuple[Effect, ...] = (
         *(Record(record=CallPlaced(call=leg.call, press=calling.press, party=leg.party.name)) for leg in legs),
-        *(Ring(call=leg.call, uri=routes[0].uri, account=routes[0].account) for leg, (_, routes) in zip(legs, ways, strict=True)),
+        *(
+            Ring(call=leg.call, uri=routes[0].uri, account=routes[0].account, flat=calling.flat)
+            for leg, (_, routes) in zip(legs, ways, strict=True)
+        ),
     )
     if not any(leg.early for leg in calling.legs):  # what the visitor hears of another phone goes on
         effects += (Play(sound=Sound.RINGBACK),)

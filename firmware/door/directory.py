@@ -122,6 +122,34 @@ Plan = tuple[Round, ...]
 
 
 @kind
+class Flat(NamedTuple):
+    """Who lives behind a number that visitors dial at a keypad. `name` may be empty; the plan is that of a button."""
+
+    number: str
+    name: str
+    plan: Plan
+
+    @property
+    def shown(self) -> str:
+        """The number, which has no blanks, and the name: in the journal, and on phones that ring."""
+        return f"{self.number} {self.name}".rstrip()
+
+
+@kind
+class Dialling(NamedTuple):
+    """How numbers are dialled at these keypads: `call_key` ends one, or a pause of `after_s` (None: no pause does)."""
+
+    keypads: frozenset[str] = frozenset()
+    call_key: str = "#"
+    after_s: float | None = None
+
+    @property
+    def starred(self) -> bool:
+        """Whether a PIN begins with `*` at these keypads: its end, `#`, is the end of a number as well."""
+        return self.call_key == "#"
+
+
+@kind
 class Lock(NamedTuple):
     """How long a lock is opened, and the bound of one closing of its relay however often it is opened anew.
 
@@ -224,7 +252,8 @@ class Directory(NamedTuple):
     `exits`, `readers` and `keypads` name the lock that each serves; a reader with keys is no keypad of its own. `allow` holds `user@host`
     in lower case, `*` in place of either; `auto_answer_for` of those may be connected by their own wish,
     `conference_for` of those may enter a conversation by dialling its address.
-    `plans` are those that rules may call; `watches` are door contacts, `tampers` the contacts of the panel's case.
+    `plans` are those that rules may call; `watches` are door contacts, `tampers` the contacts of the panel's case. `flats` are found by
+    their numbers; there may be ten thousand, so nobody walks through them.
     """
 
     buttons: Mapping[ButtonName, Plan]
@@ -253,6 +282,8 @@ class Directory(NamedTuple):
     menus: Mapping[str, Menu] = MappingProxyType({})
     lights: Mapping[LampName, When] = MappingProxyType({})  # lamps that are lit by the clock
     menu_buttons: Mapping[ButtonName, str] = MappingProxyType({})  # those that begin a menu, by its name, and ring nobody
+    flats: Mapping[str, Flat] = MappingProxyType({})
+    dialling: Dialling = Dialling()
 
     def dialled(self, target: str) -> Target:
         """The listed target of this name, or a stranger at this URI, who may open nothing."""

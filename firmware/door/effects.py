@@ -21,11 +21,12 @@ class Record(NamedTuple):
 
 @kind
 class Ring(NamedTuple):
-    """Place a call to `uri`, through `account` or (None) directly."""
+    """Place a call to `uri`, through `account` or (None) directly. `flat`: which one was dialled, for the phone to show; '' none."""
 
     call: CallName
     uri: str
     account: str | None
+    flat: str = ""
 
 
 @kind

@@ -49,6 +49,14 @@ class Press(NamedTuple):
 
 
 @kind
+class DialFlat(NamedTuple):
+    """A visitor has dialled the number of a flat at this keypad, or somebody has in his place."""
+
+    keypad: str
+    number: str
+
+
+@kind
 class CallMoved(NamedTuple):
     """A call leg came to `stage`. `detail` is one plain sentence, such as "486 Busy Here".
 
@@ -190,6 +198,7 @@ class Operate(NamedTuple):
 Input = (
     Start
     | Press
+    | DialFlat
     | CallMoved
     | IncomingCall
     | CallTurnedAway

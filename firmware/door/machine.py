@@ -29,6 +29,7 @@ from firmware.door.events import (
     ContactChanged,
     DeviceChanged,
     Dial,
+    DialFlat,
     DigitHeard,
     Dismiss,
     Effect,
@@ -47,6 +48,7 @@ from firmware.door.events import (
     MenuOver,
     MessageLeft,
     NotVerified,
+    NumberUnknown,
     OpenByMenu,
     OpeningRefused,
     OpenLock,
@@ -108,7 +110,7 @@ from firmware.door.visit import gone, settled
 
 ACCOUNT_PART = "account"  # the health of an account is told as that of the part "account NAME"
 CALL_TIMERS = frozenset({RING, ROUTE, OFFER, TALK, WARNING, HANG_UP, DIGITS, ASKED, ACCEPT})
-REFUSALS = (CodeRefused, CardRefused, KeypadRefused, OpeningRefused)
+REFUSALS = (CodeRefused, CardRefused, KeypadRefused, OpeningRefused, NumberUnknown)
 REFUSED_S = 2.0  # how long the lamp shows it: long enough to be seen, short enough for the next try
 
 
@@ -130,7 +132,7 @@ def _decided(door: Door, given: Input, now_s: float) -> Step:
     match given:
         case Start():
             return started(door, given, now_s)
-        case Press():
+        case Press() | DialFlat():
             return pressed(door, given, now_s)
         case CallMoved():
             return _call_moved(door, given, now_s)
@@ -250,7 +252,7 @@ def _standing_timer_fired(door: Door, key: TimerKey, now_s: float) -> Step:
     if kind == ASK:
         return ask_given_up(door, AskId(int(name)))
     if kind == PAD:
-        return typing_timed_out(door, name)
+        return typing_timed_out(door, name, now_s)
     if kind == SHOWN:
         return card_timed_out(door, LockName(name))
     if key == MINUTE:

@@ -95,10 +95,14 @@ class DeviceChanged(NamedTuple):
 
 @kind
 class Pressed(NamedTuple):
-    """A button was pressed; written before anything else happens."""
+    """A button was pressed, or at a keypad of that name a flat was dialled; written before anything else happens.
+
+    `flat`: its number, and its name after a blank.
+    """
 
     press: PressId
     button: ButtonName
+    flat: str = ""
 
 
 @kind
@@ -138,6 +142,13 @@ class KeypadRefused(NamedTuple):
     who: str
     fault: CodeFault
     lockout_s: float
+
+
+@kind
+class NumberUnknown(NamedTuple):
+    """No flat has the number that was dialled at this keypad. It is never recorded: it may have been a PIN that was typed as a number."""
+
+    keypad: str
 
 
 @kind
@@ -256,6 +267,7 @@ class LoginRefused(NamedTuple):
 
 DoorRecord = (
     KeypadRefused
+    | NumberUnknown
     | LoginRefused
     | DuressUsed
     | CardHeldBy

@@ -79,7 +79,7 @@ class Calling(NamedTuple):
     """Phones ring. `press` and `button` are None for a call of an operator or a rule; `failed` says how legs ended that are gone.
 
     `until_s` ends this round of the plan, `rounds` come after it. `rung` names everybody who was rung in this round; legs are called by
-    `name` and the number of legs before them.
+    `name` and the number of legs before them. `flat` is the one that was dialled at the keypad `button`, '' for a button's ring.
     """
 
     press: PressId | None
@@ -91,6 +91,7 @@ class Calling(NamedTuple):
     rounds: Plan = ()
     rung: frozenset[str] = frozenset()
     placed: int = 0
+    flat: str = ""
 
 
 @kind

@@ -143,7 +143,7 @@ class LampRole(Enum):
     RING = "ring"
     TALK = "talk"
     OPEN = "open"
-    REFUSED = "refused"  # for a moment, after a code or card that opened nothing
+    REFUSED = "refused"  # for a moment, after a code or card that opened nothing, or a number that no flat has
 
 
 class Sound(Enum):
@@ -158,4 +158,5 @@ class Sound(Enum):
     NOBODY = "nobody"  # nobody answers
     SPEAK = "speak"  # somebody has answered; also ends the ringback
     WRONG = "wrong"  # a code or card that opens nothing
+    UNKNOWN = "unknown"  # a number that no flat has
     SILENCE = "silence"

@@ -47,6 +47,8 @@ class Names(NamedTuple):
     held: tuple[str, ...] = ()  # the locks that may be held open
     buttons: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    keypads: tuple[str, ...] = ()  # where visitors dial flats
+    flats: tuple[tuple[str, str], ...] = ()  # with their numbers and names
     contacts: tuple[tuple[str, str], ...] = ()  # with their kinds
     sees: bool = False  # whether pictures of rings are kept
 

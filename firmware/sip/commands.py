@@ -36,7 +36,7 @@ class Invite(NamedTuple):
     """Place a call. `account` None: a direct call without a registrar. `offerless`: the other side makes the offer, our ACK the answer.
 
     `replaces` and `join` name a dialog at the target that this call shall take over or enter (RFC 3891, RFC 3911); `referred_by` says who
-    asked for the call (RFC 3892).
+    asked for the call (RFC 3892). `display_name`: whom the other side may show as called (RFC 3261 §8.1.1.2).
     """
 
     call: CallKey
@@ -47,6 +47,7 @@ class Invite(NamedTuple):
     replaces: Replaces | None = None
     join: Join | None = None
     referred_by: NameAddr | None = None
+    display_name: str = ""
 
 
 @kind

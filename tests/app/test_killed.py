@@ -62,13 +62,13 @@ def test_a_press_of_a_killed_daemon_is_interrupted_and_the_next_press_counts_on(
         phone.settimeout(LIMIT_S)
         (tmp_path / "portero.toml").write_text(CONFIG.format(folder=tmp_path, phone=phone.getsockname()[1]))
         with started(tmp_path) as first:
-            assert ask(tmp_path, "press", "bell") == {"press": 1, "button": "bell"}
+            assert ask(tmp_path, "press", "bell") == {"press": 1, "button": "bell", "flat": ""}
             assert phone.recv(65535).startswith(b"INVITE sip:anna@127.0.0.1")
             assert first.kill() == -signal.SIGKILL
         assert outcomes(tmp_path) == [None]
 
         with started(tmp_path) as second:
-            assert ask(tmp_path, "press", "bell") == {"press": 2, "button": "bell"}
+            assert ask(tmp_path, "press", "bell") == {"press": 2, "button": "bell", "flat": ""}
             second.send(signal.SIGTERM)
             assert second.exit_code() == 0
     assert outcomes(tmp_path) == ["interrupted", "interrupted"]

@@ -56,7 +56,7 @@ def test_status_tells_the_call_from_idle_to_talking(tmp_path: Path) -> None:
         assert field(await ask(lived, "status"), "call") == {"state": "idle"}
         await ask(lived, "press", "bell")
         calling = field(await ask(lived, "status"), "call")
-        assert calling == {"state": "calling", "press": 1, "button": "bell", "parties": ["anna"]}
+        assert calling == {"state": "calling", "press": 1, "button": "bell", "flat": "", "parties": ["anna"]}
         await lived.until(door.Ringing)
         anna.answer()
         await lived.until(door.Answered)

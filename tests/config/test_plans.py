@@ -241,7 +241,7 @@ def test_a_plan_without_a_button_or_rule_is_worth_a_word(tmp_path: Path) -> None
         ),
         (
             '[[rule]]\nname = "r"\non = "pressed"\ndo = ["play musc"]\n',
-            'line 4, rule[r].do[1]: there is no sound "musc"; known are: beep, error, opened, ended, chime, nobody, speak, wrong',
+            'line 4, rule[r].do[1]: there is no sound "musc"; known are: beep, error, opened, ended, chime, nobody, speak, wrong, unknown',
         ),
         (
             '[[rule]]\nname = "r"\non = "pressed"\ndo = ["request huse"]\n',

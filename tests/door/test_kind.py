@@ -41,13 +41,13 @@ def test_a_kind_keeps_its_fields_and_none_of_the_annotations_that_only_the_check
 
 def test_a_kind_does_what_a_named_tuple_does() -> None:
     pressed = Pressed(press=PressId(1), button=ButtonName("bell"))
-    assert repr(pressed) == "Pressed(press=1, button='bell')"
-    assert pressed._asdict() == {"press": 1, "button": "bell"}
-    assert pressed._replace(press=PressId(2)) == Pressed._make([2, "bell"]) != pressed
+    assert repr(pressed) == "Pressed(press=1, button='bell', flat='')"
+    assert pressed._asdict() == {"press": 1, "button": "bell", "flat": ""}
+    assert pressed._replace(press=PressId(2)) == Pressed._make([2, "bell", ""]) != pressed
     assert pickle.loads(pickle.dumps(pressed)) == pressed
     with pytest.raises(TypeError, match="Pressed has no field hour"):
         pressed._replace(hour=3)  # type: ignore[call-arg]  # what the checker refuses is refused at run time too
-    with pytest.raises(TypeError, match="Pressed has 2 fields, 1 values are given"):
+    with pytest.raises(TypeError, match="Pressed has 3 fields, 1 values are given"):
         Pressed._make([1])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.config.schema import Settings
+from firmware.config.schema import Flat, Flats, Keypad, Settings
 from firmware.door import events as door
 from tests.app.house import phones, settings
 from tests.outlets.asking import LIMIT_S, OPENER, WATCHER, Served, served, web_settings
@@ -65,7 +65,7 @@ def test_a_button_is_pressed_a_target_called_and_the_call_ended(tmp_path: Path) 
     async def run() -> None:
         async with phones("anna") as (anna,), served(tmp_path, settings(tmp_path, anna)) as there:
             client = there.client
-            assert (await client.ask("POST", "/api/v1/buttons/bell/press", token=OPENER)).json == {"press": 1, "button": "bell"}
+            assert (await client.ask("POST", "/api/v1/buttons/bell/press", token=OPENER)).json == {"press": 1, "button": "bell", "flat": ""}
             await there.house.until(door.Ringing)
             calls = (await client.ask("GET", "/api/v1/calls", token=WATCHER)).json
             assert (calls["call"]["state"], calls["call"]["button"]) == ("calling", "bell")
@@ -77,6 +77,23 @@ def test_a_button_is_pressed_a_target_called_and_the_call_ended(tmp_path: Path) 
             assert [row["event"] for row in last] == ["CallEnded"]
 
     asyncio.run(run())
+
+
+def test_flats_are_listed_and_dialled(tmp_path: Path) -> None:
+    flats = (Flat(number="12", name="Weber", targets=("sip:12@127.0.0.1:9",)), Flat(number="7", targets=("sip:7@127.0.0.1:9",)))
+    pad = Keypad(name="pad", gpio_rows=(12, 16, 20, 21), gpio_columns=(13, 19, 26), lock="gate")
+
+    async def scenario(there: Served) -> None:
+        client = there.client
+        listed = [{"number": "12", "name": "Weber"}, {"number": "7", "name": ""}]
+        assert (await client.ask("GET", "/api/v1/flats", token=WATCHER)).json == {"flats": listed, "next": None}
+        assert (await client.ask("GET", "/api/v1/flats?after=1", token=WATCHER)).json["flats"] == listed[1:]
+        assert (await client.ask("GET", "/api/v1/flats?after=-1", token=WATCHER)).status == 400
+        assert (await client.ask("POST", "/api/v1/flats/12/ring", token=WATCHER)).status == 403
+        assert (await client.ask("POST", "/api/v1/flats/12/ring", token=OPENER)).json["flat"] == "12 Weber"
+        assert (await client.ask("POST", "/api/v1/flats/13/ring", token=OPENER)).status == 404
+
+    with_api(tmp_path, scenario, settings(tmp_path)._replace(keypad=(pad,), flats=Flats(keypads=("pad",)), flat=flats))
 
 
 def test_an_address_that_is_no_target_is_not_called(tmp_path: Path) -> None:

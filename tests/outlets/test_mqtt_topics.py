@@ -36,7 +36,15 @@ def test_a_press_is_an_event_of_the_type_that_home_assistant_wants_of_a_doorbell
     assert (ring.topic, ring.retained, ring.urgent) == ("house/front/button/bell", False, True)
     assert json.loads(ring.payload) == {"event_type": "ring", "press": 7}
     assert (record.topic, record.retained, record.urgent) == ("house/front/record", False, False)
-    assert json.loads(record.payload) == {"event": "Pressed", "at_s": 1000.0, "press": 7, "button": "bell"}
+    assert json.loads(record.payload) == {"event": "Pressed", "at_s": 1000.0, "press": 7, "button": "bell", "flat": ""}
+
+
+def test_a_flat_that_was_dialled_is_a_ring_of_its_keypad() -> None:
+    ring, _ = messages("house/front", PRESSED._replace(button=door.ButtonName("pad"), flat="12 Wéber"), 1000.0)
+    assert (ring.topic, ring.payload) == ("house/front/button/pad", '{"event_type": "ring", "press": 7, "flat": "12 Wéber"}')
+    found = {message.topic for message in discovery("ha", "door", NAMES._replace(keypads=("pad",)), "1.2", ("ring",))}
+    assert {"ha/event/door/bell_pad/config", "ha/device_automation/door/press_pad/config"} <= found
+    assert "ha/button/door/press_pad/config" not in found, "nobody rings a whole keypad"
 
 
 def test_a_record_that_is_too_long_is_not_sent() -> None:

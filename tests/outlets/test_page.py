@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.config.schema import Access, Login, Target
+from firmware.config.schema import Access, Flat, Flats, Keypad, Login, Target
 from firmware.config.secrets import Secret
 from firmware.door import events as door
 from firmware.outlets.logins import Login as Known
@@ -68,6 +68,25 @@ async def page_of(there: Served) -> str:
     reply = await there.client.ask("GET", "/")
     assert reply.status == 200
     return reply.text
+
+
+def test_flats_are_rung_by_their_number_and_offered_with_their_names(tmp_path: Path) -> None:
+    pad = Keypad(name="pad", gpio_rows=(12, 16, 20, 21), gpio_columns=(13, 19, 26), lock="gate")
+
+    async def run() -> None:
+        flats = (Flat(number="12", name="<Weber>", targets=("sip:12@127.0.0.1:9",)),)
+        wanted = settings(tmp_path)._replace(login=LOGINS, keypad=(pad,), flats=Flats(keypads=("pad",)), flat=flats)
+        async with served(tmp_path, wanted) as there:
+            await there.client.log_in()
+            page = await page_of(there)
+            Outline(page)
+            assert '<option value="12">&lt;Weber&gt;</option>' in page
+            assert (await there.client.form("/flat", key=key_of(page), name="12")).status == 303
+            await there.house.until(door.PressEnded)
+            assert "A flat was rung at pad: 12 &lt;Weber&gt;" in await page_of(there)
+            assert (await there.client.form("/flat", key=key_of(page), name="13")).status == 409
+
+    asyncio.run(run())
 
 
 def test_without_a_password_nobody_comes_in_and_the_page_says_how_to_set_one(tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def _call_in_words(station: Station) -> Json:
     match station.bridge.state.call:
         case Idle():
             return {"state": "idle"}
-        case Calling(press=press, button=button, legs=legs):
-            return {"state": "calling", "press": press, "button": button, "parties": [leg.party.name for leg in legs]}
+        case Calling(press=press, button=button, flat=flat, legs=legs):
+            return {"state": "calling", "press": press, "button": button, "flat": flat, "parties": [leg.party.name for leg in legs]}
         case Offered(leg=leg, accepted=accepted):
             return {"state": "offered", "party": leg.party.name, "accepted": accepted}
         case Talking(leg=leg, press=press, parties=parties, asked=asked, opened=opened):
@@ -126,6 +126,17 @@ async def _press(station: Station, args: tuple[str, ...]) -> Json:
     station.inbox.put(door.Press(button=door.ButtonName(args[0])))
     pressed = await station.wait_for(lambda event: isinstance(event, door.Pressed) and event.button == args[0], PLACED_S_MAX)
     return as_json(pressed)
+
+
+async def _flat(station: Station, args: tuple[str, ...]) -> Json:
+    """As if a visitor had dialled the number: at the first keypad where that is done, or at the one that is named."""
+    keypads = station.settings.flats.keypads
+    keypad = args[1] if len(args) == 2 else next(iter(keypads), "")
+    flat = station.bridge.state.directory.flats.get(args[0])
+    if flat is None or keypad not in keypads:
+        raise ControlError("not_found", f"no flat has the number {args[0]!r}" if flat is None else f"nobody dials at a keypad {keypad!r}")
+    station.inbox.put(door.DialFlat(keypad=keypad, number=flat.number))
+    return await _known(station, lambda event: isinstance(event, door.Pressed) and event.flat == flat.shown)
 
 
 async def _call(station: Station, args: tuple[str, ...], by: str) -> Json:
@@ -340,6 +351,7 @@ def _number(text: str, low: int, high: int) -> int:
 VERBS: dict[str, Verb | SignedVerb] = {
     "status": Verb("", 0, 0, _status),
     "press": Verb("BUTTON", 1, 1, _press),
+    "flat": Verb("NUMBER [KEYPAD]", 1, 2, _flat),
     "call": SignedVerb("TARGET|URI", 1, 1, _call),
     "answer": Verb("[STATUS]", 0, 1, _answer),
     "hangup": Verb("", 0, 0, _hangup),

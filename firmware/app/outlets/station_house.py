@@ -19,7 +19,7 @@ from firmware.errors import JournalError
 from firmware.outlets.seam import Json, KeptPicture, Names, Refused, Row, Subscriber, part
 
 # What outlets may ask for. Everything else of `portero ctl` stays with whoever has a shell on the device.
-OFFERED: Final = ("status", "press", "call", "hangup", "lock", "dnd")
+OFFERED: Final = ("status", "press", "flat", "call", "hangup", "lock", "dnd")
 
 
 class StationHouse:
@@ -35,6 +35,8 @@ class StationHouse:
             held=tuple(lock.name for lock in settings.lock if lock.may_hold),
             buttons=tuple(button.name for button in settings.button),
             targets=tuple(target.name for target in settings.target),
+            keypads=settings.flats.keypads,
+            flats=tuple((flat.number, flat.name) for flat in settings.flat),
             contacts=tuple((contact.name, contact.kind) for contact in settings.contact),
             sees=settings.camera.source != "none" and settings.camera.snapshot != "never",
         )

@@ -41,6 +41,13 @@ TEXTS: Final = {
         "fr": "Code erroné.",
         "it": "Codice errato.",
     },
+    "unknown": {
+        "en": "There is no such number.",
+        "de": "Diese Nummer gibt es nicht.",
+        "es": "Este número no existe.",
+        "fr": "Ce numéro n'existe pas.",
+        "it": "Questo numero non esiste.",
+    },
     "message": {
         "en": "Nobody answers. Please leave a message after the tone.",
         "de": "Niemand antwortet. Bitte sprechen Sie nach dem Ton.",

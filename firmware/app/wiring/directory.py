@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from firmware.app.wiring.flats import Flats
 from firmware.app.wiring.plans import buttons, condition, fallbacks, holidays, plans, profiles, rules
 from firmware.config.schema import Call, Settings
+from firmware.config.schema import Flats as ConfiguredFlats
 from firmware.config.schema import Lock as ConfiguredLock
 from firmware.config.schema import Menu as ConfiguredMenu
-from firmware.door.directory import AutoAnswer, Chime, Directory, Key, Limits, Lock, Menu, Target, Watch
+from firmware.door.directory import AutoAnswer, Chime, Dialling, Directory, Key, Limits, Lock, Menu, Target, Watch
 from firmware.door.events import ButtonName, LampName, LockName, Right
 
 
@@ -62,8 +64,15 @@ def directory(settings: Settings) -> Directory:
         chime=Chime(settings.call.chime),
         lights={LampName(each.name): when for each in settings.lamp if (when := condition(each.when)) is not None},
         menus={each.name: _menu(each) for each in settings.menu},
+        flats=Flats(settings.flat, known_plans, targets, locks),
+        dialling=_dialling(settings.flats),
         menu_buttons={ButtonName(each.name): each.menu for each in settings.button if each.menu is not None},
     )
+
+
+def _dialling(flats: ConfiguredFlats) -> Dialling:
+    after_s = None if flats.dial_after_s == "never" else flats.dial_after_s
+    return Dialling(keypads=frozenset(flats.keypads), call_key=flats.call_key, after_s=after_s)
 
 
 def _lock(lock: ConfiguredLock) -> Lock:

@@ -5,7 +5,7 @@
 from typing import Annotated, Literal, NamedTuple
 
 from firmware.config.checks import between
-from firmware.config.sections.values import Name, SipUri, Text
+from firmware.config.sections.values import FlatName, FlatNumber, Name, SipUri, Text
 
 
 class Target(NamedTuple):
@@ -19,6 +19,26 @@ class Target(NamedTuple):
     fallback_uri: SipUri | None = None  # called directly when no account gets there
     deputy: str | None = None  # the target that is rung when this one is busy, away, unreachable or not to be disturbed
     quiet_when: Text | None = None  # a profile, or "not PROFILE": not to be disturbed
+
+
+class Flats(NamedTuple):
+    """[flats]: where visitors dial the numbers of flats, and how. Flats stand in [[flat]], and in a file that `portero flats` changes."""
+
+    keypads: tuple[str, ...] = ()  # or readers with keys; none: nobody dials
+    call_key: Literal["#", "A", "B", "C", "D"] = "#"  # ends a number; "#": a PIN there begins with *
+    dial_after_s: Annotated[float, between(1, 30, "s")] | Literal["never"] = "never"  # a pause that ends a number as well
+    file: Text = "/var/lib/portero/flats.csv"
+
+
+class Flat(NamedTuple):
+    """[[flat]]: whom the number of a flat rings: `targets` as those of a button, or a `plan`."""
+
+    number: FlatNumber
+    name: FlatName = ""
+    targets: tuple[str, ...] = ()
+    plan: str | None = None
+    account: str | None = None  # through which addresses in `targets` are called; None: directly
+    locks: tuple[str, ...] | None = None  # which locks a code may open in a call with such an address; None: all
 
 
 class Step(NamedTuple):

@@ -29,7 +29,7 @@ class Audio(NamedTuple):
 class OwnSound(NamedTuple):
     """[[sound]]: a WAV file of one's own in place of a tone of the panel, or only its volume."""
 
-    event: Literal["ringback", "beep", "error", "opened", "ended", "chime", "nobody", "speak", "wrong"]
+    event: Literal["ringback", "beep", "error", "opened", "ended", "chime", "nobody", "speak", "wrong", "unknown"]
     file: Text | None = None  # None: the tone, or the spoken prompt
     volume_db: Annotated[int, between(-40, 12, "dB")] = 0
 

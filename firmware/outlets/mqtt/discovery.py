@@ -39,11 +39,11 @@ def discovery(prefix: str, base: str, names: Names, version: str, may: tuple[str
         }
         return Message(f"{prefix}/{component}/{node}/{key}/config", json.dumps(body, ensure_ascii=False), retained=True)
 
-    for button in names.buttons:
+    for button in (*names.buttons, *names.keypads):
         ring = f"{base}/button/{button}"
         yield entity("event", f"bell_{button}", button, state_topic=ring, device_class="doorbell", event_types=["ring"])
         yield _trigger(prefix, node, device, button, ring)
-        if "ring" in may:
+        if "ring" in may and button in names.buttons:
             yield entity("button", f"press_{button}", f"Ring as {button}", command_topic=f"{ring}/set", payload_press="PRESS")
     for lock in names.locks:
         topic = f"{base}/lock/{lock}"

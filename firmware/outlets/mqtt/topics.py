@@ -58,7 +58,9 @@ def states(base: str, names: Names, status: Json) -> dict[str, str]:
 def messages(base: str, record: door.DoorRecord, at_s: float) -> Iterator[Message]:
     """What a record is for those who listen: itself, and for a press the event that rings bells."""
     if isinstance(record, door.Pressed):
-        yield Message(f"{base}/button/{record.button}", json.dumps({"event_type": "ring", "press": record.press}), urgent=True)
+        ring: dict[str, Json] = {"event_type": "ring", "press": record.press}
+        ring |= {"flat": record.flat} if record.flat else {}
+        yield Message(f"{base}/button/{record.button}", json.dumps(ring, ensure_ascii=False), urgent=True)
     fields = {name: value.name.lower() if isinstance(value, Enum) else value for name, value in record._asdict().items()}
     body = json.dumps({"event": type(record).__name__, "at_s": round(at_s, 3), **fields}, ensure_ascii=False)
     if len(body.encode()) <= RECORD_BYTES_MAX:

@@ -54,6 +54,10 @@ class Api:
                 }
             case ["buttons", name, "press"]:
                 return {"POST": Route(May.RING, lambda _request, login: self._done(login, "press", name))}
+            case ["flats"]:
+                return {"GET": Route(May.SEE, self._flats)}
+            case ["flats", number, "ring"]:
+                return {"POST": Route(May.RING, lambda _request, login: self._done(login, "flat", number))}
             case ["locks"]:
                 return {"GET": Route(May.SEE, self._locks)}
             case ["locks", name, action] if action in LOCK_ACTIONS:
@@ -92,6 +96,14 @@ class Api:
                 for name in names.locks
             ]
         )
+
+    async def _flats(self, request: Request, _login: Login) -> Response:
+        """A page of flats in the order of the configuration; `after` is how many came before."""
+        first = _number(request, "after", 0, ROW_MAX, least=0)
+        flats = self._house.names.flats[first : first + ROWS_MAX]
+        more = first + len(flats) < len(self._house.names.flats)
+        shown: list[Json] = [{"number": number, "name": name} for number, name in flats]
+        return json_response({"flats": shown, "next": first + len(flats) if more else None})
 
     async def _calls(self, _request: Request, login: Login) -> Response:
         """The call in progress, and how the last ones ended and sounded."""
@@ -183,8 +195,8 @@ def _written(key: str, value: Json) -> str:
             raise Refused("bad_argument", f"{key} is a text, a whole number, true, false, null or a list of texts")
 
 
-def _number(request: Request, name: str, default: int, largest: int) -> int:
+def _number(request: Request, name: str, default: int, largest: int, least: int = 1) -> int:
     text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= largest):
-        raise Refused("bad_argument", f"{name} is a number from 1 to {largest}")
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= largest):
+        raise Refused("bad_argument", f"{name} is a number from {least} to {largest}")
     return int(text)

@@ -27,6 +27,7 @@ SHELL = """<!DOCTYPE html>
 </body>
 </html>
 """
+FLATS_SHOWN = 500  # that the browser offers as one types; every other number is taken as well
 STATES = ("idle", "calling", "offered", "talking")
 
 
@@ -46,7 +47,8 @@ class View(NamedTuple):
 
 def door(view: View) -> bytes:
     """State, locks, calls and the newest records."""
-    parts = [_ills(view), _call(view), _locks(view), _quiet(view), _pictures(view), _accounts(view), _quality(view), _records(view)]
+    above = [_ills(view), _call(view), _flats(view), _locks(view), _quiet(view)]
+    parts = [*above, _pictures(view), _accounts(view), _quality(view), _records(view)]
     aside = _form(view, "/logout", view.words("log_out", name=view.login.name), css="quiet")
     return _page(view.words, view.names.station, "".join(parts), aside=aside, script='<script src="/page.js" defer></script>\n')
 
@@ -112,6 +114,18 @@ def _call(view: View) -> str:
             buttons = [_form(view, "/hangup", view.words("hang_up"), css="warn")]
         body += f'<div class="row">{"".join(buttons)}</div>\n'
     return _section(view.words("call"), body)
+
+
+def _flats(view: View) -> str:
+    """One field for all numbers: a browser finds them by the names as well."""
+    if May.RING not in view.login.may or not view.names.flats:
+        return ""
+    offered = "".join(f'<option value="{_e(number)}">{_e(name)}</option>' for number, name in view.names.flats[:FLATS_SHOWN])
+    field = f'<label>{_e(view.words("flat"))} <input name="name" list="flats" required maxlength="8" autocomplete="off"></label>'
+    key = f'<input type="hidden" name="key" value="{_e(view.form_key)}">'
+    button = f'<button class="quiet">{_e(view.words("ring_flat"))}</button>'
+    form = f'<form method="post" action="/flat">{key}{field} {button}<datalist id="flats">{offered}</datalist></form>\n'
+    return _section(view.words("flats"), form)
 
 
 def _locks(view: View) -> str:

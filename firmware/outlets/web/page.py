@@ -27,7 +27,12 @@ CALLS: Final = 5
 SHOWN: Final = 4  # pictures of rings
 PICTURES: Final = "/pictures/"
 # Forms of the page: which right, which verb of `portero ctl` and how many words behind it.
-FORMS: Final = {"/press": (May.RING, "press", 1), "/call": (May.RING, "call", 1), "/hangup": (May.RING, "hangup", 0)}
+FORMS: Final = {
+    "/press": (May.RING, "press", 1),
+    "/flat": (May.RING, "flat", 1),
+    "/call": (May.RING, "call", 1),
+    "/hangup": (May.RING, "hangup", 0),
+}
 
 
 class Page:

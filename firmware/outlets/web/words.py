@@ -42,7 +42,8 @@ class Words(NamedTuple):
         fields = defaultdict[str, object](
             lambda: "?", {name: self.word(value) if name in SPOKEN else value for name, value in row.fields.items()}
         )
-        told = self.texts[f"{RECORD}{row.kind}"].format_map(fields)
+        is_flat = row.kind == "Pressed" and bool(row.fields.get("flat"))
+        told = self.texts["flat_rung" if is_flat else f"{RECORD}{row.kind}"].format_map(fields)
         who = row.fields.get("who") if row.kind in ("Unlocked", "OpeningRefused", "CardRefused", "KeypadRefused") else row.fields.get("by")
         return f"{told}, {self('by', who=who)}" if who else told
 

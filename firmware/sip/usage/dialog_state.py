@@ -62,7 +62,7 @@ class DialogState:
 
     def placed(self, command: Invite) -> None:
         """We place a call (§3.7.1: trying)."""
-        self._begin(command.call, "trying", "initiator", NameAddr("", command.target))
+        self._begin(command.call, "trying", "initiator", NameAddr(command.display_name, command.target))
 
     def heard(self, event: Effect) -> None:
         """Take one event of the agent; what is not about a call changes nothing."""

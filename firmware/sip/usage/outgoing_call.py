@@ -91,7 +91,7 @@ class OutgoingCall:
     @property
     def remote(self) -> NameAddr:
         """Whom we call."""
-        return NameAddr("", self._command.target)
+        return NameAddr(self._command.display_name, self._command.target)
 
     @property
     def has_progressed(self) -> bool:
@@ -122,12 +122,14 @@ class OutgoingCall:
             # RFC 3323 §4.1: who wants to stay unknown has no name in From either.
             address = ANONYMOUS if self._habits.is_anonymous else own_address(self._endpoint, hop, self._knowledge)
             self._from = address.with_tag(self._tag)
+        called = request_uri(self._command.target, self._knowledge)
+        assert called is not None, "a target that nobody could route is not tried"
         self._cseq += 1
         headers = (
             ("Max-Forwards", "70"),
             *preloaded_route(self._knowledge),
             ("From", str(self._from)),
-            ("To", f"<{request_uri(self._command.target, self._knowledge)}>"),
+            ("To", str(NameAddr(self._command.display_name, called))),  # §8.1.1.2: "The To header field allows for a display name."
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} INVITE"),
             *session_headers(self._endpoint, hop, self._knowledge, is_focus=self._command.call in self._endpoint.focus),

@@ -71,7 +71,7 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
             ended = CallEnded(call=CallName("p1.1"), party="Ännä", reason=EndReason.RING_LIMIT, talked_s=0.0)
             assert await journal.append(pressed(1), ended) == (1, 2)
             first, second = await journal.query()
-        assert first == Entry(id=1, at_s=1000.0, kind="Pressed", body='{"press": 1, "button": "front"}')
+        assert first == Entry(id=1, at_s=1000.0, kind="Pressed", body='{"press": 1, "button": "front", "flat": ""}')
         assert second.kind == "CallEnded"
         assert json.loads(second.body) == {"call": "p1.1", "party": "Ännä", "reason": "ring_limit", "talked_s": 0.0, "detail": ""}
 
