@@ -1,4 +1,6 @@
-"""The house of the simulator: three flats, three locks, a registrar by name, a keypad, and every contact that the door knows."""
+"""The house of the simulator: three phones, three locks, a registrar by name, a keypad where flats are dialled, and every contact that the
+door knows.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,8 @@ from firmware.config.schema import (
     Card,
     Code,
     Contact,
+    Flat,
+    Flats,
     Incoming,
     Journal,
     Keypad,
@@ -41,6 +45,8 @@ FAMILY_CARD: Final = "0A001B2C3D"
 WRONG_CARD: Final = "0A00DEAD00"
 EXIT, LEAF, CASE, WALL = "exit", "leaf", "case", "wall"
 PAD: Final = "pad"
+DIALLED: Final = {"1": "anna", "2": "bob", "1204": "carl", "583216": "anna"}  # flats, one of them with the number that is a tenant's PIN
+PAUSE_S: Final = 3.0  # ends a number as well
 BELL, SHOP = "bell", "shop"
 SIDE: Final = "side"  # rings as BELL does; visitors leave it alone
 RING_LIMIT_S: Final = 30.0
@@ -86,6 +92,8 @@ def settings(journal: Path, *, has_account: bool, second_press_hangs_up: bool) -
         card=(Card(name="fob", number=FAMILY_CARD, locks=(FRONT,)),),
         reader=(Reader(name=WALL, port="/dev/none", lock=FRONT),),
         keypad=(Keypad(name=PAD, gpio_rows=(13, 14, 15, 16), gpio_columns=(17, 18, 19), lock=FRONT),),
+        flats=Flats(keypads=(PAD,), dial_after_s=PAUSE_S),
+        flat=tuple(Flat(number=number, name=f"Familie {name}", targets=(name,)) for number, name in DIALLED.items()),
         users=Users(path=str(journal.with_name("users.db")), key=str(journal.with_name("users.key"))),
         contact=(
             Contact(name=EXIT, kind="exit", gpio=7, lock=FRONT),

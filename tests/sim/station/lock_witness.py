@@ -6,6 +6,7 @@
 - A lock that is locked stays shut, relays are blocked after tampering, and a lock-out holds, also after a restart.
 - A code opens only in a call that is up and was placed to, or allowed from, a listed party who typed it.
 - A PIN opens only after it was typed, and a counted user no more often than was granted, however often the process is killed.
+- Where flats are dialled only what follows a star, or a card, is a PIN: neither opens a number, nor has who dials guessed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.sim.station.tenants import TENANTS
 EXACT_S = 0.001  # two things of the same instant, in floats
 LATE_S = 3.0  # from the door's decision to the journal's answer on a sick card and a busy processor
 REST_S = 1.0  # after its maximum a relay rests: nothing closes it for so long (hw.relay_timer)
+CARD = "c"  # among the keys of a keypad: a card was shown, which may wait for its PIN there
 TYPED_S = 60.0  # how long ago the first digit of a code may have left the phone: lost INFOs are repeated for as long
 
 
@@ -82,6 +84,11 @@ class LockWitness:
         """The journal has, or has not, taken these: what they grant may happen from now on."""
         for record in records:
             match record:
+                case door.KeypadRefused(keypad=keypad, fault=door.CodeFault.WRONG):
+                    self._check_guess(keypad)
+                case _:
+                    pass
+            match record:
                 case door.Unlocked(lock=lock, grant=grant):
                     self._recorded_s[lock] = self._clock.now_s
                     if grant is door.Grant.EXIT and lock in self._exits.values():
@@ -124,6 +131,8 @@ class LockWitness:
                 self._up[call] = party
             case door.CallEnded(call=call):
                 self._up.pop(call, None)
+            case door.Pressed(flat=flat) if flat:
+                self._check_dialled(record)
             case _:
                 pass
 
@@ -152,8 +161,19 @@ class LockWitness:
         if tenant.needs_card and record.grant is not door.Grant.CARD_AND_PIN:
             self.problem(f"{record.who} opens {record.lock} by {record.grant.value} alone")
         digits = "".join(sign for _, sign in self._typed.get(record.party, []))
-        if record.grant is not door.Grant.CARD and tenant.pin not in digits:
+        begun = f"*{tenant.pin}" if record.grant is door.Grant.PIN else tenant.pin
+        if record.grant is not door.Grant.CARD and begun not in digits:
             self.problem(f"{record.who} opens {record.lock}, and at the {record.party} was typed {digits}")
+
+    def _check_guess(self, keypad: str) -> None:
+        digits = "".join(sign for _, sign in self._typed.get(f"keypad {keypad}", []))
+        if "*" not in digits and CARD not in digits:
+            self.problem(f"whoever dialled at {keypad} counts as guessing: {digits}")
+
+    def _check_dialled(self, record: door.Pressed) -> None:
+        digits = "".join(sign for _, sign in self._typed.get(f"keypad {record.button}", []))
+        if record.flat.partition(" ")[0] not in digits:
+            self.problem(f"{record.flat} is rung, and at {record.button} was typed {digits}")
 
     def _is_chained(self, lock: str) -> bool:
         return any(other.then == lock for other in self._locks.values())

@@ -13,7 +13,7 @@ from firmware.app.kept_door import start_from
 from firmware.app.leg import Leg
 from firmware.app.leg_media import LegMedia
 from firmware.app.users.store import UserStore
-from firmware.door import access, opening
+from firmware.door import access, keypad, opening
 from firmware.door import events as door
 from firmware.door.machine import handle
 from firmware.door.state import Step
@@ -99,6 +99,11 @@ def test_a_lock_that_opens_without_a_record(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_lock_that_opens_though_it_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(opening, "_fault", lambda _door, _unlocked, **_: None)
     assert broken(tmp_path, "is locked, and")
+
+
+def test_a_number_that_counts_as_a_pin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(keypad, "_is_pin", lambda _door, _keypad, _entry: True)
+    assert broken(tmp_path, "counts as guessing")
 
 
 def test_tampering_that_a_restart_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

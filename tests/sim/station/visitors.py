@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from firmware.door import events as door
-from tests.sim.station.house import BELL, CASE, EXIT, FAMILY_CARD, FRONT, GATE, INNER, LEAF, PAD, SHOP, WALL, WRONG_CARD
+from tests.sim.station.house import BELL, CASE, DIALLED, EXIT, FAMILY_CARD, FRONT, GATE, INNER, LEAF, PAD, SHOP, WALL, WRONG_CARD
 from tests.sim.station.life import Life
+from tests.sim.station.lock_witness import CARD
 from tests.sim.station.residents import Resident
 from tests.sim.station.tenants import TENANTS
 from tests.sim.station.town import Town
 
 KEY_S = 0.4  # from one key to the next
 WRONG_PINS = ("583217", "1111", "99", "58321")
+WRONG_NUMBERS = ("3", "99", "1205", "583217")
 AGAIN_S = (0.05, 0.25, 1.0, 3.0, 12.0)  # from one press to the next
 LOCKS = (FRONT, GATE, INNER)
 TENANT_CARDS = tuple((tenant.card,) for tenant in TENANTS.values())
@@ -48,6 +50,7 @@ class Visitors:
             (self._ring, 60),
             (self._show_card, 9),
             (self._type_pin, 6),
+            (self._dial, 8),
             (self._go_out, 9),
             (self._walk_through, 6),
             (self._call_the_door, 5),
@@ -91,20 +94,34 @@ class Visitors:
         often = (WRONG_CARD,) * 5 + (FAMILY_CARD,)
         cards = self._chance.choice(((FAMILY_CARD,), (FAMILY_CARD, FAMILY_CARD), (WRONG_CARD,), often, *TENANT_CARDS))
         for index, card in enumerate(cards):
-            self._later(2.0 * index, lambda card=card: self._with_life(lambda life: life.touch(lambda board: board.card(WALL, card))))  # type: ignore[misc]  # as above
+            self._later(2.0 * index, lambda card=card: self._show(card))  # type: ignore[misc]  # as above
 
     def _type_pin(self) -> None:
-        """At the keypad, some after their card, and others after what they had got wrong."""
+        """At the keypad, some after their card, others after what they had got wrong, and some without the star that makes it a PIN."""
         tenant = self._chance.choice(tuple(TENANTS.values()))
+        star = self._chance.choice(("*", "*", "*", ""))
         keys = (
-            "".join(f"{pin}#" for pin in self._chance.choice(((), (), (), ("583217",), WRONG_PINS)))
-            + tenant.pin
+            "".join(f"{star}{pin}#" for pin in self._chance.choice(((), (), (), ("583217",), WRONG_PINS)))
+            + f"{star}{tenant.pin}"
             + self._chance.choice("##*")
         )
         if self._chance.random() < 0.4:
-            self._with_life(lambda life: life.touch(lambda board: board.card(WALL, tenant.card)))
+            self._show(tenant.card)
+        self._press_keys(keys)
+
+    def _dial(self) -> None:
+        """Who looks for a flat, not always the right one, and does not always find the key that calls."""
+        number = self._chance.choice((*DIALLED, *DIALLED, *WRONG_NUMBERS))
+        self._press_keys(number + self._chance.choice(("#", "#", "", "*", f"#{number}#")))
+
+    def _press_keys(self, keys: str) -> None:
         for index, key in enumerate(keys):
             self._later(KEY_S * (index + 1), lambda key=key: self._press_key(key))  # type: ignore[misc]  # as above
+
+    def _show(self, card: str) -> None:
+        """A card that is shown may wait for its PIN at the keypad of the same lock."""
+        self.place.typed(f"keypad {PAD}", CARD)
+        self._with_life(lambda life: life.touch(lambda board: board.card(WALL, card)))
 
     def _press_key(self, key: str) -> None:
         self.place.typed(f"keypad {PAD}", key)

@@ -42,7 +42,7 @@ class Witness:
         self._ended: dict[int, str] = {}  # presses of this life, and their outcome
         self._legs: set[str] = set()
         self._edges = 0  # presses of this life, by the wall
-        self._pressed = 0  # … and by the door
+        self._pressed = 0  # … and by the door; flats are dialled without one
         self._loop: VirtualLoop | None = None
 
     def problem(self, text: str) -> None:
@@ -116,9 +116,9 @@ class Witness:
         self.records[type(event).__name__] += 1
         self.tell(f"{event}")
         match event:
-            case door.Pressed(press=press):
+            case door.Pressed(press=press, flat=flat):
                 self.presses += 1
-                self._pressed += 1
+                self._pressed += not flat
                 # A number that no durable row bears may be given again by the next life.
                 if press in self._open or press in self._ended or press <= self._last_before:
                     self.problem(f"press {press} happened twice")
