@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from firmware.sip.events import CallKey, Hop, MediaAgreed, RequestDone, Update
 from firmware.sip.header_lines import Headers
-from firmware.sip.message import Request, Response, make_response
+from firmware.sip.message import Request, Response
 from firmware.sip.transaction.layer import ServerTransaction
 from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.dialog import Dialog, allows
+from firmware.sip.usage.early_request import answer_early
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.negotiation import Negotiation, Standpoint, Task, body_of
 from firmware.sip.usage.reliable import ReliableOrder, acknowledge, number_of
@@ -103,8 +104,7 @@ class EarlyDialog:
             if is_new:
                 self.tell_media()
         else:
-            # RFC 3261 §15: the callee must not end an early dialog with BYE; nothing else has a meaning here.
-            transaction.respond(make_response(request, 481), now_s)
+            transaction.respond(answer_early(request, self.request_headers(transaction.source)), now_s)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Somebody's mistake."""

@@ -22,6 +22,7 @@ from firmware.sip.usage import refresh
 from firmware.sip.usage.addressing import session_headers
 from firmware.sip.usage.caller import NO_TAKEOVER, Takeover, announcement
 from firmware.sip.usage.dialog import Dialog, allows, as_callee
+from firmware.sip.usage.early_request import answer_early
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.negotiation import SDP, Negotiation, Standpoint, Task, Wish, body_of, why_headers
 from firmware.sip.usage.reliable import ReliableResponses, understands, wants
@@ -224,7 +225,7 @@ class UnansweredCall:
             if is_new:
                 self.tell_media()
         else:
-            transaction.respond(make_response(request, 481), now_s)
+            transaction.respond(answer_early(request, self.request_headers(transaction.source)), now_s)
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing was answered yet: somebody's mistake."""
