@@ -12,6 +12,9 @@ from firmware.sip.grammar import Parameters
 from firmware.sip.header_values import first, sole
 from firmware.sip.headers import DELTA_SECONDS_MAX
 
+# Responses to a SUBSCRIBE that refreshes (§4.1.2.2) or to a NOTIFY (§4.2.2) that end the subscription; after any other it goes on.
+ENDS_SUBSCRIPTION = frozenset((404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604))
+
 
 @kind
 class Event(NamedTuple):

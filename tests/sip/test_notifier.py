@@ -13,6 +13,7 @@ from firmware.sip.message import Request, Response, make_response
 from firmware.sip.notices import SetPresence, TellQuality, WatcherChanged
 from firmware.sip.settings import ReferPolicy
 from firmware.sip.usage.desk import WATCHERS_MAX
+from firmware.sip.usage.notifier import FAILURES_MAX
 from tests.sip.wire import ANSWER, CALL, Wire, invite, media
 
 
@@ -162,12 +163,58 @@ def test_a_watcher_that_does_not_refresh_is_told_its_end_and_forgotten() -> None
     assert wire.agent.is_idle
 
 
-@pytest.mark.parametrize("status", [481, 404, 500])
+@pytest.mark.parametrize("status", [481, 404, 489])
 def test_a_notify_that_is_refused_ends_the_subscription(status: int) -> None:
     wire = door()
     subscribe(wire)
     confirm(wire, status)
     assert [event.is_watching for event in wire.told(WatcherChanged)] == [True, False]
+
+
+def test_a_refusal_that_passes_leaves_the_lamp_and_all_is_told_again_when_it_may() -> None:
+    """RFC 6665 §4.2.2 names the responses that end a subscription; 503 and 500 are none of them."""
+    wire = door()
+    subscribe(wire)
+    refused = wire.request("NOTIFY")
+    wire.receive(make_response(refused, 503, to_tag=None, headers=(("Retry-After", "30"),)))
+    wire.take()
+    wire.command(invite())
+    wire.advance(29)
+    assert "NOTIFY" not in wire.take()
+    wire.advance(1.1)
+    again = confirm(wire)
+    info = dialog_info.decode(again.body)
+    assert (info.state, info.version, len(info.dialogs)) == ("full", 1, 1)
+    assert [event.is_watching for event in wire.told(WatcherChanged)] == [True]
+
+
+def test_refusals_that_do_not_end_are_the_end() -> None:
+    wire = door()
+    subscribe(wire)
+    for _ in range(FAILURES_MAX):
+        confirm(wire, 500)
+        wire.advance(5.1)
+        assert len(wire.told(WatcherChanged)) == 1
+    confirm(wire, 500)
+    assert [event.is_watching for event in wire.told(WatcherChanged)] == [True, False]
+
+
+def test_a_subscription_that_ends_while_a_notify_is_refused_is_told_its_end() -> None:
+    wire = door()
+    first = subscribe(wire)
+    wire.within("SUBSCRIBE", first, cseq=2, headers="Event: dialog\r\nExpires: 0\r\n", we_called=False)
+    confirm(wire, 503)
+    assert str(subscription_state(wire.request("NOTIFY"))) == "terminated;reason=timeout"
+
+
+def test_the_contact_of_an_answer_is_where_the_next_notify_goes() -> None:
+    """RFC 6665 §4.4.1: SUBSCRIBE and NOTIFY are target refresh requests."""
+    wire = door()
+    subscribe(wire)
+    wire.receive(make_response(wire.request("NOTIFY"), 200, headers=(("Contact", "<sip:bob@192.0.2.77>"),)))
+    wire.advance(2)
+    wire.command(invite())
+    assert wire.request("NOTIFY").uri.host == "192.0.2.77"
 
 
 def test_a_watcher_that_is_gone_is_forgotten() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from firmware.sip.event_package import Event, SubscriptionState
+from firmware.sip.event_package import ENDS_SUBSCRIPTION, Event, SubscriptionState
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, make_response
 from firmware.sip.transaction.layer import ServerTransaction
@@ -21,6 +21,9 @@ from firmware.sip.usage.server_request import entered
 
 EXPIRES_DEFAULT_S = 3600  # RFC 4235 §3.4, RFC 3856 §6.4
 EXPIRES_MAX_S = 3600  # a watcher that went away without a word is forgotten within the hour
+FAILURES_MAX = 3  # NOTIFY requests refused in a row, for reasons that pass
+RETRY_S = 5.0  # after one, unless the refusal asks for more patience …
+RETRY_MAX_S = 300.0  # … and for no more than that: a lamp that is wrong for five minutes is no lamp
 EXPIRES_MIN_S = 60  # more often nobody needs to ask, and 32 watchers must not keep the board awake
 
 
@@ -68,6 +71,7 @@ class Watcher:
         self._next_at_s = 0.0  # before that, news wait
         self._reason = ""
         self._is_told = False
+        self._failures = 0  # in a row
         endpoint.dialogs[self.dialog.id] = self
 
     @property
@@ -179,12 +183,21 @@ class Watcher:
 
     def _done(self, status: int, text: str, now_s: float) -> None:
         self.dialog = self.dialog._replace(is_proven=True)  # whoever answers got it; without an answer nothing more is sent
-        if self._is_told or not 200 <= status < 300:
-            # §4.2.2: a NOTIFY that is refused, or not answered, ends the subscription.
+        response = None if self._running is None else self._running.response
+        self._failures = 0 if status < 300 else self._failures + 1
+        if self._is_told or response is None or status in ENDS_SUBSCRIPTION or self._failures > FAILURES_MAX:
+            # §4.2.2: a NOTIFY that nobody answers, or that is refused in a way that ends the subscription.
             self._over()
         elif self.is_over:
             self._notify(now_s)
+        elif status >= 300:
+            # §4.2.2: after any other refusal it goes on. What of the state has arrived is not known: all of it is told next.
+            self._sent_serial = None
+            self._next_at_s = now_s + max(RETRY_S, min(float(response.retry_after or 0), RETRY_MAX_S))
+            self.changed(now_s)
         else:
+            # RFC 6665 §4.2.1.2: NOTIFY is a target refresh request.
+            self.dialog = self.dialog.refreshed(response)
             self._next_at_s = now_s + self.package.gap_s
             if self._sent_serial != self.package.serial:
                 self.changed(now_s)

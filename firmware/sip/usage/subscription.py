@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Protocol
 
 from firmware.errors import RemoteProtocolError
-from firmware.sip.event_package import Event, SubscriptionState, event, subscription_state
+from firmware.sip.event_package import ENDS_SUBSCRIPTION, Event, SubscriptionState, event, subscription_state
 from firmware.sip.events import Hop
 from firmware.sip.message import Request, Response, make_response
 from firmware.sip.notices import Subscribe
@@ -35,8 +35,6 @@ ENDING_MAX_S = TRANSACTION_LIFE_S  # how long the NOTIFY that confirms an end is
 # What the reason of a terminated subscription says about trying again (§4.1.3): at once, later, never. Unknown ones: later.
 _AT_ONCE = frozenset(("deactivated", "timeout"))
 _NEVER = frozenset(("rejected", "noresource", "invariant"))
-# §4.1.2.2: a refresh refused with one of these has ended the subscription; after any other it is good until it expires.
-_ENDS = frozenset((404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604))
 
 
 class SubscriptionUser(Protocol):
@@ -163,7 +161,7 @@ class Subscription:
                 return
             self._expires_s = response.min_expires
             self._send(now_s)
-        elif self._phase is Phase.BOUND and status not in _ENDS:
+        elif self._phase is Phase.BOUND and status not in ENDS_SUBSCRIPTION:
             self._refresh_failed(f"{status} {response.reason}", self._backoff_s(response.retry_after), now_s)
         elif self._phase is Phase.BOUND or 500 <= status < 600 or status in (408, 481):
             self._lost(f"{status} {response.reason}", self._backoff_s(response.retry_after), now_s)
@@ -181,6 +179,9 @@ class Subscription:
             self._lost(text, self._backoff_s(), now_s)
 
     def _accepted(self, response: Response, now_s: float) -> None:
+        if self._dialog is not None:
+            # §4.1.2.2: SUBSCRIBE is a target refresh request.
+            self._dialog = self._dialog.refreshed(response)
         self._adjustments = 0
         granted_s = self._expires_s if response.expires is None else response.expires
         self._granted(min(granted_s, self._expires_s), now_s)
