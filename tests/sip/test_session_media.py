@@ -8,6 +8,7 @@ from firmware.sdp.codec import PCMA, PCMU
 from firmware.sdp.description import parse
 from firmware.sdp.direction import Direction
 from firmware.sip.events import CallEnded, EndCause, Hold, MediaAgreed, Reinvite, RequestDone, Resume, Update
+from firmware.sip.usage.offers import COLLISIONS_MAX
 from tests.sip.test_session import Call, placed, taken
 from tests.sip.wire import ANSWER, CALL, Wire, media
 
@@ -204,3 +205,20 @@ def test_collisions_again_and_again_end_with_an_answer(call: Call) -> None:
         call.wire.advance(4.1)
     call.wire.reply(200, call.wire.request("INVITE"), body=OFFER + b"a=recvonly\r\n")
     assert directions(call) == [Direction.SENDONLY]
+
+
+def test_a_peer_that_collides_for_ever_is_given_up(call: Call) -> None:
+    call.wire.command(Hold(call=CALL))
+    for _ in range(COLLISIONS_MAX):
+        call.wire.reply(491, call.wire.request("INVITE"))
+        call.wire.advance(4.1)
+    assert not call.wire.told(RequestDone)
+    call.wire.reply(491, call.wire.request("INVITE"))
+    call.wire.take()
+    call.wire.advance(10)
+    assert call.wire.take() == []
+    assert [done.status for done in call.wire.told(RequestDone)] == [491]
+    call.wire.command(Hold(call=CALL))
+    call.wire.reply(491, call.wire.request("INVITE"))
+    call.wire.advance(4.1)
+    assert call.wire.take()[-1] == "INVITE"  # the count begins anew

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from firmware.sip.usage.session import Session
 
 TASKS_MAX = 4  # hold, resume, hold … pressed faster than the network answers; more would only be out of date
+COLLISIONS_MAX = 10  # in a row: half a minute, in which an honest offer of the other side has been answered or has timed out
 
 
 class Offers:
@@ -26,6 +27,7 @@ class Offers:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._tasks: deque[Task] = deque()
+        self._collisions = 0  # in a row
 
     # --- what the program asks for
 
@@ -76,13 +78,15 @@ class Offers:
     def done(self, task: Task, status: int, response: Response | None, now_s: float) -> bool:
         """A re-INVITE or UPDATE of ours has this outcome; False when it has collided with theirs, and comes again."""
         session = self._session
-        if status == 491:
+        if status == 491 and self._collisions < COLLISIONS_MAX:
+            self._collisions += 1
             # §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, in units of 10 ms.
             chance = session.endpoint.ids.fraction()
             wait_s = 2.1 + round(chance * 190) / 100 if session.dialog.is_caller else round(chance * 200) / 100
             session.state = Colliding(task)
             session.endpoint.timers.set(self, "collision", now_s + wait_s)
             return False
+        self._collisions = 0
         session.state = STABLE
         self._tell(task, status)
         if 200 <= status < 300:
