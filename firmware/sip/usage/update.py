@@ -102,7 +102,10 @@ class Updating:
 
 
 def answer_update(holder: Offerer, request: Request, hop: Hop, *, is_offered: bool) -> tuple[Response, bool]:
-    """Our response to their UPDATE, and whether the media changed. `is_offered`: an offer of theirs is not answered yet."""
+    """Our response to their UPDATE, or to a PRACK with an offer, and whether the media changed.
+
+    `is_offered`: an offer of theirs is not answered yet.
+    """
     try:
         offer = body_of(request)
     except RemoteProtocolError as error:
@@ -124,5 +127,7 @@ def answer_update(holder: Offerer, request: Request, hop: Hop, *, is_offered: bo
     except RemoteProtocolError as error:
         # §5.2: what does not fit is 488, and the session goes on unchanged.
         return make_response(request, error.status, headers=why_headers(error)), False
-    holder.dialog = holder.dialog.refreshed(request)
+    if request.method == "UPDATE":
+        # §5.2: UPDATE is a target refresh request. A PRACK, whose offer is answered here as well, is none (RFC 3262 §3).
+        holder.dialog = holder.dialog.refreshed(request)
     return make_response(request, 200, headers=(*headers, ("Content-Type", SDP)), body=answer), True
