@@ -64,6 +64,31 @@ def test_an_expires_header_counts_when_the_contact_has_no_time() -> None:
     assert [event.expires_s for event in wire.told(Registered)] == [90]
 
 
+def test_the_only_contact_of_an_answer_is_ours_whatever_a_border_controller_wrote_there() -> None:
+    wire = registering()
+    wire.reply(200, Contact="<sip:620@203.0.113.7:5061;uniq=7>;expires=60", Expires="3600")
+    assert [event.expires_s for event in wire.told(Registered)] == [60]
+    wire = registering()
+    wire.reply(200, Contact="<sip:one@203.0.113.7>;expires=60, <sip:two@203.0.113.8>;expires=5", Expires="90")
+    assert [event.expires_s for event in wire.told(Registered)] == [90]
+
+
+def test_a_registrar_that_keeps_us_for_no_time_is_asked_ever_slower() -> None:
+    wire = registering()
+    for _ in range(4):
+        accept(wire, expires_s=0)
+        wire.take()
+        wire.advance(4.1)
+    gaps_s = [event.retry_in_s or 0.0 for event in wire.told(RegistrationFailed)]
+    assert len(gaps_s) == 4
+    assert gaps_s[0] < gaps_s[1] < gaps_s[2]
+    assert gaps_s[3] >= 3
+    assert "no time" in wire.told(RegistrationFailed)[-1].detail
+    assert not wire.told(Registered)
+    accept(wire)
+    assert wire.told(Registered)
+
+
 def test_it_is_refreshed_before_it_expires_with_the_same_call_id_and_the_next_cseq() -> None:
     wire = registering()
     first = wire.request()

@@ -24,10 +24,15 @@ _ADVICE = {
 
 
 def granted_s(response: Response, contact: Uri, asked_s: int) -> int:
-    """§10.2.4: the time in the `expires` of our own Contact, else in Expires, else what we asked for."""
-    for held in response.contacts:
+    """§10.2.4: the time in the `expires` of our own Contact, else in Expires, else what we asked for.
+
+    A border controller writes its own address in place of ours, and a shorter time: the only Contact of an answer is then meant for us.
+    """
+    own = [held for held in response.contacts if held.uri.equivalent(contact)]
+    alone = response.contacts if len(response.contacts) == 1 else ()
+    for held in own or alone:
         text = held.param("expires") or ""
-        if held.uri.equivalent(contact) and text.isascii() and text.isdecimal() and len(text) < 10:
+        if text.isascii() and text.isdecimal() and len(text) < 10:
             return min(int(text), EXPIRES_MAX_S)
     return min(asked_s if response.expires is None else response.expires, EXPIRES_MAX_S)
 

@@ -237,6 +237,13 @@ class Registration:
 
     def _bound(self, response: Response, source: Hop, now_s: float) -> None:
         contact = self._binding.accepted()
+        expires_s = granted_s(response, contact, self._binding.expires_s)
+        if expires_s == 0:
+            # Who keeps us for no time at all does not keep us; to ask again at once, each time, would help nobody.
+            self._binding.held = None
+            retry_s = self._backoff.next_s(now_s, is_carried=self._keeper.is_carried(self))
+            self._wait(response.status, "the registrar says yes, and keeps us for no time at all", retry_s, now_s, is_refused=True)
+            return
         self._lives.begin(now_s)
         self._backoff.reset()
         self._state = Bound(source, source.flow)
@@ -249,7 +256,6 @@ class Registration:
         self._untried = self._account.backups
         self._knowledge.registrar = self._binding.registrar
         learn_ways(self._knowledge, response, contact, self._endpoint.settings.instance)
-        expires_s = granted_s(response, contact, self._binding.expires_s)
         jitter = 1 - 0.1 * self._endpoint.ids.fraction()
         self._endpoint.timers.set(self, "refresh", now_s + max(1.0, expires_s * REFRESH_FRACTION * jitter))
         self._keepalive.start(
