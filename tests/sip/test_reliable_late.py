@@ -49,6 +49,16 @@ def test_a_late_prack_may_make_a_new_offer(wire: Wire) -> None:
     assert wire.told(MediaAgreed)[-1].session.remote_rtp_port == 7700
 
 
+def test_an_offer_in_a_prack_brings_no_new_target(wire: Wire) -> None:
+    """RFC 3262 §3: PRACK is a request like any other; only INVITE, UPDATE, SUBSCRIBE, NOTIFY and REFER refresh the target."""
+    first = overtaken(wire)
+    headers = f"RAck: {first.get('RSeq')} 1 INVITE\r\nContact: <sip:bob@192.0.2.77>\r\n"
+    wire.within("PRACK", first, cseq=2, body=ANSWER.replace(b"audio 7000", b"audio 7700"), headers=headers, we_called=False)
+    wire.within("ACK", first, cseq=1, we_called=False)
+    wire.command(HangUp(call=call_of(wire).call))
+    assert wire.request("BYE").uri.host == PEER
+
+
 def test_a_late_prack_after_we_have_hung_up_is_answered_and_changes_nothing(wire: Wire) -> None:
     first = overtaken(wire)
     wire.command(HangUp(call=call_of(wire).call))

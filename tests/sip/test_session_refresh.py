@@ -211,6 +211,21 @@ def test_a_refresh_that_gets_422_is_repeated_at_once_with_more(wire: Wire) -> No
     assert (again.get("Session-Expires"), again.get("Min-SE")) == ("600;refresher=uac", "600")
 
 
+@pytest.mark.parametrize("refresher", ["uac", "uas"])
+def test_a_hold_that_gets_422_is_repeated_at_once_with_more_whoever_refreshes(wire: Wire, refresher: str) -> None:
+    """RFC 4028 §7.3: the request is tried again; a timer is no reason for a hold to fail."""
+    placed(wire, f"200;refresher={refresher}")
+    wire.command(Hold(call=CALL))
+    for least_s in (600, 700, 800):
+        wire.reply(422, wire.request("INVITE"), Min_SE=str(least_s))
+    again = wire.request("INVITE")
+    assert (again.get("Session-Expires"), again.get("Min-SE")) == (f"800;refresher={refresher}", "800")
+    assert b"a=sendonly" in again.body
+    assert not wire.told(RequestDone)
+    wire.reply(422, again, Min_SE="900")
+    assert [done.status for done in wire.told(RequestDone)] == [422]
+
+
 def test_422_again_and_again_slows_the_refresh_down(wire: Wire) -> None:
     placed(wire, "200;refresher=uac")
     wire.advance(100)

@@ -76,7 +76,8 @@ class Offers:
         self._tasks.appendleft(task)
 
     def done(self, task: Task, status: int, response: Response | None, now_s: float) -> bool:
-        """A re-INVITE or UPDATE of ours has this outcome; False when it has collided with theirs, and comes again."""
+        """A re-INVITE or UPDATE of ours has this outcome; False when it comes again: it has collided with theirs (491), or
+        wants another session timer (422)."""
         session = self._session
         if status == 491 and self._collisions < COLLISIONS_MAX:
             self._collisions += 1
@@ -88,6 +89,9 @@ class Offers:
             return False
         self._collisions = 0
         session.state = STABLE
+        if session.refresher.rises(status, response):
+            self._begin(task, now_s)
+            return False
         self._tell(task, status)
         if 200 <= status < 300:
             session.tell_media()

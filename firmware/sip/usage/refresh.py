@@ -128,14 +128,17 @@ class Refresh:
             return
         if self._interval_s is None or not self._we_refresh:
             return
-        larger_s = raised(response, self._interval_s) if response is not None and status == 422 else None
-        wait_s = RETRY_S
-        if larger_s is not None:
-            # §7.3: try again at once with an interval that suits.
-            self._interval_s = self._min_s = larger_s
-            self._raises += 1
-            wait_s = 0.0 if self._raises <= RAISES_MAX else RETRY_S
+        wait_s = 0.0 if self.rises(status, response) else RETRY_S
         session.endpoint.timers.set(self, "refresh", now_s + wait_s)
+
+    def rises(self, status: int, response: Response | None) -> bool:
+        """Whether this outcome of a request of ours only asks for a larger interval, which has been taken: §7.3: try again at once."""
+        larger_s = None if response is None or status != 422 or self._interval_s is None else raised(response, self._interval_s)
+        if larger_s is None:
+            return False
+        self._interval_s = self._min_s = larger_s
+        self._raises += 1
+        return self._raises <= RAISES_MAX
 
     def stop(self) -> None:
         """The call is over."""
