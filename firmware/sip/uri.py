@@ -126,6 +126,11 @@ class Uri(NamedTuple):
         return self.scheme in ("sip", "sips")
 
     @property
+    def is_secure(self) -> bool:
+        """Whether every hop to it must be encrypted (RFC 3261 §26.2.2)."""
+        return self.scheme == "sips"
+
+    @property
     def user_text(self) -> str:
         """The user part with its escapes resolved, '' when there is none."""
         return grammar.unescape(self.user or "")

@@ -6,15 +6,30 @@ import pytest
 
 from firmware.ids import SystemIds
 from firmware.sip.agent import Agent, AgentSettings
-from firmware.sip.events import AccountName, Hop, Located, Register, RegistrationFailed, Send, SendFailed, Transport
+from firmware.sip.events import (
+    AccountName,
+    Hold,
+    Hop,
+    IncomingCall,
+    Located,
+    QueryOptions,
+    Refer,
+    Register,
+    RegistrationFailed,
+    Ring,
+    Send,
+    SendFailed,
+    Transport,
+)
 from firmware.sip.headers import NameAddr
 from firmware.sip.names import QueryId
+from firmware.sip.notices import Subscribe
 from firmware.sip.settings import Account
 from firmware.sip.uri import Uri
-from firmware.sip.usage.addressing import first_hop, registered_uri
+from firmware.sip.usage.addressing import contact_uri, first_hop, registered_uri
 from firmware.sip.usage.endpoint import AccountKnowledge, Endpoint
 from firmware.sip.usage.redirection import Targets
-from tests.sip.wire import Wire
+from tests.sip.wire import ANSWER, BOB, CALL, OURS, PEER, Wire, invite
 
 HOP = Hop(Transport.TLS, "192.0.2.1", 5061, "192.0.2.9", 5061, domain="pbx.example")
 PBX = AccountName("pbx")
@@ -69,6 +84,75 @@ def test_a_secure_target_is_not_called_over_an_insecure_way(target: str, way: st
     knowledge = AccountKnowledge(account(proxy="sip:proxy.example"))
     assert str(first_hop(Uri.parse(target), knowledge)) == way
     assert str(first_hop(Uri.parse(target), None)) == target
+
+
+SECURE = Hop(Transport.TLS, PEER, 5061, OURS, 5061, domain=PEER)
+BOB_SECURE = Uri.parse(f"sips:bob@{PEER}")
+HERE = f"<sips:door@{OURS}:5061>"
+
+
+def secure() -> Wire:
+    wire = Wire()
+    wire.names[PEER] = (SECURE,)
+    return wire
+
+
+def test_who_calls_a_secure_address_is_at_a_secure_address() -> None:
+    """RFC 3261 §8.1.1.8: "If the Request-URI … contains a SIPS URI, the Contact header field MUST contain a SIPS URI as well"."""
+    wire = secure()
+    wire.command(invite(BOB_SECURE))
+    assert wire.request().get("Contact") == HERE
+    wire.reply(200, body=ANSWER, Contact=f"<{BOB_SECURE}>")
+    wire.command(Hold(call=CALL))
+    assert wire.request("INVITE").get("Contact") == HERE  # §12.2.1.1: "that URI MUST be a SIPS URI"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Refer(key="r", target=BOB_SECURE, refer_to=BOB),
+        Subscribe(key="s", package="presence", target=BOB_SECURE),
+        QueryOptions(key="o", target=BOB_SECURE),
+    ],
+)
+def test_who_asks_a_secure_address_anything_else_is_at_one_too(command: Refer | Subscribe | QueryOptions) -> None:
+    wire = secure()
+    wire.command(command)
+    assert wire.request().get("Contact") == HERE
+
+
+def test_who_is_called_at_a_secure_address_answers_from_one() -> None:
+    """§12.1.1: "the URI provided in the Contact header field MUST be a SIPS URI"."""
+    wire = secure()
+    text = (
+        f"INVITE sips:door@{OURS} SIP/2.0\r\nVia: SIP/2.0/TLS {PEER};branch=z9hG4bK1;rport\r\nMax-Forwards: 70\r\n"
+        f"From: <sip:bob@{PEER}>;tag=bob\r\nTo: <sips:door@{OURS}>\r\nCall-ID: in-1\r\nCSeq: 1 INVITE\r\n"
+        f"Contact: <{BOB_SECURE}>\r\nContent-Type: application/sdp\r\nContent-Length: {len(ANSWER)}\r\n\r\n"
+    )
+    wire.receive(text.encode() + ANSWER, SECURE)
+    wire.command(Ring(call=wire.told(IncomingCall)[0].call))
+    assert wire.response().get("Contact") == HERE
+
+
+def test_a_secure_request_over_an_open_way_is_not_made_to_look_secure() -> None:
+    wire = Wire()
+    wire.incoming("INVITE", body=ANSWER, uri=f"sips:door@{OURS}")
+    wire.command(Ring(call=wire.told(IncomingCall)[0].call))
+    assert wire.response().get("Contact") == f"<sip:door@{OURS}:5060>"
+
+
+@pytest.mark.parametrize(
+    ("gruu", "expected"),
+    [(None, "sips:door@192.0.2.9:5061"), ("sip:door@pbx.example;gr=x", "sips:door@pbx.example;gr=x")],
+)
+def test_an_account_is_at_a_secure_address_for_a_secure_call_alone(gruu: str | None, expected: str) -> None:
+    agent = Agent(AgentSettings(accounts=(account(),)), SystemIds(), 0.0)
+    endpoint: Endpoint = agent._endpoint
+    knowledge = endpoint.accounts[PBX]
+    knowledge.learn_hosts((HOP,))
+    knowledge.gruu = None if gruu is None else Uri.parse(gruu)
+    assert str(contact_uri(endpoint, HOP, knowledge, is_secure=True)) == expected
+    assert contact_uri(endpoint, HOP, knowledge).scheme == "sip"
 
 
 def test_a_redirection_does_not_downgrade() -> None:

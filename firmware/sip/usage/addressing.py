@@ -10,36 +10,40 @@ from firmware.sip.usage.endpoint import ALLOW, AccountKnowledge, Endpoint
 from firmware.sip.usage.server_request import supported
 
 
-def registered_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge) -> Uri:
+def registered_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge, *, is_secure: bool = False) -> Uri:
     """What the registrar is told of us: where it sees us when a NAT lies between; never a GRUU, which only points there (RFC 5627 §4.2)."""
     user = knowledge.account.aor.user or endpoint.settings.user
     host, port = hop.local_host, hop.local_port
     if knowledge.public is not None and hop.host in knowledge.hosts and not hop.transport.reliable:
         host, port = knowledge.public
     # RFC 5630 §5.1.1.1: whoever registers a sips address of record must be reached over sips.
-    return _at(user, host, port, hop, secure=knowledge.account.aor.scheme == "sips")
+    return _at(user, host, port, hop, secure=is_secure or knowledge.account.aor.scheme == "sips")
 
 
-def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None) -> Uri:
-    """Where we can be reached over that hop (RFC 3261 §8.1.1.8)."""
+def contact_uri(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_secure: bool = False) -> Uri:
+    """Where we can be reached over that hop (RFC 3261 §8.1.1.8).
+
+    `is_secure`: the request, or the dialog, is for a sips URI: "the Contact header field MUST contain a SIPS URI as well".
+    """
+    is_secure = is_secure and hop.transport in (Transport.TLS, Transport.WSS)
     if knowledge is None:
-        return _at(endpoint.settings.user, hop.local_host, hop.local_port, hop)
+        return _at(endpoint.settings.user, hop.local_host, hop.local_port, hop, secure=is_secure)
     # RFC 5627 §4.4: a user agent that has a GRUU states it as its Contact; one that hides its name, the temporary one.
     gruu = knowledge.temporary_gruu if knowledge.account.habits.is_anonymous else knowledge.gruu
     if gruu is not None and hop.host in knowledge.hosts:
-        return gruu
-    own = registered_uri(endpoint, hop, knowledge)
+        return gruu._replace(scheme="sips") if is_secure else gruu
+    own = registered_uri(endpoint, hop, knowledge, is_secure=is_secure)
     # RFC 5626 §4.3: "ob" says that requests of this dialog are to come over the flow on which it began.
     return own.with_param("ob", None) if knowledge.is_flow_kept and hop.host in knowledge.hosts else own
 
 
-def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False) -> str:
+def contact(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False, is_secure: bool = False) -> str:
     """The Contact header for that hop.
 
     RFC 4579 §4: the Contact of whoever mixes a conference is the conference's URI, with the feature parameter isfocus. An address that a
     registrar made for us (RFC 5627) has no place for another user, and stays.
     """
-    uri = contact_uri(endpoint, hop, knowledge)
+    uri = contact_uri(endpoint, hop, knowledge, is_secure=is_secure)
     if not is_focus:
         return f"<{uri}>"
     user = endpoint.settings.conference
@@ -103,10 +107,12 @@ def request_uri(target: Uri, knowledge: AccountKnowledge | None) -> Uri | None:
     return None
 
 
-def session_headers(endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False) -> Headers:
+def session_headers(
+    endpoint: Endpoint, hop: Hop, knowledge: AccountKnowledge | None, *, is_focus: bool = False, is_secure: bool = False
+) -> Headers:
     """Headers of every message that opens or changes a session: where we are, what we take, what we understand (§12.1.1, §13.2.1)."""
     return (
-        ("Contact", contact(endpoint, hop, knowledge, is_focus=is_focus)),
+        ("Contact", contact(endpoint, hop, knowledge, is_focus=is_focus, is_secure=is_secure)),
         ("Allow", ALLOW),
         ("Supported", ", ".join(supported(endpoint.habits(knowledge)))),
         *common_headers(endpoint),

@@ -25,6 +25,7 @@ class Dialog(NamedTuple):
     target: Uri
     is_caller: bool
     way: Uri | None = None  # where the other side is in truth, when its Contact names no place or asks for its own flow
+    is_secure: bool = False  # began with a sips URI (§12.1.1, §12.1.2): what we say of our own place is sips as well
     is_proven: bool = True  # whether it has shown that what we send reaches it: it knows our tag, or a server vouches for it
 
     @property
@@ -93,6 +94,7 @@ def as_caller(invite: Request, response: Response) -> Dialog:
         # A 2xx without Contact breaks §12.1.1; the Request-URI is the best guess left.
         target=contacts[0].uri if contacts and contacts[0].uri.is_sip else invite.uri,
         is_caller=True,
+        is_secure=invite.uri.is_secure,
     )
 
 
@@ -110,6 +112,7 @@ def as_callee(invite: Request, local_tag: str, source: Hop | None = None, *, is_
         target=target,
         is_caller=False,
         way=_far_end(source) if source is not None and source.transport.reliable and _wants_flow(target) else None,
+        is_secure=invite.uri.is_secure or target.is_secure,
         is_proven=is_proven,
     )
 

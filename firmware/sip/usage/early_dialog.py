@@ -125,7 +125,9 @@ class EarlyDialog:
 
     def request_headers(self, hop: Hop) -> Headers:
         """Headers of a target refresh request."""
-        return session_headers(self.endpoint, hop, self.knowledge, is_focus=self.call in self.endpoint.focus)
+        return session_headers(
+            self.endpoint, hop, self.knowledge, is_focus=self.call in self.endpoint.focus, is_secure=self.dialog.is_secure
+        )
 
     def offer_done(self, task: Task, status: int, text: str, now_s: float, response: Response | None = None) -> None:
         """Our UPDATE has its outcome. A collision (491) is not tried again here: the call is answered soon, or over."""

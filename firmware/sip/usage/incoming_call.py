@@ -364,7 +364,7 @@ class UnansweredCall:
     def _own_headers(self, hop: Hop) -> Headers:
         # RFC 3911 §4: who joins a conversation hears that it is a conference, and where.
         is_focus = self._takeover.joins is not None or self._key in self.endpoint.focus
-        return session_headers(self.endpoint, hop, self.knowledge, is_focus=is_focus)
+        return session_headers(self.endpoint, hop, self.knowledge, is_focus=is_focus, is_secure=self.dialog.is_secure)
 
     def _take_over(self, now_s: float) -> None:
         replaced = None if self._takeover.replaces is None else self.endpoint.calls.get(self._takeover.replaces)

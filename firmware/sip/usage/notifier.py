@@ -90,7 +90,7 @@ class Watcher:
         """Answer 200 and tell the whole state at once (§4.2.1.2, §4.2.1.4). `expires_s` 0: that is all (§4.4.3)."""
         headers = (
             *[(name, value) for name, value in transaction.request.headers if name == "Record-Route"],
-            ("Contact", contact(self.endpoint, transaction.source, self.knowledge)),
+            ("Contact", contact(self.endpoint, transaction.source, self.knowledge, is_secure=self.dialog.is_secure)),
             ("Expires", str(expires_s)),
             *common_headers(self.endpoint),
         )
@@ -172,7 +172,7 @@ class Watcher:
         self._sent_serial = self.package.serial
         self._is_told = self.is_over
         headers = (
-            ("Contact", contact(self.endpoint, self._hop, self.knowledge)),
+            ("Contact", contact(self.endpoint, self._hop, self.knowledge, is_secure=self.dialog.is_secure)),
             ("Event", str(self._event)),
             ("Subscription-State", str(state)),
             *common_headers(self.endpoint),

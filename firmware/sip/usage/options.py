@@ -57,7 +57,7 @@ class OptionsQuery:
             ("To", f"<{self._uri}>"),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} OPTIONS"),
-            ("Contact", contact(self._endpoint, hop, self._knowledge)),
+            ("Contact", contact(self._endpoint, hop, self._knowledge, is_secure=self._uri.is_secure)),
             ("Accept", SDP),
             *common_headers(self._endpoint),
         )

@@ -132,7 +132,13 @@ class OutgoingCall:
             ("To", str(NameAddr(self._command.display_name, called))),  # §8.1.1.2: "The To header field allows for a display name."
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} INVITE"),
-            *session_headers(self._endpoint, hop, self._knowledge, is_focus=self._command.call in self._endpoint.focus),
+            *session_headers(
+                self._endpoint,
+                hop,
+                self._knowledge,
+                is_focus=self._command.call in self._endpoint.focus,
+                is_secure=self._uri.is_secure,
+            ),
             *invitation_headers(self._command, self._habits, self._knowledge),
             *refresh.wish(self._habits, self._interval_s, self._interval_min_s),
         )

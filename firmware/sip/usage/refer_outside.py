@@ -106,7 +106,7 @@ class StandingRefer:
 
     def request_headers(self, hop: Hop) -> Headers:
         """Headers of a NOTIFY and of the response."""
-        return session_headers(self.endpoint, hop, self.knowledge)
+        return session_headers(self.endpoint, hop, self.knowledge, is_secure=self.dialog.is_secure)
 
     def referral_ended(self, now_s: float) -> None:
         """Nothing is reported any more."""
@@ -174,7 +174,7 @@ class OutgoingRefer:
             ("To", f"<{self._uri}>"),
             ("Call-ID", self.attempt[0]),
             ("CSeq", f"{self._cseq} REFER"),
-            *session_headers(self._endpoint, hop, self._knowledge),
+            *session_headers(self._endpoint, hop, self._knowledge, is_secure=self._uri.is_secure),
             ("Refer-To", f"<{self._command.refer_to}>"),
             ("Referred-By", f"<{own.uri}>"),
         )

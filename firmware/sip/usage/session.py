@@ -397,4 +397,5 @@ class Session:
 
     def request_headers(self, hop: Hop) -> Headers:
         """Headers of a target refresh request (§12.2.1.1), and of its response but for the timer."""
-        return session_headers(self.endpoint, hop, self.knowledge, is_focus=self.key in self.endpoint.focus)
+        is_focus = self.key in self.endpoint.focus
+        return session_headers(self.endpoint, hop, self.knowledge, is_focus=is_focus, is_secure=self.dialog.is_secure)

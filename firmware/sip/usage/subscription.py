@@ -121,7 +121,7 @@ class Subscription:
         """§4.1.2: outside a dialog the first time, inside it for each refresh and for the end, which asks for no time at all."""
         expires_s = 0 if self._phase is Phase.ENDING else self._expires_s
         headers = (
-            ("Contact", contact(self._endpoint, hop, self._knowledge)),
+            ("Contact", contact(self._endpoint, hop, self._knowledge, is_secure=self._uri.is_secure)),
             ("Event", str(self._event)),
             ("Expires", str(expires_s)),
             *([("Accept", ", ".join(self._command.accept))] if self._command.accept else []),
