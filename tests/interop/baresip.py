@@ -24,7 +24,7 @@ sip_listen {host}:{sip_port}
 net_interface {host}
 call_local_timeout 60
 call_max_calls 4
-audio_source aufile,{speech}
+audio_source {source}
 audio_player aubridge,player
 audio_alert aubridge,alert
 ausrc_srate {rate_hz}
@@ -135,6 +135,7 @@ def baresip(
     auto_answer: bool = False,
     early_media: bool = False,
     record: bool = True,
+    speaks: bool = True,
     codecs: str = "PCMU/8000/1",
     modules: tuple[str, ...] = ("g711",),
     certificate: tuple[str, str] | None = None,
@@ -144,15 +145,16 @@ def baresip(
 ) -> Iterator[Baresip]:
     """Start baresip with one account: `account` is its address line, or empty for a phone without a server.
 
-    It speaks `speech` over and over, in `codecs` as baresip names them, which `modules` bring. With a `certificate` it takes TLS at the
-    port after its own; it asks for the presence of the URI `watched`. `settings` are more lines of its configuration, `parameters` more
-    of its account.
+    It `speaks` `speech` over and over, or sends no packet of sound at all, in `codecs` as baresip names them, which `modules` bring. With a
+    `certificate` it takes TLS at the port after its own; it asks for the presence of the URI `watched`. `settings` are more lines of its
+    configuration, `parameters` more of its account.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sip_port, rtp_first = free_port(host), free_port(host, RTP_SPAN)
     control_port, console_port = free_port(host), free_port(host)
     values = {
-        "host": host, "sip_port": sip_port, "speech": loop(speech, folder / "speech.wav"),
+        "host": host, "sip_port": sip_port,
+        "source": f"aufile,{loop(speech, folder / 'speech.wav')}" if speaks else "aubridge,nobody",
         "codec_modules": "".join(f"module {module}.so\n" for module in modules), "rate_hz": rate_of(speech),
         "rtp_first": rtp_first, "rtp_last": rtp_first + RTP_SPAN - 1, "modules": MODULES,
         "console_port": console_port, "control_port": control_port, "folder": folder, "recorder": "module sndfile.so\n" if record else "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +153,27 @@ def test_hold_and_resume_reach_baresip_and_the_call_goes_on(tmp_path: Path) -> N
         door.wait_for("Unlocked")
         door.ctl("hangup")
         phone.wait_for("terminated")
+
+
+def test_baresip_that_only_listens_keeps_its_call_until_it_is_gone(tmp_path: Path) -> None:
+    config = "[call]\nsilence_limit_s = 10\n"
+    with (
+        # Its reports come from the machine's first address, as its sound would.
+        baresip(tmp_path / "phone", host="127.0.0.1", speech=RESIDENT, speaks=False, auto_answer=True) as phone,
+        station(tmp_path / "door", host="127.0.0.2", config=config) as door,
+    ):
+        door.ctl("call", phone.uri)
+        door.wait_for("Answered")
+        time.sleep(13)  # longer than the limit
+        assert not [entry for entry in door.events.seen if entry["event"] == "StreamSilent"]
+        os.kill(phone.pid, signal.SIGSTOP)
+        try:
+            door.wait_for("StreamSilent")
+            assert door.wait_for("CallEnded", room="door")["reason"] == "lost"
+            quality = door.wait_for("QualityMeasured", final=True)["quality"]
+        finally:
+            os.kill(phone.pid, signal.SIGCONT)
+        assert quality["packets_received"] == 0
 
 
 @pytest.mark.matrix("baresip", "early media")
