@@ -22,7 +22,7 @@ static void check(const struct pm_jitter *j) {
 }
 
 static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t *sequence) {
-    static uint8_t payload[PM_RTP_PAYLOAD_MAX];
+    static uint8_t payload[PM_RTP_PAYLOAD_MAX], noise[12];
     static const uint8_t types[] = {8, 96, 9, 97};
     uint32_t kind = take(s, 1);
     *now_ns += (int64_t)take(s, 1) * 1000000;
@@ -44,7 +44,20 @@ static void put(struct script *s, int64_t *now_ns, uint32_t *timestamp, uint16_t
     if (p.drained_ns < p.arrival_ns && kind & 128) {
         p.drained_ns = p.arrival_ns;
     }
-    (void)pm_playout_put(&playout, &p);
+    uint32_t more = kind & 128 ? take(s, 1) : 0;
+    p.marker = more & 1;
+    p.redundant = more & 2;
+    playout.excused = more & 4; /* a digit is pressed */
+    if (more & 8) {             /* comfort noise: its level and spectrum */
+        for (unsigned i = 0; i < sizeof noise; i++) {
+            noise[i] = (uint8_t)take(s, 1);
+        }
+        p.payload = noise;
+        p.payload_octets %= sizeof noise + 1;
+        (void)pm_playout_rest(&playout, &p);
+    } else {
+        (void)pm_playout_put(&playout, &p);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t octets) {
