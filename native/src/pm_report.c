@@ -76,7 +76,8 @@ void pm_stream_rtcp(struct pm_stream *s, const uint8_t *data, size_t octets, con
                     int64_t wall_ns, struct pm_events *events) {
     struct pm_report *r = &s->report;
     struct pm_rtcp_compound c;
-    if (!pm_address_same_host(from, &r->remote) && !pm_address_same_host(from, &s->latch.remote)) {
+    bool known = pm_address_same_host(from, &r->remote) || pm_address_same_host(from, &s->latch.remote);
+    if (!known && s->secure.state != PM_SECURE_OPEN) { /* as of sound: the call's keys tell more than an address */
         s->foreign++;
         return;
     }

@@ -200,7 +200,10 @@ static void reports_carry_loss_and_answer_with_a_round_trip(void) {
     CHECK(s.remote_loss_fraction == 0.25 && s.remote_packets_lost == 3 && s.remote_jitter_ms == 2.0);
     CHECK(told(PM_EVENT_BYE) == 1);
     pm_stream_rtcp(&stream, wire, (size_t)m, &elsewhere, 6050 * MS, 6050 * MS, &events);
-    CHECK(stream.foreign == 1);
+    CHECK(stream.foreign == 1 && stream.report.received == 1);
+    stream.secure.state = PM_SECURE_OPEN; /* it bore the call's keys */
+    pm_stream_rtcp(&stream, wire, (size_t)m, &elsewhere, 6070 * MS, 6070 * MS, &events);
+    CHECK(stream.foreign == 1 && stream.report.received == 2);
 }
 
 const struct test stream_tests[] = {TEST(two_packets_in_sequence_move_the_remote_address),
