@@ -1,7 +1,7 @@
 """A sound card through ALSA: the one file that knows pyalsaaudio.
 
-`open_duplex` opens microphone and speaker at one rate, or the one that is there (`hw.duplex`). What to do when the card goes is decided in
-`hw.sound`.
+`open_duplex` opens microphone and speaker at one rate, or the one that is there (`hw.duplex`); `set_up` sets their volumes. What
+to do when the card goes is decided in `hw.sound`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from hw.api import Half, HardwareError, SoundFormat
 from hw.capture import Capture
 from hw.duplex import Duplex, Openers
+from hw.mixer import MICROPHONE, SPEAKER, Volume, adjust
 from hw.playback import WAITING_PERIODS_MAX, Playback
 from hw.reserve import MORE_MS_MAX
 from hw.settings import SoundSettings
@@ -175,6 +176,25 @@ def _attempt(made: Callable[[], T]) -> T | HardwareError:
         return error
 
 
+def set_up(settings: SoundSettings) -> tuple[Volume, ...]:
+    """Set the card's volumes as the settings say (`hw.mixer`). What each direction that has a control is set to.
+
+    Nothing is raised: a card without a mixer is as loud as it is, and one that is not there is told by who opens it.
+    """
+    import alsaaudio
+
+    volumes: list[Volume] = []
+    for direction, device, percent in (
+        (SPEAKER, settings.device, settings.speaker_percent),
+        (MICROPHONE, settings.capture_device or settings.device, settings.microphone_percent),
+    ):
+        with contextlib.suppress(HardwareError, alsaaudio.ALSAAudioError):
+            mixer = find(device).removeprefix("plug")
+            controls = {name: alsaaudio.Mixer(control=name, device=mixer) for name in alsaaudio.mixers(device=mixer)}
+            volumes += adjust(controls, direction, percent)
+    return tuple(volumes)
+
+
 def cards() -> list[tuple[str, str, str]]:
     """Every sound card that is there: its identifier, its short name and its long one."""
     import alsaaudio
@@ -187,7 +207,7 @@ def _by_fitness(wanted_hz: int) -> tuple[int, ...]:
     return tuple(sorted(RATES_HZ, key=lambda hz: (hz < wanted_hz, bool(hz % wanted_hz), hz if hz > wanted_hz else -hz)))
 
 
-def _find(device: str) -> str:
+def find(device: str) -> str:
     """The ALSA device of a card whose identifier or name contains `device`; otherwise `device` itself.
 
     Raises HardwareError for a card that is named and not there.
@@ -213,7 +233,7 @@ def _open_pcm(half: Half, device: str, fmt: SoundFormat, periods: int, *, is_plu
     """A device in this format, or None when it settles for another one. Raises HardwareError when it cannot be opened."""
     import alsaaudio
 
-    name = _find(device)
+    name = find(device)
     if is_plugged and name.startswith("hw:"):
         name = f"plug{name}"
     try:

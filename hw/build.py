@@ -59,9 +59,9 @@ class WiredBoard:
 def build_board(settings: BoardSettings, *, pins: Callable[[], PinFactory] | None = None) -> WiredBoard:
     """The wired board; relays rest from here on. Raises HardwareError. `pins` replaces the board's own pins."""
     panel = _panel(settings, pins) if gpios(settings) else None
-    from hw.alsa import open_duplex
+    from hw.alsa import open_duplex, set_up
 
-    return WiredBoard(panel, _readers(settings), HealingSound(settings.sound, open_duplex))
+    return WiredBoard(panel, _readers(settings), HealingSound(settings.sound, open_duplex, set_up=set_up))
 
 
 def build_camera(settings: CameraSettings, sink: Sink) -> Camera:

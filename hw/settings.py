@@ -68,7 +68,8 @@ class SoundSettings(NamedTuple):
 
     The card runs at the supported rate nearest to `rate_hz`; `SoundCard.open` tells which. `capture_device` only when the microphone is
     on another card. `period_ms` is 10 or 20. `reserve_ms`: what is to wait in the speaker beyond one period from
-    the beginning, for a machine that has run dry before.
+    the beginning, for a machine that has run dry before. `speaker_percent`, `microphone_percent`: of the ranges of the card's volumes;
+    None: as they are, unless they are mute.
     """
 
     device: str = "default"
@@ -76,6 +77,8 @@ class SoundSettings(NamedTuple):
     rate_hz: int = 16_000
     period_ms: int = 20
     reserve_ms: float = 0.0
+    speaker_percent: int | None = None
+    microphone_percent: int | None = None
 
 
 class ReaderKind(Enum):

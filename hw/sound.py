@@ -65,11 +65,14 @@ class HealingSound:
         settings: SoundSettings,
         open_duplex: OpenDuplex,
         *,
+        set_up: Callable[[SoundSettings], object] = lambda _settings: None,
         now_ns: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._open_duplex = open_duplex
+        self._set_up = set_up
+        self._is_set_up = False  # its volumes, which a card forgets when it is pulled
         self._now_ns = now_ns
         self._sleep = sleep
         self._sink: Sink | None = None
@@ -90,7 +93,7 @@ class HealingSound:
         if self._format is None or self._card is None:
             self._reopens = self._overruns = self._underruns = self._short_writes = 0
             try:
-                self._hold(self._open_duplex(self._wanted(), speaker_leads=self._speaker_leads))
+                self._hold(self._opened())
             except HardwareError:
                 self._told = True  # who opens the card tells it; that it works again is told here
                 raise
@@ -145,6 +148,12 @@ class HealingSound:
             reserve_ms=live.reserve_ms if live else 0.0,
         )
 
+    def _opened(self, rate_hz: int | None = None) -> Duplex:
+        if not self._is_set_up:
+            self._set_up(self._settings)
+            self._is_set_up = True
+        return self._open_duplex(self._wanted(), rate_hz=rate_hz, speaker_leads=self._speaker_leads)
+
     def _wanted(self) -> SoundSettings:
         return self._settings._replace(reserve_ms=self._reserve_ms)
 
@@ -193,7 +202,7 @@ class HealingSound:
     def _search(self, gone: _Gone, fmt: SoundFormat) -> None:
         try:
             # At the rate of before: the caller's converters are set up for it.
-            self._hold(self._open_duplex(self._wanted(), rate_hz=fmt.rate_hz, speaker_leads=self._speaker_leads))
+            self._hold(self._opened(fmt.rate_hz))
         except HardwareError:
             gone.search_ns = self._now_ns() + SEARCH_NS
             return
@@ -210,6 +219,7 @@ class HealingSound:
         """What is wrong now; once."""
         if wrong == self._told:
             return
+        self._is_set_up = False
         self._told = wrong
         if self._sink is not None:
             detail = f"sound card {self._settings.device} {detail}"

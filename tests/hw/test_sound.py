@@ -61,7 +61,14 @@ class Bench:
         self.slow_ns = 0
         self.lack: Lack | None = None
         self.faults: list[HardwareEvent] = []
-        self.sound = HealingSound(SoundSettings(), self.open, now_ns=lambda: self.now_ns, sleep=self.sleep)
+        self.set_up: list[int] = []
+        self.sound = HealingSound(
+            SoundSettings(),
+            self.open,
+            set_up=lambda _settings: self.set_up.append(len(self.opened)),
+            now_ns=lambda: self.now_ns,
+            sleep=self.sleep,
+        )
         self.sound.attach(self.faults.append)
 
     def open(self, settings: SoundSettings, *, rate_hz: int | None = None, speaker_leads: bool = False) -> Card:
@@ -250,3 +257,33 @@ def test_a_call_without_a_speaker_forgets_nothing_of_what_the_speaker_needed() -
     bench.sound.close()
     bench.sound.open()
     assert bench.reserved_ms == [0.0, 20.0, 20.0]
+
+
+def test_volumes_are_set_before_the_first_call_and_after_each_loss_of_the_card() -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.sound.open()
+        bench.run(5)
+        bench.sound.close()
+    assert bench.set_up == [0]
+    bench.sound.open()
+    bench.plugged = False
+    bench.run(5)
+    bench.plugged = True
+    before = len(bench.opened)
+    bench.run(500)
+    assert bench.told()[-1][0]
+    assert bench.set_up[:2] == [0, before]
+    bench.sound.close()
+
+
+def test_volumes_are_set_again_in_the_call_after_a_half_was_lost() -> None:
+    bench = Bench()
+    bench.lack = Lack(Half.SPEAKER, "pulled")
+    bench.sound.open()
+    bench.run(5)
+    bench.sound.close()
+    bench.lack = None
+    bench.sound.open()
+    bench.sound.close()
+    assert bench.set_up == [0, 1]

@@ -140,7 +140,7 @@ def in_words(found: LoopFigures) -> list[str]:
     """The figures as plain lines, what is wrong with them, and the remedy."""
     lines = [f"noise of the room   {found.noise_db:6.1f} dB below full scale"]
     if found.delay_ms is None:
-        return [*lines, "no chirp came back: is the loudspeaker connected and the microphone's capture volume up? See alsamixer"]
+        return [*lines, "no chirp came back: is the loudspeaker connected and the microphone up? See `microphone_volume` of [audio]"]
     lines += [
         f"delay               {found.delay_ms:6.1f} ms from playing to recording, ± {found.delay_spread_ms / 2:.1f} ms",
         f"echo-path loss      {found.loss_db:6.1f} dB",
@@ -153,14 +153,14 @@ def complaints(found: LoopFigures) -> list[str]:
     """What would be heard in a call, with the remedy."""
     wrong = []
     if found.delay_ms is None:
-        wrong.append("the loudspeaker is not heard by the microphone: check both, and the volumes in alsamixer")
+        wrong.append("the loudspeaker is not heard by the microphone: check both, and the volumes of [audio]")
         return wrong
     if found.clipped:
-        wrong.append("the microphone is driven beyond its scale: lower its capture volume in alsamixer")
+        wrong.append("the microphone is driven beyond its scale: lower `microphone_volume` of [audio]")
     if found.loss_db < -6:
-        wrong.append("the echo is much louder than what is played: lower the loudspeaker or the microphone in alsamixer")
+        wrong.append("the echo is much louder than what is played: lower `speaker_volume` or `microphone_volume` of [audio]")
     if found.distortion_percent > 10:
-        wrong.append("the loudspeaker distorts, which no canceller can take away: lower its volume in alsamixer")
+        wrong.append("the loudspeaker distorts, which no canceller can take away: lower `speaker_volume` of [audio]")
     if found.delay_ms > 150:
         wrong.append("the delay is long: play to the card itself (hw:CARD=…) rather than through a sound server")
     if found.delay_spread_ms > 5:

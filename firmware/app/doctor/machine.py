@@ -89,16 +89,19 @@ def pins(settings: Settings) -> Iterator[Finding]:
 
 def sound(settings: Settings) -> Iterator[Finding]:
     """Open the card for a moment, both ways."""
-    from hw.alsa import open_duplex
+    from hw.alsa import open_duplex, set_up
 
+    wanted = board_settings(settings).sound
     try:
         with _quiet():
-            card = open_duplex(board_settings(settings).sound)
+            volumes = set_up(wanted)
+            card = open_duplex(wanted)
     except HardwareError as error:
         yield fail("sound", str(error), _card_remedy())
     else:
         if card.lack is None:
-            yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz")
+            loud = "".join(f", {each.of} at {each.percent} % ({each.control})" for each in volumes)
+            yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz{loud}")
         else:
             remedy = "a microphone on another card is `capture_device` of [audio]; `arecord -l` and `aplay -l` list what there is"
             yield warn("sound", f"{settings.audio.device} {card.lack.half.value} ({card.lack.why})", remedy)

@@ -46,6 +46,8 @@ def board_settings(settings: Settings, *, simulated: bool = False) -> BoardSetti
             capture_device=settings.audio.capture_device,
             rate_hz=settings.audio.rate_hz,
             period_ms=settings.audio.period_ms,
+            speaker_percent=settings.audio.speaker_volume,
+            microphone_percent=settings.audio.microphone_volume,
         ),
     )
 

@@ -15,6 +15,8 @@ class Audio(NamedTuple):
     capture_device: str | None = None  # None: the same card
     rate_hz: Literal[8000, 16000, 32000, 44100, 48000] = 16000
     period_ms: Literal[10, 20] = 20
+    speaker_volume: Annotated[int, between(0, 100, "%")] | None = None  # of the card; None: as it is, unless it is mute
+    microphone_volume: Annotated[int, between(0, 100, "%")] | None = None
     codecs: tuple[Literal["opus", "G722", "L16", "PCMA", "PCMU"], ...] = ("opus", "G722", "PCMA", "PCMU")  # in order of preference
     redundancy: bool = True  # offer copies of packets (RFC 2198), sent while the other side reports loss
     comfort_noise: bool = False  # true: nothing but the level of the noise travels while nobody speaks (RFC 3389, DTX of Opus)
