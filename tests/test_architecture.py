@@ -18,6 +18,7 @@ BANNED_FILE_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", 
 # A room may import the rooms and third-party packages named here, and the standard library unless it is pure.
 MATRIX: dict[str, set[str]] = {
     "firmware.csv_rows": set(),
+    "firmware.deadline": set(),
     "firmware.errors": set(),
     "firmware.hashes": set(),
     "firmware.ids": set(),
@@ -43,6 +44,7 @@ MATRIX: dict[str, set[str]] = {
     "firmware.door": {"firmware.errors", "firmware.hashes", "firmware.ids", "firmware.kind"},
     "firmware.config": {"firmware.csv_rows", "firmware.errors", "firmware.hashes", "firmware.ids"},
     "firmware.outlets": {
+        "firmware.deadline",
         "firmware.errors",
         "firmware.hashes",
         "firmware.ids",

@@ -6,15 +6,18 @@ Blocks, and belongs on a thread of its own. The answer's status is all that is l
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from enum import Enum
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
 
 from firmware.config.schema import Webhook
+from firmware.deadline import Deadline
 from firmware.door.events import DoorRecord
 from firmware.errors import WebhookError
 
+STEPS: Final = 3  # connect, send, answer
 BODY_BYTES_MAX: Final = 8192  # a record has a few hundred; names and details come from outside and may be long
 
 
@@ -30,7 +33,7 @@ def body_of(record: DoorRecord, *, rule: str, at_s: float) -> bytes:
 def post(hook: Webhook, body: bytes, user_agent: str) -> None:
     """Send `body`. Raises WebhookError unless the answer is a 2xx; a redirection is none, because the token is for this address alone.
 
-    Each step (connect, send, answer) may take `timeout_s`. Proxies of the environment are not used.
+    Each of STEPS may take `timeout_s`, however busy the server seems meanwhile. Proxies of the environment are not used.
     """
     url = urlsplit(hook.url)
     kind = HTTPSConnection if url.scheme.lower() == "https" else HTTPConnection
@@ -41,11 +44,10 @@ def post(hook: Webhook, body: bytes, user_agent: str) -> None:
         headers["Authorization"] = f"Bearer {hook.token.reveal()}"
     try:
         connection = kind(url.hostname or "", url.port, timeout=hook.timeout_s)
-        try:
+        with closing(connection), Deadline(STEPS * hook.timeout_s) as deadline:
+            deadline.govern(connection)
             connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body=body, headers=headers)
             status = connection.getresponse().status
-        finally:
-            connection.close()
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a port that is none, a token that no header may carry
         raise WebhookError(f"webhook {hook.name}: {str(error) or type(error).__name__}") from error
     if not 200 <= status <= 299:

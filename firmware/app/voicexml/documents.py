@@ -5,7 +5,6 @@ Blocks, and belongs on a thread. Everything is bounded: size, time, redirections
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlencode, urljoin, urlsplit
 
 from firmware.config.schema import VoiceXml
+from firmware.deadline import Deadline
 from firmware.outlets.voicexml.faults import BAD_FETCH, Thrown
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 DOCUMENT_BYTES_MAX: Final = 65_535  # what the XML parser takes
 SOUND_BYTES_MAX: Final = 3_000_000  # half a minute at 48 kHz
 REDIRECTIONS_MAX: Final = 3
-CHUNK_BYTES: Final = 16_384
 GET_AGAIN: Final = (301, 302, 303)  # as browsers do; RFC 9110 §15.4 allows it
 AS_BEFORE: Final = (307, 308)
 PORTS: Final = {"http": 80, "https": 443}
@@ -74,27 +73,31 @@ class Library:
         return self._whole(body, wanted)
 
     def _over_http(self, wanted: Wanted) -> tuple[str, bytes]:
+        with Deadline(self._settings.fetch_s) as deadline:
+            return self._followed(wanted, deadline)
+
+    def _followed(self, wanted: Wanted, deadline: Deadline) -> tuple[str, bytes]:
         url, method, form = wanted.url, wanted.method.upper(), urlencode(wanted.fields)
-        until_s = time.monotonic() + self._settings.fetch_s
         for _ in range(REDIRECTIONS_MAX + 1):
             parts = urlsplit(url)
             if _origin(parts) not in self._origins:
                 raise Thrown(BAD_FETCH, f"{url[:200]}: this server is not listed in voicexml.servers")
-            with closing(self._connection(parts, until_s)) as connection, closing(self._answer(connection, parts, method, form)) as answer:
+            connection = self._connection(parts)
+            deadline.govern(connection)
+            with closing(connection), closing(self._answer(connection, parts, method, form)) as answer:
                 if answer.status in (*GET_AGAIN, *AS_BEFORE):
                     url = urljoin(url, answer.getheader("Location", ""))
                     method, form = (method, form) if answer.status in AS_BEFORE else ("GET", "")
                     continue
                 if answer.status != 200:
                     raise Thrown(f"{BAD_FETCH}.http.{answer.status}", f"{url[:200]}: the server answers {answer.status}")
-                return url, self._whole(_body(answer, wanted.bytes_max + 1, until_s), wanted)
+                return url, self._whole(answer.read(wanted.bytes_max + 1), wanted)
         raise Thrown(BAD_FETCH, f"{wanted.url[:200]}: more than {REDIRECTIONS_MAX} redirections")
 
-    def _connection(self, parts: SplitResult, until_s: float) -> HTTPConnection:
-        left_s = max(0.1, until_s - time.monotonic())
+    def _connection(self, parts: SplitResult) -> HTTPConnection:
         if parts.scheme.lower() == "https":
-            return HTTPSConnection(parts.hostname or "", parts.port, timeout=left_s, context=self._trust())
-        return HTTPConnection(parts.hostname or "", parts.port, timeout=left_s)
+            return HTTPSConnection(parts.hostname or "", parts.port, timeout=self._settings.fetch_s, context=self._trust())
+        return HTTPConnection(parts.hostname or "", parts.port, timeout=self._settings.fetch_s)
 
     def _trust(self) -> ssl.SSLContext:
         from firmware.app.trust import trusting
@@ -119,16 +122,6 @@ class Library:
         if len(body) > wanted.bytes_max:
             raise Thrown(BAD_FETCH, f"{wanted.url[:200]}: more than {wanted.bytes_max} bytes")
         return body
-
-
-def _body(answer: HTTPResponse, most: int, until_s: float) -> bytes:
-    """At most so many bytes, by that time."""
-    body = b""
-    while len(body) < most and (chunk := answer.read1(min(CHUNK_BYTES, most - len(body)))):
-        body += chunk
-        if time.monotonic() > until_s:
-            raise TimeoutError("it took too long")
-    return body
 
 
 def _origin(url: SplitResult) -> tuple[str, str, int | None]:

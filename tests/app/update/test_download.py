@@ -44,6 +44,13 @@ class Server(BaseHTTPRequestHandler):
                 self._reply(200, BUNDLE, length=2 * len(BUNDLE))
             case "/huge":
                 self._reply(200, b"", length=1 << 40)
+            case "/slow":
+                self.send_response(200)
+                self.end_headers()
+                while not self.server.is_over.wait(0.001):  # type: ignore[attr-defined]  # see below
+                    self.wfile.write(b"x")
+            case "/name":
+                self._reply(200, BUNDLE, ETag='"on\x01e"')
             case "/endless":
                 self._reply(200, BUNDLE, length=None)
             case _:
@@ -73,11 +80,13 @@ def server(authority: Authority) -> Iterator[ThreadingHTTPServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as web:
+        web.is_over = threading.Event()  # type: ignore[attr-defined]  # the handlers' way to hear of it
         web.handle_error = lambda request, client_address: None  # type: ignore[method-assign]  # who hangs up on it is the test
         web.socket = context.wrap_socket(web.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield web
+        web.is_over.set()  # type: ignore[attr-defined]
         web.shutdown()
         thread.join()
 
@@ -123,6 +132,16 @@ def test_a_server_with_bad_manners_leaves_nothing_behind(
 def test_a_slow_server_is_given_up(url: str, authority: Authority, tmp_path: Path) -> None:
     with pytest.raises(UpdateError, match="too slow"):
         fetch(f"{url}/bundle", tmp_path / "bundle", ca=Path(authority.pem), seen="", limit_s=-1.0)
+
+
+def test_a_server_that_sends_an_octet_now_and_then_is_given_up(url: str, authority: Authority, tmp_path: Path) -> None:
+    with pytest.raises(UpdateError, match=r"too slow: it took more than 0\.5 s"):
+        fetch(f"{url}/slow", tmp_path / "bundle", ca=Path(authority.pem), seen="", limit_s=0.5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_could_not_be_sent_back_is_none(url: str, authority: Authority, tmp_path: Path) -> None:
+    assert fetch(f"{url}/name", tmp_path / "bundle", ca=Path(authority.pem), seen="") == Fetched(tmp_path / "bundle", "")
 
 
 def test_a_full_disk_is_noticed_before_anything_is_loaded(
