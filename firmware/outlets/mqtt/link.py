@@ -24,6 +24,7 @@ ANSWER_S_MAX: Final = 5.0  # for each answer of the broker
 ALIVE_S: Final = 30  # a door that is cut off is offline for the others after half of this again (MQTT 3.1.1 §3.1.2.10)
 ORDERS_WAITING_MAX: Final = 16  # more at once are no person's; aiomqtt drops what comes beyond
 PAYLOAD_BYTES_MAX: Final = 64  # the longest order has 7
+PACKET_BYTES_MAX: Final = 1 << 20  # of the broker's; MQTT would allow 256 MB, more than the service may have
 
 
 class Broker(NamedTuple):
@@ -76,7 +77,7 @@ class Link:
     async def _connected(self) -> None:
         """One connection, until it breaks (MqttError) or this is cancelled."""
         broker = self._broker
-        async with aiomqtt.Client(
+        client = aiomqtt.Client(
             broker.host,
             broker.port,
             identifier=broker.client_id,
@@ -89,7 +90,9 @@ class Link:
             timeout=ANSWER_S_MAX,
             max_queued_incoming_messages=ORDERS_WAITING_MAX,
             max_queued_outgoing_messages=ORDERS_WAITING_MAX,
-        ) as client:
+        )
+        _bound(client)
+        async with client:
             self.connections += 1
             self._health("")
             for topic in self._topics:
@@ -130,3 +133,19 @@ class Link:
     async def _publish(self, client: aiomqtt.Client, message: Message) -> None:
         """Returns when the broker has it (QoS 1)."""
         await client.publish(message.topic, message.payload, qos=1, retain=message.retained)
+
+
+def _bound(client: aiomqtt.Client) -> None:
+    """Hang up on a packet of more than PACKET_BYTES_MAX, which paho would take in whole before it shows it to anybody.
+
+    paho asks its socket for all that a packet still lacks, so the first such wish tells its size; it has no setting for this.
+    """
+    wire = client._client  # aiomqtt has no other way to it
+    receive = wire._sock_recv
+
+    def bounded(bufsize: int) -> bytes:
+        if bufsize > PACKET_BYTES_MAX:
+            raise ConnectionError(f"a packet of {bufsize} bytes; at most {PACKET_BYTES_MAX} are taken")
+        return receive(bufsize)
+
+    wire._sock_recv = bounded  # type: ignore[method-assign]
