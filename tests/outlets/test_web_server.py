@@ -116,6 +116,9 @@ def test_requests_of_one_connection_are_answered_in_turn() -> None:
         (b"POST /a HTTP/1.1\r\nHost: door\r\nContent-Length: 20000\r\n\r\n" + b"a" * 20_000, b"413"),
         (b"POST /a HTTP/1.1\r\nHost: door\r\nContent-Length: 2\r\nTransfer-Encoding: gzip\r\n\r\nab", b"501"),
         (b"POST /a HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        # RFC 9112 §6.1: a proxy that counts would send the second request along as the body of the first.
+        (b"POST /a HTTP/1.1\r\nHost: door\r\nContent-Length: 49\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET, b"400"),
+        (b"POST /a HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n", b"400"),
     ],
 )
 def test_what_is_no_request_is_refused_and_the_connection_closed(octets: bytes, status: bytes) -> None:

@@ -16,6 +16,8 @@ from firmware.outlets.web.message import SAFE_HEADERS, Request, Response, fields
 HEAD_BYTES_MAX: Final = 8192  # a browser's head has one, with a long token two
 BODY_BYTES_MAX: Final = 16_384  # a form or a SOAP request has one
 METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE"})  # a CONNECT that is answered by a 2xx would end HTTP here
+# RFC 9112 §6.1: who sends both may be about to smuggle a request past a proxy that reads the other one.
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 ONCE: Final = frozenset({b"authorization", b"cookie", b"origin", b"content-type"})  # two of them would leave open which one counts
 
 
@@ -126,6 +128,8 @@ class Exchange:
 
 def _bounded(head: h11.Request) -> h11.Request:
     """Only what is answered here. h11 looks at the limit while a head is incomplete; one that comes at once may be longer."""
+    if {name for name, _ in head.headers} >= FRAMING:
+        raise BadRequestError(400, "Content-Length and Transfer-Encoding stand together")
     if head.method not in METHODS:
         raise BadRequestError(501, "this method is not known here")
     if len(head.target) + sum(len(name) + len(value) for name, value in head.headers) > HEAD_BYTES_MAX:
