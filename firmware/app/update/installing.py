@@ -38,7 +38,8 @@ class Nothing(NamedTuple):
 def install(device: Device, bundle: Path, now: Seen, *, scheduled: bool, tools: Tools = Tools()) -> str | Nothing:  # noqa: B008 -- an immutable value
     """Write the bundle at `bundle`; its version, which the next boot starts on trial. Raises UpdateError; the device goes on as it was.
 
-    `now` is the door as it is seen before. A file that others may write must not change between check and use: RAUC checks it again.
+    `now` is the door as it is seen before. A file that others may write can change between check and use: RAUC looks at the signature
+    again, and what then lies in the slot must be the version that was looked at here. Another one is not started.
     """
     slot, slots = device.slot, device.slots
     if not slots.is_confirmed(slot):
@@ -58,6 +59,10 @@ def install(device: Device, bundle: Path, now: Seen, *, scheduled: bool, tools: 
     except UpdateError:
         device.remember(ledger)
         raise
+    if (found := device.version_in(other(slot))) != manifest.version:
+        device.boot_with(slots.with_state(other(slot), good=False))
+        device.remember(ledger)
+        raise BundleRefusedError(f"{bundle}: version {manifest.version} was looked at, and {found or 'nothing'} came; it is not started")
     device.remember(device.ledger.telling(News("installed", manifest.version, f"into slot {other(slot)}")))
     return manifest.version
 

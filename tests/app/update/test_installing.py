@@ -60,6 +60,16 @@ def test_a_failed_installation_is_forgotten(tmp_path: Path) -> None:
     assert device.ledger == Ledger()
 
 
+def test_a_bundle_that_was_exchanged_after_it_was_looked_at_is_not_started(tmp_path: Path) -> None:
+    """Rightly signed, but older: who may write the file brings its holes back otherwise."""
+    device = flashed(tmp_path)
+    looked_at, came = Writer(device, NEW), Writer(device, "0.9")
+    with pytest.raises(BundleRefusedError, match=r"version 1\.1 was looked at, and 0\.9 came; it is not started"):
+        install(device, tmp_path / "bundle", WELL, scheduled=False, tools=Tools(info=looked_at.info, install=came.install))
+    assert (device.slots, device.ledger) == (Slots(("a", "b"), (9, 0)), Ledger())
+    assert boot(device) == "a"
+
+
 def test_a_system_on_trial_installs_nothing(tmp_path: Path) -> None:
     device = flashed(tmp_path, Slots(("a", "b"), (2, 9)))
     with pytest.raises(UpdateError, match="is on trial itself"):
