@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-RISKY = re.compile(r"['=+\-@\t\r]|0\d|\d{12,}|\d+[eE]\d+$", re.ASCII)  # formulas, and what a spreadsheet rounds, shortens or recounts
+# Formulas, also with the wide signs of Asian keyboards, and what a spreadsheet rounds, shortens or recounts.
+RISKY = re.compile(r"['=+\-@＝＋－＠\t\r]|0\d|\d{12,}|\d+[eE]\d+$", re.ASCII)
 
 Complain = Callable[[int, str, str], None]  # a line, 0 for the file as a whole; what is wrong; the remedy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TextIO
@@ -16,6 +17,8 @@ COLUMNS: Final = ("date", "time", "what", "where", "who", "how", "row")
 # In which field of a record stands what; the first of them that it has counts.
 WHERE: Final = ("lock", "contact", "keypad", "reader", "button", "part", "outlet", "target", "rule")
 WHO: Final = ("who", "party", "caller", "by")
+# Where numbers have a comma, a spreadsheet divides at semicolons, and what follows one begins a cell.
+DIVIDED: Final = re.compile(r"([;\t|])(?=\s*[=+\-@＝＋－＠])")
 HOW: Final = ("grant", "fault", "outcome", "refusal", "reason", "mode", "detail", "source")
 
 
@@ -27,8 +30,13 @@ def write_sheet(rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
         at = datetime.fromtimestamp(row.at_s).astimezone()
         cells = (row.kind, *(_first(row.fields, names) for names in (WHERE, WHO, HOW)))
-        writer.writerow((at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S"), *map(guarded, cells), row.id))
+        writer.writerow((at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S"), *map(safe, cells), row.id))
         out.flush()
+
+
+def safe(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula, wherever it divides: for people, and not to be read back."""
+    return DIVIDED.sub(r"\1'", guarded(text))
 
 
 def _first(fields: Mapping[str, object], names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import pytest
 from firmware.app.journal import log as journal_log
 from firmware.app.journal.journal import Journal
 from firmware.app.journal.log import Wanted, head_of, opened, rows, time_of
+from firmware.app.journal.sheet import safe
 from firmware.cli import main
 from firmware.door.events import (
     ButtonName,
@@ -137,6 +138,34 @@ def test_a_sheet_says_who_did_what_where_and_how(path: Path, capsys: pytest.Capt
     assert table[13][2:] == ["Unlocked", "door", "'=HYPERLINK(1)", "card_and_pin", "13"]
     at = datetime.fromtimestamp(2_000.0).astimezone()
     assert table[13][:2] == [at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S")]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("a;=1+1", "a;'=1+1"),  # a spreadsheet of many countries divides here
+        ("a; @sum(1)|-2", "a;' @sum(1)|'-2"),
+        ("＝1+1", "'＝1+1"),
+        ("anna; bob", "anna; bob"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_no_cell_of_a_sheet_begins_a_formula_wherever_it_is_divided(name: str, cell: str) -> None:
+    assert safe(name) == cell
+
+
+def test_csv_holds_no_semicolon_at_which_a_spreadsheet_would_divide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def write() -> None:
+        journal = Journal(tmp_path / "j.db", rows_max=1000, keep_days=10_000)
+        await journal.append(Unlocked(lock=LockName("door"), duration_s=5.0, grant=Grant.CARD_AND_PIN, who="a;=1+1", party="anna"))
+        await journal.close()
+
+    asyncio.run(write())
+    assert log(tmp_path / "j.db", "--format", "csv") == 0
+    out = capsys.readouterr().out
+    assert ";" not in out
+    assert json.loads(list(csv.reader(io.StringIO(out)))[1][3])["who"] == "a;=1+1"
 
 
 def test_following_goes_on_with_what_is_written_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
