@@ -257,12 +257,16 @@ class RuleStopped(NamedTuple):
 
 @kind
 class LoginRefused(NamedTuple):
-    """A password at the web page, or a token, was wrong. `who` is the name that was claimed; `lockout_s` as in `CodeRefused`."""
+    """A password at the web page, or a token, was wrong. `who` is the name that was claimed; `lockout_s` as in `CodeRefused`.
+
+    `unrecorded` earlier ones were only counted.
+    """
 
     outlet: str
     who: str
     source: str
     lockout_s: float
+    unrecorded: int = 0
 
 
 DoorRecord = (

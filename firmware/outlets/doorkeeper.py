@@ -14,6 +14,10 @@ from firmware.outlets.logins import PASSWORD_LENGTH_MAX, Login, Logins, password
 
 TRIES_MAX: Final = 4  # passwords that wait for their scrypt: more at once are no people
 NAME_SHOWN_MAX: Final = 32  # of a claimed name, in the journal
+ROWS_AT_ONCE: Final = (
+    10  # of refused logins in the journal, and then one in ROW_EVERY_S: who has a network of addresses has one lock-out each,
+)
+ROW_EVERY_S: Final = 10.0  # and must not drive out with his own rows what stands in the journal
 
 
 class LockedOutError(LoginError):
@@ -37,6 +41,7 @@ class Doorkeeper:
         self._tell = tell
         self._passwords = Guard()
         self._tokens = Guard()
+        self._rows_left, self._rows_at_s, self._unrecorded = float(ROWS_AT_ONCE), clock_s(), 0
         self._turn = asyncio.Semaphore(1)
         self._waiting = 0
 
@@ -76,6 +81,15 @@ class Doorkeeper:
             raise LockedOutError(for_s)
 
     def _refused(self, who: str, source: str, guard: Guard) -> None:
+        """Have it written down, or only count it."""
+        now_s = self._clock_s()
+        self._rows_left = min(float(ROWS_AT_ONCE), self._rows_left + (now_s - self._rows_at_s) / ROW_EVERY_S)
+        self._rows_at_s = now_s
+        if self._rows_left < 1:
+            self._unrecorded += 1
+            return
+        self._rows_left -= 1
+        earlier, self._unrecorded = self._unrecorded, 0
         shown = "".join(sign if sign.isprintable() else "?" for sign in who[:NAME_SHOWN_MAX])
-        lockout_s = max(0.0, guard.locked_for_s(source, self._clock_s()))
-        self._tell(LoginRefused(outlet="web", who=shown, source=source, lockout_s=round(lockout_s, 1)))
+        lockout_s = max(0.0, guard.locked_for_s(source, now_s))
+        self._tell(LoginRefused(outlet="web", who=shown, source=source, lockout_s=round(lockout_s, 1), unrecorded=earlier))

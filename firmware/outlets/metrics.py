@@ -97,8 +97,8 @@ def _counted(record: door.DoorRecord) -> Iterator[tuple[str, float, Labels]]:
             yield "portero_openings_refused", 1, (("lock", lock), ("fault", _word(lock_fault)))
         case door.CodeRefused(fault=fault) | door.CardRefused(fault=fault) | door.KeypadRefused(fault=fault):
             yield "portero_codes_refused", 1, (("fault", _word(fault)),)
-        case door.LoginRefused(outlet=outlet):
-            yield "portero_logins_refused", 1, (("outlet", outlet),)
+        case door.LoginRefused(outlet=outlet, unrecorded=unrecorded):
+            yield "portero_logins_refused", 1 + unrecorded, (("outlet", outlet),)
         case door.DoorForced(contact=contact):
             yield "portero_doors_forced", 1, (("contact", contact),)
         case door.CallMeasured(glitches=glitches):

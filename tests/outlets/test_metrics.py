@@ -59,7 +59,7 @@ def test_records_are_counted_by_what_they_say() -> None:
         door.KeypadRefused(keypad="pad", who="", fault=door.CodeFault.WRONG, lockout_s=0.0),
         door.CallEnded(call=door.CallName("a"), party="anna", reason=door.Stage.BUSY, talked_s=1.5),
         door.CallReceived(call=door.CallName("b"), caller="x@y", refusal=door.Refusal.FORBIDDEN, unrecorded=4),
-        door.LoginRefused(outlet="web", who="anna", source="192.0.2.1", lockout_s=0.0),
+        door.LoginRefused(outlet="web", who="anna", source="192.0.2.1", lockout_s=0.0, unrecorded=2),
     )
     assert found == {
         'portero_presses_total{button="bell"}': 2,
@@ -70,7 +70,7 @@ def test_records_are_counted_by_what_they_say() -> None:
         'portero_call_ends_total{reason="busy"}': 1,
         "portero_talk_seconds_total": 1.5,
         'portero_calls_received_total{refused="forbidden"}': 5,
-        'portero_logins_refused_total{outlet="web"}': 1,
+        'portero_logins_refused_total{outlet="web"}': 3,
     }
 
 
