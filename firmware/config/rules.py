@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 
@@ -314,6 +315,11 @@ def _check_incoming(settings: Settings, report: Report) -> None:
         report.complain(("incoming", "only_servers"), "there is no [[account]]: nobody could call", "add one, or leave the key out")
     if "*@*" in incoming.allow and incoming.auto_answer != "never" and incoming.auto_answer_as == "talk":
         report.warnings.append("incoming.allow holds *@* and auto_answer is on: anybody who reaches this station may listen at the door")
+    elif _may_listen_unproved(settings):
+        report.warnings.append(
+            "incoming.auto_answer is on, and a caller is believed to be whom he names: who forges that may listen at the door; "
+            "set incoming.only_servers, or incoming.proof and a [[caller]]"
+        )
     proves = incoming.proof != "never" and settings.caller
     if incoming.may_open and not proves and not any(account.trust_identity for account in settings.account):
         report.warnings.append(
@@ -321,6 +327,14 @@ def _check_incoming(settings: Settings, report: Report) -> None:
         )
     if "*@*" in incoming.allow and incoming.may_open:
         report.complain(("incoming", "may_open"), "everybody may call, so everybody may try codes", "list the callers in incoming.allow")
+
+
+def _may_listen_unproved(settings: Settings) -> bool:
+    """Whether a From alone brings a caller to the microphone, from another machine."""
+    incoming, bind = settings.incoming, settings.network.bind
+    answers = incoming.auto_answer != "never" and incoming.auto_answer_as == "talk" and bool(incoming.allow)
+    is_proved = incoming.proof != "never" or incoming.only_servers
+    return answers and not is_proved and not (is_address(bind) and ipaddress.ip_address(bind).is_loopback)
 
 
 def _check_conference(incoming: Incoming, report: Report) -> None:

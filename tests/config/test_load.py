@@ -360,6 +360,21 @@ def test_listening_open_to_everybody_is_a_warning(tmp_path: Path) -> None:
     assert settings.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("", True),
+        ('[network]\nbind = "127.0.0.1"\n', False),
+        ("only_servers = true\n", False),
+        ('proof = "direct"\n[[caller]]\nname = "anna"\npassword = "hush-hush"\n', False),
+    ],
+)
+def test_listening_for_whoever_forges_a_name_is_a_warning(tmp_path: Path, more: str, *, warned: bool) -> None:
+    settings = loaded(tmp_path, GOOD + f'[incoming]\nallow = ["*@192.168.1.2"]\nauto_answer = "on_request"\n{more}')
+    assert [each for each in settings.warnings if "who forges that may listen at the door" in each] == list(settings.warnings)
+    assert bool(settings.warnings) is warned
+
+
 def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
     for path, wrong in ((tmp_path / "nothing.toml", "cannot be read"), (tmp_path, "cannot be read")):
         with pytest.raises(ConfigErrors, match=wrong):
