@@ -73,6 +73,7 @@ NOT_LOADED = {
     "firmware.ice", "firmware.media.mapping", "firmware.app.pages", "firmware.media.multicast", "firmware.config.paging",
     "firmware.app.voicexml", "firmware.config.menus",  # spoken menus
     "firmware.config.flats", "firmware.csv_rows", "firmware.app.flats",  # numbers that visitors dial
+    "firmware.app.setup",
     "firmware.media.relay", "firmware.media.relays", "firmware.media.relay_datagrams",  # a TURN server
     "firmware.app.relay_server", "firmware.app.relay_stream",
     "ctypes", "firmware.media.ogg_opus",  # recordings in Opus

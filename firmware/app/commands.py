@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OWN = ("run", "demo", "check", "call", "doctor", "ctl", "release-relays")
-FURTHER = ("audio", "log", "users", "flats", "logins", "firewall", "support", "update", "appliance")
+FURTHER = ("setup", "audio", "log", "users", "flats", "logins", "firewall", "support", "update", "appliance")
 CONTROL_SOCKET = "/run/portero/control.sock"
 
 
@@ -90,6 +90,8 @@ def parser(config: str, wanted: str = "") -> argparse.ArgumentParser:
 def _add_further(name: str, commands: Subparsers, config: str) -> None:
     """Add one of the commands that bring their own options along."""
     match name:
+        case "setup":
+            from firmware.app.setup.command import add_setup_command as add
         case "audio":
             from firmware.app.acoustics.command import add_audio_command as add
         case "log":

@@ -1,0 +1,1 @@
+"""`portero setup`: the first configuration of a door, from a few questions."""
