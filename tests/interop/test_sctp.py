@@ -1,4 +1,4 @@
-"""SCTP, in a guest whose kernel has it; and what the program says on a kernel that has not."""
+"""SCTP (RFC 4168), in a guest whose kernel has it; and what the program says on a kernel that has not."""
 
 from __future__ import annotations
 

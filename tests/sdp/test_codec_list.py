@@ -24,6 +24,7 @@ def test_wide_band_is_offered_as_the_registrations_want_it() -> None:
 
 
 def test_copies_and_comfort_noise_stand_behind_the_sound_that_they_accompany() -> None:
+    """RFC 2198, RFC 3389."""
     codecs = codec_list(("opus", "PCMA"), redundancy=True, comfort_noise=True)
     assert [(codec.name, codec.payload_type, codec.clock_rate_hz) for codec in codecs] == [
         ("opus", 96, 48_000),

@@ -1,4 +1,4 @@
-"""firmware/sdp/crypto.py and fingerprint.py: what stands on the wire about keys."""
+"""firmware/sdp/crypto.py and fingerprint.py: what stands on the wire about keys (RFC 4568, RFC 8122)."""
 
 from __future__ import annotations
 

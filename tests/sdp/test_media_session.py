@@ -1,4 +1,4 @@
-"""firmware/sdp/media_session.py: what offer and answer make of one audio stream: digits, copies, packet length, reports."""
+"""firmware/sdp/media_session.py: what offer and answer make of one audio stream: digits, copies, packet length, reports (RFC 3605)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""firmware/sdp/protection.py: encryption off, optional and mandatory in offer and answer, as transcripts."""
+"""firmware/sdp/protection.py: encryption off, optional and mandatory in offer and answer, as transcripts (RFC 5764 §8)."""
 
 from __future__ import annotations
 

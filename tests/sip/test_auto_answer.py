@@ -1,4 +1,4 @@
-"""Every way in which a request asks to be answered by itself, as servers and phones write it."""
+"""Every way in which a request asks to be answered by itself, RFC 5373 and what servers and phones write besides."""
 
 from __future__ import annotations
 

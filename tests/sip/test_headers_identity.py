@@ -1,4 +1,4 @@
-"""Headers that say who calls, who was called first, and what a registration gave us."""
+"""Headers that say who calls (RFC 3323, RFC 3325), who was called first (RFC 5806, RFC 7044, RFC 7544), and what a registration gave us."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reason, Warning and media types: headers that inform."""
+"""Reason (RFC 3326), Warning and media types: headers that inform."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_a_subscription_that_ends_while_a_notify_is_refused_is_told_its_end() ->
 
 
 def test_the_contact_of_an_answer_is_where_the_next_notify_goes() -> None:
-    """RFC 6665 §4.4.1: SUBSCRIBE and NOTIFY are target refresh requests."""
+    """RFC 6665 makes SUBSCRIBE and NOTIFY target refresh requests; RFC 3261 §12.2.1.2: the Contact of the 2xx is the new target."""
     wire = door()
     subscribe(wire)
     wire.receive(make_response(wire.request("NOTIFY"), 200, headers=(("Contact", "<sip:bob@192.0.2.77>"),)))

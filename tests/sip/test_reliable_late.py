@@ -1,4 +1,4 @@
-"""Reliable provisional responses whose PRACK comes after the 200, and those to a re-INVITE of ours (RFC 3262 §3, §4; RFC 6141 §3.3)."""
+"""Reliable provisional responses whose PRACK comes after the 200, and those to a re-INVITE of ours (RFC 3262 §3, §4; RFC 6141 §3.4)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_reliable_response_to_a_reinvite_is_acknowledged_once(wire: Wire) -> N
 
 
 def test_the_answer_in_a_reliable_response_to_a_reinvite_counts_with_its_200(wire: Wire) -> None:
-    """RFC 6141 §3.3: until the 2xx the re-INVITE may still be refused, and the session stays what it was."""
+    """RFC 6141 §3.4: until the 2xx the re-INVITE may still be refused, and the session stays what it was."""
     again = held(wire)
     wire.reply(183, again, Require="100rel", RSeq="9", body=ANSWER.replace(b"audio 7000", b"audio 7002") + b"a=recvonly\r\n")
     assert wire.told(MediaAgreed)[-1].session.remote_rtp_port == 7000

@@ -164,7 +164,7 @@ def test_a_refresh_leaves_a_hold_by_the_other_side_as_it_is(wire: Wire) -> None:
 
 
 def test_a_refresh_after_a_refused_offer_says_what_is_in_force_as_a_new_edition(wire: Wire) -> None:
-    """RFC 3264 §8: it differs from what was sent last, so the version rises; RFC 6141 §3.3: what was refused is not in force."""
+    """RFC 3264 §8: it differs from what was sent last, so the version rises; RFC 6141 §3.4: what was refused is not in force."""
     placed(wire, allow="INVITE, ACK, BYE, CANCEL")
     wire.command(Reinvite(call=CALL, media=media(4444)))
     wire.reply(488, wire.request("INVITE"))

@@ -196,7 +196,7 @@ class Watcher:
             self._next_at_s = now_s + max(RETRY_S, min(float(response.retry_after or 0), RETRY_MAX_S))
             self.changed(now_s)
         else:
-            # RFC 6665 §4.2.1.2: NOTIFY is a target refresh request.
+            # RFC 6665 makes NOTIFY a target refresh request (RFC 3261 §12.2.1.2).
             self.dialog = self.dialog.refreshed(response)
             self._next_at_s = now_s + self.package.gap_s
             if self._sent_serial != self.package.serial:

@@ -63,7 +63,7 @@ class Reinvitation:
             return
         acknowledge(session, response, b"", now_s)
         # RFC 3262 §5: the first description is the answer. What it changes waits for the 2xx: until then the re-INVITE may still fail, and
-        # the session would have to go back (RFC 6141 §3.3). A body of another kind leaves all to the 2xx.
+        # the session would have to go back (RFC 6141 §3.4). A body of another kind leaves all to the 2xx.
         with suppress(RemoteProtocolError):
             self._answer = self._answer or body_of(response)
 

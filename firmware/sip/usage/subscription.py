@@ -180,7 +180,7 @@ class Subscription:
 
     def _accepted(self, response: Response, now_s: float) -> None:
         if self._dialog is not None:
-            # §4.1.2.2: SUBSCRIBE is a target refresh request.
+            # RFC 6665 makes SUBSCRIBE a target refresh request (RFC 3261 §12.2.1.2).
             self._dialog = self._dialog.refreshed(response)
         self._adjustments = 0
         granted_s = self._expires_s if response.expires is None else response.expires

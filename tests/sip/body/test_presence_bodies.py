@@ -1,4 +1,4 @@
-"""Presence, composing and the camera's picture request."""
+"""Presence (RFC 3863, RFC 4480), composing (RFC 3994) and the camera's picture request (RFC 5168)."""
 
 from __future__ import annotations
 

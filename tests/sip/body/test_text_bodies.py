@@ -1,4 +1,4 @@
-"""Bodies of plain lines: sipfrag and message-summary."""
+"""Bodies of plain lines: sipfrag (RFC 3420) and message-summary (RFC 3842)."""
 
 from __future__ import annotations
 
