@@ -6,7 +6,7 @@ import pytest
 
 from firmware.sip.events import Answer, HangUp, Hold, MediaAgreed, RequestDone, Ring
 from firmware.sip.message import Request, Response, make_response
-from tests.sip.test_reliable import ALLOWS, OFF, call_of, prack, ringing
+from tests.sip.test_reliable import ALLOWS, OFF, call_of, prack, reliable, ringing
 from tests.sip.wire import ANSWER, CALL, PEER, Wire, invite, media
 
 
@@ -64,6 +64,17 @@ def test_a_late_prack_after_we_have_hung_up_is_answered_and_changes_nothing(wire
     wire.command(HangUp(call=call_of(wire).call))
     prack(wire, first, body=ANSWER.replace(b"audio 7000", b"audio 7700"))
     assert (wire.response().status, wire.response().body) == (200, b"")
+
+
+def test_a_server_that_answers_the_next_invite_under_its_old_tag_is_heard_anew(wire: Wire) -> None:
+    """RFC 3262 §4: the order of reliable responses is that of one INVITE. RFC 3261 §12.2.1.1: the numbers of a dialog only rise."""
+    wire.command(invite())
+    reliable(wire, 17)
+    assert wire.request("PRACK").cseq.number == 2
+    wire.reply(302, wire.request("INVITE"), Contact=f"<sip:carol@{PEER}>")
+    reliable(wire, 5, body=ANSWER.replace(b"audio 7000", b"audio 7700"))
+    assert (wire.request("PRACK").get("RAck"), wire.request("PRACK").cseq.number) == ("5 2 INVITE", 3)
+    assert [agreed.session.remote_rtp_port for agreed in wire.told(MediaAgreed)] == [7000, 7700]
 
 
 # --- in a call

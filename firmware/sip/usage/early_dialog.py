@@ -21,10 +21,19 @@ from firmware.sip.usage.update import Updating, answer_update
 
 
 class EarlyDialog:
-    """One early dialog. `negotiation` is its own copy: every fork answers the same offer for itself."""
+    """One early dialog. `negotiation` is its own copy: every fork answers the same offer for itself.
+
+    `invite_number`: the CSeq of its INVITE.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, call: CallKey, dialog: Dialog, negotiation: Negotiation, knowledge: AccountKnowledge | None
+        self,
+        endpoint: Endpoint,
+        call: CallKey,
+        dialog: Dialog,
+        negotiation: Negotiation,
+        knowledge: AccountKnowledge | None,
+        invite_number: int,
     ) -> None:
         self.endpoint = endpoint
         self.dialog = dialog
@@ -32,6 +41,7 @@ class EarlyDialog:
         self.knowledge = knowledge
         self.is_over = False
         self.call = call
+        self.invite_number = invite_number
         self._order = ReliableOrder()
         self._allows_update = False
         self._updating: Updating | None = None

@@ -172,11 +172,19 @@ class OutgoingCall:
         tag = response.to.tag
         if not tag:
             return None
-        request = self._request.request
-        if tag not in self._early and len(self._early) < FORKS_MAX and request is not None:
-            dialog = as_caller(request, response)
-            self._early[tag] = EarlyDialog(self._endpoint, self._command.call, dialog, self._negotiation.fork(), self._knowledge)
-        return self._early.get(tag)
+        request, known = self._request.request, self._early.get(tag)
+        if request is None or (known is not None and known.invite_number == request.cseq.number):
+            return known
+        if known is None and len(self._early) >= FORKS_MAX:
+            return None
+        dialog = as_caller(request, response)
+        if known is not None:
+            # Whoever answers the next INVITE under the tag that it gave to the one before: the numbers go on (§12.2.1.1), all else is new.
+            known.leave()
+            dialog = dialog._replace(local_cseq=max(dialog.local_cseq, known.dialog.local_cseq))
+        early = EarlyDialog(self._endpoint, self._command.call, dialog, self._negotiation.fork(), self._knowledge, request.cseq.number)
+        self._early[tag] = early
+        return early
 
     def _preview(self, response: Response) -> None:
         """Early media in a response that may be lost: played, but the 2xx decides (§13.2.1)."""
