@@ -86,6 +86,8 @@ def boot_partition(work: Path, ramdisk: bytes, opened: disk.Verity, board: Board
     for name, base, whole in board.overlays:
         (fat / "overlays").mkdir(exist_ok=True)
         devices.overlay(board.folder / f"{name}.dts", fat / f"overlays/{name}.dtbo", base=fat / base, whole=aside / "trees" / whole)
+    for file in sorted(fat.glob(board.trees)):
+        devices.start_at_once(file)
     shutil.copyfile(board.source("config.txt"), fat / "config.txt")
     shutil.copyfile(board.source("portero.toml"), fat / "portero.toml")
     boot_script(fat / "boot.scr", board)

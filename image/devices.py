@@ -101,5 +101,14 @@ def overlay(source: Path, made: Path, *, base: Path, whole: Path) -> None:
             raise SystemExit(f"{base.name} with {made.name} is another tree than {whole.name}: {source} is out of date")
 
 
+def start_at_once(tree: Path) -> None:
+    """Have U-Boot start without a look at its serial port and keyboard, as it finds in the board's tree (its `/config` node).
+
+    It would listen for two seconds, and wait at its prompt for ever after anything that it hears: a card that is held at a reader on those
+    pins while the power comes back, or the noise of a pin to which nothing is connected.
+    """
+    run("fdtput", "-p", "-t", "x", tree, "/config", "bootdelay", "fffffffe")  # -2: no delay, and no look for an abort
+
+
 def _text(tree: Path) -> str:
     return run("dtc", "-q", "-s", "-I", "dtb", "-O", "dts", tree)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from image.boards import Needs
-from image.devices import Drivers, check, compatible, drivers, overlay, served
+from image.devices import Drivers, check, compatible, drivers, overlay, served, start_at_once
 from image.places import run
 
 TREE = """\
@@ -117,3 +117,13 @@ def test_an_overlay_must_make_the_kernels_own_tree_of_a_board(tmp_path: Path, la
     else:
         with pytest.raises(SystemExit, match=r"is another tree than later\.dtb"):
             overlay(source, made, base=base, whole=whole)
+
+
+def test_u_boot_is_told_to_listen_for_no_key(tmp_path: Path) -> None:
+    source, tree = tmp_path / "board.dts", tmp_path / "board.dtb"
+    source.write_text('/dts-v1/; / { compatible = "a,board"; };')
+    run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", tree, source)
+    for _ in range(2):  # a tree that has it already keeps it
+        start_at_once(tree)
+    assert run("fdtget", "-t", "x", tree, "/config", "bootdelay").strip() == "fffffffe"
+    assert run("fdtget", tree, "/", "compatible").strip() == "a,board"
