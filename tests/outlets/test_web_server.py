@@ -55,11 +55,16 @@ class Site:
 class Listening:
     """A server with that site, and raw connections to it."""
 
-    def __init__(self, *, admitted: int = 1000) -> None:
+    def __init__(self, *, admitted: int = 1000, welcomed: int = 1000) -> None:
         self.site = Site()
         self._left = admitted
-        self.server = WebServer(self.site.answer, wires=PlainWire, admit=self._admit, survive=survive)
+        self._welcomes = welcomed
+        self.server = WebServer(self.site.answer, wires=PlainWire, welcome=self._welcome, admit=self._admit, survive=survive)
         self._writers: list[asyncio.StreamWriter] = []
+
+    def _welcome(self, _source: str) -> bool:
+        self._welcomes -= 1
+        return self._welcomes >= 0
 
     def _admit(self, _source: str) -> bool:
         self._left -= 1
@@ -178,6 +183,16 @@ def test_streams_are_bounded_and_end_with_their_client() -> None:
             assert refused.startswith(b"HTTP/1.1 503")
             writer.close()
             await there.site.streams[0].wait()
+
+    run(scenario())
+
+
+def test_who_connects_too_often_is_hung_up_on_before_a_handshake() -> None:
+    async def scenario() -> None:
+        async with Listening(welcomed=1) as there:
+            assert b"200 OK" in await there.said(LAST)
+            assert await there.said(LAST) == b""
+            assert len(there.site.requests) == 1
 
     run(scenario())
 

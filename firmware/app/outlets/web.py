@@ -27,7 +27,10 @@ from firmware.outlets.web.site import Site
 log = logging.getLogger("portero.web")
 
 # A page asks for three things at once, a collector for one in 15 s. For all together what a small board makes without sound suffering.
-LIMITS: Final = FloodLimits(source_per_s=5.0, source_burst=40.0, total_per_s=20.0, total_burst=100.0)
+REQUESTS: Final = FloodLimits(source_per_s=5.0, source_burst=40.0, total_per_s=20.0, total_burst=100.0)
+
+# Connections: a handshake costs a small board some milliseconds, in which the door waits.
+CONNECTIONS: Final = FloodLimits(source_per_s=5.0, source_burst=40.0, total_per_s=10.0, total_burst=60.0)
 
 
 class WebOutlet:
@@ -48,7 +51,7 @@ class WebOutlet:
 
             soap = SoapService(house, is_secure=self._web.tls)
             self.site.add("/soap", soap)
-        self._gate = FloodGate(LIMITS)
+        self._connections, self._requests = FloodGate(CONNECTIONS), FloodGate(REQUESTS)
         self.server: WebServer | None = None
 
     async def start(self) -> None:
@@ -56,7 +59,7 @@ class WebOutlet:
         try:
             wires = wires_of(self._web, self._station.settings.system.hostname)
             survive = partial(self._station.supervisor.survive, is_vital=False)
-            self.server = WebServer(self.site.answer, wires=wires, admit=self._admit, survive=survive)
+            self.server = WebServer(self.site.answer, wires=wires, welcome=self._welcome, admit=self._admit, survive=survive)
             await self.server.start(self._web.bind, self._web.port)
         except (TransportError, MediaError, OSError) as error:
             self.server = None
@@ -70,5 +73,8 @@ class WebOutlet:
         if self.server is not None:
             await self.server.close()
 
+    def _welcome(self, source: str) -> bool:
+        return self._connections.admit(source, self._station.loop.time())
+
     def _admit(self, source: str) -> bool:
-        return self._gate.admit(source, self._station.loop.time())
+        return self._requests.admit(source, self._station.loop.time())

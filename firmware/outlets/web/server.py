@@ -56,10 +56,17 @@ class Wire(Protocol):
 class WebServer:
     """Listens, and carries requests to `answer`. Belongs to the event loop."""
 
-    def __init__(self, answer: Answer, *, wires: Callable[[], Wire], admit: Callable[[str], bool], survive: Survive) -> None:
-        """`wires` makes that of a new connection; `admit` tells whether an address may send another request now."""
+    def __init__(
+        self, answer: Answer, *, wires: Callable[[], Wire], welcome: Callable[[str], bool], admit: Callable[[str], bool], survive: Survive
+    ) -> None:
+        """`wires` makes that of a new connection.
+
+        `welcome` tells whether an address may begin another one now, since a handshake costs more than a request, and `admit` whether it
+        may send another request.
+        """
         self.answer = answer
         self.admit = admit
+        self._welcome = welcome
         self.streams = 0
         self._wires = wires
         self._survive = survive
@@ -81,7 +88,7 @@ class WebServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
         source = str(peer[0]) if peer else ""
-        if not peer or self._listener.is_full or self._sources[source] >= PER_SOURCE_MAX:
+        if not peer or self._listener.is_full or self._sources[source] >= PER_SOURCE_MAX or not self._welcome(source):
             writer.transport.abort()
             return
         self._sources[source] += 1
