@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.app.control import client
 from firmware.app.control.client import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, control
 from firmware.app.control.protocol import LINE_BYTES_MAX, ControlError, Json, Request, request_line
 from firmware.app.control.server import CLIENTS_MAX, FOLLOW_LINES_MAX, REQUESTS_BURST, ControlServer, Follower, peer_uid
@@ -211,6 +212,12 @@ def test_the_command_line_client_follows_until_the_daemon_ends(tmp_path: Path) -
         assert text.splitlines()[1:] == ['{"event":"One"}']
 
     with_server(path, scenario)
+
+
+def test_a_daemon_that_was_broken_into_moves_no_cursor_of_roots_terminal() -> None:
+    out = io.StringIO()
+    client._show(b'{"a":"\x1b]0;x\x07\xff"}\r\n', out)
+    assert out.getvalue() == '{"a":"\\x1b]0;x\\x07\\xff"}\\x0d\n'
 
 
 def test_without_a_daemon_the_client_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

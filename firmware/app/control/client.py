@@ -81,8 +81,10 @@ class _ReaderGoneError(Exception):
 
 
 def _show(line: bytes, out: TextIO) -> None:
+    """Write the line. It is ASCII from our daemon; what one says that was broken into moves no cursor of root's terminal."""
+    text = line.decode("ascii", "backslashreplace").rstrip("\n")
     try:
-        out.write(line.decode())
+        out.write("".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text) + "\n")
         out.flush()
     except BrokenPipeError:
         raise _ReaderGoneError from None

@@ -173,7 +173,7 @@ def show(found: Iterator[Row], form: str, out: TextIO) -> None:
             )
         else:
             words = " ".join(f"{name}={value}" for name, value in row.fields.items() if value not in (None, ""))
-            print(f"{row.id:>7}  {_time(row)}  {row.kind:<14} {printable(words)}", file=out, flush=True)
+            print(f"{row.id:>7}  {_time(row)}  {printable(row.kind):<14} {printable(words)}", file=out, flush=True)
 
 
 def _apart(fields: dict[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import sqlite3
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -153,6 +154,11 @@ def test_a_sheet_says_who_did_what_where_and_how(path: Path, capsys: pytest.Capt
 )
 def test_no_cell_of_a_sheet_begins_a_formula_wherever_it_is_divided(name: str, cell: str) -> None:
     assert safe(name) == cell
+
+
+def test_a_kind_that_somebody_has_written_into_the_file_moves_no_cursor_either(capsys: pytest.CaptureFixture[str]) -> None:
+    journal_log.show(iter([journal_log.Row(1, 0.0, "\x1b[2J", {})]), "text", sys.stdout)
+    assert "\\x1b[2J" in capsys.readouterr().out
 
 
 def test_csv_holds_no_semicolon_at_which_a_spreadsheet_would_divide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
