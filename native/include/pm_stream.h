@@ -146,7 +146,8 @@ void pm_stream_voip(const struct pm_stream *stream, struct pm_voip_metrics *metr
 const struct pm_address *pm_stream_report_to(const struct pm_stream *stream);
 
 /* Tells of silence and of digits whose end was lost: once a period. Silence is time without a sign of the peer: neither a packet
- * nor a report that more of what we send has arrived. A pause that was announced is none, unless the peer has reported in it. */
+ * nor a report that more of what we send has arrived. A pause that was announced is none, unless the peer has reported in it; of
+ * who never pauses reports do not count. */
 void pm_stream_tick(struct pm_stream *stream, int64_t now_ns, struct pm_events *events);
 
 void pm_stream_stats(const struct pm_stream *stream, struct pm_stream_stats *stats);

@@ -15,6 +15,8 @@ struct pm_talkspurt {
     bool known;
     bool jumped;  /* the latest packet was moved to where it belongs by its arrival */
     bool resting; /* the latest that came says that the sender pauses */
+    bool paused;  /* it has, at least once */
+    unsigned packets;
     uint32_t ssrc;
     uint16_t sequence; /* of the latest packet that came in order */
     uint32_t end;      /* position behind it */

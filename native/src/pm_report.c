@@ -11,6 +11,8 @@
 /* Copies of packets cost as much as the sound itself: they are sent for a while when the peer misses one in fifty. */
 #define LOSS_WORTH_COPIES (256 / 50)
 #define COPIES_NS INT64_C(60000000000)
+/* 20 s of the usual 20 ms: nobody speaks for so long without taking breath. */
+#define ALWAYS_PACKETS 1000
 /* First guess of a report's size: SR, one block, SDES. */
 #define FIRST_OCTETS 120.0
 
@@ -37,6 +39,12 @@ static void count_size(struct pm_report *r, size_t octets) {
     r->average_octets += ((double)octets + HEADER_OCTETS - r->average_octets) / 16.0;
 }
 
+/* Whether it has sent for so long without any pause that it is no phone that saves what nobody says. When such a one stops, it is
+ * gone, and what reports is a server in front of it. */
+static bool sends_always(const struct pm_talkspurt *t) {
+    return !t->paused && t->packets >= ALWAYS_PACKETS;
+}
+
 /* A peer that has heard more of us than it had told before (section 6.4.1, extended highest sequence number received) was there
  * when that packet left, though it may say nothing. Of one that repeats itself, or tells of what we have not sent, this is not
  * known. Its count of cycles is its own affair: what we have sent since fits into one. */
@@ -47,7 +55,9 @@ static void note_hearing(struct pm_stream *s, const struct pm_rtcp_block *block,
         s->report.heard_sequence = heard;
         s->report.hearings++;
         int64_t ago_ms = (int64_t)pm_seq_distance(newest, heard) * s->config.ptime_ms;
-        pm_stream_sign(s, now_ns - ago_ms * 1000000, events);
+        if (!sends_always(&s->playout.talkspurt)) {
+            pm_stream_sign(s, now_ns - ago_ms * 1000000, events);
+        }
     }
 }
 

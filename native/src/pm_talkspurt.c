@@ -73,6 +73,7 @@ static void take(struct pm_talkspurt *t, const struct pm_jitter_packet *p, uint3
     t->sequence = p->sequence;
     t->end = end;
     t->arrival_ns = p->arrival_ns;
+    t->packets++;
 }
 
 bool pm_talkspurt_follow(struct pm_talkspurt *t, struct pm_jitter_packet *p, bool pauses) {
@@ -97,6 +98,7 @@ bool pm_talkspurt_follow(struct pm_talkspurt *t, struct pm_jitter_packet *p, boo
     }
     take(t, p, p->timestamp + p->duration);
     t->resting = pauses;
+    t->paused |= pauses || p->after_rest || t->jumped;
     return true;
 }
 
@@ -109,6 +111,6 @@ bool pm_talkspurt_rest(struct pm_talkspurt *t, const struct pm_jitter_packet *p)
         pm_talkspurt_init(t, t->rate_hz);
     }
     take(t, p, p->timestamp + t->moved);
-    t->resting = true;
+    t->resting = t->paused = true;
     return true;
 }

@@ -8,6 +8,7 @@
 
 static struct pm_stream stream;
 static struct pm_events events;
+static uint32_t left_out;                      /* of the peer's timestamps so far: pauses that it did not announce */
 static unsigned seen[PM_EVENT_SOUND_DONE + 1]; /* events, by kind */
 static const struct pm_address there = {.family = PM_FAMILY_IPV4, .ip = {10, 0, 0, 1}, .port = 4000};
 /* Our sequence numbers wrap in the first seconds. */
@@ -36,6 +37,7 @@ static void begin(void) {
     struct pm_stream_config c = usual_config();
     memset(&events, 0, sizeof events);
     memset(seen, 0, sizeof seen);
+    left_out = 0;
     CHECK(pm_stream_init(&stream, &c, 0, 0, 0.5) == PM_OK);
 }
 
@@ -44,7 +46,7 @@ static void hear(uint16_t sequence, uint8_t payload_type, int64_t at_ns) {
     uint8_t wire[PM_RTP_PACKET_MAX], payload[160] = {0xff};
     struct pm_rtp_packet p = {.payload_type = payload_type,
                               .sequence = sequence,
-                              .timestamp = sequence * 160u,
+                              .timestamp = sequence * 160u + left_out,
                               .ssrc = THEIRS,
                               .payload = payload,
                               .payload_octets = payload_type == PM_NOISE_TYPE ? 1 : sizeof payload};
@@ -121,6 +123,29 @@ static void who_hears_us_is_there_though_nothing_is_said(void) {
         longest_ms = speak(second * S);
     }
     CHECK(longest_ms >= 29000 && longest_ms <= 30040); /* the reports have ended */
+}
+
+/* So many packets of the peer, one pause of a second among them or none, then half a minute of reports alone. Returns as `fetch`.
+ */
+static uint32_t stops_after(uint16_t packets, bool pauses) {
+    uint32_t silent_ms = 0;
+    begin();
+    for (uint16_t i = 0; i < packets; i++) {
+        left_out += pauses && i == packets / 2 ? 8000 : 0;
+        hear(i, 0, (int64_t)(i * 160u + left_out) * MS / 8);
+    }
+    int64_t begun_ns = (int64_t)(packets * 160u + left_out) * MS / 8;
+    for (int64_t second = 0; second < 30; second++) {
+        silent_ms = speak(begun_ns + second * S);
+        told((struct report){.about = OURS, .highest = newest()}, begun_ns + (second + 1) * S);
+    }
+    return silent_ms;
+}
+
+static void who_never_pauses_and_stops_is_gone_whatever_a_server_reports(void) {
+    CHECK(stops_after(1000, false) == 30000);
+    CHECK(stops_after(999, false) == 0);
+    CHECK(stops_after(1000, true) == 0);
 }
 
 static void a_report_ends_a_silence_that_was_told(void) {
@@ -220,6 +245,7 @@ static void the_next_packet_begins_another_pause(void) {
 
 const struct test silence_tests[] = {TEST(silence_and_its_end_are_told),
                                      TEST(who_hears_us_is_there_though_nothing_is_said),
+                                     TEST(who_never_pauses_and_stops_is_gone_whatever_a_server_reports),
                                      TEST(a_report_ends_a_silence_that_was_told),
                                      TEST(a_report_that_repeats_itself_or_lies_is_no_sign),
                                      TEST(a_report_speaks_of_the_time_when_what_it_has_heard_was_sent),

@@ -22,8 +22,8 @@ static void time_that_nothing_explains_is_a_pause(void) {
     pm_talkspurt_init(&t, 8000);
     struct pm_jitter_packet first = packet(65535, 0, 0), next = packet(0, 160, 20), spoke = packet(1, 8160, 1020);
     CHECK(pm_talkspurt_follow(&t, &first, false) && !first.after_rest);
-    CHECK(pm_talkspurt_follow(&t, &next, false) && !next.after_rest);
-    CHECK(pm_talkspurt_follow(&t, &spoke, false) && spoke.after_rest && spoke.timestamp == 8160 && !t.jumped);
+    CHECK(pm_talkspurt_follow(&t, &next, false) && !next.after_rest && !t.paused && t.packets == 2);
+    CHECK(pm_talkspurt_follow(&t, &spoke, false) && spoke.after_rest && spoke.timestamp == 8160 && !t.jumped && t.paused);
     struct pm_jitter_packet lost_before = packet(3, 8480, 1060), paused_too = packet(5, 16480, 2060);
     CHECK(pm_talkspurt_follow(&t, &lost_before, false) && !lost_before.after_rest); /* one lost packet explains it */
     CHECK(pm_talkspurt_follow(&t, &paused_too, false) && paused_too.after_rest);    /* here it does not */
@@ -73,7 +73,7 @@ static void what_is_announced_is_a_pause_however_short(void) {
     struct pm_jitter_packet last = packet(1, 0, 0), rest = packet(2, 160, 20), late = packet(0, 160, 25),
                             speech = packet(3, 320, 40);
     CHECK(pm_talkspurt_follow(&t, &last, false) && !t.resting);
-    CHECK(pm_talkspurt_rest(&t, &rest) && t.resting);
+    CHECK(pm_talkspurt_rest(&t, &rest) && t.resting && t.paused);
     CHECK(!pm_talkspurt_rest(&t, &late));
     CHECK(pm_talkspurt_follow(&t, &speech, false) && speech.after_rest && !t.resting);
 }
