@@ -15,6 +15,8 @@ from firmware.door.visit import gone
 def operated(door: Door, verb: Verb, now_s: float) -> Step:
     """Do what an operator wants of the call in progress."""
     stop = verb is Verb.STOP
+    if stop:  # a number that waits for its pause must not be dialled by a program that ends
+        door = door._replace(asking=door.asking._replace(typed={}))
     match door.call:
         case Offered() as offered if verb is Verb.ANSWER:
             return accepted(door, offered, now_s, by_itself=False)

@@ -29,7 +29,8 @@ class Family(NamedTuple):
 
 
 HELP: Final = {
-    "portero_presses": "Presses of a button.",
+    "portero_presses": "Presses of a button, and flats dialled at a keypad.",
+    "portero_numbers_unknown": "Numbers dialled at a keypad that no flat has.",
     "portero_press_outcomes": "How presses ended.",
     "portero_calls_placed": "Call legs that went out.",
     "portero_calls_received": "Calls that came in, by what became of them.",
@@ -97,6 +98,8 @@ def _counted(record: door.DoorRecord) -> Iterator[tuple[str, float, Labels]]:
             yield "portero_openings_refused", 1, (("lock", lock), ("fault", _word(lock_fault)))
         case door.CodeRefused(fault=fault) | door.CardRefused(fault=fault) | door.KeypadRefused(fault=fault):
             yield "portero_codes_refused", 1, (("fault", _word(fault)),)
+        case door.NumberUnknown(keypad=keypad):
+            yield "portero_numbers_unknown", 1, (("keypad", keypad),)
         case door.LoginRefused(outlet=outlet, unrecorded=unrecorded):
             yield "portero_logins_refused", 1 + unrecorded, (("outlet", outlet),)
         case door.DoorForced(contact=contact):

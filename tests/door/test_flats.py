@@ -20,6 +20,7 @@ from firmware.door.events import (
     Light,
     MenuBegun,
     NumberUnknown,
+    Operate,
     Outcome,
     Place,
     Play,
@@ -34,6 +35,7 @@ from firmware.door.events import (
     Stage,
     User,
     UsersChanged,
+    Verb,
     Verified,
     VerifyDigits,
 )
@@ -211,6 +213,13 @@ def test_a_pause_dials_where_that_is_wished_and_never_a_pin() -> None:
     wrong = at(after_s=3.0)
     key(wrong, "13")
     assert wrong.wait(3.1) == UNKNOWN
+
+
+def test_a_program_that_ends_dials_nothing_any_more() -> None:
+    scene = at(after_s=3.0)
+    key(scene, "12")
+    scene.tell(Operate(verb=Verb.STOP))
+    assert scene.wait(60) == ()
 
 
 def test_keys_of_long_ago_dial_nothing() -> None:

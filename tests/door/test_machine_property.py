@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from firmware.door.conference import PARTIES_MAX
-from firmware.door.directory import AutoAnswer, Menu
+from firmware.door.directory import AutoAnswer, Dialling, Flat, Menu, Round
 from firmware.door.events import (
     Accept,
     Answered,
@@ -23,6 +23,7 @@ from firmware.door.events import (
     Confer,
     ContactChanged,
     Dial,
+    DialFlat,
     DigitHeard,
     DigitWay,
     Dismiss,
@@ -38,6 +39,7 @@ from firmware.door.events import (
     LockName,
     MenuKey,
     MenuOver,
+    NumberUnknown,
     OpenByMenu,
     OpenLock,
     Operate,
@@ -59,7 +61,7 @@ from firmware.door.events import (
 )
 from firmware.door.machine import handle
 from firmware.door.state import Calling, Door, Idle, Talking, deadlines
-from tests.door.house import DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, with_limits
+from tests.door.house import ANNA, CLARA, DIRECTORY, FRONT, GARAGE, HOUSE, OFFICE, with_limits
 from tests.searching import examples
 
 CODES = {"58321": {FRONT}, "7744": {GARAGE}, "903817": {FRONT, GARAGE}}
@@ -68,6 +70,10 @@ CALLS = [CallName(name) for name in ("p1.1", "p1.2", "p2.1", "p2.2", "p3.1", "p3
 SOME_CALL = st.sampled_from(CALLS)
 INFO = ButtonName("info")
 MENUS = {"flats": Menu(callers=(), opens=frozenset({FRONT}), keypad="pad", rings=frozenset({"anna"}))}
+FLATS = {
+    "12": Flat(number="12", name="Weber", plan=(Round(targets=(ANNA,)),)),
+    "4711": Flat(number="4711", name="", plan=(Round(targets=(CLARA,)),)),
+}
 
 
 class DoorMachine(RuleBasedStateMachine):
@@ -88,14 +94,21 @@ class DoorMachine(RuleBasedStateMachine):
         self.menu: CallName | None = None  # the visitor to whom one speaks
         self.visits: set[str] = set()
 
-    @initialize(second_press_hangs_up=st.booleans(), auto_answer=st.sampled_from(AutoAnswer), hang_up_s=st.sampled_from([None, 0.0, 5.0]))
-    def begin(self, *, second_press_hangs_up: bool, auto_answer: AutoAnswer, hang_up_s: float | None) -> None:
+    @initialize(
+        second_press_hangs_up=st.booleans(),
+        auto_answer=st.sampled_from(AutoAnswer),
+        hang_up_s=st.sampled_from([None, 0.0, 5.0]),
+        dial_after_s=st.sampled_from([None, 3.0]),
+    )
+    def begin(self, *, second_press_hangs_up: bool, auto_answer: AutoAnswer, hang_up_s: float | None, dial_after_s: float | None) -> None:
         directory = with_limits(hangup_after_open_s=hang_up_s)._replace(
             second_press_hangs_up=second_press_hangs_up,
             auto_answer=auto_answer,
             keypads={"pad": FRONT},
             menus=MENUS,
             menu_buttons={INFO: "flats"},
+            flats=FLATS,
+            dialling=Dialling(keypads=frozenset({"pad"}), after_s=dial_after_s),
         )
         self.door = Door(directory=directory, next_press=1, contacts={"exit": False})
 
@@ -105,6 +118,17 @@ class DoorMachine(RuleBasedStateMachine):
     def press(self, button: ButtonName) -> None:
         effects = self.tell(Press(button=button))
         assert effects[0] == Record(record=Pressed(press=self.door.next_press - 1, button=button)), "a press is written before all else"  # type: ignore[arg-type]  # the number is a PressId
+
+    @rule(number=st.sampled_from([*FLATS, "13"]))
+    def dial_flat(self, number: str) -> None:
+        effects = self.tell(DialFlat(keypad="pad", number=number))
+        written = self.records(effects)[0]
+        if number in FLATS:
+            assert isinstance(written, Pressed)
+            assert written.flat == FLATS[number].shown
+        else:
+            assert written == NumberUnknown(keypad="pad")
+            assert not any(isinstance(effect, Ring | End) for effect in effects), "a mistyped number rings nobody and ends nothing"
 
     @rule(call=SOME_CALL, stage=st.sampled_from(Stage))
     def move(self, call: CallName, stage: Stage) -> None:
@@ -154,7 +178,7 @@ class DoorMachine(RuleBasedStateMachine):
         else:
             assert self.closed.get(FRONT, (0.0, 0.0)) == before
 
-    @rule(keys=st.sampled_from(["#", "1", "12", "4711#", "*", "?"]), late=st.booleans())
+    @rule(keys=st.sampled_from(["#", "1", "12", "12#", "4711#", "*4711#", "*", "?"]), late=st.booleans())
     def key(self, keys: str, *, late: bool) -> None:
         for key in keys:
             speaks = self.menu is not None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from firmware.door.asking import ASK_LIMIT_S, ASKS_MAX
+from firmware.door.directory import Dialling, Flat, Round
 from firmware.door.events import (
     AskId,
     CardHeld,
@@ -37,10 +38,15 @@ from firmware.door.events import (
 )
 from firmware.door.machine import handle
 from firmware.door.state import Door, deadlines
-from tests.door.house import DIRECTORY, FRONT, GARAGE, LIMITS
+from tests.door.house import CLARA, DIRECTORY, FRONT, GARAGE, LIMITS
 from tests.searching import examples
 
-HOUSE = DIRECTORY._replace(codes=(), cards=(), keypads={"pad": FRONT, "side": GARAGE})
+HOUSE = DIRECTORY._replace(codes=(), cards=(), keypads={"pad": FRONT, "side": GARAGE, "dial": FRONT})
+# One of the flats has the number that is Eva's PIN.
+HOUSE = HOUSE._replace(
+    flats={number: Flat(number=number, name="", plan=(Round(targets=(CLARA,)),)) for number in ("12", "5832")},
+    dialling=Dialling(keypads=frozenset({"dial"}), after_s=4.0),
+)
 FRONT_ONLY = (Right(locks=frozenset({FRONT}), profile=None),)
 EVERYWHERE = (Right(locks=None, profile=None),)
 PINS = {
@@ -51,7 +57,7 @@ PINS = {
 }
 CARDS = {"CAFE01": "Eva", "CAFE03": "Guest", "CAFE04": "Safe"}
 USERS = {user.name: user for user in PINS.values()}
-LOCK_OF = {"pad": FRONT, "side": GARAGE}
+LOCK_OF = {"pad": FRONT, "side": GARAGE, "dial": FRONT}
 
 
 ENTRIES = [*(f"{pin}#" for pin in PINS), "1111#", "58", "32#", "*", "12#", "#"]
@@ -68,6 +74,7 @@ class AccessMachine(RuleBasedStateMachine):
         self.guest_uses = 1
         self.spent_for: set[AskId] = set()
         self.typed = dict.fromkeys(LOCK_OF, "")
+        self.is_starred = False  # what is typed where flats are dialled
         self.kept: KeepDoor | None = None
         self.place = ""
         self.tell(UsersChanged(users=4, pin_digits=4, code_digits=0))
@@ -81,7 +88,13 @@ class AccessMachine(RuleBasedStateMachine):
     def press_keys(self, keypad: str, keys: str) -> None:
         self.place = f"keypad {keypad}"
         for key in keys:
+            waits, guard = FRONT in self.door.asking.shown, self.door.guard
             effects = self.tell(KeyPressed(keypad=keypad, key=key))
+            if keypad == "dial":
+                assert self.is_starred or waits or (self.door.guard == guard and not any(isinstance(e, VerifyDigits) for e in effects)), (
+                    "a number is asked of nobody, and is no guess"
+                )
+                self.is_starred = key == "*" or (self.is_starred and key != "#")
             typed, self.typed[keypad] = self.typed[keypad], "" if key in "*#" else self.typed[keypad] + key
             asked = [effect.digits for effect in effects if isinstance(effect, VerifyDigits)]
             assert asked in ([], [typed] if key == "#" else []), "what was typed is asked for, and only when it is finished"
@@ -154,6 +167,7 @@ class AccessMachine(RuleBasedStateMachine):
             for keypad in LOCK_OF:
                 if key == f"pad:{keypad}":
                     self.typed[keypad] = ""
+            self.is_starred = self.is_starred and key != "pad:dial"
         self.now_s = end_s
         self.questions = {ask: question for ask, question in self.questions.items() if ask in self.door.asking.asks}
 
@@ -162,7 +176,7 @@ class AccessMachine(RuleBasedStateMachine):
         """The process is killed and started again: what was kept is all that it knows."""
         locked = {name: self.door.guard.locked_for_s(name, self.now_s) for name in self.door.guard.wrong}
         self.door = Door(directory=HOUSE, next_press=1)
-        self.questions, self.timers, self.typed = {}, {}, dict.fromkeys(LOCK_OF, "")
+        self.questions, self.timers, self.typed, self.is_starred = {}, {}, dict.fromkeys(LOCK_OF, ""), False
         if self.kept is not None:
             passed_s = self.now_s - self.kept_at_s
             wrong = tuple(

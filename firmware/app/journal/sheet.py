@@ -19,7 +19,7 @@ WHERE: Final = ("lock", "contact", "keypad", "reader", "button", "part", "outlet
 WHO: Final = ("who", "party", "caller", "by")
 # Where numbers have a comma, a spreadsheet divides at semicolons, and what follows one begins a cell.
 DIVIDED: Final = re.compile(r"([;\t|])(?=\s*[=+\-@＝＋－＠])")
-HOW: Final = ("grant", "fault", "outcome", "refusal", "reason", "mode", "detail", "source")
+HOW: Final = ("flat", "grant", "fault", "outcome", "refusal", "reason", "mode", "detail", "source")
 
 
 def write_sheet(rows: Iterable[Row], out: TextIO) -> None:

@@ -125,6 +125,7 @@ def test_a_sheet_says_who_did_what_where_and_how(path: Path, capsys: pytest.Capt
     async def more() -> None:
         journal = Journal(path, rows_max=1000, keep_days=10_000, clock=lambda: 2_000.0)
         await journal.append(Unlocked(lock=LockName("door"), duration_s=5.0, grant=Grant.CARD_AND_PIN, who="=HYPERLINK(1)", party="anna"))
+        await journal.append(Pressed(press=PressId(9), button=ButtonName("pad"), flat="12 Weber"))
         await journal.close()
 
     asyncio.run(more())
@@ -137,6 +138,7 @@ def test_a_sheet_says_who_did_what_where_and_how(path: Path, capsys: pytest.Capt
     assert table[11][2:] == ["CallReceived", "", "[2J=cmd@evil", "forbidden", "11"]
     assert table[12][2:] == ["HealthChanged", "card", "", "gone", "12"]
     assert table[13][2:] == ["Unlocked", "door", "'=HYPERLINK(1)", "card_and_pin", "13"]
+    assert table[14][2:] == ["Pressed", "pad", "", "12 Weber", "14"]
     at = datetime.fromtimestamp(2_000.0).astimezone()
     assert table[13][:2] == [at.strftime("%Y-%m-%d"), at.strftime("%H:%M:%S")]
 
