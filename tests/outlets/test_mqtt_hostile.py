@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
 from firmware.outlets.mqtt import link
-from firmware.outlets.mqtt.link import PACKET_BYTES_MAX, Broker, Link
+from firmware.outlets.mqtt.link import LINES_MAX, PACKET_BYTES_MAX, Broker, Link, Sparing
 from firmware.outlets.mqtt.outbox import Outbox
 from firmware.outlets.mqtt.topics import Message
 from tests.net.loops import run
@@ -116,3 +118,52 @@ def test_what_is_no_mqtt_ends_the_connection_at_most(octets: bytes, monkeypatch:
             await broker.left.wait()
 
     run(met(says, until_met_again))
+
+
+def test_a_broker_that_floods_orders_does_not_flood_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(link, "ANSWER_S_MAX", 0.2)
+    topic = b"portero/call/set"
+    kept = bytes((0x31, 2 + len(topic) + 1, 0, len(topic))) + topic + b"x"
+
+    async def says(writer: asyncio.StreamWriter) -> None:
+        for _ in range(100):
+            writer.write(kept * 100)
+            await writer.drain()
+        writer.close()
+
+    async def until_left(broker: TakenOver) -> None:
+        await broker.left.wait()
+
+    run(met(says, until_left))
+    assert 0 < len(caplog.records) <= LINES_MAX
+
+
+def test_a_broker_that_welcomes_and_leaves_is_no_failure_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five failures within a minute stop the station."""
+    monkeypatch.setattr(link, "AGAIN_S", 0.01)
+    monkeypatch.setattr(link, "ANSWER_S_MAX", 0.2)
+
+    async def says(writer: asyncio.StreamWriter) -> None:
+        await writer.drain()
+        writer.close()
+
+    async def until_met_thrice(broker: TakenOver) -> None:
+        while broker.welcomed < 3:
+            broker.left.clear()
+            await broker.left.wait()
+
+    run(met(says, until_met_thrice))
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+def test_lines_are_spared_by_the_minute_whatever_the_clock_does() -> None:
+    sparing = Sparing()
+
+    def let_through(at_s: float) -> int:
+        records = [logging.makeLogRecord({"created": at_s}) for _ in range(2 * LINES_MAX)]
+        return sum(bool(sparing.filter(record)) for record in records)
+
+    assert [let_through(at_s) for at_s in (1000.0, 1059.0, 1060.0, 10.0)] == [LINES_MAX, 0, LINES_MAX, LINES_MAX]

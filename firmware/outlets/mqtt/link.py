@@ -18,6 +18,7 @@ from firmware.outlets.mqtt.outbox import Outbox
 from firmware.outlets.mqtt.topics import OFFLINE, ONLINE, Message
 
 log = logging.getLogger("portero.mqtt")
+library_log = logging.getLogger("mqtt")  # aiomqtt's
 
 AGAIN_S, AGAIN_S_MAX = 1.0, 60.0  # between two tries to connect; doubles
 ANSWER_S_MAX: Final = 5.0  # for each answer of the broker
@@ -25,6 +26,23 @@ ALIVE_S: Final = 30  # a door that is cut off is offline for the others after ha
 ORDERS_WAITING_MAX: Final = 16  # more at once are no person's; aiomqtt drops what comes beyond
 PAYLOAD_BYTES_MAX: Final = 64  # the longest order has 7
 PACKET_BYTES_MAX: Final = 1 << 20  # of the broker's; MQTT would allow 256 MB, more than the service may have
+
+LINES_MAX: Final = 20  # of the log, in LINES_S: a broker that floods us must not flood the disk
+LINES_S: Final = 60.0
+
+
+class Sparing(logging.Filter):
+    """Lets through as many lines as a person reads. The journal of the door knows whether the broker is well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since_s, self._lines = 0.0, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not 0 <= record.created - self._since_s < LINES_S:  # also after the clock was set back
+            self._since_s, self._lines = record.created, 0
+        self._lines += 1
+        return self._lines <= LINES_MAX
 
 
 class Broker(NamedTuple):
@@ -64,12 +82,25 @@ class Link:
 
     async def run(self) -> None:
         """Connect, publish and listen, again and again."""
+        sparing = Sparing()
+        for each in (log, library_log):
+            each.addFilter(sparing)
+        try:
+            await self._again_and_again()
+        finally:
+            for each in (log, library_log):
+                each.removeFilter(sparing)
+
+    async def _again_and_again(self) -> None:
+        task = asyncio.current_task()
         wait_s = AGAIN_S
         while True:
             before = self.connections
             try:
                 await self._connected()
             except (aiomqtt.MqttError, OSError) as error:
+                if task is not None and task.cancelling():  # a farewell that failed has taken the place of our end
+                    raise asyncio.CancelledError from error
                 self._health(f"the broker {self._broker.host}: {error}")
             wait_s = AGAIN_S if self.connections > before else min(2 * wait_s, AGAIN_S_MAX)
             await asyncio.sleep(wait_s)
@@ -92,7 +123,9 @@ class Link:
             max_queued_outgoing_messages=ORDERS_WAITING_MAX,
         )
         _bound(client)
+        _heed(client)
         async with client:
+            _heed(client)  # it may have another future by now
             self.connections += 1
             self._health("")
             for topic in self._topics:
@@ -133,6 +166,14 @@ class Link:
     async def _publish(self, client: aiomqtt.Client, message: Message) -> None:
         """Returns when the broker has it (QoS 1)."""
         await client.publish(message.topic, message.payload, qos=1, retain=message.retained)
+
+
+def _heed(client: aiomqtt.Client) -> None:
+    """Look at how the connection ends, which aiomqtt itself does not always.
+
+    asyncio would call that a failure of the program, and after some of those the station stops: a broker could stop the door.
+    """
+    client._disconnected.add_done_callback(lambda gone: None if gone.cancelled() else gone.exception())  # aiomqtt has no other way to it
 
 
 def _bound(client: aiomqtt.Client) -> None:
