@@ -217,6 +217,17 @@ def test_the_contact_of_an_answer_is_where_the_next_notify_goes() -> None:
     assert wire.request("NOTIFY").uri.host == "192.0.2.77"
 
 
+@pytest.mark.parametrize("headers", ["Event: presence\r\n", "Event: dialog;id=7\r\n", "Event: ;\r\n", ""])
+def test_a_second_subscription_does_not_hide_in_the_dialog_of_the_first(headers: str) -> None:
+    wire = door()
+    first = subscribe(wire)
+    confirm(wire)
+    wire.take()
+    wire.within("SUBSCRIBE", first, cseq=2, headers=f"{headers}Expires: 0\r\n", we_called=False)
+    assert wire.take() == ["481 SUBSCRIBE"]
+    assert [event.is_watching for event in wire.told(WatcherChanged)] == [True]
+
+
 def test_a_watcher_that_is_gone_is_forgotten() -> None:
     wire = door()
     subscribe(wire)

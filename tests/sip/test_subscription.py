@@ -238,6 +238,18 @@ def test_unsubscribing_asks_for_no_time_and_is_over_with_the_last_notify() -> No
     assert wire.agent.is_idle
 
 
+def test_news_that_cross_the_end_do_not_confirm_it() -> None:
+    """RFC 6665 §4.1.2.3: the last NOTIFY does; when it never comes, timer N ends the wait."""
+    wire, first = subscribed()
+    wire.command(Unsubscribe(key="s"))
+    notify(wire, first, "active;expires=600", cseq=2, body=b"<presence/>")
+    wire.reply(200, wire.request("SUBSCRIBE"), Expires="0")
+    assert states(wire) == ["active"]
+    wire.advance(33)
+    assert states(wire) == ["active", "terminated"]
+    assert wire.agent.is_idle
+
+
 def test_unsubscribing_from_a_dead_server_is_over_too() -> None:
     wire, _ = subscribed()
     wire.command(Unsubscribe(key="s"))

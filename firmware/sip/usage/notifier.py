@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from firmware.sip.event_package import ENDS_SUBSCRIPTION, Event, SubscriptionState
+from firmware.errors import RemoteProtocolError
+from firmware.sip.event_package import ENDS_SUBSCRIPTION, Event, SubscriptionState, event
 from firmware.sip.headers import NameAddr
 from firmware.sip.message import Request, make_response
 from firmware.sip.transaction.layer import ServerTransaction
@@ -52,7 +53,7 @@ class Watcher:
         endpoint: Endpoint,
         transaction: ServerTransaction,
         package: NotifierPackage,
-        event: Event,
+        wanted: Event,
         knowledge: AccountKnowledge | None,
         ended: Callable[[Watcher], None],
     ) -> None:
@@ -60,7 +61,7 @@ class Watcher:
         self.knowledge = knowledge
         self.package = package
         self.dialog = as_callee(transaction.request, endpoint.ids.tag(), transaction.source, is_proven=transaction.is_proven)
-        self._event = event
+        self._event = wanted
         self._hop = transaction.source
         self._entity = str(transaction.request.uri.without_headers()._replace(params=()))
         self._ended = ended
@@ -115,6 +116,9 @@ class Watcher:
             transaction.respond(refused, now_s)
         elif request.method != "SUBSCRIBE":
             transaction.respond(make_response(request, 405, headers=(("Allow", "SUBSCRIBE"),)), now_s)
+        elif not self._is_meant(request):
+            # RFC 6665 §4.5.1: no second subscription lives in this dialog; there is none of that name here.
+            transaction.respond(make_response(request, 481), now_s)
         else:
             wanted_s = granted_s(request)
             if wanted_s is None:
@@ -125,6 +129,13 @@ class Watcher:
 
     def receive_ack(self, ack: Request, now_s: float) -> None:
         """Nothing here is acknowledged."""
+
+    def _is_meant(self, request: Request) -> bool:
+        try:
+            given = event(request)
+        except RemoteProtocolError:
+            return False
+        return given is not None and given.matches(self._event)
 
     # --- NOTIFY
 

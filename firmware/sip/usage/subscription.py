@@ -243,7 +243,8 @@ class Subscription:
             self._endpoint.dialogs[self._dialog.id] = self
         else:
             self._dialog = self._dialog.refreshed(request)
-        self._endpoint.timers.clear(self, "unconfirmed")
+        if self._phase is not Phase.ENDING:
+            self._endpoint.timers.clear(self, "unconfirmed")  # news that crossed our end do not confirm it
         if request.body and self._phase is not Phase.ENDING:
             self._user.notified(request.content_type or "", request.body, now_s)
         if state.is_terminated:
