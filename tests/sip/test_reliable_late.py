@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.sip.events import Answer, HangUp, Hold, MediaAgreed, RequestDone, Ring
+from firmware.sip.events import Answer, HangUp, Hold, MediaAgreed, Progress, RequestDone, Ring, Update
 from firmware.sip.message import Request, Response, make_response
 from tests.sip.test_reliable import ALLOWS, OFF, call_of, prack, reliable, ringing
 from tests.sip.wire import ANSWER, CALL, PEER, Wire, invite, media
@@ -13,6 +13,24 @@ from tests.sip.wire import ANSWER, CALL, PEER, Wire, invite, media
 @pytest.fixture
 def wire() -> Wire:
     return Wire()
+
+
+def test_the_prack_of_a_180_says_nothing_of_the_description_that_waits_behind_it(wire: Wire) -> None:
+    """RFC 3262 §5, RFC 3311 §5.1: until our answer was sent and acknowledged, nobody makes a new offer."""
+    ringing(wire, headers="Require: 100rel\r\nAllow: INVITE, ACK, PRACK, UPDATE\r\n")
+    call = call_of(wire).call
+    wire.command(Ring(call=call))
+    first = wire.response()
+    wire.command(Progress(call=call, media=media()))
+    prack(wire, first, cseq=2, body=ANSWER.replace(b"audio 7000", b"audio 7700"))
+    assert [message.body for message in wire.sent if isinstance(message, Response) and message.cseq.method == "PRACK"] == [b""]
+    progress = wire.response()
+    assert (progress.status, b"o=door 1 1 " in progress.body) == (183, True)
+    wire.command(Update(call=call, media=media(4444)))
+    assert [done.status for done in wire.told(RequestDone)] == [500]
+    prack(wire, progress, cseq=3)
+    wire.command(Update(call=call, media=media(4444)))
+    assert b"o=door 1 2 " in wire.request("UPDATE").body
 
 
 def overtaken(wire: Wire) -> Response:

@@ -253,7 +253,7 @@ class UnansweredCall:
         except RemoteProtocolError as error:
             transaction.respond(make_response(request, error.status), now_s)
             return
-        is_description = self._reliable.holds_description
+        is_description = self._reliable.is_description_open  # one that still waits to be sent has not arrived by this
         if acknowledged is None or not self._reliable.acknowledge(acknowledged, now_s):
             # §3: a PRACK that matches no unacknowledged response is answered 481.
             transaction.respond(make_response(request, 400 if acknowledged is None else 481), now_s)

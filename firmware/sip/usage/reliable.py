@@ -52,6 +52,11 @@ class ReliableResponses:
         return any(response is not None and response.body for response in (self._unacknowledged, self._waiting))
 
     @property
+    def is_description_open(self) -> bool:
+        """Whether the response that the next PRACK acknowledges has a description."""
+        return self._unacknowledged is not None and bool(self._unacknowledged.body)
+
+    @property
     def outstanding(self) -> RAck | None:
         """What the PRACK of the response that waits for one will bear, None when none waits."""
         return None if self._unacknowledged is None else RAck(self._rseq, self._transaction.request.cseq)
