@@ -160,18 +160,21 @@ class LockWitness:
             self.problem(f"{record.who} opens {record.lock} for the {self._uses[record.who]}th time, and had {tenant.uses} uses")
         if tenant.needs_card and record.grant is not door.Grant.CARD_AND_PIN:
             self.problem(f"{record.who} opens {record.lock} by {record.grant.value} alone")
-        digits = "".join(sign for _, sign in self._typed.get(record.party, []))
+        digits = self._signs(record.party).replace(CARD, "")  # another's card does not end what is being typed
         begun = f"*{tenant.pin}" if record.grant is door.Grant.PIN else tenant.pin
         if record.grant is not door.Grant.CARD and begun not in digits:
             self.problem(f"{record.who} opens {record.lock}, and at the {record.party} was typed {digits}")
 
+    def _signs(self, party: str) -> str:
+        return "".join(sign for _, sign in self._typed.get(party, []))
+
     def _check_guess(self, keypad: str) -> None:
-        digits = "".join(sign for _, sign in self._typed.get(f"keypad {keypad}", []))
+        digits = self._signs(f"keypad {keypad}")
         if "*" not in digits and CARD not in digits:
             self.problem(f"whoever dialled at {keypad} counts as guessing: {digits}")
 
     def _check_dialled(self, record: door.Pressed) -> None:
-        digits = "".join(sign for _, sign in self._typed.get(f"keypad {record.button}", []))
+        digits = self._signs(f"keypad {record.button}").replace(CARD, "")
         if record.flat.partition(" ")[0] not in digits:
             self.problem(f"{record.flat} is rung, and at {record.button} was typed {digits}")
 
@@ -189,7 +192,7 @@ class LockWitness:
             self.problem(f"a code opens {record.lock} in {call}, which was not placed to {record.party}")
         elif target.locks is not None and record.lock not in target.locks:
             self.problem(f"{record.party} may not open {record.lock}, and does")
-        digits = "".join(sign for _, sign in self._typed.get(record.party, []))
+        digits = self._signs(record.party)
         code = self._codes[record.who]
         # By two ways at once the phone sends each digit twice; ours are counted when they leave, once a stroke.
         if not _is_within(code, digits):
