@@ -28,6 +28,8 @@ USER_MODE_PACKAGES := $(if $(filter amd64,$(shell dpkg --print-architecture 2>/d
 NATIVE_SOURCES := $(wildcard native/*.py native/*.h native/include/*.h native/src/*.c native/srtp/*.c native/dtls/*.c)
 DECODE_TESTS := $(patsubst hw/decode/%.py,tests/hw/test_%.py,$(filter-out %/__init__.py %/sighting.py,$(wildcard hw/decode/*.py)))
 APT := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
+# Where Debian has daemons and what makes file systems; an ordinary user's path ends before.
+export PATH := $(PATH):/usr/sbin:/sbin
 # Tests start hundreds of interpreters: each would compile the whole program anew, as pytest would its tests.
 unexport PYTHONDONTWRITEBYTECODE
 # What a door keeps is written through to the disk, for which its tests would mostly wait: theirs is memory, where there is plenty.

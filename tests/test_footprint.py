@@ -183,7 +183,7 @@ def test_asyncio_or_ssl_that_are_there_stay_as_they_are(present: str, monkeypatc
 def test_a_command_waits_for_no_part_of_another(words: str, parts: tuple[str, ...], tmp_path: Path) -> None:
     """On a board each part that is loaded in vain is a moment of somebody's patience."""
     asked = "import sys\nfrom firmware.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules, file=sys.stderr)"
-    place = {"PORTERO_CONTROL": str(tmp_path / "nobody")}
+    place = {"PORTERO_CONTROL": str(tmp_path / "nobody"), "HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", asked, *words.split()], env=place, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
