@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from hw.api import Half, HardwareError, SoundFormat
 from hw.capture import Capture
+from hw.cards import meant
 from hw.duplex import Duplex, Openers
 from hw.mixer import MICROPHONE, SPEAKER, Volume, adjust
 from hw.playback import WAITING_PERIODS_MAX, Playback
@@ -184,12 +185,12 @@ def set_up(settings: SoundSettings) -> tuple[Volume, ...]:
     import alsaaudio
 
     volumes: list[Volume] = []
-    for direction, device, percent in (
-        (SPEAKER, settings.device, settings.speaker_percent),
-        (MICROPHONE, settings.capture_device or settings.device, settings.microphone_percent),
+    for half, direction, device, percent in (
+        (Half.SPEAKER, SPEAKER, settings.device, settings.speaker_percent),
+        (Half.MICROPHONE, MICROPHONE, settings.capture_device or settings.device, settings.microphone_percent),
     ):
         with contextlib.suppress(HardwareError, alsaaudio.ALSAAudioError):
-            mixer = find(device).removeprefix("plug")
+            mixer = find(device, half).removeprefix("plug")
             controls = {name: alsaaudio.Mixer(control=name, device=mixer) for name in alsaaudio.mixers(device=mixer)}
             volumes += adjust(controls, direction, percent)
     return tuple(volumes)
@@ -207,13 +208,15 @@ def _by_fitness(wanted_hz: int) -> tuple[int, ...]:
     return tuple(sorted(RATES_HZ, key=lambda hz: (hz < wanted_hz, bool(hz % wanted_hz), hz if hz > wanted_hz else -hz)))
 
 
-def find(device: str) -> str:
-    """The ALSA device of a card whose identifier or name contains `device`; otherwise `device` itself.
+def find(device: str, half: Half) -> str:
+    """The ALSA device of a card whose identifier or name contains `device`; otherwise `device` itself. For "default" see `hw.cards`.
 
     Raises HardwareError for a card that is named and not there.
     """
     import alsaaudio
 
+    if device == "default":
+        return meant(half)
     cards = dict(zip(alsaaudio.card_indexes(), alsaaudio.cards(), strict=False))
     if "CARD=" in device:
         # Asking for a card that is not there makes libasound complain on the error stream, each second while it is unplugged.
@@ -221,7 +224,7 @@ def find(device: str) -> str:
         if identifier not in cards.values() and identifier not in map(str, cards):
             raise HardwareError(f"sound card {device}: no card {identifier} is plugged in")
         return device
-    if ":" in device or device == "default":
+    if ":" in device:
         return device
     for index, identifier in cards.items():
         if device.casefold() in " ".join((identifier, *alsaaudio.card_name(index))).casefold():
@@ -233,7 +236,7 @@ def _open_pcm(half: Half, device: str, fmt: SoundFormat, periods: int, *, is_plu
     """A device in this format, or None when it settles for another one. Raises HardwareError when it cannot be opened."""
     import alsaaudio
 
-    name = find(device)
+    name = find(device, half)
     if is_plugged and name.startswith("hw:"):
         name = f"plug{name}"
     try:

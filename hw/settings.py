@@ -64,7 +64,7 @@ class LampSettings(NamedTuple):
 
 
 class SoundSettings(NamedTuple):
-    """A sound card: an ALSA device (`hw:CARD=Device`, `default`) or a piece of the card's name (`USB PnP`).
+    """A sound card: an ALSA device (`hw:CARD=Device`), a piece of the card's name (`USB PnP`), or `default` (see `hw.cards`).
 
     The card runs at the supported rate nearest to `rate_hz`; `SoundCard.open` tells which. `capture_device` only when the microphone is
     on another card. `period_ms` is 10 or 20. `reserve_ms`: what is to wait in the speaker beyond one period from

@@ -51,7 +51,7 @@ def test_every_unit_runs_and_the_doctor_finds_nothing_broken(door: Wall) -> None
     assert not door.shell("systemctl --failed --no-legend").strip()
     said = door.shell("portero doctor || true")
     assert "ok   account pbx" in said
-    assert "ok   sound: Intel works both ways" in said
+    assert "ok   sound: hw:CARD=Intel works both ways" in said
     assert "loudspeaker at 80 % (Master), microphone at 80 % (Capture)" in said  # it comes mute, as cards do
     assert "fail" not in said, said
 

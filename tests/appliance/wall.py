@@ -67,7 +67,6 @@ pulse_s = {pulse_s}
 name = "family"
 code = "{code}"
 [audio]
-device = "Intel"
 rate_hz = 48000
 [call]
 hangup_after_open_s = 3

@@ -111,6 +111,7 @@ class FakePcm:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World()
+    monkeypatch.setattr(alsa, "meant", lambda _half: "hw:CARD=Meant")
     module = types.ModuleType("alsaaudio")
     vars(module).update(
         PCM_CAPTURE=CAPTURE,
@@ -184,7 +185,7 @@ def test_a_device_that_cannot_do_it_at_all_says_so(world: World) -> None:
 @pytest.mark.parametrize(
     ("device", "opened"),
     [
-        ("default", "default"),
+        ("default", "hw:CARD=Meant"),
         ("plughw:1,0", "plughw:1,0"),
         ("usb pnp", "hw:CARD=Device"),
         ("c-media", "hw:CARD=Device"),

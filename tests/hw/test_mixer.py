@@ -168,7 +168,8 @@ class ALSAAudioError(Exception):
 
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Knob]]:
-    """Mixers by device; a device that is not among them has none."""
+    """Mixers by device; a device that is not among them has none. No card is meant by none."""
+    monkeypatch.setattr(alsa, "meant", lambda _half: "default")
     mixers: dict[str, dict[str, Knob]] = {}
     module = types.ModuleType("alsaaudio")
 

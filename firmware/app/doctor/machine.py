@@ -12,7 +12,7 @@ from pathlib import Path
 from firmware.app.doctor.findings import Finding, fail, ok, warn
 from firmware.app.wiring.board import board_settings
 from firmware.config.schema import Settings
-from hw.api import HardwareError
+from hw.api import Half, HardwareError
 from hw.build import gpios
 
 BUILT_AT_S = 1_735_689_600  # 2025-01-01: a clock before this was never set; a Pi without network starts somewhere in the past
@@ -89,11 +89,12 @@ def pins(settings: Settings) -> Iterator[Finding]:
 
 def sound(settings: Settings) -> Iterator[Finding]:
     """Open the card for a moment, both ways."""
-    from hw.alsa import open_duplex, set_up
+    from hw.alsa import find, open_duplex, set_up
 
     wanted = board_settings(settings).sound
     try:
         with _quiet():
+            card_name = find(wanted.device, Half.SPEAKER) if wanted.device == "default" else wanted.device
             volumes = set_up(wanted)
             card = open_duplex(wanted)
     except HardwareError as error:
@@ -101,7 +102,7 @@ def sound(settings: Settings) -> Iterator[Finding]:
     else:
         if card.lack is None:
             loud = "".join(f", {each.of} at {each.percent} % ({each.control})" for each in volumes)
-            yield ok("sound", f"{settings.audio.device} works both ways at {card.format.rate_hz} Hz{loud}")
+            yield ok("sound", f"{card_name} works both ways at {card.format.rate_hz} Hz{loud}")
         else:
             remedy = "a microphone on another card is `capture_device` of [audio]; `arecord -l` and `aplay -l` list what there is"
             yield warn("sound", f"{settings.audio.device} {card.lack.half.value} ({card.lack.why})", remedy)

@@ -11,7 +11,7 @@ from firmware.config.sections.values import Name, Text
 class Audio(NamedTuple):
     """[audio]: the sound card and what travels."""
 
-    device: Text = "default"  # an ALSA device, or a piece of the card's name
+    device: Text = "default"  # an ALSA device, or a piece of the card's name; "default": the first card with both halves
     capture_device: str | None = None  # None: the same card
     rate_hz: Literal[8000, 16000, 32000, 44100, 48000] = 16000
     period_ms: Literal[10, 20] = 20
