@@ -57,7 +57,7 @@ class OddPeer:
         """Answer the oldest request of ours that has none yet, somehow."""
         for message in self.wire.sent:
             branch = message.via.branch or ""
-            if isinstance(message, Request) and message.method != "ACK" and branch not in self._answered:
+            if isinstance(message, Request) and message.method not in ("ACK", "CANCEL") and message.to.tag and branch not in self._answered:
                 self._answered.add(branch)
                 status = self.chance.choice((200, 200, 200, 408, 422, 481, 488, 491, 500, 503))
                 lines = len(parse(message.body).media) if message.content_type == "application/sdp" else 0
@@ -175,6 +175,39 @@ def before_the_answer(seed: int) -> OddPeer:
             case _:
                 peer.wait()
     peer.leave(key)
+    return peer
+
+
+def called(seed: int) -> OddPeer:
+    """A call of ours that several phones hear of: they ring, offer, answer, send it elsewhere, all at once or never."""
+    peer = OddPeer(seed, AgentSettings(habits=CallHabits(reliable=(Use.SUPPORTED, Use.REQUIRED)[seed % 2])))
+    wire, pick = peer.wire, peer.chance.choice
+    wire.command(invite(offerless=seed % 3 == 0))
+    numbers: dict[str, int] = {}
+    for _ in range(pick((5, 15, 25))):
+        first = next(message for message in reversed(wire.sent) if isinstance(message, Request) and message.method == "INVITE")
+        phone = f"{pick('abc')}{first.cseq.number}"  # a tag
+        tagged = first.with_header("To", f"{first.get('To')};tag={phone}")
+        match pick(("ring", "reliably", "reliably", "answer", "refuse", "ask", "update", "reply", "reply", "wait")):
+            case "ring":
+                wire.reply(pick((180, 183)), first, tag=phone, body=pick((b"", peer.description())))
+            case "reliably":
+                numbers[phone] = numbers.get(phone, 6) + pick((0, 1, 1, 1))  # a repetition, sometimes
+                body = pick((b"", peer.description()))
+                wire.reply(183, first, tag=phone, body=body, Require="100rel", RSeq=str(numbers[phone]), Allow=ALLOWS)
+            case "answer" if pick((True, False, False)):
+                wire.reply(200, first, tag=phone, body=pick((b"", peer.description())), Allow=ALLOWS)
+            case "refuse" if pick((True, False, False, False)):
+                wire.reply(pick((302, 422, 486, 503)), first, tag=phone, Contact=f"<sip:{phone}@{PEER}>", Min_SE="2000")
+            case "ask":
+                peer.ask(pick(("UPDATE", "INFO", "BYE", "PRACK", "OPTIONS")), tagged, body=peer.description(), we_called=True)
+            case "update":
+                wire.command(Update(call=CALL, media=media(4444)))
+            case "reply":
+                peer.answer()
+            case _:
+                peer.wait()
+    peer.leave(CALL)
     return peer
 
 

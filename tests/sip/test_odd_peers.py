@@ -11,9 +11,9 @@ from firmware.sdp.description import parse
 from firmware.sip.body import dialog_info
 from firmware.sip.message import Message, Request
 from firmware.sip.notices import SubscriptionChanged, WatcherChanged
-from tests.sip.odd_peer import OddPeer, before_the_answer, in_a_call, subscribed, watched
+from tests.sip.odd_peer import OddPeer, before_the_answer, called, in_a_call, subscribed, watched
 
-SCRIPTS = [in_a_call, before_the_answer, subscribed, watched]
+SCRIPTS = [in_a_call, before_the_answer, called, subscribed, watched]
 SEEDS = range(60)  # of each script: a second in all; thousands more ran when this was written
 
 
