@@ -261,7 +261,8 @@ def _named_twice(changes: Sequence[Change]) -> Iterator[Problem]:
 
 def _connected(path: Path) -> sqlite3.Connection:
     _make_sure(path)
-    connection = sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
+    where = f"{path.absolute().as_uri()}?mode=rw"  # makes none: the link that takes the file's place now must not have one made elsewhere
+    connection = sqlite3.connect(where, uri=True, timeout=BUSY_LIMIT_S, isolation_level=None, check_same_thread=False)
     with contextlib.ExitStack() as on_error:
         on_error.callback(connection.close)
         connection.execute("PRAGMA journal_mode = WAL")
