@@ -85,7 +85,7 @@ test: apt-all $(VENV)/.dev ## everything that must pass: check, simulator, tortu
 	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) coverage sim
 	@$(MAKE) --no-print-directory torture boot interop
 
-check: $(VENV)/.dev ## the inner loop, a minute or two
+check: $(VENV)/.dev ## the inner loop, about a minute: property tests try a quarter of their examples
 	@$(MAKE) --no-print-directory --output-sync -j $(shell nproc) lint types native-check
 	@$(MAKE) --no-print-directory unit
 
