@@ -145,10 +145,18 @@ def is_secret_or_unknown(path: Path) -> bool:
 
 
 def _kind(path: Path) -> object:
-    """The type of a key."""
-    section = Settings.__annotations__.get(str(path[0]))
-    kind = (*get_args(section), section)[0]
-    return getattr(kind, "__annotations__", {}).get(path[-1])
+    """The type of a key, of a list's entries that of the list; None for what the schema does not know."""
+    kind: object = Settings
+    for part in path:
+        if isinstance(part, str):
+            kind = _keys(kind).get(part)
+    return kind
+
+
+def _keys(kind: object) -> dict[str, object]:
+    """The keys of a table and their types; `kind` may be a list of tables, or a table that may be left out."""
+    own: dict[str, object] = getattr(kind, "__annotations__", {})
+    return own or next((keys for each in get_args(kind) if (keys := _keys(each))), {})
 
 
 def _identity(tree: dict[str, object], path: Path) -> Path:

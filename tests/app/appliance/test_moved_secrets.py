@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -129,3 +130,21 @@ def test_others_see_no_comment_and_no_text_of_an_unknown_key() -> None:
 def test_others_see_nothing_of_a_file_whose_unknown_texts_would_stay() -> None:
     with pytest.raises(PorteroError, match=r"moqtt.password: a secret cannot leave"):
         concealed('moqtt = {password = "hidden"}\n')
+
+
+def test_others_see_the_texts_of_a_list() -> None:
+    """A list of names is none of unknown ones: found where the bundle of a plain door could not be had."""
+    text = '[[button]]\nname = "bell"\ntargets = ["anna", "bob"]\n[system]\ntime_servers = [\n  "192.0.2.1",\n]\n'
+    assert concealed(text) == text
+
+
+def test_others_see_the_whole_example_but_for_its_secrets() -> None:
+    example = (Path(__file__).parents[3] / "portero.example.toml").read_text()
+    shown = tomllib.loads(concealed(example))
+    assert shown["button"] == tomllib.loads(example)["button"]
+    assert shown.keys() == tomllib.loads(example).keys()
+
+
+def test_an_unknown_list_of_texts_would_stay() -> None:
+    with pytest.raises(PorteroError, match=r"web\.passwoerter\.0: a secret cannot leave"):
+        concealed('[web]\npasswoerter = ["Sesam"]\n')
