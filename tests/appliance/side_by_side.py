@@ -23,7 +23,7 @@ from image.places import ROOT
 OUT = ROOT / "out" / "emulate"
 FOLDER = "tests/appliance"
 GO_ON_FROM, KEEP_AT = "PORTERO_GO_ON_FROM", "PORTERO_KEEP_AT"  # folders: another door's moment; where others wait for this one's
-LATER = 15  # of all priorities: sound is heard at the first door, which comes first
+LATER = 5  # of all priorities: sound is heard at the first door, which comes first
 
 
 class Part(NamedTuple):
