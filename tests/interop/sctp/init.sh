@@ -4,8 +4,12 @@
 export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 mount -t proc none /proc
 mount -t sysfs none /sys
-mount -t tmpfs none /tmp
 mount -t tmpfs none /run
+mkdir /run/tree && mount --bind "$PORTERO_TREE" /run/tree
+mount -t tmpfs none /tmp
+if [ ! -d "$PORTERO_TREE" ]; then  # a checkout below /tmp, which is hidden now
+  mkdir -p "$PORTERO_TREE" && mount --bind /run/tree "$PORTERO_TREE"
+fi
 mkdir -p /dev/shm && mount -t tmpfs none /dev/shm
 hostname localhost  # sipsak looks its own name up
 ip link set lo up
