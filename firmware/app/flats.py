@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firmware import service_file
 from firmware.config.flats import COLUMNS, FILE_BYTES_MAX
 from firmware.config.load import load
 from firmware.config.schema import Settings
@@ -63,19 +63,7 @@ def _take_in(config: Path, file: Path) -> None:
     settings = load(config, outside_service=True, flats=file.absolute())
     place = config.parent / settings.flats.file
     try:
-        _write(place, data, config.stat().st_gid)
+        service_file.replace(place, data, mode=0o640, group=config.stat().st_gid)
     except OSError as error:
         raise ConfigError(f"{place} cannot be written ({error.strerror}); check its directory and space") from error
     print(f"there are {len(settings.flat)} flats now; a daemon that runs knows them after: systemctl reload portero")
-
-
-def _write(place: Path, data: bytes, group: int) -> None:
-    """At once and durably, for the owner of the directory and the configuration's group: the service is the one or in the other."""
-    fresh = place.with_name(f".{place.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640), "wb") as out:
-        if os.geteuid() == 0:
-            os.fchown(out.fileno(), place.parent.stat().st_uid, group)
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.rename(place)

@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from firmware import service_file
 from firmware.errors import LoginError
 from firmware.hashes import compare_digest, sha256
 
@@ -150,18 +151,8 @@ def write(path: Path, logins: Mapping[str, Login]) -> None:
     if len(logins) > LOGINS_MAX:
         raise LoginError(f"there are {LOGINS_MAX} logins already; remove one")
     entries = [{"name": each.name, "proof": each.proof, "may": sorted(right.value for right in each.may)} for each in logins.values()]
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        beside.unlink(missing_ok=True)
-        # O_EXCL follows no link: in the service's own directory a service that was broken into must not make root write elsewhere.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-            json.dump(entries, file, indent=1)
-            file.flush()
-            if os.geteuid() == 0:  # the service, to whom the directory belongs, must read it
-                owner = path.parent.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            os.fsync(file.fileno())
-        beside.replace(path)
+        service_file.replace(path, json.dumps(entries, indent=1).encode())
     except OSError as error:
         raise LoginError(f"{path} cannot be written ({error.strerror}); check its directory, rights and space") from error
 

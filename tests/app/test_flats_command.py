@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,13 @@ def test_what_cannot_be_read_or_written_is_said(config: Path, tmp_path: Path, ca
     assert first == "import needs a file; see: portero flats --help"
     assert second.endswith("nothing.csv cannot be read (No such file or directory); check its name")
     assert third.endswith("nowhere/flats.csv cannot be written (No such file or directory); check its directory and space")
+
+
+def test_root_is_not_led_to_another_file_by_a_link_that_lies_where_it_writes(config: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("kept")
+    for name in (".flats.csv.new", f"flats.csv.{os.getpid()}.new", "flats.csv"):
+        (tmp_path / name).symlink_to(other)
+    assert flats(config, "import", sheet(config, "1;Weber;anna;")) == 0
+    assert other.read_text() == "kept"
+    assert not (tmp_path / "flats.csv").is_symlink()

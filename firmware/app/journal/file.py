@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from enum import Enum
@@ -17,6 +16,7 @@ from pathlib import Path
 from firmware.app.journal.chain import GENESIS, Head, anchor, given_numbers, link
 from firmware.door.events import DoorRecord, Pressed, PressEnded, PressId
 from firmware.errors import JournalError
+from firmware.service_file import sync_directory
 
 SCHEMA_VERSION = 2
 BUSY_LIMIT_S = 1.0  # another process (a backup, a reader) may hold the file so long
@@ -78,7 +78,7 @@ def connected(path: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         elif version == 1:
             _chain_old_rows(connection)
         elif version != SCHEMA_VERSION:
@@ -108,15 +108,6 @@ def _chain_old_rows(connection: sqlite3.Connection) -> None:
             before = link(before, row, at_s, kind, body)
             connection.execute("UPDATE record SET hash = ? WHERE id = ?", (before, row))
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the new file's name durable as well."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def glimpsed(path: Path, name: str) -> tuple[float, str] | None:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware.errors import UsersError
+from firmware.service_file import own_like_directory, sync_directory
 
 SCRYPT_COST = 4096
 SCRYPT_BLOCK = 8
@@ -130,19 +131,3 @@ def _create_key(path: Path) -> None:
     finally:
         beside.unlink()
     sync_directory(path.parent)
-
-
-def own_like_directory(descriptor: int, directory: Path) -> None:
-    """Give an open file that root has made to the owner of its directory: the service, which is not root, must read it."""
-    if os.geteuid() == 0:
-        owner = directory.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firmware.app.users.person import USERS_MAX, Person, Problem, UserProblems, complaint
-from firmware.app.users.seal import OVERLAPS, SALT_BYTES, Seal, Sealer, SecretKind, device_key, own_like_directory, sync_directory
+from firmware.app.users.seal import OVERLAPS, SALT_BYTES, Seal, Sealer, SecretKind, device_key
 from firmware.errors import UsersError
+from firmware.service_file import own_like_directory, sync_directory
 
 SCHEMA_VERSION = 1
 BUSY_LIMIT_S = 2.0  # an import of ten thousand users holds the file for less than a second
