@@ -142,8 +142,8 @@ def _sound(asker: _Asker, option: str | None) -> str:
 
 
 def _proposed(found: Sequence[str]) -> str:
-    """An intercom's sound mostly hangs at USB; without a card the machine's default is kept, for one that comes later."""
-    return next((card for card in found if "usb" in card.lower()), next(iter(found), "default"))
+    """An intercom's sound mostly hangs at USB; else the first card with both halves is meant, as always, and may come later."""
+    return next((card for card in found if "usb" in card.lower()), "default")
 
 
 def _cards() -> list[str]:

@@ -194,3 +194,13 @@ def test_a_new_code_is_never_a_weak_one() -> None:
     codes = {ask.new_code() for _ in range(200)}
     assert len(codes) > 190
     assert all(len(code) == ask.CODE_DIGITS and weakness(code) is None for code in codes)
+
+
+@pytest.mark.parametrize("cards", [["bcm2835 Headphones", "vc4-hdmi-0"], []])
+def test_without_a_card_at_usb_the_first_with_both_halves_is_meant(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cards: list[str]
+) -> None:
+    monkeypatch.setattr(command, "_cards", lambda: cards)
+    words = ("--server", "none", "--ring", "192.168.1.20", "--button", "none", "--relay", "none", "--yes")
+    assert setup(config, *words) == 0, capsys.readouterr()
+    assert load(config).audio.device == "default"
