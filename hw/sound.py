@@ -151,8 +151,9 @@ class HealingSound:
     def _opened(self, rate_hz: int | None = None) -> Duplex:
         if not self._is_set_up:
             self._set_up(self._settings)
-            self._is_set_up = True
-        return self._open_duplex(self._wanted(), rate_hz=rate_hz, speaker_leads=self._speaker_leads)
+        card = self._open_duplex(self._wanted(), rate_hz=rate_hz, speaker_leads=self._speaker_leads)
+        self._is_set_up = True
+        return card
 
     def _wanted(self) -> SoundSettings:
         return self._settings._replace(reserve_ms=self._reserve_ms)

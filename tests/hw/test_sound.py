@@ -287,3 +287,14 @@ def test_volumes_are_set_again_in_the_call_after_a_half_was_lost() -> None:
     bench.sound.open()
     bench.sound.close()
     assert bench.set_up == [0, 1]
+
+
+def test_volumes_of_a_card_that_was_not_there_at_first_are_set_as_soon_as_it_is() -> None:
+    bench = Bench()
+    bench.plugged = False
+    with pytest.raises(HardwareError):
+        bench.sound.open()
+    bench.plugged = True
+    bench.sound.open()
+    bench.sound.close()
+    assert bench.set_up == [0, 1]
