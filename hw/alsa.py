@@ -190,7 +190,7 @@ def set_up(settings: SoundSettings) -> tuple[Volume, ...]:
         (Half.MICROPHONE, MICROPHONE, settings.capture_device or settings.device, settings.microphone_percent),
     ):
         with contextlib.suppress(HardwareError, alsaaudio.ALSAAudioError):
-            mixer = find(device, half).removeprefix("plug")
+            mixer = find(device, half).removeprefix("plug").partition(",")[0]  # of the card, whichever of its devices is meant
             controls = {name: alsaaudio.Mixer(control=name, device=mixer) for name in alsaaudio.mixers(device=mixer)}
             volumes += adjust(controls, direction, percent)
     return tuple(volumes)

@@ -197,6 +197,12 @@ def test_each_direction_is_set_on_its_own_card(cards: dict[str, dict[str, Knob]]
     assert cards["hw:CARD=Device"]["Mic"].capture == 70
 
 
+@pytest.mark.parametrize("device", ["plughw:CARD=Device,DEV=0", "hw:CARD=Device,DEV=1", "Device"])
+def test_the_mixer_is_that_of_the_card_whichever_way_one_of_its_devices_is_named(cards: dict[str, dict[str, Knob]], device: str) -> None:
+    cards["hw:CARD=Device"] = usb_dongle()
+    assert set_up(SoundSettings(device=device, speaker_percent=55))[0] == Volume("loudspeaker", "Speaker", 55)
+
+
 def test_a_card_without_a_mixer_or_that_is_not_there_has_no_volumes(cards: dict[str, dict[str, Knob]]) -> None:
     assert set_up(SoundSettings(device="default")) == ()
     assert set_up(SoundSettings(device="hw:CARD=Missing")) == ()
