@@ -220,7 +220,7 @@ def test_a_long_pause_of_the_machine_leaves_no_delay_behind(machine: Callable[..
 
 
 def test_a_card_that_keeps_a_tenth_of_a_second_for_itself_clicks_a_few_times_and_then_no_more(machine: Callable[..., Machine]) -> None:
-    """Sound servers, Bluetooth and emulated cards do; found on an emulated one, where 20 of each 60 ms were sound."""
+    """Found on an emulated one, where 20 of each 60 ms were sound."""
     busy = machine(keeps_ms=120)
     busy.run(SECOND)
     clicks = busy.duplex.underruns
